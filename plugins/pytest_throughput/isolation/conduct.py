@@ -1,0 +1,104 @@
+"""Conducts one trial in this process: open, measure, close. The same code in a worker and without one."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import platform
+import time
+import traceback
+from typing import Any, Callable, Dict, Optional
+
+from pytest_throughput.isolation.protocol import Outcome, Request
+from pytest_throughput.measurement.loop import measure
+from pytest_throughput.measurement.memory import peak_resident_bytes, reset_peak_resident
+from pytest_throughput.measurement.plan import Plan
+from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
+
+__all__ = ["conduct", "conduct_opened"]
+
+
+def conduct(request: Request) -> Outcome:
+    """Opens the request's target, measures the step and closes it. Only an interruption is raised."""
+    return _conduct(lambda: _open(request), request.plan, request.steps_per_round)
+
+
+def conduct_opened(step: Step, plan: Plan, steps_per_round: Optional[int] = None) -> Outcome:
+    """Measures a step that is open already."""
+    return _conduct(lambda: step, plan, steps_per_round)
+
+
+def _conduct(open_step: Callable[[], Step], plan: Plan, steps_per_round: Optional[int]) -> Outcome:
+    step: Optional[Step] = None
+    try:
+        can_reset = reset_peak_resident()
+        start = time.perf_counter()
+        step = open_step()
+        open_seconds = time.perf_counter() - start
+        if step.reset_peak_memory is not None:
+            step.reset_peak_memory()
+        measurement = measure(step, plan, steps_per_round=steps_per_round)
+        facts = _facts(step, open_seconds, can_reset)
+        outcome = Outcome("ok", measurement=measurement, facts=facts)
+    except Exception as error:
+        outcome = _outcome_of(error, step)
+    # Outside the except block: there the error would keep alive the frames that hold the tensors.
+    _close(step)
+    return outcome
+
+
+def _open(request: Request) -> Step:
+    module_name, _, path = request.target.partition(":")
+    if not module_name or not path:
+        raise ValueError(f"cannot open {request.target!r}: expected 'module:function'")
+    function: Any = importlib.import_module(module_name)
+    for name in path.split("."):
+        function = getattr(function, name)
+    step = function(**request.arguments)
+    if not isinstance(step, Step):
+        raise TypeError(
+            f"{request.target} returned {type(step).__name__}; "
+            "expected a pytest_throughput.measurement.step.Step"
+        )
+    return step
+
+
+def _facts(step: Step, open_seconds: float, can_reset: bool) -> Dict[str, Any]:
+    facts = dict(step.facts)
+    if step.peak_memory_bytes is not None:
+        facts["peak_memory_bytes"] = step.peak_memory_bytes()
+        peak_memory = "allocator"
+    else:
+        facts["peak_memory_bytes"] = peak_resident_bytes()
+        peak_memory = "resident" if can_reset else "resident since the process began"
+    facts["build_seconds"] = open_seconds if step.build_seconds is None else step.build_seconds
+    facts["settings"] = {"peak_memory": peak_memory, **facts.get("settings", {})}
+    facts["versions"] = {"python": platform.python_version(), **facts.get("versions", {})}
+    return facts
+
+
+def _outcome_of(error: Exception, step: Optional[Step]) -> Outcome:
+    message = str(error).strip()
+    out_of_memory = isinstance(error, (OutOfMemory, MemoryError))
+    if step is not None and not out_of_memory:
+        out_of_memory = step.is_out_of_memory(error)
+    if out_of_memory:
+        return Outcome("out_of_memory", reason=message or "out of memory")
+    if isinstance(error, Unsupported):
+        return Outcome("unsupported", reason=message or "unsupported")
+    reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    return Outcome("failed", reason=reason, details=_traceback_of(error))
+
+
+def _traceback_of(error: Exception) -> str:
+    """The traceback, without the leading frames that are this package's."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("pytest_throughput."):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace or error.__traceback__))
+
+
+def _close(step: Optional[Step]) -> None:
+    if step is not None and step.close is not None:
+        step.close()
+    gc.collect()

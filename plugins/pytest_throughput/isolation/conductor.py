@@ -1,0 +1,104 @@
+"""Which process conducts a trial: a fresh worker, one shared by its neighbours, or this process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_throughput.isolation.conduct import conduct
+from pytest_throughput.isolation.interpreters import Interpreter
+from pytest_throughput.isolation.process import Worker
+from pytest_throughput.isolation.protocol import Outcome, Request
+from pytest_throughput.isolation.staging import StagedPath
+
+__all__ = ["ISOLATIONS", "Conductor", "Place"]
+
+ISOLATIONS = ("trial", "framework", "none")
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a trial runs. Trials of one place may share a worker when isolation is ``framework``."""
+
+    interpreter: Interpreter
+    trial: int
+    variables: tuple[tuple[str, str], ...] = ()
+    """Environment variables, such as the GPU that the worker may see."""
+
+
+class Conductor:
+    """Hands trials to workers. At most one worker lives at a time: another would hold memory and cores."""
+
+    def __init__(
+        self,
+        *,
+        isolation: str,
+        staged: StagedPath,
+        pythonpath: Sequence[Path],
+        threads: int,
+        timeout_seconds: float,
+    ) -> None:
+        self._isolation = isolation
+        self._staged = staged
+        self._pythonpath = tuple(pythonpath)
+        self._threads = threads
+        self._timeout_seconds = timeout_seconds
+        self._worker: Worker | None = None
+        self._worker_place: Place | None = None
+
+    def conduct(self, request: Request, place: Place) -> tuple[Outcome, str]:
+        """The outcome of one trial, and what its worker wrote to standard error meanwhile."""
+        if self._isolation == "none":
+            return self._conduct_here(request, place), ""
+        if self._worker is None or not self._worker.is_alive or self._worker_place != place:
+            self.close()
+            self._worker = Worker(place.interpreter.command, self._environment(place))
+            self._worker_place = place
+        try:
+            outcome = self._worker.conduct(request, self._timeout_seconds)
+        except BaseException:
+            # Interrupted: what the worker would answer now belongs to nobody.
+            self._worker.close()
+            self._worker = None
+            raise
+        stderr = self._worker.new_stderr()
+        if self._isolation == "trial":
+            self.close()
+        return outcome, stderr
+
+    def close(self) -> None:
+        """Ends the worker, if there is one."""
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def _conduct_here(self, request: Request, place: Place) -> Outcome:
+        if not place.interpreter.is_running:
+            return Outcome(
+                "unsupported",
+                reason="with --throughput-isolation none a case runs in pytest's own interpreter, "
+                f"not in {place.interpreter.command[0]}",
+            )
+        for folder in reversed(self._pythonpath):
+            if str(folder) not in sys.path:
+                sys.path.insert(0, str(folder))
+        return conduct(request)
+
+    def _environment(self, place: Place) -> Mapping[str, str]:
+        variables = dict(os.environ)
+        path = [self._staged.folder(), *self._pythonpath]
+        inherited = variables.pop("PYTHONPATH", "")
+        if not place.interpreter.is_running:
+            # Meant for the Python that runs pytest; another one would trip over them.
+            variables.pop("PYTHONHOME", None)
+            inherited = ""
+        variables["PYTHONPATH"] = os.pathsep.join([*map(str, path), *filter(None, [inherited])])
+        variables["PYTHONSAFEPATH"] = "1"
+        variables.update({name: str(self._threads) for name in _THREAD_VARIABLES})
+        variables.update(place.variables)
+        return variables

@@ -1,0 +1,100 @@
+"""Which command starts Python for a framework, in which environment."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+__all__ = ["DEFAULT_ENVIRONMENT", "Interpreter", "Interpreters", "parse_interpreter"]
+
+DEFAULT_ENVIRONMENT = "default"
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_PROBE = (
+    "import importlib.util, json, sys; "
+    "print(json.dumps([name for name in sys.argv[1:] if importlib.util.find_spec(name)]))"
+)
+_PROBE_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """One ``--throughput-interpreter``."""
+
+    environment: str
+    name: str
+    command: tuple[str, ...]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is the Python that runs pytest."""
+        return self.command == (sys.executable,)
+
+    def installed(self, modules: Sequence[str]) -> set[str]:
+        """Which top-level modules it could import, found without importing one.
+
+        An interpreter that cannot be asked is taken to have them all, so that the case that needs
+        it is run, and reports why it does not start.
+        """
+        if self.is_running:
+            return {name for name in modules if importlib.util.find_spec(name) is not None}
+        try:
+            answer = subprocess.run(
+                [*self.command, "-c", _PROBE, *modules],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_PROBE_TIMEOUT_SECONDS,
+                check=True,
+            )
+            return set(json.loads(answer.stdout.splitlines()[-1]))
+        except (OSError, subprocess.SubprocessError, ValueError, TypeError, IndexError):
+            return set(modules)
+
+
+def parse_interpreter(text: str) -> Interpreter:
+    """Reads ``[ENVIRONMENT/]NAME=COMMAND``.
+
+    Raises ValueError that says what was expected.
+    """
+    label, equals, command_text = text.partition("=")
+    environment, slash, name = label.rpartition("/")
+    if not slash:
+        environment = DEFAULT_ENVIRONMENT
+    try:
+        command = tuple(shlex.split(command_text))
+    except ValueError as error:
+        raise ValueError(f"cannot split the command of {text!r}: {error}") from None
+    if not (equals and command and _NAME.fullmatch(name) and _NAME.fullmatch(environment)):
+        raise ValueError(
+            f"expected [ENVIRONMENT/]NAME=COMMAND, such as pytorch=/opt/torch/bin/python "
+            f"or head/pytorch=/opt/head/bin/python, got {text!r}"
+        )
+    return Interpreter(environment, name, command)
+
+
+class Interpreters:
+    """All that were given, and the running Python for the rest."""
+
+    def __init__(self, given: Iterable[Interpreter]) -> None:
+        self._given = {(each.environment, each.name): each for each in given}
+        named = dict.fromkeys(environment for environment, _ in self._given)
+        named.pop(DEFAULT_ENVIRONMENT, None)
+        self.environments: tuple[str, ...] = tuple(named) or (DEFAULT_ENVIRONMENT,)
+        """Where each case is measured; more than one when two are compared."""
+
+    def find(self, environment: str, name: str) -> Interpreter:
+        """The environment's own interpreter of that name, else the one without environment, else this Python."""
+        for place in (environment, DEFAULT_ENVIRONMENT):
+            if (place, name) in self._given:
+                return self._given[place, name]
+        return Interpreter(environment, name, (sys.executable,))
+
+    def names(self) -> set[str]:
+        """The names that some interpreter was given for."""
+        return {name for _, name in self._given}

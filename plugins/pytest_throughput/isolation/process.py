@@ -1,0 +1,189 @@
+"""One worker process, seen from the pytest process: started, asked, timed out, buried."""
+
+from __future__ import annotations
+
+import math
+import os
+import select
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from pytest_throughput.isolation.protocol import PROTOCOL_VERSION, Outcome, Request, decode, encode
+
+__all__ = ["Worker"]
+
+_GRACE_SECONDS = 2.0
+"""From a polite request to end until the kill."""
+_MAX_LINE_BYTES = 64 * 2**20
+_READ_BYTES = 2**16
+
+
+class _WorkerLost(Exception):
+    """The worker will not answer; the status and the reason of its case."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Worker:
+    """A process that conducts trials, one after the other.
+
+    While it measures, this process sleeps on the pipe; what the worker writes to standard error
+    goes to a file, so that nobody has to wake up and read it.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._command = [*command, "-m", "pytest_throughput.isolation.worker", os.getcwd()]
+        self._environment = dict(environment)
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by ``close``
+        self._stderr_read = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._received = bytearray()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can be asked again."""
+        return self._process is not None and self._process.poll() is None
+
+    def conduct(self, request: Request, timeout_seconds: float) -> Outcome:
+        """Has one trial conducted; a worker that does not answer in time, or at all, is killed.
+
+        The seconds count the start of the process too. Never raises for what the worker does.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        try:
+            if self._process is None:
+                self._start(deadline)
+            self._send(request)
+            line = self._read_line(deadline)
+            try:
+                return Outcome.from_json(decode(line))
+            except (ValueError, KeyError, TypeError) as error:
+                raise _WorkerLost("crashed", f"the worker's answer cannot be read: {error}") from None
+        except _WorkerLost as lost:
+            self._kill()
+            reason = lost.reason
+            if lost.status == "timed_out":
+                reason = f"no result within {timeout_seconds:g} s (--throughput-timeout); killed"
+            return Outcome(lost.status, reason=reason)
+
+    def new_stderr(self) -> str:
+        """What the worker has written to standard error since this was last asked, its last 64 KiB."""
+        text = self._unread_stderr()
+        self._stderr_read = os.fstat(self._stderr.fileno()).st_size
+        return text
+
+    def close(self) -> None:
+        """Ends the process, politely first, and everything that it started."""
+        if self._process is not None and self._process.poll() is None:
+            assert self._process.stdin is not None
+            with suppress(OSError, subprocess.TimeoutExpired):
+                self._process.stdin.close()
+                self._process.wait(_GRACE_SECONDS)
+        self._kill()
+        self._stderr.close()
+
+    def _start(self, deadline: float) -> None:
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                start_new_session=True,
+                bufsize=0,
+            )
+        except OSError as error:
+            raise _WorkerLost("crashed", f"cannot start {self._command[0]!r}: {error.strerror}") from None
+        while True:
+            line = self._read_line(deadline)
+            try:
+                hello = decode(line).get("hello")
+            except ValueError:
+                continue
+            if hello == PROTOCOL_VERSION:
+                return
+            if hello is not None:
+                reason = f"the worker speaks protocol {hello!r}, this pytest-throughput {PROTOCOL_VERSION}"
+                raise _WorkerLost("crashed", reason)
+
+    def _send(self, request: Request) -> None:
+        assert self._process is not None and self._process.stdin is not None
+        try:
+            self._process.stdin.write(encode(request.to_json()))
+        except OSError:
+            raise _WorkerLost("crashed", self._how_it_ended()) from None
+
+    def _read_line(self, deadline: float) -> bytes:
+        assert self._process is not None and self._process.stdout is not None
+        descriptor = self._process.stdout.fileno()
+        answers = select.poll()
+        answers.register(descriptor, select.POLLIN)
+        searched = 0
+        while True:
+            end = self._received.find(b"\n", searched)
+            if end >= 0:
+                line = bytes(self._received[:end])
+                del self._received[: end + 1]
+                return line
+            searched = len(self._received)
+            if searched > _MAX_LINE_BYTES:
+                raise _WorkerLost("crashed", f"the worker wrote a line of over {_MAX_LINE_BYTES >> 20} MiB")
+            remaining_seconds = max(0.0, deadline - time.monotonic())
+            if not answers.poll(math.ceil(1000 * remaining_seconds)):
+                raise _WorkerLost("timed_out", "timed out")
+            received = os.read(descriptor, _READ_BYTES)
+            if not received:
+                raise _WorkerLost("crashed", self._how_it_ended())
+            self._received += received
+
+    def _how_it_ended(self) -> str:
+        assert self._process is not None
+        try:
+            status = self._process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            return "the worker closed its output and went on"
+        if status < 0:
+            ended = f"was killed by {_signal_name(-status)}"
+        else:
+            ended = f"exited with status {status}"
+        lines = [line.strip() for line in self._unread_stderr().splitlines() if line.strip()]
+        return f"the worker {ended}" + (f"; its last line: {lines[-1]}" if lines else "")
+
+    def _unread_stderr(self) -> str:
+        size = os.fstat(self._stderr.fileno()).st_size
+        start = max(self._stderr_read, size - _READ_BYTES)
+        return os.pread(self._stderr.fileno(), size - start, start).decode("utf-8", "replace")
+
+    def _kill(self) -> None:
+        """Ends the worker's whole session, its own children included, and reaps it.
+
+        Terminated first: a wrapper such as ``docker run`` can pass that on, but not a kill.
+        """
+        if self._process is None:
+            return
+        for end in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, end)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GRACE_SECONDS)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+    description = signal.strsignal(number)
+    return f"{name} ({description})" if description else name

@@ -1,0 +1,90 @@
+"""What the pytest process and a worker say to each other: JSON objects, one a line.
+
+The worker says hello first: ``{"hello": 1, "python": "3.11.7", ...}``; everything before that line
+is noise of whatever started it. Then each request ``{"target": ..., ...}`` is answered by one
+outcome ``{"status": ..., ...}``. The end of the requests is the end of the worker.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Dict, Mapping, Optional
+
+from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.plan import Plan
+
+__all__ = ["PROTOCOL_VERSION", "STATUSES", "Outcome", "Request", "decode", "encode"]
+
+PROTOCOL_VERSION = 1
+
+STATUSES = ("ok", "unsupported", "out_of_memory", "crashed", "timed_out", "failed")
+
+
+@dataclass(frozen=True)
+class Request:
+    """One trial to conduct."""
+
+    target: str
+    """``module:function``; the function returns a ``Step``."""
+    arguments: Mapping[str, Any]
+    """Keyword arguments of the function, as JSON."""
+    plan: Plan
+    steps_per_round: Optional[int] = None
+    """None: decided by the measuring loop."""
+
+    def to_json(self) -> Dict[str, Any]:
+        """The request as a JSON object; ``from_json`` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Request:
+        """Reads what ``to_json`` wrote. Raises KeyError or TypeError if it is something else."""
+        fields = dict(value)
+        fields["plan"] = Plan(**fields["plan"])
+        return cls(**fields)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one trial ended."""
+
+    status: str
+    """One of ``STATUSES``."""
+    reason: Optional[str] = None
+    """One sentence for a person; None when all is well."""
+    details: Optional[str] = None
+    """A traceback, where there is one."""
+    measurement: Optional[Measurement] = None
+    """The figures; only of a trial that is ok."""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What else is known of the trial; parts of the benchmark's ``extra_info``."""
+
+    def to_json(self) -> Dict[str, Any]:
+        """The outcome as a JSON object; ``from_json`` reads it back."""
+        fields = {name: getattr(self, name) for name in ("status", "reason", "details", "facts")}
+        fields["measurement"] = None if self.measurement is None else self.measurement.to_json()
+        return fields
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Outcome:
+        """Reads what ``to_json`` wrote. Raises KeyError, TypeError or ValueError if it is something else."""
+        fields = dict(value)
+        if fields["status"] not in STATUSES:
+            raise ValueError(f"unknown status {fields['status']!r}; expected one of {', '.join(STATUSES)}")
+        if fields["measurement"] is not None:
+            fields["measurement"] = Measurement.from_json(fields["measurement"])
+        return cls(**fields)
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """One line. Raises TypeError or ValueError if the message holds what JSON cannot say."""
+    return json.dumps(message, allow_nan=True).encode("ascii") + b"\n"
+
+
+def decode(line: bytes) -> Dict[str, Any]:
+    """The object on one line. Raises ValueError if it is none."""
+    message = json.loads(line)
+    if not isinstance(message, dict):
+        raise ValueError(f"expected a JSON object, got {type(message).__name__}")
+    return message

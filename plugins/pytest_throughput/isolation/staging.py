@@ -1,0 +1,39 @@
+"""The folder on a worker's path: copies of the packages it needs, and of nothing else.
+
+A worker's interpreter may be another Python, which must not see the site-packages of this one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+__all__ = ["StagedPath"]
+
+
+class StagedPath:
+    """A temporary folder that holds the given packages; made when first asked for."""
+
+    def __init__(self, packages: Iterable[Path]) -> None:
+        self._packages = tuple(packages)
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def folder(self) -> Path:
+        """The folder, to be put on a Python path. Raises OSError if the temporary folder is full."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="pytest-throughput-")
+            for package in self._packages:
+                shutil.copytree(
+                    package,
+                    Path(self._folder.name, package.name),
+                    ignore=shutil.ignore_patterns("__pycache__"),
+                )
+        return Path(self._folder.name)
+
+    def remove(self) -> None:
+        """Removes the folder, if it was made."""
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None

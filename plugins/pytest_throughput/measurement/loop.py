@@ -1,0 +1,194 @@
+"""The measuring loop: first step, warm-up, rounds, latency.
+
+Between the two readings of the clock stand the step and the wait for the device, and nothing else.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import statistics
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import repeat
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+
+from pytest_throughput.measurement.disturbance import Disturbance, DisturbanceWatch
+from pytest_throughput.measurement.plan import Plan
+from pytest_throughput.measurement.step import Step
+from pytest_throughput.measurement.stopping import StoppingRule
+
+__all__ = ["Measurement", "measure"]
+
+Clock = Callable[[], float]
+
+_SETTLING_WINDOW = 5
+"""Warm-up steps compared with as many before them."""
+_STILL_WARMING = 0.98
+"""Warm-up goes on while the median of a window falls below this share of the one before."""
+_MAX_WARM_UP_STEPS = 100
+_MAX_WARM_UP_SECONDS = 5.0
+_PIPELINED_ROUND_SECONDS = 0.2
+"""Rounds this long make one wait for the device, some 10 µs, and one launch negligible."""
+_MAX_STEPS_PER_ROUND = 100_000
+_LATENCY_ROUNDS = 10
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One trial: all rounds of one case in one process. Times are wall seconds."""
+
+    round_seconds: Tuple[float, ...]
+    steps_per_round: int
+    first_step_seconds: float
+    """The first step alone: compiling, autotuning and lazy loading happen here."""
+    warm_up_steps: int
+    stop_reason: str
+    """``target``, ``stable_noise``, ``max_rounds`` or ``time_cap``; see ``StoppingRule``."""
+    latency_seconds: float
+    """Median of single steps, each waited for."""
+    disturbances: Tuple[Disturbance, ...]
+
+    def to_json(self) -> Dict[str, Any]:
+        """The measurement as a JSON object; ``from_json`` reads it back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Dict[str, Any]) -> Measurement:
+        """Reads what ``to_json`` wrote. Raises KeyError or TypeError if it is something else."""
+        fields = dict(value)
+        fields["round_seconds"] = tuple(float(seconds) for seconds in fields["round_seconds"])
+        fields["disturbances"] = tuple(Disturbance(**each) for each in fields["disturbances"])
+        return cls(**fields)
+
+    @property
+    def seconds_per_step(self) -> List[float]:
+        """One sample a round."""
+        return [seconds / self.steps_per_round for seconds in self.round_seconds]
+
+    @property
+    def disturbed(self) -> List[bool]:
+        """Which rounds the rest of the machine held up."""
+        pairs = zip(self.disturbances, self.round_seconds)
+        return [disturbance.is_large_for(seconds) for disturbance, seconds in pairs]
+
+
+def measure(
+    step: Step,
+    plan: Plan,
+    *,
+    steps_per_round: Optional[int] = None,
+    clock: Clock = time.perf_counter,
+) -> Measurement:
+    """Measures one opened step by a plan.
+
+    ``steps_per_round``: steps launched before one wait; None means 1, or, for an asynchronous step,
+    the fewest that make a round last 0.2 s (but 1 where the plan fixes the number of rounds).
+    Whatever the step raises passes through.
+    """
+    with _undisturbed_interpreter(), DisturbanceWatch() as watch:
+        first_step_seconds = _time_round(step, 1, clock)
+        warm_up_steps = _warm_up(step, plan, clock)
+        if steps_per_round is None:
+            pipelined = step.asynchronous and plan.target is not None
+            steps_per_round = _steps_for_a_long_round(step, clock) if pipelined else 1
+        gc.collect()
+        watch.refresh()
+        round_seconds, disturbances, stop_reason = _rounds(step, plan, steps_per_round, clock, watch)
+        singles = round_seconds if steps_per_round == 1 else _single_steps(step, clock)
+    return Measurement(
+        round_seconds=tuple(round_seconds),
+        steps_per_round=steps_per_round,
+        first_step_seconds=first_step_seconds,
+        warm_up_steps=warm_up_steps,
+        stop_reason=stop_reason,
+        latency_seconds=statistics.median(singles),
+        disturbances=tuple(disturbances),
+    )
+
+
+def _time_round(step: Step, steps: int, clock: Clock) -> float:
+    """Seconds of one round. What the last step returned is freed when this returns, untimed."""
+    run, wait = step.run, step.wait
+    if steps == 1:
+        start = clock()
+        output = run()
+        wait(output)
+        return clock() - start
+    others = repeat(None, steps - 1)
+    start = clock()
+    for _ in others:
+        # Not kept: two steps' outputs at once would raise the peak memory, or run out of it.
+        run()
+    output = run()
+    wait(output)
+    return clock() - start
+
+
+def _warm_up(step: Step, plan: Plan, clock: Clock) -> int:
+    """Runs the step until it no longer gets faster, or as often as the plan says; returns how often."""
+    if plan.warm_up_steps is not None:
+        for _ in range(plan.warm_up_steps):
+            _time_round(step, 1, clock)
+        return plan.warm_up_steps
+    seconds: List[float] = []
+    while len(seconds) < _MAX_WARM_UP_STEPS and sum(seconds) < _MAX_WARM_UP_SECONDS:
+        seconds.append(_time_round(step, 1, clock))
+        if len(seconds) >= 2 * _SETTLING_WINDOW:
+            before = statistics.median(seconds[-2 * _SETTLING_WINDOW : -_SETTLING_WINDOW])
+            if statistics.median(seconds[-_SETTLING_WINDOW:]) >= _STILL_WARMING * before:
+                break
+    return len(seconds)
+
+
+def _steps_for_a_long_round(step: Step, clock: Clock) -> int:
+    """The fewest pipelined steps that last 0.2 s. Pipelined steps are faster than single ones."""
+    steps = 1
+    while steps < _MAX_STEPS_PER_ROUND:
+        seconds = _time_round(step, steps, clock)
+        if seconds >= _PIPELINED_ROUND_SECONDS:
+            break
+        # A round too short to read says little of the next: grow tenfold at most.
+        wanted = math.ceil(steps * _PIPELINED_ROUND_SECONDS / seconds) if seconds > 0 else 10 * steps
+        steps = min(max(wanted, steps + 1), 10 * steps, _MAX_STEPS_PER_ROUND)
+    return steps
+
+
+def _rounds(
+    step: Step, plan: Plan, steps_per_round: int, clock: Clock, watch: DisturbanceWatch
+) -> Tuple[List[float], List[Disturbance], str]:
+    rule = StoppingRule(plan)
+    round_seconds: List[float] = []
+    disturbances: List[Disturbance] = []
+    elapsed_seconds = 0.0
+    while True:
+        watch.before_round()
+        seconds = _time_round(step, steps_per_round, clock)
+        disturbances.append(watch.after_round(seconds))
+        round_seconds.append(seconds)
+        elapsed_seconds += seconds
+        reason = rule.reason_to_stop(round_seconds, elapsed_seconds)
+        if reason is not None:
+            return round_seconds, disturbances, reason
+
+
+def _single_steps(step: Step, clock: Clock) -> List[float]:
+    return [_time_round(step, 1, clock) for _ in range(_LATENCY_ROUNDS)]
+
+
+@contextmanager
+def _undisturbed_interpreter() -> Iterator[None]:
+    """No garbage collection, tracing or profiling while measuring; all restored afterwards."""
+    collecting, tracer, profiler = gc.isenabled(), sys.gettrace(), sys.getprofile()
+    gc.disable()
+    sys.settrace(None)
+    sys.setprofile(None)
+    try:
+        yield
+    finally:
+        sys.setprofile(profiler)
+        sys.settrace(tracer)
+        if collecting:
+            gc.enable()

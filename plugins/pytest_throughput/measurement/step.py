@@ -1,0 +1,59 @@
+"""What is measured: a step, and how to wait for the device that it keeps busy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Mapping, Optional
+
+__all__ = ["OutOfMemory", "Step", "Unsupported"]
+
+
+class Unsupported(Exception):
+    """This device, framework or interpreter cannot do what was asked; the message says why."""
+
+
+class OutOfMemory(Exception):
+    """The memory of the device or the host did not suffice; the message gives the bytes, where known."""
+
+
+def _nothing_to_wait_for(output: object) -> None:
+    """Wait for a step whose work is done when it returns."""
+
+
+def _raised_by_the_host(error: BaseException) -> bool:
+    return isinstance(error, MemoryError)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One opened case: what a round repeats, and what is known about it.
+
+    A function that ``measure_isolated`` names (``"module:function"``) returns one of these.
+    """
+
+    run: Callable[[], Any]
+    """Does the work once, or hands it to the device; what it returns is kept until the wait is over."""
+
+    wait: Callable[[Any], object] = _nothing_to_wait_for
+    """Returns when the device has finished; called with what the last ``run`` returned."""
+
+    asynchronous: bool = False
+    """True if ``run`` may return before the work is done, so that steps can be pipelined."""
+
+    build_seconds: Optional[float] = None
+    """Seconds it took to build the network; None to have the whole opening timed instead."""
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values recorded with the result; ``settings`` and ``versions`` are merged, not replaced."""
+
+    reset_peak_memory: Optional[Callable[[], object]] = None
+    """Makes ``peak_memory_bytes`` count from now on."""
+
+    peak_memory_bytes: Optional[Callable[[], Optional[int]]] = None
+    """The device's peak memory in bytes; None to record the process's peak resident memory."""
+
+    is_out_of_memory: Callable[[BaseException], bool] = _raised_by_the_host
+    """Tells the framework's out-of-memory errors, raised by ``run`` or ``wait``, from other errors."""
+
+    close: Optional[Callable[[], object]] = None
+    """Frees what the step holds, before the next case is opened in the same process."""

@@ -1,0 +1,96 @@
+"""When enough rounds have been measured: the interval of the median, and the rule that reads it.
+
+The interval says when to stop. It is no evidence that one run differs from another: rounds of one
+process agree with each other better than with those of the next process.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Optional, Sequence, Tuple
+
+from pytest_throughput.measurement.plan import Plan
+
+__all__ = ["StoppingRule", "median_interval", "relative_half_width"]
+
+_FIRST_FINITE_INTERVAL = 6
+"""Rounds below which no two order statistics bracket the median with 95 % confidence (1 - 2/2^5 < 0.95)."""
+_CHECKPOINT_GROWTH = 1.5
+"""Looking only at geometrically spaced counts keeps down the bias of stopping at a lucky moment."""
+_ROUNDS_TO_KNOW_THE_NOISE = 50
+_STABLE_WITHIN = 0.2
+
+
+def median_interval(samples: Sequence[float], confidence: float = 0.95) -> Optional[Tuple[float, float]]:
+    """A distribution-free interval of the median, from order statistics.
+
+    The number of samples below the median is binomial(n, 1/2), so the k-th smallest and the k-th
+    largest bracket it with probability 1 - 2 P(B < k) (David and Nagaraja, *Order Statistics*, 7.1).
+
+    Returns the lower and upper end, in the samples' unit, or None where there are too few samples
+    for that confidence (fewer than 6 at 95 %).
+    """
+    count = len(samples)
+    allowed = (1.0 - confidence) / 2.0
+    below = 0
+    k = 0
+    while k < count // 2:
+        below += math.comb(count, k)
+        if below / 2**count > allowed:
+            break
+        k += 1
+    if k == 0:
+        return None
+    ordered = sorted(samples)
+    return ordered[k - 1], ordered[count - k]
+
+
+def relative_half_width(samples: Sequence[float]) -> float:
+    """Half the 95 % interval of the median, as a share of the median; infinite with too few samples."""
+    interval = median_interval(samples)
+    median = statistics.median(samples) if samples else 0.0
+    if interval is None or median <= 0.0:
+        return math.inf
+    return (interval[1] - interval[0]) / 2.0 / median
+
+
+class StoppingRule:
+    """Decides, after each round, whether to go on.
+
+    ``target``: the median is known as well as asked. ``stable_noise``: the noise is known, and the
+    target is out of reach within the plan. ``max_rounds``, ``time_cap``: the plan's bounds.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._checkpoint = max(plan.min_rounds, _FIRST_FINITE_INTERVAL)
+        self._previous_noise = math.nan
+
+    def reason_to_stop(self, samples: Sequence[float], elapsed_seconds: float) -> Optional[str]:
+        """Why to stop after these rounds (seconds each), or None to measure another."""
+        plan, count = self._plan, len(samples)
+        if count < plan.min_rounds:
+            return None
+        if plan.target is not None and count >= self._checkpoint:
+            self._checkpoint = math.ceil(count * _CHECKPOINT_GROWTH)
+            width = relative_half_width(samples)
+            if width <= plan.target:
+                return "target"
+            if count >= _ROUNDS_TO_KNOW_THE_NOISE and self._is_out_of_reach(width, count, elapsed_seconds):
+                return "stable_noise"
+        if count >= plan.max_rounds:
+            return "max_rounds"
+        if elapsed_seconds >= plan.max_seconds:
+            return "time_cap"
+        return None
+
+    def _is_out_of_reach(self, width: float, count: int, elapsed_seconds: float) -> bool:
+        """Whether the noise no longer changes and, shrinking as 1/√n, the interval misses the target."""
+        assert self._plan.target is not None
+        noise, previous = width * math.sqrt(count), self._previous_noise
+        self._previous_noise = noise
+        stable = abs(noise / previous - 1.0) <= _STABLE_WITHIN if previous > 0.0 else False
+        needed = count * (width / self._plan.target) ** 2
+        affordable = min(self._plan.max_rounds, count * self._plan.max_seconds / max(elapsed_seconds, 1e-9))
+        return stable and needed > affordable

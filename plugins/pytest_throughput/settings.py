@@ -1,0 +1,141 @@
+"""The plugin's options: what they accept, and what they come to."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_throughput.isolation.conductor import ISOLATIONS
+from pytest_throughput.isolation.interpreters import Interpreter, Interpreters, parse_interpreter
+from pytest_throughput.measurement.plan import PLANS, Plan
+from pytest_throughput.telemetry.cpu import usable_physical_cores
+
+__all__ = ["ORDERS", "Settings", "add_options", "read_settings"]
+
+ORDERS = ("trials", "paired")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this run measures."""
+
+    trials: int
+    order: str
+    plan: Plan
+    steps_per_round: int | None
+    """None: decided for each case."""
+    isolation: str
+    interpreters: Interpreters
+    pythonpath: tuple[Path, ...]
+    threads: int
+    """Intra-op threads; inter-op is 1."""
+    timeout_seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """What is recorded with each result."""
+        return {"isolation": self.isolation, "threads": self.threads, "protocol": self.plan.name}
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Adds the ``--throughput-`` options; None stands for "not given", so that a preset can step in."""
+    group = parser.getgroup("throughput", "measuring steps (pytest-throughput)")
+
+    def add(name: str, **how: Any) -> None:
+        group.addoption(f"--throughput-{name}", dest=f"throughput_{name.replace('-', '_')}", default=None, **how)
+
+    add("trials", metavar="N", type=_positive_integer, help="trials of each case, default 1")
+    add("order", choices=ORDERS, help="'trials' (default): trial by trial over all cases. 'paired': "
+        "case by case, environments in turn A B B A; implies isolation 'trial'")  # fmt: skip
+    add("protocol", choices=tuple(PLANS), help="'adaptive' (default): until the median is known to 1%%. "
+        "'paper': 10 warm-up steps, 20 rounds. 'quick': 2 warm-up steps, 5 to 20 rounds, 3 s")  # fmt: skip
+    add("steps-per-round", metavar="K", type=_positive_integer, help="steps launched before one wait; "
+        "default 1, or on a GPU as many as make a round last 0.2 s")  # fmt: skip
+    add("isolation", choices=ISOLATIONS, help="'trial' (default): a fresh process for each case and trial. "
+        "'framework': one for a framework and trial. 'none': in the pytest process")  # fmt: skip
+    add("interpreter", metavar="[ENVIRONMENT/]NAME=COMMAND", action="append", type=_interpreter,
+        help="the command that starts Python for a framework; repeatable; default the running Python")  # fmt: skip
+    add("pythonpath", metavar="DIR", action="append", type=_folder,
+        help="a folder that workers may import from; repeatable; default the rootdir")  # fmt: skip
+    add("threads", metavar="N", type=_positive_integer,
+        help="intra-op threads; default the physical cores within affinity and cgroup quota")  # fmt: skip
+    add("timeout", metavar="SECONDS", type=_positive_seconds, help="of one trial of a case, default 600")
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """The settings of this run. Raises pytest.UsageError for options that contradict each other."""
+
+    def given(name: str, default: Any) -> Any:
+        value = config.getoption(f"throughput_{name}")
+        return default if value is None else value
+
+    order = given("order", "trials")
+    isolation = given("isolation", "trial")
+    if order == "paired":
+        if config.getoption("throughput_isolation") not in (None, "trial"):
+            raise pytest.UsageError(
+                "--throughput-order paired needs fresh processes: "
+                f"--throughput-isolation trial, not {isolation}"
+            )
+        isolation = "trial"
+    return Settings(
+        trials=given("trials", 1),
+        order=order,
+        plan=PLANS[given("protocol", "adaptive")],
+        steps_per_round=given("steps_per_round", None),
+        isolation=isolation,
+        interpreters=Interpreters(given("interpreter", [])),
+        pythonpath=tuple(given("pythonpath", [config.rootpath])),
+        threads=given("threads", None) or usable_physical_cores(),
+        timeout_seconds=given("timeout", 600.0),
+    )
+
+
+def _typed(expected: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """An argparse type whose message says what was given and what was expected."""
+
+    def convert(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}") from None
+
+    return convert
+
+
+def _read_positive_integer(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def _read_positive_seconds(text: str) -> float:
+    value = float(text)
+    if not (0 < value < math.inf):
+        raise ValueError
+    return value
+
+
+def _read_folder(text: str) -> Path:
+    folder = Path(text).resolve()
+    if not folder.is_dir():
+        raise ValueError
+    return folder
+
+
+def _interpreter(text: str) -> Interpreter:
+    try:
+        return parse_interpreter(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+_positive_integer = _typed("a whole number of at least 1", _read_positive_integer)
+_positive_seconds = _typed("a number of seconds above 0", _read_positive_seconds)
+_folder = _typed("an existing folder", _read_folder)

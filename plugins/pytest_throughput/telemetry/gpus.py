@@ -1,0 +1,116 @@
+"""NVIDIA GPUs as NVML sees them, and how a worker is shown exactly one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Gpu", "find_gpu", "list_gpus", "visibility"]
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU: what a figure measured on it depends on."""
+
+    uuid: str
+    name: str
+    memory_bytes: int | None
+    mig: bool | None
+    power_limit_watts: float | None
+
+    def fingerprint(self) -> dict[str, Any]:
+        """What makes two GPUs the same hardware; not which individual it is."""
+        return {
+            "name": self.name,
+            "memory_bytes": self.memory_bytes,
+            "mig": self.mig,
+            "power_limit_watts": self.power_limit_watts,
+        }
+
+
+def list_gpus() -> list[Gpu]:
+    """All GPUs, in NVML's order (that of the PCI bus); none where there is no driver."""
+    try:
+        import pynvml
+    except ImportError:
+        return []
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    gpus = []
+    try:
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            with suppress(pynvml.NVMLError):
+                gpus.append(_read_gpu(pynvml, pynvml.nvmlDeviceGetHandleByIndex(index)))
+    except pynvml.NVMLError:
+        pass
+    finally:
+        with suppress(pynvml.NVMLError):
+            pynvml.nvmlShutdown()
+    return gpus
+
+
+def _read_gpu(pynvml: Any, handle: Any) -> Gpu:
+    memory_bytes = mig = power_limit_watts = None
+    with suppress(pynvml.NVMLError):
+        memory_bytes = int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
+    with suppress(pynvml.NVMLError):
+        mig = bool(pynvml.nvmlDeviceGetMigMode(handle)[0])
+    with suppress(pynvml.NVMLError):
+        power_limit_watts = pynvml.nvmlDeviceGetEnforcedPowerLimit(handle) / 1000
+    return Gpu(
+        uuid=pynvml.nvmlDeviceGetUUID(handle),
+        name=pynvml.nvmlDeviceGetName(handle),
+        memory_bytes=memory_bytes,
+        mig=mig,
+        power_limit_watts=power_limit_watts,
+    )
+
+
+def visibility(device: str, gpus: list[Gpu], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment variables that show a worker the one device it is to use, as its device 0.
+
+    ``cpu`` shows no GPU. ``cuda:N`` is the N-th entry of an inherited ``CUDA_VISIBLE_DEVICES``, else
+    the N-th GPU in PCI order, named by its UUID where NVML tells it. Where there is no such GPU none
+    is shown, and the framework says what it misses.
+    """
+    if not device.startswith("cuda"):
+        return {"CUDA_VISIBLE_DEVICES": ""}
+    return {"CUDA_VISIBLE_DEVICES": _entry(device, gpus, environ) or "", "CUDA_DEVICE_ORDER": _order(environ)}
+
+
+def find_gpu(device: str, gpus: list[Gpu], environ: Mapping[str, str] = os.environ) -> Gpu | None:
+    """The GPU that ``cuda`` or ``cuda:N`` names; None for a CPU, or where that cannot be known."""
+    entry = _entry(device, gpus, environ) if device.startswith("cuda") else None
+    if entry is None:
+        return None
+    if entry.isdecimal():
+        # A bare number counts in CUDA's own order, which NVML knows only when it is that of the bus.
+        same_model = len({gpu.name for gpu in gpus}) == 1
+        known = _order(environ) == "PCI_BUS_ID" or same_model
+        return gpus[int(entry)] if known and int(entry) < len(gpus) else None
+    return next((gpu for gpu in gpus if gpu.uuid.startswith(entry)), None)
+
+
+def _entry(device: str, gpus: list[Gpu], environ: Mapping[str, str]) -> str | None:
+    index = int(device.partition(":")[2] or 0)
+    inherited = environ.get("CUDA_VISIBLE_DEVICES")
+    if inherited is not None:
+        entries = [entry.strip() for entry in inherited.split(",")]
+    elif gpus:
+        entries = [gpu.uuid for gpu in gpus]
+    else:
+        return str(index)  # CUDA may work where NVML does not, in some containers.
+    return entries[index] if index < len(entries) else None
+
+
+def _order(environ: Mapping[str, str]) -> str:
+    inherited = environ.get("CUDA_DEVICE_ORDER")
+    if inherited is not None:
+        return inherited
+    # The numbers of an inherited list were counted in CUDA's default order.
+    return "FASTEST_FIRST" if environ.get("CUDA_VISIBLE_DEVICES") is not None else "PCI_BUS_ID"

@@ -1,0 +1,1 @@
+"""Images per second: from samples to pytest-benchmark's JSON, and to the terminal."""

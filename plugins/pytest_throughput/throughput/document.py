@@ -1,0 +1,103 @@
+"""What the results look like in JSON: ``extra_info`` of each benchmark, and the ``throughput`` block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.throughput.ledger import CaseRecord, Ledger, TrialRecord
+
+__all__ = ["SCHEMA", "extra_info", "throughput_block"]
+
+SCHEMA = 1
+
+_UNKNOWN_UNLESS_GIVEN = (
+    "framework",
+    "device",
+    "model",
+    "mode",
+    "precision",
+    "execution",
+    "layout",
+    "parameters",
+    "flops_per_image",
+    "network_hash",
+)
+
+
+def extra_info(case: CaseRecord, trial: TrialRecord, measurement: Measurement) -> dict[str, Any]:
+    """What pytest-benchmark records beside the samples of one measured trial."""
+    facts = trial.outcome.facts
+    return {
+        "case_id": case.id,
+        "trial": trial.trial,
+        "environment": case.environment,
+        "images_per_second": trial.images_per_second,
+        "batch_size": trial.items,
+        **dict.fromkeys(_UNKNOWN_UNLESS_GIVEN),
+        **case.labels,
+        **facts,
+        "first_step_seconds": measurement.first_step_seconds,
+        "latency_seconds": measurement.latency_seconds,
+        "rounds_disturbed": trial.rounds_disturbed,
+        "disturbance": _disturbance(measurement),
+        "stop_reason": measurement.stop_reason,
+        "started_at": trial.started_at,
+    }
+
+
+def _disturbance(measurement: Measurement) -> dict[str, Any]:
+    """Sums over the rounds, and which of them were disturbed (counted from 0)."""
+    waiting = [each.waiting_seconds for each in measurement.disturbances]
+    steal = [each.steal_seconds for each in measurement.disturbances if each.steal_seconds is not None]
+    return {
+        "waiting_seconds": None if None in waiting else sum(filter(None, waiting)),
+        "involuntary_switches": sum(each.involuntary_switches for each in measurement.disturbances),
+        "steal_seconds": sum(steal) if steal else None,
+        "rounds": [index for index, disturbed in enumerate(measurement.disturbed) if disturbed],
+    }
+
+
+def throughput_block(
+    ledger: Ledger, *, complete: bool, deselected: Sequence[str] | None, fingerprint: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The top-level ``throughput`` object: every case that was asked for, measured or not.
+
+    ``deselected``: the ids of the cases that ``-k``, ``-m`` or ``--deselect`` left out; None where
+    node ids were given, since pytest then does not say what it left out.
+    """
+    return {
+        "schema": SCHEMA,
+        "complete": complete,
+        "deselected": None if deselected is None else list(deselected),
+        "fingerprint": dict(fingerprint),
+        "cases": [_case(case) for case in ledger],
+    }
+
+
+def _case(case: CaseRecord) -> dict[str, Any]:
+    mean, low, high = case.images_per_second()
+    return {
+        "id": case.id,
+        "environment": case.environment,
+        "status": case.status,
+        "reason": case.reason,
+        "trials": [_trial(trial) for trial in case.measured],
+        "images_per_second": mean,
+        "images_per_second_low": low,
+        "images_per_second_high": high,
+        "settings": next(iter(case.fact("settings")), None),
+        "network_hash": next(iter(case.fact("network_hash")), None),
+    }
+
+
+def _trial(trial: TrialRecord) -> dict[str, Any]:
+    return {
+        "trial": trial.trial,
+        "images_per_second": trial.images_per_second,
+        "median_seconds": trial.median_seconds,
+        "rounds": trial.rounds,
+        "rounds_disturbed": trial.rounds_disturbed,
+        "started_at": trial.started_at,
+    }

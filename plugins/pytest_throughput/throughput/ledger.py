@@ -1,0 +1,150 @@
+"""Every case that was asked for, and what became of each of its trials."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_throughput.isolation.protocol import Outcome
+from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.throughput.statistics import geometric_mean_interval
+
+__all__ = ["CaseRecord", "Ledger", "TrialRecord"]
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial of one case, ended well or not."""
+
+    trial: int
+    started_at: str
+    """ISO 8601, UTC."""
+    items: int
+    """What one step works through: the batch size, for images."""
+    outcome: Outcome
+
+    @property
+    def measurement(self) -> Measurement | None:
+        """The figures; None unless the outcome is ok."""
+        return self.outcome.measurement
+
+    @property
+    def median_seconds(self) -> float | None:
+        """Median seconds per step; None without a measurement."""
+        return None if self.measurement is None else statistics.median(self.measurement.seconds_per_step)
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Items divided by the median seconds per step; None without one, or where it is zero."""
+        return self.items / self.median_seconds if self.median_seconds else None
+
+    @property
+    def rounds(self) -> int | None:
+        """How many rounds were measured."""
+        return None if self.measurement is None else len(self.measurement.round_seconds)
+
+    @property
+    def rounds_disturbed(self) -> int | None:
+        """How many of them the rest of the machine held up."""
+        return None if self.measurement is None else sum(self.measurement.disturbed)
+
+
+@dataclass
+class CaseRecord:
+    """One case in one environment."""
+
+    id: str
+    environment: str
+    labels: Mapping[str, Any]
+    """The axes of the case by name; empty for a test that names none."""
+    asked: list[int] = field(default_factory=list)
+    """The trials that were asked for."""
+    trials: list[TrialRecord] = field(default_factory=list)
+    """Those that ended, in the order in which they did; a repeated one replaces the earlier."""
+
+    @property
+    def worst(self) -> TrialRecord | None:
+        """The first trial that did not end well, else the first one; None before any has ended."""
+        bad = [trial for trial in self.trials if trial.outcome.status != "ok"]
+        return next(iter(bad or self.trials), None)
+
+    @property
+    def status(self) -> str | None:
+        """The status of the worst trial; None if none was run."""
+        return None if self.worst is None else self.worst.outcome.status
+
+    @property
+    def reason(self) -> str | None:
+        """Why the status is not ok, in one sentence."""
+        return "not run" if self.worst is None else self.worst.outcome.reason
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every trial that was asked for has ended."""
+        return {trial.trial for trial in self.trials} >= set(self.asked)
+
+    @property
+    def measured(self) -> list[TrialRecord]:
+        """The trials with a rate."""
+        return [trial for trial in self.trials if trial.images_per_second is not None]
+
+    def images_per_second(self) -> tuple[float | None, float | None, float | None]:
+        """Geometric mean over the trials, and the ends of its 95 % interval; None where unknown."""
+        rates = [trial.images_per_second for trial in self.measured if trial.images_per_second]
+        return geometric_mean_interval(rates) if rates else (None, None, None)
+
+    def fact(self, name: str) -> list[Any]:
+        """A fact of each measured trial that knows it."""
+        values = (trial.outcome.facts.get(name) for trial in self.measured)
+        return [value for value in values if value is not None]
+
+
+class Ledger:
+    """All cases of this run, in the order in which they were asked for."""
+
+    def __init__(self) -> None:
+        self._cases: dict[tuple[str, str], CaseRecord] = {}
+
+    def ask(self, case_id: str, environment: str, trial: int, labels: Mapping[str, Any]) -> None:
+        """Notes that a trial is to be run."""
+        key = (case_id, environment)
+        case = self._cases.setdefault(key, CaseRecord(case_id, environment, labels))
+        if trial not in case.asked:
+            case.asked.append(trial)
+
+    def settle(self, case_id: str, environment: str, record: TrialRecord) -> CaseRecord:
+        """Notes how a trial that was asked for has ended."""
+        case = self._cases[case_id, environment]
+        case.trials = [trial for trial in case.trials if trial.trial != record.trial] + [record]
+        return case
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every trial of every case has ended."""
+        return all(case.is_complete for case in self)
+
+    @property
+    def trials_asked(self) -> int:
+        """How many trials were asked for, of all cases together."""
+        return sum(len(case.asked) for case in self)
+
+    @property
+    def trials_ended(self) -> int:
+        """How many of them have ended."""
+        return sum(len(case.trials) for case in self)
+
+    def label_values(self, name: str) -> list[Any]:
+        """The distinct values of one axis, in order of appearance."""
+        return list(dict.fromkeys(_known(case.labels.get(name) for case in self)))
+
+    def __iter__(self) -> Iterator[CaseRecord]:
+        return iter(self._cases.values())
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+
+def _known(values: Iterable[Any]) -> list[Any]:
+    return [value for value in values if value is not None]
