@@ -46,6 +46,11 @@ _TABLE_OPTIONS = {
     "benchmark_verbose": False,
 }
 """Options of pytest-benchmark that ask for its own table, with their defaults."""
+_REFUSED = "pytest_throughput_refused"
+_NO_XDIST = (
+    "pytest-xdist is active (-n or --dist): tests that run side by side slow each other, and no figure "
+    "would be worth anything; leave the option out, or say -n 0"
+)
 
 Conduct = Callable[[Plan], tuple[Outcome, str]]
 
@@ -193,6 +198,9 @@ class ThroughputSession:
                 self._ledger.ask(found.case_id, found.environment, found.trial, found.labels)
         if not self._items:
             return
+        if hasattr(self._config, "workerinput"):
+            self._config.workeroutput[_REFUSED] = True
+            raise pytest.UsageError(_NO_XDIST)
         if self._config.getoption("benchmark_cprofile") is not None:
             raise pytest.UsageError(
                 "--benchmark-cprofile would profile the replay of samples, not the step that gave them; "
@@ -201,6 +209,12 @@ class ThroughputSession:
         if not self._config.getoption("collectonly") and self._is_enabled:
             self._move_older_json()
             self._prepare_progress(alone=len(self._items) == len(session.items))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Ends a run of pytest-xdist whose workers found tests that measure."""
+        if getattr(node, "workeroutput", {}).get(_REFUSED):
+            raise pytest.UsageError(_NO_XDIST)
 
     @property
     def _is_enabled(self) -> bool:
@@ -319,7 +333,7 @@ class ThroughputSession:
         if not self._ledger.trials_ended:
             return
         width = self._config.get_terminal_writer().fullwidth if terminalreporter.isatty else None
-        terminalreporter.section("throughput")
+        terminalreporter.write_sep("=", "throughput")
         terminalreporter.write_line(self._setting())
         terminalreporter.write_line("")
         colour = bool(terminalreporter.hasmarkup)

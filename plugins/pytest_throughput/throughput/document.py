@@ -28,16 +28,15 @@ _UNKNOWN_UNLESS_GIVEN = (
 
 def extra_info(case: CaseRecord, trial: TrialRecord, measurement: Measurement) -> dict[str, Any]:
     """What pytest-benchmark records beside the samples of one measured trial."""
-    facts = trial.outcome.facts
     return {
+        **dict.fromkeys(_UNKNOWN_UNLESS_GIVEN),
+        **case.labels,
+        **trial.outcome.facts,
         "case_id": case.id,
         "trial": trial.trial,
         "environment": case.environment,
         "images_per_second": trial.images_per_second,
         "batch_size": trial.items,
-        **dict.fromkeys(_UNKNOWN_UNLESS_GIVEN),
-        **case.labels,
-        **facts,
         "first_step_seconds": measurement.first_step_seconds,
         "latency_seconds": measurement.latency_seconds,
         "rounds_disturbed": trial.rounds_disturbed,

@@ -1,0 +1,82 @@
+"""What keeps a round from running, read from the system that the test runs on."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from pytest_throughput.measurement.disturbance import Disturbance, DisturbanceWatch
+from pytest_throughput.measurement.memory import peak_resident_bytes, reset_peak_resident
+
+needs_schedstat = pytest.mark.skipif(
+    not Path("/proc/self/schedstat").exists(), reason="this system does not count waiting threads"
+)
+
+
+@pytest.mark.parametrize(
+    ("disturbance", "disturbed"),
+    [
+        (Disturbance(0.0, 0, 0.0), False),
+        (Disturbance(0.004, 9, None), False),
+        (Disturbance(0.006, 0, None), True),
+        (Disturbance(0.0, 0, 0.01), True),
+        (Disturbance(None, 500, None), False),
+    ],
+)
+def test_a_round_is_disturbed_when_more_than_a_twentieth_was_lost(
+    disturbance: Disturbance, disturbed: bool
+) -> None:
+    assert disturbance.is_large_for(0.1) is disturbed
+
+
+@needs_schedstat
+def test_competing_for_one_core_is_seen() -> None:
+    """Two processes that both want the one core that this one is bound to."""
+    affinity = os.sched_getaffinity(0)
+    core = min(affinity)
+    rival = os.fork()
+    if rival == 0:
+        os.sched_setaffinity(0, {core})
+        while True:
+            pass
+    try:
+        os.sched_setaffinity(0, {core})
+        with DisturbanceWatch() as watch:
+            watch.before_round()
+            start = time.perf_counter()
+            while time.process_time() < 0.2 or time.perf_counter() - start < 0.3:
+                pass
+            seconds = time.perf_counter() - start
+            disturbance = watch.after_round(seconds)
+    finally:
+        os.sched_setaffinity(0, affinity)
+        os.kill(rival, 9)
+        os.waitpid(rival, 0)
+    assert disturbance.waiting_seconds is not None
+    assert disturbance.waiting_seconds > 0.05 * seconds
+    assert disturbance.is_large_for(seconds)
+
+
+def test_the_watch_leaves_no_file_open() -> None:
+    before = os.listdir("/proc/self/fd")
+    with DisturbanceWatch() as watch:
+        watch.before_round()
+        watch.after_round(0.01)
+    assert os.listdir("/proc/self/fd") == before
+
+
+def test_the_peak_of_resident_memory_can_be_counted_anew() -> None:
+    before = peak_resident_bytes()
+    if before is None or not reset_peak_resident():
+        pytest.skip("this system does not count the peak anew")
+    block = b"\1" * (64 * 2**20)
+    grown = peak_resident_bytes()
+    del block
+    assert reset_peak_resident()
+    after = peak_resident_bytes()
+    assert grown is not None
+    assert after is not None
+    assert grown - after > 32 * 2**20

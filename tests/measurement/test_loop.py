@@ -1,0 +1,206 @@
+"""The measuring loop, on a device with a virtual clock."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import weakref
+from dataclasses import replace
+
+import pytest
+from fake_device import FakeDevice
+
+from pytest_throughput.measurement import loop
+from pytest_throughput.measurement.disturbance import Disturbance, DisturbanceWatch
+from pytest_throughput.measurement.loop import Measurement, measure
+from pytest_throughput.measurement.plan import ONCE, PLANS, Plan
+from pytest_throughput.measurement.step import Step
+
+PAPER, ADAPTIVE, QUICK = PLANS["paper"], PLANS["adaptive"], PLANS["quick"]
+
+
+@pytest.fixture
+def device() -> FakeDevice:
+    return FakeDevice()
+
+
+def test_a_round_ends_when_the_device_has_finished(device: FakeDevice) -> None:
+    measurement = measure(device.step(0.050), PAPER, clock=device.clock)
+    assert measurement.round_seconds == pytest.approx([0.051] * 20)
+    assert measurement.first_step_seconds == pytest.approx(0.051)
+    assert measurement.latency_seconds == pytest.approx(0.051)
+
+
+def test_the_fake_device_shows_a_forgotten_wait(device: FakeDevice) -> None:
+    """The test above could not fail if it did not: without waiting only the launch is seen."""
+    forgetful = Step(device.step(0.050).run)
+    measurement = measure(forgetful, PAPER, clock=device.clock)
+    assert measurement.round_seconds == pytest.approx([0.001] * 20)
+
+
+def test_the_paper_protocol_is_a_first_step_ten_to_warm_up_and_twenty_rounds(device: FakeDevice) -> None:
+    measurement = measure(device.step(0.010), PAPER, clock=device.clock)
+    assert (device.launches, device.waits) == (1 + 10 + 20, 1 + 10 + 20)
+    assert measurement.warm_up_steps == 10
+    assert measurement.steps_per_round == 1
+    assert measurement.stop_reason == "max_rounds"
+
+
+def test_warm_up_is_not_recorded(device: FakeDevice) -> None:
+    """Compiling, then ten slow steps: none of it in the rounds."""
+    measurement = measure(
+        device.step(lambda launch: 30.0 if launch == 0 else 0.5 if launch <= 10 else 0.1),
+        PAPER,
+        clock=device.clock,
+    )
+    assert measurement.first_step_seconds == pytest.approx(30.001)
+    assert measurement.round_seconds == pytest.approx([0.101] * 20)
+
+
+def test_adaptive_warm_up_goes_on_until_steps_no_longer_get_faster(device: FakeDevice) -> None:
+    """Each step 5 % faster than the one before until the 40th, then steady."""
+    measurement = measure(
+        device.step(lambda launch: 0.01 * 0.95 ** min(launch, 40)), ADAPTIVE, steps_per_round=1, clock=device.clock
+    )
+    assert 40 <= measurement.warm_up_steps <= 60
+    steady = 0.001 + 0.01 * 0.95**40
+    assert measurement.round_seconds[0] == pytest.approx(steady, rel=0.02)
+
+
+def test_warm_up_of_slow_steps_is_bounded_in_seconds(device: FakeDevice) -> None:
+    measurement = measure(device.step(2.0), ADAPTIVE, steps_per_round=1, clock=device.clock)
+    assert measurement.warm_up_steps == 3
+
+
+def test_nothing_but_the_step_and_the_wait_is_between_the_readings(
+    device: FakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever else the loop does takes an hour here, and no round shows it."""
+    hour = 3600.0
+
+    class Output:
+        def __del__(self) -> None:
+            device.now += hour
+
+    class SlowWatch(DisturbanceWatch):
+        def before_round(self) -> None:
+            device.now += hour
+
+        def after_round(self, round_seconds: float) -> Disturbance:
+            device.now += hour
+            return Disturbance(None, 0, None)
+
+    monkeypatch.setattr(loop, "DisturbanceWatch", SlowWatch)
+    monkeypatch.setattr(gc, "collect", lambda: setattr(device, "now", device.now + hour))
+    plain = device.step(0.050)
+
+    def run() -> Output:
+        plain.run()
+        return Output()
+
+    measurement = measure(replace(plain, run=run), PAPER, clock=device.clock)
+    assert measurement.round_seconds == pytest.approx([0.051] * 20)
+
+
+def test_what_a_step_returns_is_freed_before_the_next_begins(device: FakeDevice) -> None:
+    """Two steps' outputs at once would raise the peak memory."""
+    alive: weakref.WeakSet[Output] = weakref.WeakSet()
+    most_alive = []
+
+    class Output:
+        pass
+
+    def run() -> Output:
+        most_alive.append(len(alive))
+        output = Output()
+        alive.add(output)
+        return output
+
+    measure(Step(run), PAPER, steps_per_round=3, clock=device.clock)
+    assert len(most_alive) == 1 + 10 + 20 * 3 + 10
+    assert set(most_alive) == {0}
+
+
+def test_a_round_of_several_steps_waits_once_and_counts_them_all(device: FakeDevice) -> None:
+    measurement = measure(device.step(0.050), PAPER, steps_per_round=4, clock=device.clock)
+    # The launches of the later steps hide behind the work of the earlier ones.
+    assert measurement.round_seconds == pytest.approx([0.001 + 4 * 0.050] * 20)
+    assert measurement.seconds_per_step == pytest.approx([0.05025] * 20)
+    assert measurement.latency_seconds == pytest.approx(0.051)
+    assert (device.launches, device.waits) == (1 + 10 + 20 * 4 + 10, 1 + 10 + 20 + 10)
+
+
+@pytest.mark.parametrize(("work_seconds", "steps"), [(0.3, 1), (0.05, 4), (0.0003, 200)])
+def test_asynchronous_steps_are_pipelined_into_rounds_of_a_fifth_of_a_second(
+    device: FakeDevice, work_seconds: float, steps: int
+) -> None:
+    measurement = measure(device.step(work_seconds), ADAPTIVE, clock=device.clock)
+    assert measurement.steps_per_round == steps
+    assert min(measurement.round_seconds) >= 0.2
+
+
+def test_steps_that_are_done_when_they_return_are_rounds_of_their_own(device: FakeDevice) -> None:
+    measurement = measure(device.step(0.0003, asynchronous=False), ADAPTIVE, clock=device.clock)
+    assert measurement.steps_per_round == 1
+
+
+def test_a_step_too_short_for_the_clock_ends_all_the_same() -> None:
+    measurement = measure(Step(lambda: None, asynchronous=True), replace(QUICK, max_seconds=1.0), clock=lambda: 0.0)
+    assert measurement.round_seconds == (0.0,) * 20
+
+
+def test_quiet_rounds_stop_at_the_target(device: FakeDevice) -> None:
+    measurement = measure(device.step(0.1), ADAPTIVE, steps_per_round=1, clock=device.clock)
+    assert (measurement.stop_reason, len(measurement.round_seconds)) == ("target", 10)
+
+
+def test_slow_rounds_stop_at_the_time_cap_but_not_before_the_fewest_allowed(device: FakeDevice) -> None:
+    measurement = measure(device.step(2.0), QUICK, steps_per_round=1, clock=device.clock)
+    assert (measurement.stop_reason, len(measurement.round_seconds)) == ("time_cap", 5)
+
+
+def test_noisy_rounds_stop_at_the_most_allowed(device: FakeDevice) -> None:
+    step = device.step(lambda launch: 0.01 if launch % 2 else 0.02)
+    measurement = measure(step, QUICK, steps_per_round=1, clock=device.clock)
+    assert (measurement.stop_reason, len(measurement.round_seconds)) == ("max_rounds", 20)
+
+
+def test_once_runs_the_step_and_little_else(device: FakeDevice) -> None:
+    measure(device.step(0.1), ONCE, clock=device.clock)
+    assert device.launches == 2
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_garbage_collection_and_tracing_are_off_meanwhile_and_restored(device: FakeDevice, fails: bool) -> None:
+    seen = set()
+
+    def run() -> None:
+        seen.add((gc.isenabled(), sys.gettrace() is None, sys.getprofile() is None))
+        if fails:
+            raise RuntimeError("the step failed")
+
+    tracer_before = sys.gettrace()
+    sys.setprofile(lambda *_: None)
+    try:
+        if fails:
+            with pytest.raises(RuntimeError, match="the step failed"):
+                measure(Step(run), QUICK, clock=device.clock)
+        else:
+            measure(Step(run), QUICK, clock=device.clock)
+        assert sys.getprofile() is not None
+    finally:
+        sys.setprofile(None)
+    assert seen == {(False, True, True)}
+    assert gc.isenabled()
+    assert sys.gettrace() is tracer_before
+
+
+def test_a_measurement_survives_json(device: FakeDevice) -> None:
+    measurement = measure(device.step(0.1), PAPER, clock=device.clock)
+    assert Measurement.from_json(measurement.to_json()) == measurement
+
+
+def test_presets_of_the_plan_are_what_the_documentation_says() -> None:
+    assert PAPER == Plan("paper", 10, 20, 20, float("inf"), None)
+    assert (QUICK.warm_up_steps, QUICK.min_rounds, QUICK.max_rounds, QUICK.max_seconds) == (2, 5, 20, 3.0)
+    assert ADAPTIVE.target == 0.01

@@ -1,0 +1,107 @@
+"""The interval of the median, by simulation of its coverage, and the rule that reads it."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom
+
+from pytest_throughput.measurement.plan import PLANS
+from pytest_throughput.measurement.stopping import StoppingRule, median_interval, relative_half_width
+
+Draw = Callable[[random.Random], float]
+
+DISTRIBUTIONS: dict[str, tuple[Draw, float]] = {
+    "normal": (lambda r: r.gauss(10.0, 1.0), 10.0),
+    "exponential": (lambda r: r.expovariate(1.0), math.log(2.0)),
+    "lognormal": (lambda r: r.lognormvariate(0.0, 1.5), 1.0),
+    "two-humped": (lambda r: r.gauss(1.0, 0.01) if r.random() < 0.7 else r.gauss(3.0, 0.01), 1.0057),
+}
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+@pytest.mark.parametrize("count", [6, 10, 31, 100])
+def test_the_interval_covers_the_median_as_often_as_it_says(distribution: str, count: int) -> None:
+    draw, median = DISTRIBUTIONS[distribution]
+    generator = random.Random(f"{distribution} {count}")
+    covered, repetitions = 0, 2000
+    for _ in range(repetitions):
+        interval = median_interval([draw(generator) for _ in range(count)])
+        assert interval is not None
+        covered += interval[0] <= median <= interval[1]
+    # 95 % or a little more, since order statistics are discrete; 3.5 standard errors of simulation below.
+    assert covered / repetitions >= 0.95 - 3.5 * math.sqrt(0.95 * 0.05 / repetitions)
+
+
+@given(count=st.integers(6, 400), confidence=st.sampled_from([0.9, 0.95, 0.99]))
+def test_the_interval_takes_the_narrowest_order_statistics_that_suffice(count: int, confidence: float) -> None:
+    interval = median_interval(list(range(count)), confidence)
+    if interval is None:
+        assert 1 - 2 * binom.cdf(0, count, 0.5) < confidence
+        return
+    k = int(interval[0]) + 1
+    assert interval == (k - 1, count - k)
+    assert 1 - 2 * binom.cdf(k - 1, count, 0.5) >= confidence
+    assert k == count // 2 or 1 - 2 * binom.cdf(k, count, 0.5) < confidence
+
+
+@given(st.lists(st.floats(1e-9, 1e3), max_size=60))
+def test_the_interval_brackets_the_sample_median(samples: list[float]) -> None:
+    interval = median_interval(samples)
+    if len(samples) < 6:
+        assert interval is None
+        assert relative_half_width(samples) == math.inf
+    else:
+        assert interval is not None
+        assert interval[0] <= statistics.median(samples) <= interval[1]
+        assert relative_half_width(samples) >= 0
+
+
+def test_samples_of_zero_have_no_relative_width() -> None:
+    assert relative_half_width([0.0] * 10) == math.inf
+
+
+def _stop(samples: list[float], **changes: float) -> tuple[str, int]:
+    plan = replace(PLANS["adaptive"], **changes)  # type: ignore[arg-type]
+    rule, elapsed = StoppingRule(plan), 0.0
+    for count in range(1, len(samples) + 1):
+        elapsed += samples[count - 1]
+        reason = rule.reason_to_stop(samples[:count], elapsed)
+        if reason is not None:
+            return reason, count
+    raise AssertionError("the rule never stopped")
+
+
+def test_noise_out_of_reach_of_the_target_stops_early() -> None:
+    """30 % noise would take some 2,000 rounds to a 1 % interval, of which 500 are allowed."""
+    generator = random.Random(7)
+    samples = [generator.lognormvariate(-7.0, 0.3) for _ in range(500)]
+    reason, count = _stop(samples)
+    assert reason == "stable_noise"
+    assert 50 <= count <= 200
+
+
+def test_noise_within_reach_is_measured_until_the_target() -> None:
+    generator = random.Random(7)
+    samples = [generator.gauss(0.001, 0.00005) for _ in range(500)]
+    reason, count = _stop(samples)
+    assert reason == "target"
+    assert relative_half_width(samples[:count]) <= 0.01
+
+
+def test_too_few_rounds_never_stop() -> None:
+    assert _stop([1.0] * 50, min_rounds=20, max_seconds=1.0) == ("target", 20)
+
+
+def test_it_looks_at_geometrically_spaced_counts_only() -> None:
+    """A target reached between two checkpoints is noticed at the next one."""
+    generator = random.Random(1)
+    noisy = [generator.choice([0.5, 1.5]) for _ in range(10)]
+    assert _stop([*noisy, *[1.0] * 490], max_seconds=1e9)[1] in (15, 23, 35, 53)
