@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Gpu", "find_gpu", "list_gpus", "visibility"]
+__all__ = ["Gpu", "default_device", "find_gpu", "list_gpus", "visibility"]
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,11 @@ def visibility(device: str, gpus: list[Gpu], environ: Mapping[str, str] = os.env
     return {"CUDA_VISIBLE_DEVICES": _entry(device, gpus, environ) or "", "CUDA_DEVICE_ORDER": _order(environ)}
 
 
+def default_device(gpus: list[Gpu], environ: Mapping[str, str] = os.environ) -> str:
+    """``cuda`` where a GPU is there to be seen, else ``cpu``."""
+    return "cuda" if gpus and _entry("cuda", gpus, environ) is not None else "cpu"
+
+
 def find_gpu(device: str, gpus: list[Gpu], environ: Mapping[str, str] = os.environ) -> Gpu | None:
     """The GPU that ``cuda`` or ``cuda:N`` names; None for a CPU, or where that cannot be known."""
     entry = _entry(device, gpus, environ) if device.startswith("cuda") else None
@@ -100,7 +105,7 @@ def _entry(device: str, gpus: list[Gpu], environ: Mapping[str, str]) -> str | No
     index = int(device.partition(":")[2] or 0)
     inherited = environ.get("CUDA_VISIBLE_DEVICES")
     if inherited is not None:
-        entries = [entry.strip() for entry in inherited.split(",")]
+        entries = [entry.strip() for entry in inherited.split(",") if entry.strip()]
     elif gpus:
         entries = [gpu.uuid for gpu in gpus]
     else:

@@ -1,0 +1,42 @@
+"""A project with the plugin loaded by name, and one that has it installed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from plugin_project import Project
+
+ROOT = Path(__file__).parents[2]
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
+        monkeypatch.delenv(name, raising=False)
+    return Project(pytester)
+
+
+@pytest.fixture
+def installed(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
+    """Runs pytest where the package is installed as pip does it: found by its entry point alone."""
+    site = pytester.mkdir("site-packages")
+    for package in ("plugins/pytest_throughput", "fixtures/dlworkloads"):
+        (site / Path(package).name).symlink_to(ROOT / package)
+    information = site / "pytest_throughput-0.1.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: pytest-throughput\nVersion: 0.1.0\n")
+    (information / "entry_points.txt").write_text(
+        "[pytest11]\npytest_throughput.plugin = pytest_throughput.plugin\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    project = pytester.mkdir("project")
+    monkeypatch.chdir(project)
+
+    def run(*arguments: str) -> pytest.RunResult:
+        return pytester.run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments)
+
+    assert os.getcwd() == str(project)
+    return run

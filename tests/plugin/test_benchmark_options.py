@@ -1,0 +1,177 @@
+"""pytest-benchmark's own options keep working, and a suite that does not measure notices nothing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import pytest
+from plugin_project import Project
+
+TWO = """
+import pytest
+
+@pytest.mark.parametrize("framework", ["pt", "tf"])
+def test_sleep(measure_isolated, framework):
+    measure_isolated("steps:sleep", {"milliseconds": 1})
+
+def test_plain(benchmark):
+    benchmark.pedantic(lambda: None, rounds=3)
+
+def test_other():
+    pass
+"""
+
+
+@pytest.fixture
+def two(project: Project) -> Project:
+    project.tests(TWO)
+    return project
+
+
+def test_disable_runs_each_step_and_keeps_no_figure(project: Project) -> None:
+    project.tests(
+        """
+        def test_ok(measure_isolated): measure_isolated("steps:sleep")
+        def test_bad(measure_isolated): measure_isolated("steps:end", {"how": "failed"})
+        def test_here(measure_step): measure_step(lambda: open("ran", "a").write("x"))
+        """
+    )
+    result = project.run("--benchmark-disable", "--benchmark-json=run.json")
+    result.assert_outcomes(passed=2, failed=1)
+    assert (project.path / "ran").read_text() == "xx"  # the first step, and one round
+    assert not (project.path / "run.json").exists()
+    result.stdout.no_fnmatch_line("*throughput ===*")
+    result.stdout.no_fnmatch_line("*not used at all*")
+
+
+def test_only_skips_what_is_no_benchmark(two: Project) -> None:
+    two.run("--benchmark-only").assert_outcomes(passed=3, skipped=1)
+
+
+def test_skip_skips_what_is_one(two: Project) -> None:
+    result = two.run("--benchmark-skip", "--benchmark-json=run.json")
+    result.assert_outcomes(passed=1, skipped=3)
+    assert not (two.path / "run.json").exists()
+
+
+def test_json_and_autosave_together_both_hold_the_block(two: Project) -> None:
+    two.run("--benchmark-autosave", "--benchmark-json=run.json").assert_outcomes(passed=4)
+    (saved,) = (two.path / ".benchmarks").rglob("*.json")
+    stored = json.loads(saved.read_text())
+    block = two.json()["throughput"]
+    assert stored["throughput"] == block
+    assert len(block["cases"]) == 2
+    assert "data" not in stored["benchmarks"][0]["stats"]
+
+
+def test_saved_runs_are_compared_by_pytest_benchmark(two: Project) -> None:
+    two.run("--benchmark-save=first", "--benchmark-save-data").assert_outcomes(passed=4)
+    result = two.run("--benchmark-compare=0001")
+    result.assert_outcomes(passed=4)
+    result.stdout.fnmatch_lines(["*test_sleep[[]pt] (0001_first)*", "*test_sleep[[]pt] (NOW)*"])
+    assert two.run("--benchmark-compare=0001", "--benchmark-compare-fail=min:0.000001").ret != 0
+
+
+def test_groups_are_by_parameter(project: Project) -> None:
+    project.tests(TWO[: TWO.index("def test_plain")])
+    result = project.run("--benchmark-group-by=param:framework")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*benchmark 'framework=pt': 1 tests*", "*benchmark 'framework=tf': 1 tests*"])
+
+
+def test_its_table_is_folded_away_unless_asked_for(two: Project) -> None:
+    plain_only = two.run()
+    plain_only.stdout.fnmatch_lines(["*benchmark: 1 tests*", "test_plain *"])
+    asked_for = two.run("--benchmark-columns=min,median")
+    asked_for.stdout.fnmatch_lines(["*benchmark: 3 tests*", "test_sleep*"])
+
+
+def test_other_options_of_the_marker_are_kept(project: Project) -> None:
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.benchmark(group="mine", disable_gc=True)
+        def test_it(measure_isolated):
+            measure_isolated("steps:sleep")
+        """
+    )
+    (benchmark,) = project.run_json()["benchmarks"]
+    assert benchmark["group"] == "mine"
+    assert benchmark["options"]["disable_gc"] is True
+
+
+def test_a_benchmark_fixture_made_too_early_is_noticed(project: Project) -> None:
+    project.tests(
+        """
+        import pytest
+
+        @pytest.fixture(autouse=True)
+        def early(benchmark): pass
+
+        def test_it(measure_isolated):
+            measure_isolated("steps:sleep")
+        """
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*RuntimeError: the 'benchmark' fixture did not take the measured samples*"])
+
+
+def test_profiling_the_replay_is_refused(two: Project) -> None:
+    result = two.run("--benchmark-cprofile=tottime")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--benchmark-cprofile would profile the replay*"])
+
+
+def test_xdist_is_refused(two: Project, pytester: pytest.Pytester) -> None:
+    pytest.importorskip("xdist")
+    result = pytester.runpytest_subprocess("-p", "pytest_throughput.plugin", "-n2")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: pytest-xdist is active*say -n 0"])
+    pytester.runpytest_subprocess("-p", "pytest_throughput.plugin", "-n0").assert_outcomes(passed=4)
+    pytester.runpytest_subprocess("-p", "pytest_throughput.plugin", "-n2", "-k", "plain or other").assert_outcomes(
+        passed=2
+    )
+
+
+def _without_times(document: dict[str, Any]) -> dict[str, Any]:
+    """What two runs of the same suite have in common."""
+    for benchmark in document["benchmarks"]:
+        benchmark["stats"] = {"rounds": benchmark["stats"]["rounds"], "iterations": benchmark["stats"]["iterations"]}
+    for volatile in ("datetime", "machine_info", "commit_info"):
+        document.pop(volatile)
+    return document
+
+
+def test_a_plain_suite_is_as_without_us(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_plain="""
+        import pytest
+
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_sum(benchmark, n):
+            benchmark.extra_info["n"] = n
+            benchmark.pedantic(sum, args=([n],), rounds=4, iterations=2)
+
+        def test_not_used(benchmark): pass
+        def test_fails(benchmark): benchmark(lambda: 1 / 0)
+        """
+    )
+    documents, outputs = [], []
+    for name, plugin in (("with.json", "pytest_throughput.plugin"), ("without.json", "no:pytest_throughput.plugin")):
+        (pytester.path / name).write_text("an older run")
+        result = pytester.run(
+            sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", plugin, f"--benchmark-json={name}", "--tb=no"
+        )
+        assert result.ret == 1
+        documents.append(_without_times(json.loads((pytester.path / name).read_text())))
+        lines = [line for line in result.outlines if line.strip("-= ") and "plugins:" not in line]
+        # The rows are sorted by time, and rules are as long as the figures: nobody's doing.
+        outputs.append(sorted(line.strip("-= ").split()[0] for line in lines))
+        assert not (pytester.path / f"{name}.previous").exists()
+    assert documents[0] == documents[1]
+    assert "throughput" not in documents[0]
+    assert outputs[0] == outputs[1]

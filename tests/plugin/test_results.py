@@ -1,0 +1,284 @@
+"""From a test to pytest-benchmark's JSON: samples, statuses, exit statuses."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from plugin_project import Project
+
+ISOLATED = """
+def test_sleep(measure_isolated):
+    measure_isolated("steps:sleep", {"milliseconds": 2, "parameters": 7}, items=4)
+"""
+
+
+def test_the_samples_of_the_worker_are_pytest_benchmarks(project: Project) -> None:
+    project.tests(ISOLATED)
+    result = project.run("--benchmark-json=run.json")
+    result.assert_outcomes(passed=1)
+    assert result.ret == 0
+    (benchmark,) = project.json()["benchmarks"]
+    info, stats = benchmark["extra_info"], benchmark["stats"]
+    assert benchmark["fullname"] == "test_it.py::test_sleep"
+    assert 5 <= stats["rounds"] == len(stats["data"]) <= 20
+    assert min(stats["data"]) >= 0.002
+    assert stats["iterations"] == 1
+    assert info["images_per_second"] == pytest.approx(4 / statistics.median(stats["data"]))
+    assert info["case_id"] == "test_it.py::test_sleep"
+    assert (info["batch_size"], info["trial"], info["environment"]) == (4, 1, "default")
+    assert info["pid"] != os.getpid()
+    assert info["parameters"] == 7
+    assert info["settings"]["protocol"] == "quick"
+    assert info["settings"]["isolation"] == "trial"
+    assert info["settings"]["warm_up_steps"] == 2
+    assert info["versions"]["python"]
+    assert info["first_step_seconds"] > 0
+    assert info["build_seconds"] > 0
+    assert info["peak_memory_bytes"] > 2**20
+    for unknown in ("framework", "flops_per_image", "network_hash", "layout"):
+        assert info[unknown] is None
+
+
+def test_the_block_names_the_run(project: Project) -> None:
+    project.tests(ISOLATED)
+    block = project.run_json()["throughput"]
+    assert (block["schema"], block["complete"], block["deselected"]) == (1, True, [])
+    assert block["fingerprint"]["cpu"]["threads"] >= 1
+    (case,) = block["cases"]
+    assert (case["id"], case["environment"], case["status"]) == ("test_it.py::test_sleep", "default", "ok")
+    assert case["images_per_second"] == pytest.approx(case["trials"][0]["images_per_second"])
+    assert case["images_per_second_low"] is None
+
+
+def test_each_status_has_its_outcome_and_no_row_vanishes(project: Project) -> None:
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("how", ["unsupported", "out_of_memory", "crashed", "timed_out", "failed", "ok"])
+        def test_end(measure_isolated, how):
+            measure_isolated("steps:end", {"how": how})
+        """
+    )
+    result = project.run("--benchmark-json=run.json", "--throughput-timeout=2", "-rs")
+    result.assert_outcomes(passed=1, skipped=2, failed=3)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    document = project.json()
+    assert len(document["benchmarks"]) == 1
+    cases = {case["id"].partition("[")[2].rstrip("]"): case for case in document["throughput"]["cases"]}
+    assert {name: case["status"] for name, case in cases.items()} == {name: name for name in cases}
+    assert "SIGSEGV" in cases["crashed"]["reason"]
+    assert cases["timed_out"]["reason"] == "no result within 2 s (--throughput-timeout); killed"
+    assert cases["failed"]["reason"] == "RuntimeError: broken"
+    assert document["throughput"]["complete"] is True
+    result.stdout.fnmatch_lines(["SKIPPED*: unsupported: no such precision", "SKIPPED*: out_of_memory: 12 GiB"])
+    result.stdout.no_fnmatch_line("*not used at all*")
+
+
+@pytest.mark.parametrize("isolation", ["trial", "framework", "none"])
+def test_every_isolation_measures_the_same_way(project: Project, isolation: str) -> None:
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("milliseconds", [1, 2])
+        def test_sleep(measure_isolated, milliseconds):
+            measure_isolated("steps:sleep", {"milliseconds": milliseconds})
+        """
+    )
+    benchmarks = project.run_json(f"--throughput-isolation={isolation}")["benchmarks"]
+    assert [benchmark["extra_info"]["settings"]["isolation"] for benchmark in benchmarks] == [isolation] * 2
+    pids = [benchmark["extra_info"]["pid"] for benchmark in benchmarks]
+    assert (pids[0] == pids[1], pids[0] == os.getpid()) == {
+        "trial": (False, False),
+        "framework": (True, False),
+        "none": (True, True),
+    }[isolation]
+    assert [min(benchmark["stats"]["data"]) >= 0.001 for benchmark in benchmarks] == [True, True]
+
+
+def test_a_shared_worker_that_dies_is_replaced(project: Project) -> None:
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("how", ["ok", "crashed", "fine"])
+        def test_end(measure_isolated, how):
+            measure_isolated("steps:end", {"how": how})
+        """
+    )
+    document = project.run_json("--throughput-isolation=framework")
+    assert [case["status"] for case in document["throughput"]["cases"]] == ["ok", "crashed", "ok"]
+    first, second = (benchmark["extra_info"]["pid"] for benchmark in document["benchmarks"])
+    assert first != second
+
+
+def test_a_step_of_this_process(project: Project) -> None:
+    project.tests(
+        """
+        import time
+        waits = []
+
+        def test_step(measure_step):
+            measure_step(lambda: time.sleep(0.001), items=32, synchronize=lambda: waits.append(1))
+
+        def test_waited():
+            assert len(waits) >= 1 + 2 + 5
+        """
+    )
+    document = project.run_json()
+    (benchmark,) = document["benchmarks"]
+    assert document["throughput"]["complete"] is True
+    assert benchmark["extra_info"]["batch_size"] == 32
+    assert benchmark["extra_info"]["settings"]["isolation"] == "none"
+    assert min(benchmark["stats"]["data"]) >= 0.001
+
+
+def test_steps_per_round_are_the_iterations_of_pytest_benchmark(project: Project) -> None:
+    project.tests(ISOLATED)
+    (benchmark,) = project.run_json("--throughput-steps-per-round=5")["benchmarks"]
+    assert benchmark["stats"]["iterations"] == 5
+    assert 0.002 <= statistics.median(benchmark["stats"]["data"]) < 0.008
+    assert benchmark["extra_info"]["settings"]["steps_per_round"] == 5
+
+
+def test_threads_reach_the_worker(project: Project) -> None:
+    project.tests(ISOLATED)
+    (benchmark,) = project.run_json("--throughput-threads=3")["benchmarks"]
+    assert benchmark["extra_info"]["settings"]["omp"] == "3"
+    assert benchmark["extra_info"]["settings"]["threads"] == 3
+
+
+def test_the_worker_finds_the_users_modules_in_the_given_folder(project: Project) -> None:
+    networks = project.path / "networks"
+    networks.mkdir()
+    (project.path / "steps.py").rename(networks / "mysteps.py")
+    project.tests("def test_it(measure_isolated): measure_isolated('mysteps:sleep')")
+    assert project.run().ret == 1
+    assert project.run(f"--throughput-pythonpath={networks}").ret == 0
+
+
+def test_a_worker_in_another_interpreter_sees_its_own_packages_alone(project: Project, tmp_path: Path) -> None:
+    (project.path / "steps.py").write_text(
+        "import os, sys\n"
+        "from pytest_throughput.measurement.step import Step\n"
+        "def look():\n"
+        "    return Step(lambda: None, facts={'path': sys.path, 'marked': os.environ.get('MARK')})\n"
+    )
+    project.tests("def test_it(measure_isolated): measure_isolated('steps:look', interpreter='mine')")
+    command = f"env MARK=here {sys.executable} -S"
+    (benchmark,) = project.run_json(f"--throughput-interpreter=mine={command}")["benchmarks"]
+    info = benchmark["extra_info"]
+    assert info["marked"] == "here"
+    assert not any("site-packages" in folder for folder in info["path"])
+
+
+def test_an_interpreter_that_does_not_start_is_a_crash_with_its_name(project: Project) -> None:
+    project.tests(ISOLATED)
+    block = project.run_json("--throughput-interpreter=python=/no/such/python")["throughput"]
+    assert block["cases"][0]["status"] == "crashed"
+    assert "cannot start '/no/such/python'" in block["cases"][0]["reason"]
+
+
+def test_an_older_json_is_moved_away_and_an_empty_one_is_written(project: Project) -> None:
+    (project.path / "run.json").write_text("an older run")
+    project.tests("def test_it(measure_isolated): measure_isolated('steps:end', {'how': 'unsupported'})")
+    result = project.run("--benchmark-json=run.json")
+    assert result.ret == 0
+    assert (project.path / "run.json.previous").read_text() == "an older run"
+    document = project.json()
+    assert document["benchmarks"] == []
+    assert document["throughput"]["cases"][0]["status"] == "unsupported"
+    assert document["machine_info"]["python_version"]
+
+
+def test_a_run_stopped_before_its_first_result_says_so_in_its_json(project: Project) -> None:
+    project.tests(
+        """
+        def test_before(): raise KeyboardInterrupt
+        def test_it(measure_isolated): measure_isolated("steps:sleep")
+        """
+    )
+    (project.path / "run.json").write_text("an older run")
+    assert project.run("--benchmark-json=run.json").ret == pytest.ExitCode.INTERRUPTED
+    document = project.json()
+    assert document["benchmarks"] == []
+    assert document["throughput"]["complete"] is False
+    assert document["throughput"]["cases"][0]["status"] is None
+    assert document["throughput"]["cases"][0]["reason"] == "not run"
+
+
+def test_a_json_that_cannot_be_written_has_its_exit_status(project: Project) -> None:
+    project.tests("def test_it(measure_isolated): measure_isolated('steps:end', {'how': 'unsupported'})")
+    (project.path / "conftest.py").write_text(
+        "import pytest\n"
+        "@pytest.hookimpl(tryfirst=True)\n"
+        "def pytest_sessionfinish(session):\n"
+        "    path = session.config.getoption('benchmark_json')\n"
+        "    path.unlink(); path.parent.rmdir()\n"
+    )
+    (project.path / "results").mkdir()
+    result = project.run("--benchmark-json=results/run.json")
+    assert result.ret == 14
+    result.stdout.fnmatch_lines(["could not write results/run.json: No such file or directory*"])
+
+
+def test_deselected_cases_are_named(project: Project) -> None:
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_sleep(measure_isolated, n):
+            measure_isolated("steps:sleep")
+        """
+    )
+    block = project.run_json("-k", "1")["throughput"]
+    assert block["deselected"] == ["test_it.py::test_sleep[2]"]
+    assert [case["id"] for case in block["cases"]] == ["test_it.py::test_sleep[1]"]
+    assert project.run_json("test_it.py::test_sleep[1]")["throughput"]["deselected"] is None
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("trials=0", "expected a whole number of at least 1, got '0'"),
+        ("trials=many", "expected a whole number of at least 1, got 'many'"),
+        ("order=random", "invalid choice: 'random' (choose from *trials*paired*"),
+        ("timeout=-1", "expected a number of seconds above 0, got '-1'"),
+        ("timeout=nan", "expected a number of seconds above 0, got 'nan'"),
+        ("interpreter=pytorch", "expected [[]ENVIRONMENT/]NAME=COMMAND*got 'pytorch'"),
+        ("pythonpath=/no/such/folder", "expected an existing folder, got '/no/such/folder'"),
+        ("threads=1.5", "expected a whole number of at least 1, got '1.5'"),
+        ("isolation=docker", "invalid choice: 'docker'*"),
+    ],
+)
+def test_a_bad_value_is_refused_with_what_was_expected(project: Project, option: str, message: str) -> None:
+    result = project.run(f"--throughput-{option}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*--throughput-{option.partition('=')[0]}: {message}"])
+
+
+def test_installed_as_pip_does_it(installed: Callable[..., pytest.RunResult]) -> None:
+    """The README's example for another project."""
+    Path("mypackage.py").write_text(
+        "from pytest_throughput.measurement.step import Step\n"
+        "def open_step(batch_size):\n"
+        "    batch = list(range(1000 * batch_size))\n"
+        "    return Step(lambda: sum(batch))\n"
+    )
+    Path("test_mine.py").write_text(
+        "def test_isolated(measure_isolated):\n"
+        "    measure_isolated('mypackage:open_step', {'batch_size': 32}, items=32)\n"
+        "def test_in_process(measure_step):\n"
+        "    measure_step(lambda: sum(range(1000)), items=1)\n"
+    )
+    result = installed("--throughput-protocol=quick")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["plugins:*throughput-0.1.0*", "test_mine.py::test_isolated *ok", "*in_process*ok"])

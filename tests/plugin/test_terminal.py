@@ -1,0 +1,129 @@
+"""What a person sees: in a log file, with -v, and on a terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from plugin_project import Project
+
+TESTS = """
+import pytest
+
+@pytest.mark.parametrize("how", ["ok", "unsupported", "failed"])
+def test_end(measure_isolated, how):
+    print("the test prints this")
+    measure_isolated("steps:end", {"how": how}, items=8)
+"""
+
+
+@pytest.fixture
+def three(project: Project) -> Project:
+    project.tests(TESTS)
+    return project
+
+
+def on_a_terminal(folder: Path, *arguments: str, columns: int = 100) -> str:
+    """What pytest writes to a pseudo-terminal."""
+    parent, child = pty.openpty()
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
+    command = [sys.executable, "-m", "pytest", "-p", "pytest_throughput.plugin", "--throughput-protocol=quick"]
+    process = subprocess.Popen(
+        [*command, *arguments], cwd=folder, env=environment, stdin=child, stdout=child, stderr=child
+    )
+    os.close(child)
+    output = b""
+    while True:
+        try:
+            ready, _, _ = select.select([parent], [], [], 60)
+            received = os.read(parent, 65536) if ready else b""
+        except OSError:  # the other side is closed
+            break
+        if not received:
+            break
+        output += received
+    os.close(parent)
+    assert process.wait(60) in (0, 1)
+    return output.decode()
+
+
+def test_a_log_file_has_dots_and_the_table(three: Project) -> None:
+    result = three.run()
+    result.stdout.fnmatch_lines(
+        [
+            "test_it.py .sF *",
+            "*= throughput =*",
+            "*thread*; protocol quick, isolation trial",
+            "work *items/s*± rounds*ms/step*step*build*memory*rounds*status",
+            "test_it.py::test_end[[]ok] *ok",
+            "test_it.py::test_end[[]unsupported] *- *unsupported",
+            "test_it.py::test_end[[]failed] *- *failed",
+            "test_it.py::test_end[[]unsupported]: unsupported: no such precision",
+            "test_it.py::test_end[[]failed]: failed: RuntimeError: broken",
+        ]
+    )
+    assert "\x1b" not in result.stdout.str()
+
+
+def test_verbose_lines_tell_the_result(three: Project) -> None:
+    three.run("-v").stdout.fnmatch_lines(["test_it.py::test_end[[]ok] PASSED * items/s *"])
+
+
+def test_a_terminal_shows_what_is_running_and_what_came_of_it(three: Project) -> None:
+    output = on_a_terminal(three.path)
+    assert "[1/3] test_it.py::test_end[ok] … (" in output
+    assert "[2/3] test_it.py::test_end[unsupported] … (" in output
+    assert "left)" in output
+    assert "\r\x1b[2K[2/3] test_it.py::test_end[unsupported]: unsupported\r\n" in output
+    assert "\r\x1b[2K[3/3] test_it.py::test_end[failed]: failed\r\n" in output
+    assert "test_it.py .sF" not in output
+
+
+def test_a_narrow_terminal_is_not_overrun(three: Project) -> None:
+    output = on_a_terminal(three.path, columns=48)
+    running = [part for part in output.split("\r\x1b[2K") if part.startswith("[1/3]") and "\n" not in part]
+    assert running
+    assert all(len(part) < 48 for part in running)
+
+
+@pytest.mark.parametrize("option", ["-v", "-q"])
+def test_progress_leaves_other_verbosities_to_pytest(three: Project, option: str) -> None:
+    assert "\x1b[2K" not in on_a_terminal(three.path, option)
+
+
+def test_other_tests_keep_their_dots(three: Project) -> None:
+    three.tests(TESTS + "\ndef test_plain(): pass\n")
+    output = on_a_terminal(three.path)
+    assert "[1/3] test_it.py::test_end[ok]: " in output
+    assert "." in output.split("[3/3] ")[-1].split("FAILURES")[0]
+
+
+def test_a_run_cut_short_says_how_much_is_missing(project: Project) -> None:
+    project.tests(
+        """
+        def test_one(measure_isolated): measure_isolated("steps:end", {"how": "failed"})
+        def test_two(measure_isolated): measure_isolated("steps:sleep")
+        """
+    )
+    result = project.run("-x")
+    result.stdout.fnmatch_lines(["test_it.py::test_two * not run", "not complete: 1 of 2 trials were not run"])
+
+
+def test_what_a_worker_said_is_in_the_report_of_a_failure(project: Project) -> None:
+    (project.path / "steps.py").write_text("print('said in the worker')\ndef end(): raise RuntimeError('\\x1b[31mred')\n")
+    project.tests("def test_it(measure_isolated): measure_isolated('steps:end')")
+    result = project.run()
+    result.stdout.fnmatch_lines(
+        [
+            "failed: RuntimeError: \\x1b[[]31mred",
+            "  File*steps.py*in end",
+            "*Captured worker stderr call*",
+            "said in the worker",
+        ]
+    )
+    assert "\x1b[31m" not in result.stdout.str()

@@ -1,0 +1,188 @@
+"""The ledger, and the table and the JSON that are made of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_throughput.isolation.protocol import Outcome
+from pytest_throughput.measurement.disturbance import Disturbance
+from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.throughput import table
+from pytest_throughput.throughput.document import extra_info, throughput_block
+from pytest_throughput.throughput.ledger import Ledger, TrialRecord
+
+QUIET = Disturbance(0.0, 0, 0.0)
+HELD_UP = Disturbance(0.5, 3, None)
+
+
+def measurement(*seconds: float, disturbed: int = 0, steps_per_round: int = 1) -> Measurement:
+    return Measurement(
+        round_seconds=tuple(seconds),
+        steps_per_round=steps_per_round,
+        first_step_seconds=0.61,
+        warm_up_steps=2,
+        stop_reason="target",
+        latency_seconds=seconds[0],
+        disturbances=(*[HELD_UP] * disturbed, *[QUIET] * (len(seconds) - disturbed)),
+    )
+
+
+def trial(number: int, *seconds: float, items: int = 8, disturbed: int = 0, **facts: Any) -> TrialRecord:
+    outcome = Outcome("ok", measurement=measurement(*seconds, disturbed=disturbed), facts=facts)
+    return TrialRecord(number, "2026-11-20T12:00:00.000+00:00", items, outcome)
+
+
+def ended(status: str, reason: str, number: int = 1) -> TrialRecord:
+    return TrialRecord(number, "2026-11-20T12:00:00.000+00:00", 8, Outcome(status, reason=reason))
+
+
+def labels(mode: str, model: str, framework: str, execution: str, batch_size: int = 8) -> dict[str, Any]:
+    return {
+        "mode": mode,
+        "model": model,
+        "batch_size": batch_size,
+        "precision": "fp32",
+        "device": "cpu",
+        "framework": framework,
+        "execution": execution,
+        "layout": None,
+    }
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    """Two frameworks, one network, both modes; in the order of a run: one framework after the other."""
+    ledger = Ledger()
+    for framework, execution in (("pytorch", "eager"), ("tensorflow", "graph")):
+        for mode in ("inference", "training"):
+            ledger.ask(f"{mode}-{framework}", "default", 1, labels(mode, "vgg16", framework, execution))
+    return ledger
+
+
+def test_frameworks_stand_side_by_side_for_the_same_work(ledger: Ledger) -> None:
+    for case in list(ledger):
+        ledger.settle(case.id, "default", trial(1, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, build_seconds=0.4))
+    lines = table.render(ledger, width=None, colour=False).splitlines()
+    rows = [line.split() for line in lines if "vgg16" in line or "graph" in line]
+    assert [row[:4] for row in rows] == [
+        ["inference", "vgg16", "pytorch", "eager"],
+        ["tensorflow", "graph", "32.00", "±0.0"],
+        ["training", "vgg16", "pytorch", "eager"],
+        ["tensorflow", "graph", "32.00", "±0.0"],
+    ]
+    assert "± rounds" in "\n".join(lines)
+    assert table.notes(ledger) == ["all rows: batch 8, fp32, cpu"]
+
+
+def test_several_trials_are_summed_up_by_their_geometric_mean(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    ledger.ask(case.id, "default", 2, case.labels)
+    ledger.settle(case.id, "default", trial(1, 0.2, 0.1, 0.2))
+    ledger.settle(case.id, "default", trial(2, 0.05, 0.05))
+    assert case.images_per_second()[0] == pytest.approx((40 * 160) ** 0.5)
+    text = table.render(ledger, width=None, colour=False)
+    assert "± trials" in text
+    assert "80.00" in text
+
+
+def test_a_case_that_yielded_nothing_keeps_its_row_and_says_why(ledger: Ledger) -> None:
+    first, second, *_ = ledger
+    ledger.settle(first.id, "default", ended("out_of_memory", "tried 3 GiB\x1b[31m"))
+    ledger.settle(second.id, "default", ended("crashed", "killed by SIGSEGV"))
+    text = table.render(ledger, width=None, colour=False)
+    assert "out_of_memory" in text
+    assert "crashed" in text
+    assert text.count("not run") == 2
+    assert f"{first.id}: out_of_memory: tried 3 GiB\\x1b[31m" in table.notes(ledger)
+
+
+def test_one_bad_trial_makes_the_case_bad_and_keeps_the_good_one(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    ledger.ask(case.id, "default", 2, case.labels)
+    ledger.settle(case.id, "default", trial(1, 0.2))
+    ledger.settle(case.id, "default", ended("timed_out", "no result", number=2))
+    assert (case.status, case.reason, case.is_complete) == ("timed_out", "no result", True)
+    assert case.images_per_second()[0] == pytest.approx(40)
+
+
+def test_a_repeated_trial_replaces_the_earlier(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    ledger.settle(case.id, "default", ended("crashed", "once"))
+    ledger.settle(case.id, "default", trial(1, 0.2))
+    assert (case.status, len(case.trials)) == ("ok", 1)
+
+
+def test_a_trial_too_disturbed_to_mean_anything_says_so(ledger: Ledger) -> None:
+    first, second, *_ = ledger
+    ledger.settle(first.id, "default", trial(1, 0.2, 0.2, 0.2, disturbed=2))
+    ledger.settle(second.id, "default", trial(1, 0.2, 0.2, 0.2, disturbed=1))
+    notes = "\n".join(table.notes(ledger))
+    assert f"{first.id}: 2 of 3 rounds of trial 1 had to wait for a processor" in notes
+    assert second.id not in notes
+    assert "2/3" in table.render(ledger, width=None, colour=False)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_a_narrow_terminal_folds_and_loses_nothing(ledger: Ledger, width: int) -> None:
+    for case in list(ledger):
+        ledger.settle(case.id, "default", trial(1, 0.25))
+    text = table.render(ledger, width=width, colour=False)
+    assert "32.00" in text or width < 80
+    assert "…" not in text or width < 80
+
+
+def test_markup_in_names_is_shown_as_it_is() -> None:
+    ledger = Ledger()
+    ledger.ask("test.py::test[red]", "default", 1, {})
+    ledger.settle("test.py::test[red]", "default", trial(1, 0.25))
+    assert "test.py::test[red]" in table.render(ledger, width=None, colour=True)
+
+
+def test_the_block_has_every_case_that_was_asked_for(ledger: Ledger) -> None:
+    first, second, third, _ = ledger
+    ledger.ask(first.id, "default", 2, first.labels)
+    ledger.settle(first.id, "default", trial(1, 0.2, 0.1, 0.2, disturbed=1, settings={"threads": 2}, network_hash="ab"))
+    ledger.settle(first.id, "default", trial(2, 0.2, settings={"threads": 2}, network_hash="ab"))
+    ledger.settle(second.id, "default", trial(1, 0.1))
+    ledger.settle(third.id, "default", ended("unsupported", "no fp16"))
+    block = throughput_block(ledger, complete=False, deselected=["x"], fingerprint={"cpu": {}})
+    assert {name: block[name] for name in ("schema", "complete", "deselected", "fingerprint")} == {
+        "schema": 1,
+        "complete": False,
+        "deselected": ["x"],
+        "fingerprint": {"cpu": {}},
+    }
+    assert [case["status"] for case in block["cases"]] == ["ok", "ok", "unsupported", None]
+    measured = block["cases"][0]
+    assert measured["trials"][0] == {
+        "trial": 1,
+        "images_per_second": pytest.approx(40),
+        "median_seconds": pytest.approx(0.2),
+        "rounds": 3,
+        "rounds_disturbed": 1,
+        "started_at": "2026-11-20T12:00:00.000+00:00",
+    }
+    assert measured["images_per_second_low"] <= 40.0000001
+    assert measured["images_per_second_high"] >= 39.9999999
+    assert (measured["settings"], measured["network_hash"]) == ({"threads": 2}, "ab")
+    assert block["cases"][1]["images_per_second_low"] is None
+    assert block["cases"][2]["reason"] == "no fp16"
+
+
+def test_extra_info_has_every_key_and_no_fact_replaces_a_figure(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    record = trial(1, 0.2, 0.2, 0.2, disturbed=1, layout="nhwc", case_id="someone else", images_per_second=9e9)
+    assert record.measurement is not None
+    info = extra_info(case, record, record.measurement)
+    assert info["case_id"] == "inference-pytorch"
+    assert info["images_per_second"] == pytest.approx(40)
+    assert (info["layout"], info["model"], info["parameters"]) == ("nhwc", "vgg16", None)
+    assert info["disturbance"] == {
+        "waiting_seconds": 0.5,
+        "involuntary_switches": 3,
+        "steal_seconds": 0.0,
+        "rounds": [0],
+    }
+    assert (info["rounds_disturbed"], info["stop_reason"], info["latency_seconds"]) == (1, "target", 0.2)
