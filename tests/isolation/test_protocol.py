@@ -15,7 +15,9 @@ from pytest_throughput.measurement.plan import PLANS
 
 seconds = st.floats(0, 1e6)
 facts = st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.integers(), st.text(max_size=5)), max_size=3)
-disturbances = st.builds(Disturbance, st.none() | seconds, st.integers(0, 9), st.none() | seconds)
+disturbances = st.builds(
+    Disturbance, st.none() | seconds, st.integers(0, 9), st.none() | seconds, st.none() | seconds
+)
 measurements = st.builds(
     Measurement,
     st.lists(seconds, max_size=4).map(tuple),

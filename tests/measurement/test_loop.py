@@ -11,7 +11,7 @@ import pytest
 from fake_device import FakeDevice
 
 from pytest_throughput.measurement import loop
-from pytest_throughput.measurement.disturbance import Disturbance, DisturbanceWatch
+from pytest_throughput.measurement.disturbance import DisturbanceWatch
 from pytest_throughput.measurement.loop import Measurement, measure
 from pytest_throughput.measurement.plan import ONCE, PLANS, Plan
 from pytest_throughput.measurement.step import Step
@@ -85,10 +85,11 @@ def test_nothing_but_the_step_and_the_wait_is_between_the_readings(
     class SlowWatch(DisturbanceWatch):
         def before_round(self) -> None:
             device.now += hour
+            super().before_round()
 
-        def after_round(self, round_seconds: float) -> Disturbance:
+        def after_round(self, round_seconds: float) -> None:
             device.now += hour
-            return Disturbance(None, 0, None)
+            super().after_round(round_seconds)
 
     monkeypatch.setattr(loop, "DisturbanceWatch", SlowWatch)
     monkeypatch.setattr(gc, "collect", lambda: setattr(device, "now", device.now + hour))

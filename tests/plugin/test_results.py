@@ -198,7 +198,9 @@ def test_an_older_json_is_moved_away_and_an_empty_one_is_written(project: Projec
     assert document["machine_info"]["python_version"]
 
 
-def test_a_run_stopped_before_its_first_result_says_so_in_its_json(project: Project) -> None:
+def test_a_run_stopped_before_its_first_result_says_so_in_its_json(
+    project: Project, pytester: pytest.Pytester
+) -> None:
     project.tests(
         """
         def test_before(): raise KeyboardInterrupt
@@ -206,7 +208,8 @@ def test_a_run_stopped_before_its_first_result_says_so_in_its_json(project: Proj
         """
     )
     (project.path / "run.json").write_text("an older run")
-    assert project.run("--benchmark-json=run.json").ret == pytest.ExitCode.INTERRUPTED
+    result = pytester.runpytest_subprocess("-p", "pytest_throughput.plugin", "--benchmark-json=run.json")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
     document = project.json()
     assert document["benchmarks"] == []
     assert document["throughput"]["complete"] is False

@@ -13,8 +13,8 @@ from pytest_throughput.throughput import table
 from pytest_throughput.throughput.document import extra_info, throughput_block
 from pytest_throughput.throughput.ledger import Ledger, TrialRecord
 
-QUIET = Disturbance(0.0, 0, 0.0)
-HELD_UP = Disturbance(0.5, 3, None)
+QUIET = Disturbance(0.0, 0, 0.0, 0.0)
+HELD_UP = Disturbance(0.5, 3, 0.5, None)
 
 
 def measurement(*seconds: float, disturbed: int = 0, steps_per_round: int = 1) -> Measurement:
@@ -182,6 +182,7 @@ def test_extra_info_has_every_key_and_no_fact_replaces_a_figure(ledger: Ledger) 
     assert info["disturbance"] == {
         "waiting_seconds": 0.5,
         "involuntary_switches": 3,
+        "foreign_seconds": 0.5,
         "steal_seconds": 0.0,
         "rounds": [0],
     }

@@ -65,12 +65,11 @@ def _open(request: Request) -> Step:
 
 def _facts(step: Step, open_seconds: float, can_reset: bool) -> Dict[str, Any]:
     facts = dict(step.facts)
-    if step.peak_memory_bytes is not None:
-        facts["peak_memory_bytes"] = step.peak_memory_bytes()
-        peak_memory = "allocator"
-    else:
+    facts["peak_memory_bytes"] = None if step.peak_memory_bytes is None else step.peak_memory_bytes()
+    peak_memory = "device"
+    if facts["peak_memory_bytes"] is None:
         facts["peak_memory_bytes"] = peak_resident_bytes()
-        peak_memory = "resident" if can_reset else "resident since the process began"
+        peak_memory = "resident" if can_reset else "resident since start"
     facts["build_seconds"] = open_seconds if step.build_seconds is None else step.build_seconds
     facts["settings"] = {"peak_memory": peak_memory, **facts.get("settings", {})}
     facts["versions"] = {"python": platform.python_version(), **facts.get("versions", {})}

@@ -95,8 +95,9 @@ def measure(
             pipelined = step.asynchronous and plan.target is not None
             steps_per_round = _steps_for_a_long_round(step, clock) if pipelined else 1
         gc.collect()
-        watch.refresh()
-        round_seconds, disturbances, stop_reason = _rounds(step, plan, steps_per_round, clock, watch)
+        watch.start()
+        round_seconds, stop_reason = _rounds(step, plan, steps_per_round, clock, watch)
+        disturbances = watch.disturbances()
         singles = round_seconds if steps_per_round == 1 else _single_steps(step, clock)
     return Measurement(
         round_seconds=tuple(round_seconds),
@@ -158,20 +159,19 @@ def _steps_for_a_long_round(step: Step, clock: Clock) -> int:
 
 def _rounds(
     step: Step, plan: Plan, steps_per_round: int, clock: Clock, watch: DisturbanceWatch
-) -> Tuple[List[float], List[Disturbance], str]:
+) -> Tuple[List[float], str]:
     rule = StoppingRule(plan)
     round_seconds: List[float] = []
-    disturbances: List[Disturbance] = []
     elapsed_seconds = 0.0
     while True:
         watch.before_round()
         seconds = _time_round(step, steps_per_round, clock)
-        disturbances.append(watch.after_round(seconds))
+        watch.after_round(seconds)
         round_seconds.append(seconds)
         elapsed_seconds += seconds
         reason = rule.reason_to_stop(round_seconds, elapsed_seconds)
         if reason is not None:
-            return round_seconds, disturbances, reason
+            return round_seconds, reason
 
 
 def _single_steps(step: Step, clock: Clock) -> List[float]:

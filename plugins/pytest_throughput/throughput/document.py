@@ -48,14 +48,19 @@ def extra_info(case: CaseRecord, trial: TrialRecord, measurement: Measurement) -
 
 def _disturbance(measurement: Measurement) -> dict[str, Any]:
     """Sums over the rounds, and which of them were disturbed (counted from 0)."""
-    waiting = [each.waiting_seconds for each in measurement.disturbances]
-    steal = [each.steal_seconds for each in measurement.disturbances if each.steal_seconds is not None]
+    each = measurement.disturbances
     return {
-        "waiting_seconds": None if None in waiting else sum(filter(None, waiting)),
-        "involuntary_switches": sum(each.involuntary_switches for each in measurement.disturbances),
-        "steal_seconds": sum(steal) if steal else None,
+        "waiting_seconds": _sum_of_known([one.waiting_seconds for one in each]),
+        "involuntary_switches": sum(one.involuntary_switches for one in each),
+        "foreign_seconds": _sum_of_known([one.foreign_seconds for one in each]),
+        "steal_seconds": _sum_of_known([one.steal_seconds for one in each]),
         "rounds": [index for index, disturbed in enumerate(measurement.disturbed) if disturbed],
     }
+
+
+def _sum_of_known(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
 
 
 def throughput_block(
