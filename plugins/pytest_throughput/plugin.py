@@ -108,9 +108,7 @@ def measure_step(
     """Measures a step in the pytest process."""
     session = request.config.stash[_SESSION]
 
-    def measure(
-        step: Callable[[], Any], *, items: int = 1, synchronize: Callable[[], object] | None = None
-    ) -> None:
+    def measure(step: Callable[[], Any], *, items: int = 1, synchronize: Callable[[], object] | None = None) -> None:
         opened = Step(step) if synchronize is None else Step(step, wait=lambda _: synchronize())
         session.measure_step(request.node, benchmark, _replay_clock, opened, items=items)
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ __all__ = ["NOT_WRITTEN", "ThroughputSession"]
 NOT_WRITTEN = 14
 """Exit status of a run whose results could not be written."""
 
-_TABLE_OPTIONS = {
+_TABLE_OPTIONS: dict[str, Any] = {
     "benchmark_columns": None,
     "benchmark_compare": [],
     "benchmark_compare_fail": None,
@@ -115,7 +115,7 @@ class ThroughputSession:
         isolation: str,
         conduct: Conduct,
     ) -> None:
-        started_at = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         if benchmark.disabled:
             outcome, stderr = conduct(ONCE)
             benchmark.pedantic(lambda: None)
@@ -199,12 +199,11 @@ class ThroughputSession:
         if not self._items:
             return
         if hasattr(self._config, "workerinput"):
-            self._config.workeroutput[_REFUSED] = True
+            self._config.workeroutput[_REFUSED] = True  # type: ignore[attr-defined]
             raise pytest.UsageError(_NO_XDIST)
         if self._config.getoption("benchmark_cprofile") is not None:
             raise pytest.UsageError(
-                "--benchmark-cprofile would profile the replay of samples, not the step that gave them; "
-                "leave it out"
+                "--benchmark-cprofile would profile the replay of samples, not the step that gave them; leave it out"
             )
         if not self._config.getoption("collectonly") and self._is_enabled:
             self._move_older_json()

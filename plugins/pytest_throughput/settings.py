@@ -79,8 +79,7 @@ def read_settings(config: pytest.Config) -> Settings:
     if order == "paired":
         if config.getoption("throughput_isolation") not in (None, "trial"):
             raise pytest.UsageError(
-                "--throughput-order paired needs fresh processes: "
-                f"--throughput-isolation trial, not {isolation}"
+                f"--throughput-order paired needs fresh processes: --throughput-isolation trial, not {isolation}"
             )
         isolation = "trial"
     return Settings(

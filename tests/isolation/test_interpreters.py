@@ -27,7 +27,9 @@ def test_reads_environment_name_and_command(text: str, expected: Interpreter) ->
     assert parse_interpreter(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "pytorch", "pytorch=", "=python", "/pytorch=python", "a/b/c=python", "a b=python"])
+@pytest.mark.parametrize(
+    "text", ["", "pytorch", "pytorch=", "=python", "/pytorch=python", "a/b/c=python", "a b=python"]
+)
 def test_says_what_was_expected(text: str) -> None:
     with pytest.raises(ValueError, match=r"expected \[ENVIRONMENT/\]NAME=COMMAND"):
         parse_interpreter(text)

@@ -169,7 +169,7 @@ def test_an_error_comes_with_its_traceback_from_the_users_code_on(worker: Worker
         (["/no/such/python"], "cannot start '/no/such/python': No such file or directory"),
         (["false"], "exited with status 1"),
         ([sys.executable, "-S", "-E", "-c", "print('no worker here')"], "exited with status 0"),
-        (["sh", "-c", 'echo \'{"hello": 99}\'; sleep 9'], "speaks protocol 99"),
+        (["sh", "-c", "echo '{\"hello\": 99}'; sleep 9"], "speaks protocol 99"),
     ],
 )
 def test_a_command_that_is_no_worker_is_told(environment: dict[str, str], command: list[str], words: str) -> None:

@@ -15,9 +15,7 @@ from pytest_throughput.measurement.plan import PLANS
 
 seconds = st.floats(0, 1e6)
 facts = st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.integers(), st.text(max_size=5)), max_size=3)
-disturbances = st.builds(
-    Disturbance, st.none() | seconds, st.integers(0, 9), st.none() | seconds, st.none() | seconds
-)
+disturbances = st.builds(Disturbance, st.none() | seconds, st.integers(0, 9), st.none() | seconds, st.none() | seconds)
 measurements = st.builds(
     Measurement,
     st.lists(seconds, max_size=4).map(tuple),
@@ -52,7 +50,9 @@ def test_a_request_survives_the_pipe(plan: object, arguments: dict[str, object],
     assert Request.from_json(decode(encode(request.to_json()))) == request
 
 
-@given(st.binary() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda v: json.dumps(v).encode()))
+@given(
+    st.binary() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda v: json.dumps(v).encode())
+)
 def test_whatever_is_no_object_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError):
         decode(line)

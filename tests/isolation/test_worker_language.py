@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
 import pytest
+
+from pytest_throughput.isolation.process import Worker
+from pytest_throughput.isolation.protocol import Request
+from pytest_throughput.measurement.plan import PLANS
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "plugins/pytest_throughput"
@@ -94,3 +99,28 @@ def test_no_private_attribute_of_pytest_benchmark_is_touched() -> None:
         assert "_benchmarksession" not in text
         assert "import pytest_benchmark" not in text
         assert "benchmark._" not in text
+
+
+def _python_3_9() -> list[str] | None:
+    for command in (["python3.9"], ["env", "PYENV_VERSION=3.9", "python3.9"]):
+        try:
+            if subprocess.run([*command, "-c", ""], capture_output=True, check=False).returncode == 0:
+                return command
+        except FileNotFoundError:
+            pass
+    return None
+
+
+def test_a_worker_really_runs_in_python_3_9(tmp_path: Path) -> None:
+    python = _python_3_9()
+    if python is None:
+        pytest.skip("there is no python3.9 on the path")
+    (tmp_path / "steps.py").write_text(
+        "from pytest_throughput.measurement.step import Step\ndef nothing(): return Step(lambda: None)\n"
+    )
+    path = os.pathsep.join([str(ROOT / "plugins"), str(tmp_path)])
+    worker = Worker(python, {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"})
+    outcome = worker.conduct(Request("steps:nothing", {}, PLANS["adaptive"]), 60)
+    worker.close()
+    assert (outcome.status, outcome.reason) == ("ok", None)
+    assert outcome.facts["versions"]["python"].startswith("3.9.")

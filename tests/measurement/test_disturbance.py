@@ -28,9 +28,7 @@ needs_schedstat = pytest.mark.skipif(
         (Disturbance(0.0, 0, 0.006, 0.006), True),
     ],
 )
-def test_a_round_is_disturbed_when_more_than_a_twentieth_was_lost(
-    disturbance: Disturbance, disturbed: bool
-) -> None:
+def test_a_round_is_disturbed_when_more_than_a_twentieth_was_lost(disturbance: Disturbance, disturbed: bool) -> None:
     assert disturbance.is_large_for(0.1) is disturbed
 
 

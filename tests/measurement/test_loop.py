@@ -202,6 +202,6 @@ def test_a_measurement_survives_json(device: FakeDevice) -> None:
 
 
 def test_presets_of_the_plan_are_what_the_documentation_says() -> None:
-    assert PAPER == Plan("paper", 10, 20, 20, float("inf"), None)
+    assert Plan("paper", 10, 20, 20, float("inf"), None) == PAPER
     assert (QUICK.warm_up_steps, QUICK.min_rounds, QUICK.max_rounds, QUICK.max_seconds) == (2, 5, 20, 3.0)
     assert ADAPTIVE.target == 0.01

@@ -12,6 +12,7 @@ from plugin_project import Project
 
 ROOT = Path(__file__).parents[2]
 
+
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
@@ -28,9 +29,7 @@ def installed(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Cal
     information = site / "pytest_throughput-0.1.0.dist-info"
     information.mkdir()
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: pytest-throughput\nVersion: 0.1.0\n")
-    (information / "entry_points.txt").write_text(
-        "[pytest11]\npytest_throughput.plugin = pytest_throughput.plugin\n"
-    )
+    (information / "entry_points.txt").write_text("[pytest11]\npytest_throughput.plugin = pytest_throughput.plugin\n")
     monkeypatch.setenv("PYTHONPATH", str(site))
     project = pytester.mkdir("project")
     monkeypatch.chdir(project)

@@ -164,7 +164,15 @@ def test_a_plain_suite_is_as_without_us(pytester: pytest.Pytester) -> None:
     for name, plugin in (("with.json", "pytest_throughput.plugin"), ("without.json", "no:pytest_throughput.plugin")):
         (pytester.path / name).write_text("an older run")
         result = pytester.run(
-            sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", plugin, f"--benchmark-json={name}", "--tb=no"
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            plugin,
+            f"--benchmark-json={name}",
+            "--tb=no",
         )
         assert result.ret == 1
         documents.append(_without_times(json.loads((pytester.path / name).read_text())))

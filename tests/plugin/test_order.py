@@ -52,7 +52,7 @@ def test_trials_go_over_the_whole_matrix_framework_by_framework(matrix: Project)
 
 def test_pairs_go_case_by_case_and_environments_in_turn(matrix: Project) -> None:
     ids = collected(matrix, "--throughput-order=paired", "--throughput-trials=4", "-k", "pt-vgg", *BOTH)
-    turns = "t1-base t1-head t2-head t2-base t3-base t3-head t4-head t4-base".split()
+    turns = ["t1-base", "t1-head", "t2-head", "t2-base", "t3-base", "t3-head", "t4-head", "t4-base"]
     assert ids == [f"case[pt-vgg-{turn}]" for turn in turns]
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from plugin_project import Project
 
 ISOLATED = """
@@ -198,9 +197,7 @@ def test_an_older_json_is_moved_away_and_an_empty_one_is_written(project: Projec
     assert document["machine_info"]["python_version"]
 
 
-def test_a_run_stopped_before_its_first_result_says_so_in_its_json(
-    project: Project, pytester: pytest.Pytester
-) -> None:
+def test_a_run_stopped_before_its_first_result_says_so_in_its_json(project: Project, pytester: pytest.Pytester) -> None:
     project.tests(
         """
         def test_before(): raise KeyboardInterrupt

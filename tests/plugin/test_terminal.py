@@ -115,7 +115,9 @@ def test_a_run_cut_short_says_how_much_is_missing(project: Project) -> None:
 
 
 def test_what_a_worker_said_is_in_the_report_of_a_failure(project: Project) -> None:
-    (project.path / "steps.py").write_text("print('said in the worker')\ndef end(): raise RuntimeError('\\x1b[31mred')\n")
+    (project.path / "steps.py").write_text(
+        "print('said in the worker')\ndef end(): raise RuntimeError('\\x1b[31mred')\n"
+    )
     project.tests("def test_it(measure_isolated): measure_isolated('steps:end')")
     result = project.run()
     result.stdout.fnmatch_lines(

@@ -57,8 +57,7 @@ def _open(request: Request) -> Step:
     step = function(**request.arguments)
     if not isinstance(step, Step):
         raise TypeError(
-            f"{request.target} returned {type(step).__name__}; "
-            "expected a pytest_throughput.measurement.step.Step"
+            f"{request.target} returned {type(step).__name__}; expected a pytest_throughput.measurement.step.Step"
         )
     return step
 

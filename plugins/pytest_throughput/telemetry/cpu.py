@@ -52,9 +52,7 @@ def _cgroup_quota(proc: Path, sys: Path) -> float | None:
                 folder = folder.parent
         elif "cpu" in controllers.split(","):
             folder = sys / "fs/cgroup" / controllers / inside
-            quotas.append(
-                _ratio(_read(folder / "cpu.cfs_quota_us") or "", _read(folder / "cpu.cfs_period_us") or "")
-            )
+            quotas.append(_ratio(_read(folder / "cpu.cfs_quota_us") or "", _read(folder / "cpu.cfs_period_us") or ""))
     known = [quota for quota in quotas if quota is not None]
     return min(known) if known else None
 

@@ -6,8 +6,9 @@ Drawn before and after a case, never during one. In a log file pytest's own dots
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Callable
+from typing import Any
 
 from rich.cells import set_cell_size
 

@@ -49,7 +49,9 @@ def render(ledger: Ledger, *, width: int | None, colour: bool) -> str:
         )
         previous_work = work
     buffer = io.StringIO()
-    console = Console(file=buffer, width=width or _UNLIMITED, force_terminal=colour, no_color=not colour, highlight=False)
+    console = Console(
+        file=buffer, width=width or _UNLIMITED, force_terminal=colour, no_color=not colour, highlight=False
+    )
     console.print(table)
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
 
