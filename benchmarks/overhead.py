@@ -169,17 +169,20 @@ def by_hand_in_tensorflow(model: str) -> Callable[[], Any]:
     images = tf.random.normal((BATCH_SIZE, *shape))
     labels = tf.random.uniform((BATCH_SIZE,), maxval=10, dtype=tf.int64)
 
-    @tf.function
     def step(images: Any, labels: Any) -> Any:
         with tf.GradientTape() as tape:
             logits = network(images, training=True)
             loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
         return loss, tape.gradient(loss, weights)
 
-    return lambda: step(images, labels)
+    compiled = tf.function(step)
+    return lambda: compiled(images, labels)
 
 
-BY_HAND = {"pytorch": by_hand_in_pytorch, "tensorflow": by_hand_in_tensorflow}
+BY_HAND: dict[str, Callable[[str], Callable[[], Any]]] = {
+    "pytorch": by_hand_in_pytorch,
+    "tensorflow": by_hand_in_tensorflow,
+}
 
 
 if __name__ == "__main__":

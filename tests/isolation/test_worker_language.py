@@ -54,7 +54,7 @@ def test_a_worker_needs_the_standard_library_numpy_and_its_framework(path: Path)
 
 def test_python_3_9_can_run_what_runs_in_a_worker() -> None:
     vermin = Path(sysconfig.get_path("scripts"), "vermin")
-    command = [vermin, "-t=3.9-", "--no-eval-annotations", "--no-tips", "--violations"]
+    command = [str(vermin), "-t=3.9-", "--no-eval-annotations", "--no-tips", "--violations"]
     checked = subprocess.run([*command, *map(str, IN_WORKERS)], capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
