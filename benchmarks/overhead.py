@@ -60,7 +60,7 @@ def compare(framework: str, size: str, pairs: int, threads: int) -> None:
     step = open_step(**case.to_json(), threads=threads)
     plan = replace(PLANS["paper"], warm_up_steps=0, min_rounds=rounds, max_rounds=rounds)
     hand_written = BY_HAND[framework](model)
-    loops = {
+    loops: dict[str, Callable[[], float]] = {
         "ours": lambda: measured(step, plan),
         "bare loop, same step": lambda: bare(step.run, rounds),
         "bare loop, hand-written network": lambda: bare(hand_written, rounds),

@@ -1,0 +1,73 @@
+"""On a CUDA device. TensorFlow decides once in a process whether it sees one: run these alone, with ``-m gpu``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from dlworkloads.frameworks import FRAMEWORKS
+from dlworkloads.frameworks.base import Workload
+from dlworkloads.models.network import Network
+
+pytestmark = pytest.mark.gpu
+
+CASES = [(name, execution) for name, known in FRAMEWORKS.items() for execution in known.executions]
+
+
+@pytest.fixture
+def gpu_framework(framework: str) -> str:
+    """Each framework that finds a GPU."""
+    if framework == "pytorch":
+        if not pytest.importorskip("torch").cuda.is_available():
+            pytest.skip("PyTorch finds no CUDA device")
+    else:
+        config = pytest.importorskip("tensorflow").config
+        gpus = config.list_physical_devices("GPU")
+        if not gpus:
+            pytest.skip("TensorFlow finds no CUDA device")
+        try:
+            config.set_visible_devices(gpus[:1], "GPU")
+        except RuntimeError:
+            pytest.skip("TensorFlow already runs without GPU in this process: run with -m gpu")
+    return framework
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_every_layer_agrees_with_the_cpu_in_float64(
+    assert_agreement: Callable[..., None], gpu_framework: str, small_network: Network, mode: str, layout: str
+) -> None:
+    assert_agreement(gpu_framework, small_network, mode, 1e-8, layout=layout, device="cuda")
+
+
+@pytest.mark.parametrize("small_network", ["googlenet_like", "vit_like"], indirect=True)
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_values_are_finite_in_every_precision(
+    open_workload: Callable[..., Workload], gpu_framework: str, small_network: Network, mode: str, precision: str
+) -> None:
+    workload = open_workload(gpu_framework, small_network, mode, device="cuda", precision=precision)
+    assert workload.settings["tf32_matmul"] is workload.settings["tf32_convolution"] is (precision == "tf32")
+    _assert_runs(workload)
+
+
+@pytest.mark.parametrize("small_network", ["resnet_like"], indirect=True)
+@pytest.mark.parametrize(("framework", "execution"), CASES, indirect=["framework"])
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_every_execution_runs(
+    open_workload: Callable[..., Workload], gpu_framework: str, execution: str, small_network: Network, mode: str
+) -> None:
+    _assert_runs(open_workload(gpu_framework, small_network, mode, device="cuda", execution=execution))
+
+
+def _assert_runs(workload: Workload) -> None:
+    workload.reset_peak_memory()
+    for _ in range(3):
+        output = workload.run()
+        workload.wait(output)
+    assert all(np.isfinite(values).all() for values in workload.read(output).values())
+    assert workload.asynchronous
+    assert (workload.peak_memory_bytes() or 0) > 0
+    assert workload.device_name

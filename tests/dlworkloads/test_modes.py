@@ -1,0 +1,147 @@
+"""A case does what its name says: its mode, its precision, its execution, and nothing besides."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dlworkloads.data import synthetic
+from dlworkloads.frameworks import FRAMEWORKS
+from dlworkloads.models.containers import Sequential
+from dlworkloads.models.layers import BatchNorm, Dense, Dropout, GlobalAveragePool
+from dlworkloads.models.network import Network
+
+NORMALISED = Network("normalised", (3, 5, 6), Sequential(BatchNorm(), GlobalAveragePool(), Dense(2)))
+DROPPED = Network("dropped", (8,), Sequential(Dense(1000), Dropout(0.25), Dense(2, bias=False)))
+
+
+EAGER_AND_GRAPH = [(n, e) for n, known in FRAMEWORKS.items() for e in ("eager", "graph") if e in known.executions]
+
+
+@pytest.fixture(params=EAGER_AND_GRAPH, ids="-".join)
+def framework_and_execution(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Each framework in each execution that is quick to build."""
+    framework, execution = request.param
+    return framework, execution
+
+
+def test_batch_statistics_move_in_training(
+    open_workload: Callable[..., Any], framework_and_execution: tuple[str, str]
+) -> None:
+    framework, execution = framework_and_execution
+    workload = open_workload(framework, NORMALISED, "training", execution=execution, batch_size=4)
+    mean = synthetic.images(4, NORMALISED.input_shape).mean((0, 2, 3))
+    workload.run()
+    np.testing.assert_allclose(workload.parameters()["0.running_mean"], 0.1 * mean, rtol=1e-4)
+    workload.run()
+    np.testing.assert_allclose(workload.parameters()["0.running_mean"], 0.19 * mean, rtol=1e-4)
+
+
+def test_inference_uses_the_statistics_of_one_batch_and_keeps_them(
+    open_workload: Callable[..., Any], framework_and_execution: tuple[str, str]
+) -> None:
+    framework, execution = framework_and_execution
+    workload = open_workload(framework, NORMALISED, "inference", execution=execution, batch_size=4)
+    images = synthetic.images(4, NORMALISED.input_shape)
+    for _ in range(2):
+        parameters = workload.parameters()
+        np.testing.assert_allclose(parameters["0.running_mean"], images.mean((0, 2, 3)), rtol=1e-4)
+        # Of a sample or of a population: the frameworks differ by 1 in 120.
+        np.testing.assert_allclose(parameters["0.running_var"], images.var((0, 2, 3)), rtol=0.01)
+        workload.run()
+
+
+def test_dropout_drops_in_training_and_each_time_others(
+    open_workload: Callable[..., Any], framework_and_execution: tuple[str, str]
+) -> None:
+    framework, execution = framework_and_execution
+    workload = open_workload(framework, DROPPED, "training", execution=execution, batch_size=1)
+    dropped = [(workload.read(workload.run())["2.weight"] == 0).all(0) for _ in range(2)]
+    for each in dropped:
+        assert each.mean() == pytest.approx(0.25, abs=0.06)
+    assert (dropped[0] != dropped[1]).any()
+
+
+def test_dropout_keeps_all_in_inference(
+    open_workload: Callable[..., Any], framework_and_execution: tuple[str, str]
+) -> None:
+    framework, execution = framework_and_execution
+    workload = open_workload(framework, DROPPED, "inference", execution=execution)
+    weights = workload.parameters()
+    images = synthetic.images(3, (8,))
+    expected = (images @ weights["0.weight"].T + weights["0.bias"]) @ weights["2.weight"].T
+    for _ in range(2):
+        np.testing.assert_allclose(workload.read(workload.run())["logits"], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_pytorch_builds_no_gradient_graph_in_inference(open_workload: Callable[..., Any]) -> None:
+    workload = open_workload("pytorch", DROPPED, "inference")
+    logits = workload.run()
+    assert logits.is_inference() and not logits.requires_grad
+
+
+def test_pytorch_accumulates_no_gradients(open_workload: Callable[..., Any]) -> None:
+    workload = open_workload("pytorch", DROPPED, "training")
+    loss, gradients = workload.run()
+    assert loss.requires_grad and len(gradients) == 3
+    assert all(parameter.grad is None for parameter in workload._model.parameters())
+
+
+@pytest.mark.parametrize("small_network", ["googlenet_like", "resnet_like", "vit_like"], indirect=True)
+@pytest.mark.parametrize(("precision", "name"), [("fp32", "float32"), ("bf16", "bfloat16"), ("fp16", "float16")])
+def test_the_precision_is_the_one_asked_for_and_suffices(
+    open_workload: Callable[..., Any], framework: str, small_network: Network, precision: str, name: str
+) -> None:
+    inference = open_workload(framework, small_network, "inference", precision=precision)
+    logits = inference.run()
+    assert str(logits.dtype) in (f"torch.{name}", f"<dtype: {name!r}>")
+    assert np.isfinite(inference.read(logits)["logits"]).all()
+    assert all(values.dtype == np.float32 for values in inference.parameters().values())
+    assert inference.settings["tf32_matmul"] is inference.settings["tf32_convolution"] is False
+    training = open_workload(framework, small_network, "training", precision=precision)
+    for path, values in training.read(training.run()).items():
+        assert np.isfinite(values).all(), path
+        assert np.linalg.norm(values) > 0, path
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize("execution", ["graph", "compiled"])
+def test_tensorflow_traces_once(open_workload: Callable[..., Any], execution: str, mode: str) -> None:
+    workload = open_workload("tensorflow", NORMALISED, mode, execution=execution)
+    for _ in range(5):
+        workload.run()
+    assert workload.function.experimental_get_tracing_count() == 1
+
+
+def test_pytorch_compiles_once(open_workload: Callable[..., Any]) -> None:
+    workload = open_workload("pytorch", DROPPED, "inference", execution="compiled")
+    import torch
+
+    torch._dynamo.utils.counters.clear()
+    for _ in range(5):
+        workload.run()
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+
+
+def test_the_cpu_is_done_when_the_step_returns(open_workload: Callable[..., Any], framework: str) -> None:
+    workload = open_workload(framework, DROPPED, "training")
+    assert workload.asynchronous is False
+    assert workload.wait(workload.run()) is None
+    assert workload.peak_memory_bytes() is None
+    if framework == "tensorflow":
+        import tensorflow
+
+        assert tensorflow.config.experimental.get_synchronous_execution()
+
+
+def test_closing_frees_the_network_even_if_the_step_is_kept(open_workload: Callable[..., Any], framework: str) -> None:
+    workload = open_workload(framework, DROPPED, "training")
+    step = workload.run
+    step()
+    model = weakref.ref(workload._model if framework == "pytorch" else workload._translation.model)
+    workload.close()
+    assert model() is None

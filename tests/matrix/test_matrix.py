@@ -1,0 +1,195 @@
+"""The matrix: which cases the options make, what they are called, and how they are refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy
+import pytest
+
+from dlworkloads.case import Case
+from dlworkloads.frameworks import FRAMEWORKS
+from dlworkloads.models import names
+from dlworkloads.presets import PRESETS
+
+ROOT = Path(__file__).parents[2]
+FRAMEWORK_MODULES = ("torch", "tensorflow", "keras", "jax")
+
+
+def run(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    """pytest on this project's own bench/, as a user starts it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
+    environment = {**environment, "CUDA_VISIBLE_DEVICES": "", **variables}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def collected(*arguments: str) -> list[str]:
+    """The cases in the order of the run: ``training[pytorch-cpu-...]``."""
+    result = run("bench/", "--collect-only", "-q", *arguments)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return [line.rpartition("::test_")[2] for line in result.stdout.splitlines() if "::" in line]
+
+
+def test_options_make_the_product_of_their_values() -> None:
+    ids = collected(
+        *("--framework=pytorch", "--device=cpu,cuda:1", "--model=vgg16", "--batch-size=1,4"),
+        *("--precision=fp32,bf16", "--execution=eager,compiled", "--layout=nhwc"),
+    )
+    assert len(ids) == len(set(ids)) == 2 * 2 * 2 * 2 * 2
+    assert ids[0] == "inference[pytorch-cpu-vgg16-b1-fp32-eager-nhwc]"
+    assert ids[-1] == "training[pytorch-cuda:1-vgg16-b4-bf16-compiled-nhwc]"
+
+
+def test_each_framework_has_its_own_default_execution_and_layout() -> None:
+    ids = collected("--framework=pytorch,tensorflow", "--model=mnist_cnn", "--batch-size=8", "--device=cpu")
+    assert ids == [
+        "inference[pytorch-cpu-mnist_cnn-b8-fp32-eager]",
+        "training[pytorch-cpu-mnist_cnn-b8-fp32-eager]",
+        "inference[tensorflow-cpu-mnist_cnn-b8-fp32-graph]",
+        "training[tensorflow-cpu-mnist_cnn-b8-fp32-graph]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("option", "sizes"),
+    [("1:8", [1, 2, 4, 8]), ("3:20", [4, 8, 16]), ("32,8,8", [32, 8]), ("7", [7]), ("1:4,100", [1, 2, 4, 100])],
+)
+def test_batch_sizes(option: str, sizes: list[int]) -> None:
+    ids = collected("bench/test_training.py", "--framework=pytorch", "--model=vgg16", f"--batch-size={option}")
+    assert [case.split("-")[3] for case in ids if case.startswith("training")] == [f"b{size}" for size in sizes]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--framework=pytoch", "unknown framework 'pytoch'; expected some of: pytorch, tensorflow"),
+        ("--model=vgg17", f"unknown model 'vgg17'; expected some of: {', '.join(names())}"),
+        ("--device=gpu", "unknown device 'gpu'; expected some of: cpu, cuda, cuda:N"),
+        ("--device=cuda:", "unknown device 'cuda:'; expected some of: cpu, cuda, cuda:N"),
+        ("--precision=fp8", "unknown precision 'fp8'; expected some of: fp32, tf32, bf16, fp16"),
+        ("--execution=lazy", "unknown execution 'lazy'; expected some of: eager, compiled, compiled-graphs, graph"),
+        ("--layout=chwn", "unknown layout 'chwn'; expected some of: nchw, nhwc"),
+        ("--batch-size=0", "cannot read the batch size '0'; expected numbers such as 1,8,32, or 1:512"),
+        ("--batch-size=5:7", "cannot read the batch size '5:7'; expected"),
+        ("--batch-size=many", "cannot read the batch size 'many'; expected"),
+        ("--preset=slow", "argument --preset: invalid choice: 'slow' (choose from"),
+    ],
+)
+def test_a_bad_value_is_refused_with_what_was_expected(option: str, message: str) -> None:
+    result = run("bench/", "--collect-only", option)
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert message in result.stderr
+
+
+def test_a_preset_yields_to_every_option_that_is_given() -> None:
+    preset = PRESETS["quick"]
+    quick = collected("--preset=quick", "--framework=pytorch")
+    assert len(quick) == 2 * sum(map(len, preset.batch_sizes_of.values()))
+    assert len(collected("--preset=quick", "--framework=pytorch", "--batch-size=2")) == 2 * len(preset.batch_sizes_of)
+    assert len(collected("--preset=quick", "--framework=pytorch", "--model=vgg16")) == 2 * 1
+    assert collected("--framework=pytorch", "--device=cpu") == quick
+    paper = collected("--framework=pytorch", "--device=cuda")
+    assert paper == collected("--preset=paper", "--framework=pytorch", "--device=cuda")
+    assert "inference[pytorch-cuda-vgg16-b32-fp32-eager]" in paper
+
+
+def test_full_is_every_network_at_every_power_of_two() -> None:
+    assert len(collected("--preset=full", "--framework=pytorch,tensorflow")) == 2 * 2 * 10 * len(names())
+
+
+def test_collecting_imports_no_framework(tmp_path: Path) -> None:
+    (tmp_path / "look.py").write_text(
+        "import sys\n"
+        "def pytest_collection_finish(session):\n"
+        f"    print('imported:', [name for name in {FRAMEWORK_MODULES} if name in sys.modules])\n"
+    )
+    result = run("bench/", "--preset=full", "--collect-only", "-q", "-p", "look", PYTHONPATH=str(tmp_path))
+    assert "imported: []" in result.stdout
+
+
+@pytest.mark.parametrize("how", ["as it is", "nothing installed"])
+def test_a_checkout_works_from_another_folder(how: str, tmp_path: Path) -> None:
+    arguments = [str(ROOT / "bench"), "--collect-only", "-q", "--framework=pytorch"]
+    variables = {}
+    if how == "nothing installed":
+        # No entry point is looked at, so that only the checkout's conftest.py can load the plugin.
+        arguments += ["-p", "pytest_benchmark.plugin"]
+        variables["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    result = run(*arguments, cwd=tmp_path, **variables)
+    assert result.returncode == 0, result.stderr
+    assert "[pytorch-cpu-mnist_cnn-b1-fp32-eager]" in result.stdout
+
+
+def test_the_default_is_what_the_interpreters_have(tmp_path: Path) -> None:
+    """An interpreter without site-packages has no framework; every framework then says what it misses."""
+    bare = tmp_path / "bare"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E "$@"\n')
+    bare.chmod(0o755)
+    fake = tmp_path / "fake"
+    fake.write_text(f'#!/bin/sh\nPYTHONPATH={tmp_path / "site"} exec {sys.executable} -S "$@"\n')
+    fake.chmod(0o755)
+    (tmp_path / "site/tensorflow").mkdir(parents=True)
+
+    def frameworks(**commands: Path) -> set[str]:
+        given = [f"--throughput-interpreter={name}={command}" for name, command in commands.items()]
+        return {case.partition("[")[2].partition("-")[0] for case in collected(*given)}
+
+    assert frameworks(pytorch=bare, tensorflow=fake) == {"tensorflow"}
+    assert frameworks(pytorch=bare, tensorflow=bare) == set(FRAMEWORKS)
+
+
+def test_a_missing_framework_is_a_skip_that_says_what_to_install(tmp_path: Path) -> None:
+    """In a Python that has numpy, and nothing else."""
+    for package in ("numpy", "numpy.libs"):
+        (tmp_path / package).symlink_to(Path(numpy.__file__).parents[1] / package)
+    result = run(
+        *("bench/", "--framework=pytorch", "--model=mnist_cnn", "--batch-size=1", "-rs", "-k", "inference"),
+        *(f"--throughput-interpreter=pytorch={sys.executable} -S", f"--throughput-pythonpath={tmp_path}"),
+    )
+    assert result.returncode == 0, result.stdout
+    assert "unsupported: PyTorch is not installed in" in result.stdout
+    assert "pip install torch" in result.stdout
+
+
+@pytest.mark.parametrize(("framework", "package"), [("pytorch", "torch"), ("tensorflow", "tensorflow")])
+def test_a_case_goes_all_the_way(framework: str, package: str, tmp_path: Path) -> None:
+    pytest.importorskip(package)
+    file = tmp_path / "run.json"
+    result = run(
+        *("bench/", f"--framework={framework}", "--model=mnist_cnn", "--batch-size=4", "--device=cpu"),
+        *(f"--benchmark-json={file}", "--throughput-threads=1", "--execution=eager,compiled-graphs"),
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    document = json.loads(file.read_text())
+    execution = FRAMEWORKS[framework].default_execution
+    inference, training = document["benchmarks"]
+    for benchmark, mode in ((inference, "inference"), (training, "training")):
+        info = benchmark["extra_info"]
+        assert info["case_id"] == f"{mode}-{framework}-cpu-mnist_cnn-b4-fp32-eager"
+        assert info["images_per_second"] == pytest.approx(4 / benchmark["stats"]["median"])
+        assert (info["framework"], info["device"], info["model"], info["mode"]) == (framework, "cpu", "mnist_cnn", mode)
+        assert (info["batch_size"], info["precision"], info["execution"]) == (4, "fp32", "eager")
+        assert info["parameters"] == 1_199_882
+        assert info["flops_per_image"] > 10**7
+        assert info["layout"] in ("nchw", "nhwc")
+        assert info["versions"][package]
+        assert info["settings"]["threads"] == 1
+        assert info["peak_memory_bytes"] > 50 * 2**20
+        assert info["build_seconds"] > 0
+        assert benchmark["params"]["framework"] == framework
+    assert inference["extra_info"]["network_hash"] == training["extra_info"]["network_hash"]
+    assert training["extra_info"]["images_per_second"] < inference["extra_info"]["images_per_second"]
+    statuses = {case["id"]: case["status"] for case in document["throughput"]["cases"]}
+    assert statuses[f"inference-{framework}-cpu-mnist_cnn-b4-fp32-compiled-graphs"] == "unsupported"
+    assert execution in FRAMEWORKS[framework].executions
+
+
+def test_a_case_survives_json() -> None:
+    case = Case("training", "pytorch", "cpu", "vgg16", 8, "fp32", "eager")
+    assert case.id == "training-pytorch-cpu-vgg16-b8-fp32-eager"
+    assert Case(**json.loads(json.dumps(case.to_json()))) == case
