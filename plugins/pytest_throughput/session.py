@@ -91,7 +91,8 @@ class ThroughputSession:
         )
 
         def conduct(plan: Plan) -> tuple[Outcome, str]:
-            request = Request(target, dict(arguments), plan, self.settings.steps_per_round)
+            own_process = self.settings.isolation == "trial"
+            request = Request(target, dict(arguments), plan, self.settings.steps_per_round, own_process)
             return self._conductor.conduct(request, place)
 
         self._measure(found, benchmark, clock, items, self.settings.isolation, conduct)

@@ -179,7 +179,6 @@ def test_a_case_goes_all_the_way(framework: str, package: str, tmp_path: Path) -
         assert info["layout"] in ("nchw", "nhwc")
         assert info["versions"][package]
         assert info["settings"]["threads"] == 1
-        assert info["peak_memory_bytes"] > 50 * 2**20
         assert info["build_seconds"] > 0
         assert benchmark["params"]["framework"] == framework
     assert inference["extra_info"]["network_hash"] == training["extra_info"]["network_hash"]

@@ -99,6 +99,9 @@ def test_every_isolation_measures_the_same_way(project: Project, isolation: str)
         "framework": (True, False),
         "none": (True, True),
     }[isolation]
+    # Of a shared process the peak memory would be that of the largest case before.
+    known = [benchmark["extra_info"]["peak_memory_bytes"] is not None for benchmark in benchmarks]
+    assert known == [isolation == "trial"] * 2
     assert [min(benchmark["stats"]["data"]) >= 0.001 for benchmark in benchmarks] == [True, True]
 
 

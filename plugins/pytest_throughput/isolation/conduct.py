@@ -7,11 +7,12 @@ import importlib
 import platform
 import time
 import traceback
+from dataclasses import replace
 from typing import Any, Callable, Dict, Optional
 
 from pytest_throughput.isolation.protocol import Outcome, Request
 from pytest_throughput.measurement.loop import measure
-from pytest_throughput.measurement.memory import peak_resident_bytes, reset_peak_resident
+from pytest_throughput.measurement.memory import peak_resident_bytes
 from pytest_throughput.measurement.plan import Plan
 from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
 
@@ -20,25 +21,25 @@ __all__ = ["conduct", "conduct_opened"]
 
 def conduct(request: Request) -> Outcome:
     """Opens the request's target, measures the step and closes it. Only an interruption is raised."""
-    return _conduct(lambda: _open(request), request.plan, request.steps_per_round)
+    return _conduct(lambda: _open(request), request.plan, request.steps_per_round, request.own_process)
 
 
 def conduct_opened(step: Step, plan: Plan, steps_per_round: Optional[int] = None) -> Outcome:
     """Measures a step that is open already."""
-    return _conduct(lambda: step, plan, steps_per_round)
+    outcome = _conduct(lambda: step, plan, steps_per_round, own_process=False)
+    return replace(outcome, facts={**outcome.facts, "build_seconds": step.build_seconds})
 
 
-def _conduct(open_step: Callable[[], Step], plan: Plan, steps_per_round: Optional[int]) -> Outcome:
+def _conduct(open_step: Callable[[], Step], plan: Plan, steps_per_round: Optional[int], own_process: bool) -> Outcome:
     step: Optional[Step] = None
     try:
-        can_reset = reset_peak_resident()
         start = time.perf_counter()
         step = open_step()
         open_seconds = time.perf_counter() - start
         if step.reset_peak_memory is not None:
             step.reset_peak_memory()
         measurement = measure(step, plan, steps_per_round=steps_per_round)
-        facts = _facts(step, open_seconds, can_reset)
+        facts = _facts(step, open_seconds, own_process)
         outcome = Outcome("ok", measurement=measurement, facts=facts)
     except Exception as error:
         outcome = _outcome_of(error, step)
@@ -62,15 +63,13 @@ def _open(request: Request) -> Step:
     return step
 
 
-def _facts(step: Step, open_seconds: float, can_reset: bool) -> Dict[str, Any]:
+def _facts(step: Step, open_seconds: float, own_process: bool) -> Dict[str, Any]:
     facts = dict(step.facts)
     facts["peak_memory_bytes"] = None if step.peak_memory_bytes is None else step.peak_memory_bytes()
-    peak_memory = "device"
-    if facts["peak_memory_bytes"] is None:
+    if facts["peak_memory_bytes"] is None and own_process:
+        # Of a shared process it would tell the most that any case before has needed.
         facts["peak_memory_bytes"] = peak_resident_bytes()
-        peak_memory = "resident" if can_reset else "resident since start"
     facts["build_seconds"] = open_seconds if step.build_seconds is None else step.build_seconds
-    facts["settings"] = {"peak_memory": peak_memory, **facts.get("settings", {})}
     facts["versions"] = {"python": platform.python_version(), **facts.get("versions", {})}
     return facts
 

@@ -32,6 +32,8 @@ class Request:
     plan: Plan
     steps_per_round: Optional[int] = None
     """None: decided by the measuring loop."""
+    own_process: bool = False
+    """Whether nothing else is ever measured in the process, so that its peak memory is this trial's."""
 
     def to_json(self) -> Dict[str, Any]:
         """The request as a JSON object; ``from_json`` reads it back."""

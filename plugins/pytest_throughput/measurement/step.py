@@ -50,7 +50,7 @@ class Step:
     """Makes ``peak_memory_bytes`` count from now on."""
 
     peak_memory_bytes: Optional[Callable[[], Optional[int]]] = None
-    """The device's peak memory in bytes; where there is none, the process's peak resident memory is recorded."""
+    """The device's peak memory in bytes. Without one, that of the process is recorded, if the process is its own."""
 
     is_out_of_memory: Callable[[BaseException], bool] = _raised_by_the_host
     """Tells the framework's out-of-memory errors, raised by ``run`` or ``wait``, from other errors."""

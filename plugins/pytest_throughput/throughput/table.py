@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -29,22 +29,30 @@ def render(ledger: Ledger, *, width: int | None, colour: bool) -> str:
     several_trials = any(len(case.asked) > 1 for case in cases)
     images = all("model" in case.labels for case in cases)
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold", caption_justify="left")
+    rows = _side_by_side(cases)
+    figures = {
+        "images/s" if images else "items/s": [_rate(case) for case in rows],
+        "± trials" if several_trials else "± rounds": [_spread(case, several_trials) for case in rows],
+        "ms/step": [_milliseconds(case) for case in rows],
+        "first\nstep": [duration(_median(_first_steps(case))) for case in rows],
+        "build": [duration(_median(case.fact("build_seconds"))) for case in rows],
+        "peak\nmemory": [byte_count(max(case.fact("peak_memory_bytes"), default=None)) for case in rows],
+        "disturbed\nrounds": [_disturbed(case) for case in rows],
+    }
+    # A column that says nothing anywhere is left out, but for the rate.
+    shown = {name: column for name, column in figures.items() if name.endswith("/s") or {*column} != {"-"}}
     table.add_column("work", overflow="fold")
-    table.add_column("measured in" if any(_contender(case) for case in cases) else "", overflow="fold")
-    table.add_column("images/s" if images else "items/s", justify="right", no_wrap=True)
-    table.add_column("± trials" if several_trials else "± rounds", justify="right", no_wrap=True)
-    for heading in ("ms/step", "first\nstep", "build", "peak\nmemory", "disturbed\nrounds"):
+    table.add_column("measured in" if any(map(_contender, cases)) else "", overflow="fold")
+    for heading in shown:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("status", no_wrap=True)
     previous_work = None
-    for case in _side_by_side(cases):
+    for index, case in enumerate(rows):
         work = _work(case, shared)
-        if previous_work not in (None, work):
-            table.add_section()
         table.add_row(
             Text("" if work == previous_work else work),
             Text(_contender(case)),
-            *_figures(case, several_trials),
+            *(column[index] for column in shown.values()),
             Text(case.status or "not run", style="" if case.status == "ok" else "yellow"),
         )
         previous_work = work
@@ -75,36 +83,37 @@ def notes(ledger: Ledger) -> list[str]:
     return lines
 
 
-def _figures(case: CaseRecord, several_trials: bool) -> list[str]:
+def _rate(case: CaseRecord) -> str:
+    return significant(case.images_per_second()[0])
+
+
+def _spread(case: CaseRecord, several_trials: bool) -> str:
+    """Half the 95 % interval as a share: of the mean over trials, else of the median over rounds."""
     mean, low, high = case.images_per_second()
-    if mean is None:
-        return ["-"] * 7
-    spread = None
-    if several_trials and low is not None and high is not None:
-        spread = (high - low) / 2 / mean
-    elif not several_trials:
-        spread = _spread_of_rounds(case)
+    if several_trials:
+        return percent((high - low) / 2 / mean if mean and low is not None and high is not None else None)
+    measurement = case.measured[0].measurement if case.measured else None
+    return percent(None if measurement is None else relative_half_width(measurement.seconds_per_step))
+
+
+def _milliseconds(case: CaseRecord) -> str:
+    mean = case.images_per_second()[0]
+    return significant(1000 * case.measured[0].items / mean if mean else None)
+
+
+def _first_steps(case: CaseRecord) -> list[float]:
+    return [trial.measurement.first_step_seconds for trial in case.measured if trial.measurement is not None]
+
+
+def _disturbed(case: CaseRecord) -> str:
+    if not case.measured:
+        return "-"
     disturbed = sum(trial.rounds_disturbed or 0 for trial in case.measured)
-    rounds = sum(trial.rounds or 0 for trial in case.measured)
-    return [
-        significant(mean),
-        percent(spread),
-        significant(1000 * case.measured[0].items / mean),
-        duration(_median(trial.measurement.first_step_seconds for trial in case.measured if trial.measurement)),
-        duration(_median(case.fact("build_seconds"))),
-        byte_count(max(case.fact("peak_memory_bytes"), default=None)),
-        f"{disturbed}/{rounds}",
-    ]
+    return f"{disturbed}/{sum(trial.rounds or 0 for trial in case.measured)}"
 
 
-def _spread_of_rounds(case: CaseRecord) -> float | None:
-    measurement = case.measured[0].measurement
-    return None if measurement is None else relative_half_width(measurement.seconds_per_step)
-
-
-def _median(values: Iterable[float]) -> float | None:
-    known = list(values)
-    return statistics.median(known) if known else None
+def _median(values: Sequence[float]) -> float | None:
+    return statistics.median(values) if values else None
 
 
 def _side_by_side(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
