@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pytest_throughput.measurement.stopping import relative_half_width
-from pytest_throughput.throughput.ledger import CaseRecord, Ledger
+from pytest_throughput.throughput.ledger import CaseRecord, Ledger, TrialRecord
 from pytest_throughput.throughput.text import byte_count, duration, percent, printable, significant
 
 __all__ = ["notes", "render"]
@@ -74,13 +74,17 @@ def notes(ledger: Ledger) -> list[str]:
     for case in cases:
         if case.status not in ("ok", None):
             lines.append(f"{_name(case)}: {case.status}: {printable(case.reason or '')}")
-        for trial in case.measured:
-            if trial.rounds and trial.rounds_disturbed and 2 * trial.rounds_disturbed > trial.rounds:
-                lines.append(
-                    f"{_name(case)}: {trial.rounds_disturbed} of {trial.rounds} rounds of trial {trial.trial} "
-                    "had to wait for a processor: this figure is of the machine's other work too"
-                )
+    disturbed = [_name(case) for case in cases if any(map(_is_mostly_disturbed, case.measured))]
+    if disturbed:
+        lines.append(
+            "other processes held up most rounds of these cases, whose figures tell of that work, too; "
+            f"measure them again on an idle machine: {', '.join(disturbed)}"
+        )
     return lines
+
+
+def _is_mostly_disturbed(trial: TrialRecord) -> bool:
+    return 2 * (trial.rounds_disturbed or 0) > (trial.rounds or 0)
 
 
 def _rate(case: CaseRecord) -> str:
