@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.settings import Settings
 
 __all__ = ["MeasuredItem", "in_order", "measured", "parametrize"]
@@ -47,7 +48,7 @@ def measured(item: pytest.Item, settings: Settings) -> MeasuredItem | None:
     if not any(name in getattr(item, "fixturenames", ()) for name in _FIXTURES):
         return None
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    trial, environment = parameters.get("trial", 1), parameters.get("environment", "default")
+    trial, environment = parameters.get("trial", 1), parameters.get("environment", DEFAULT_ENVIRONMENT)
     marker = item.get_closest_marker("throughput_case")
     if marker is not None:
         return MeasuredItem(item, marker.args[0], environment, trial, marker.kwargs)

@@ -8,8 +8,10 @@ from typing import Any, Protocol
 import pytest
 
 from pytest_throughput import hookspec
+from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.items import parametrize
 from pytest_throughput.measurement.step import Step
+from pytest_throughput.results import Results
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.settings import Settings, add_options, read_settings
 from pytest_throughput.throughput.replay import ReplayClock, install
@@ -29,7 +31,8 @@ class MeasureStep(Protocol):
 
         ``items``: what one step works through, such as its batch size. ``synchronize``: returns when
         the device has finished, such as ``torch.cuda.synchronize``; needed wherever ``step`` may
-        return before its work is done.
+        return before its work is done. Where it is given, many steps make a round, with one wait at
+        its end (``--throughput-steps-per-round``).
         """
 
 
@@ -69,6 +72,19 @@ def pytest_configure(config: pytest.Config) -> None:
     session = ThroughputSession(config, read_settings(config))
     config.stash[_SESSION] = session
     config.pluginmanager.register(session, "pytest-throughput")
+    config.pluginmanager.register(Results(config, session), "pytest-throughput-results")
+
+
+@pytest.hookimpl(trylast=True)  # The session knows its cases by now.
+def pytest_collection_finish(session: pytest.Session) -> None:
+    throughput = session.config.stash[_SESSION]
+    if throughput.is_measuring:
+        # Imported here: a run that measures nothing does not wait for what draws tables.
+        from pytest_throughput.terminal import Terminal
+
+        terminal = Terminal(session.config, throughput, alone=len(throughput.items) == len(session.items))
+        throughput.observer = terminal
+        session.config.pluginmanager.register(terminal, "pytest-throughput-terminal")
 
 
 @pytest.hookimpl(trylast=True)  # The trial and the environment stand last in the node id.
@@ -85,15 +101,13 @@ def throughput_settings(pytestconfig: pytest.Config) -> Settings:
 @pytest.fixture
 def trial(request: pytest.FixtureRequest) -> int:
     """Which trial of its case this test is, from 1."""
-    number: int = request.param
-    return number
+    return int(getattr(request, "param", 1))
 
 
 @pytest.fixture
 def environment(request: pytest.FixtureRequest) -> str:
     """The set of interpreters that the case is measured in: ``default``, or ``base`` and ``head``."""
-    name: str = request.param
-    return name
+    return str(getattr(request, "param", DEFAULT_ENVIRONMENT))
 
 
 @pytest.fixture
@@ -109,7 +123,7 @@ def measure_step(
     session = request.config.stash[_SESSION]
 
     def measure(step: Callable[[], Any], *, items: int = 1, synchronize: Callable[[], object] | None = None) -> None:
-        opened = Step(step) if synchronize is None else Step(step, wait=lambda _: synchronize())
+        opened = Step(step) if synchronize is None else Step(step, lambda _: synchronize(), asynchronous=True)
         session.measure_step(request.node, benchmark, _replay_clock, opened, items=items)
 
     return measure

@@ -37,10 +37,6 @@ class Settings:
     """Intra-op threads; inter-op is 1."""
     timeout_seconds: float
 
-    def to_json(self) -> dict[str, Any]:
-        """What is recorded with each result."""
-        return {"isolation": self.isolation, "threads": self.threads, "protocol": self.plan.name}
-
 
 def add_options(parser: pytest.Parser) -> None:
     """Adds the ``--throughput-`` options; None stands for "not given", so that a preset can step in."""
@@ -74,6 +70,10 @@ def read_settings(config: pytest.Config) -> Settings:
         value = config.getoption(f"throughput_{name}")
         return default if value is None else value
 
+    try:
+        interpreters = Interpreters(given("interpreter", []))
+    except ValueError as error:
+        raise pytest.UsageError(f"--throughput-interpreter: {error}") from None
     order = given("order", "trials")
     isolation = given("isolation", "trial")
     if order == "paired":
@@ -88,7 +88,7 @@ def read_settings(config: pytest.Config) -> Settings:
         plan=PLANS[given("protocol", "adaptive")],
         steps_per_round=given("steps_per_round", None),
         isolation=isolation,
-        interpreters=Interpreters(given("interpreter", [])),
+        interpreters=interpreters,
         pythonpath=tuple(given("pythonpath", [config.rootpath])),
         threads=given("threads", None) or usable_physical_cores(),
         timeout_seconds=given("timeout", 600.0),

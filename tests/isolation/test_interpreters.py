@@ -40,6 +40,16 @@ def test_says_what_is_wrong_with_the_quotes() -> None:
         parse_interpreter("pytorch='python")
 
 
+def test_the_default_environment_has_no_name() -> None:
+    with pytest.raises(ValueError, match="'default' is what has no ENVIRONMENT/"):
+        parse_interpreter("default/pytorch=/a")
+
+
+def test_two_interpreters_for_one_place_are_refused() -> None:
+    with pytest.raises(ValueError, match="two interpreters for pytorch in the environment 'head'"):
+        Interpreters(map(parse_interpreter, ["head/pytorch=/a", "head/pytorch=/b"]))
+
+
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:

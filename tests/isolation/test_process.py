@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,13 +55,31 @@ def not_a_step():
 
 def unsayable():
     return Step(lambda: None, facts={"set": {1}})
+
+def forking():
+    def run():
+        if os.fork() == 0:
+            time.sleep(1000)  # holding the pipes open
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Step(run)
+
+def badly_closed(fails):
+    def run():
+        if fails: raise RuntimeError("the first reason")
+    def close():
+        raise RuntimeError("closing failed, too")
+    return Step(run, close=close)
+
+def variable(name, ballast=""):
+    return Step(lambda: None, facts={"value": os.environ.get(name)})
 """
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "steps.py").write_text(STEPS)
-    return {**os.environ, "PYTHONPATH": f"{PLUGINS}{os.pathsep}{tmp_path}", "PYTHONSAFEPATH": "1"}
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return {**inherited, "PYTHONPATH": f"{PLUGINS}{os.pathsep}{tmp_path}", "PYTHONSAFEPATH": "1"}
 
 
 @pytest.fixture
@@ -122,6 +141,53 @@ def test_a_worker_that_does_not_answer_is_killed(worker: Worker, how: str) -> No
     assert outcome.status == "timed_out"
     assert outcome.reason == "no result within 0.5 s (--throughput-timeout); killed"
     assert not worker.is_alive
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sh", "-c", "exec yes"],
+        ["sh", "-c", "exec sleep 60"],
+        ["sh", "-c", "echo '{\"hello\": 1}'; exec sleep 60"],
+        ["sh", "-c", "echo '{\"hello\": 1}'; exec yes {"],
+    ],
+)
+def test_the_time_runs_out_whatever_the_command_does(environment: dict[str, str], command: list[str]) -> None:
+    """It talks, or says nothing, or does not listen to a request larger than a pipe."""
+    worker = Worker(command, environment)
+    outcome = worker.conduct(once("variable", name="x", ballast="x" * 10**6), 0.5)
+    worker.close()
+    assert outcome.status == "timed_out"
+
+
+def test_a_large_request_arrives(worker: Worker) -> None:
+    assert worker.conduct(once("variable", name="x", ballast="x" * 10**6), 30).status == "ok"
+
+
+def test_a_timeout_may_be_longer_than_a_poll(worker: Worker) -> None:
+    assert worker.conduct(once("sleeping"), 1e9).status == "ok"
+
+
+def test_a_death_is_noticed_though_a_child_holds_the_pipes_open(worker: Worker) -> None:
+    start = time.monotonic()
+    outcome = worker.conduct(once("forking"), 120)
+    assert outcome.status == "crashed"
+    assert "killed by SIGKILL" in (outcome.reason or "")
+    assert time.monotonic() - start < 60
+
+
+@pytest.mark.parametrize(("fails", "status", "reason"), [(False, "ok", None), (True, "failed", "the first reason")])
+def test_closing_badly_takes_nothing_back(worker: Worker, fails: bool, status: str, reason: str | None) -> None:
+    outcome = worker.conduct(once("badly_closed", fails=fails), 30)
+    assert outcome.status == status
+    assert (outcome.reason or "").endswith(reason or "")
+    assert "closing failed, too" in worker.new_stderr()
+
+
+def test_variables_travel_with_the_request(worker: Worker) -> None:
+    """Not with the process alone: ``docker run`` and ``ssh`` lose its environment."""
+    outcome = worker.conduct(replace(once("variable", name="SHOWN"), variables={"SHOWN": "GPU-1"}), 30)
+    assert outcome.facts["value"] == "GPU-1"
 
 
 def test_what_the_step_prints_does_not_reach_the_protocol(worker: Worker) -> None:

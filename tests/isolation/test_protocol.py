@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,25 +16,29 @@ from pytest_throughput.measurement.plan import PLANS
 
 seconds = st.floats(0, 1e6)
 facts = st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.integers(), st.text(max_size=5)), max_size=3)
-disturbances = st.builds(Disturbance, st.none() | seconds, st.integers(0, 9), st.none() | seconds, st.none() | seconds)
+unknown = st.none() | seconds
+disturbances = st.builds(Disturbance, unknown, unknown, st.integers(0, 9), unknown, unknown)
+rounds = st.lists(st.tuples(seconds, disturbances), min_size=1, max_size=4)
+
+
+def measurement(rounds: list[tuple[float, Disturbance]], **others: Any) -> Measurement:
+    """With as many disturbances as rounds."""
+    return Measurement(tuple(r[0] for r in rounds), disturbances=tuple(r[1] for r in rounds), **others)
+
+
 measurements = st.builds(
-    Measurement,
-    st.lists(seconds, max_size=4).map(tuple),
-    st.integers(1, 99),
-    seconds,
-    st.integers(0, 9),
-    st.text(max_size=9),
-    seconds,
-    st.lists(disturbances, max_size=4).map(tuple),
+    measurement,
+    rounds,
+    steps_per_round=st.integers(1, 99),
+    first_step_seconds=seconds,
+    warm_up_steps=st.integers(0, 9),
+    stop_reason=st.text(max_size=9),
+    latency_seconds=seconds,
 )
-outcomes = st.builds(
-    Outcome,
-    st.sampled_from(STATUSES),
-    st.none() | st.text(max_size=9),
-    st.none() | st.text(max_size=9),
-    st.none() | measurements,
-    facts,
-)
+texts = st.none() | st.text(max_size=9)
+ended_well = st.builds(Outcome, st.just("ok"), texts, texts, measurements, facts)
+ended_badly = st.builds(Outcome, st.sampled_from(STATUSES[1:]), texts, texts, st.none(), facts)
+outcomes = ended_well | ended_badly
 
 
 @given(outcomes)
@@ -58,9 +63,29 @@ def test_whatever_is_no_object_is_refused(line: bytes) -> None:
         decode(line)
 
 
+FAILED = Outcome("failed", reason="because").to_json()
+
+
 @pytest.mark.parametrize(
-    "value", [{}, {"status": "ok"}, {"status": "great", "measurement": None}, {"status": "ok", "measurement": {}}]
+    "changes",
+    [
+        {"status": "great"},
+        {"status": "ok"},
+        {"measurement": {}},
+        {"reason": 5},
+        {"details": []},
+        {"facts": []},
+        {"facts": {"settings": None}},
+        {"facts": {"versions": "2.13"}},
+        {"surprise": 1},
+    ],
 )
-def test_an_object_that_is_no_outcome_is_refused(value: dict[str, object]) -> None:
+def test_an_object_that_is_no_outcome_is_refused(changes: dict[str, object]) -> None:
+    assert Outcome.from_json(FAILED).reason == "because"
     with pytest.raises((ValueError, KeyError, TypeError)):
-        Outcome.from_json(value)
+        Outcome.from_json({**FAILED, **changes})
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        decode(b"[" * 10**6)

@@ -77,6 +77,8 @@ def test_batch_sizes(option: str, sizes: list[int]) -> None:
         ("--batch-size=0", "cannot read the batch size '0'; expected numbers such as 1,8,32, or 1:512"),
         ("--batch-size=5:7", "cannot read the batch size '5:7'; expected"),
         ("--batch-size=many", "cannot read the batch size 'many'; expected"),
+        ("--throughput-interpreter=pytoch=python", "no framework is called pytoch; expected some of: pytorch"),
+        ("--throughput-interpreter=default/pytorch=python", "'default' is what has no ENVIRONMENT/"),
         ("--preset=slow", "argument --preset: invalid choice: 'slow' (choose from"),
     ],
 )

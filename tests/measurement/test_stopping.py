@@ -69,7 +69,7 @@ def test_samples_of_zero_have_no_relative_width() -> None:
 
 
 def _stop(samples: list[float], **changes: float) -> tuple[str, int]:
-    plan = replace(PLANS["adaptive"], **changes)  # type: ignore[arg-type]
+    plan = replace(PLANS["adaptive"], **{"min_seconds": 0.0, **changes})  # type: ignore[arg-type]
     rule, elapsed = StoppingRule(plan), 0.0
     for count in range(1, len(samples) + 1):
         elapsed += samples[count - 1]
@@ -94,6 +94,10 @@ def test_noise_within_reach_is_measured_until_the_target() -> None:
     reason, count = _stop(samples)
     assert reason == "target"
     assert relative_half_width(samples[:count]) <= 0.01
+
+
+def test_too_little_time_never_stops() -> None:
+    assert _stop([0.001] * 3000, min_seconds=1.0) == ("target", 1000)
 
 
 def test_too_few_rounds_never_stop() -> None:

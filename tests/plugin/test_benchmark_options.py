@@ -127,6 +127,17 @@ def test_profiling_the_replay_is_refused(two: Project) -> None:
     result.stderr.fnmatch_lines(["*--benchmark-cprofile would profile the replay*"])
 
 
+def test_without_pytest_benchmark_a_plain_project_runs_and_a_measuring_one_is_told(
+    project: Project, pytester: pytest.Pytester
+) -> None:
+    project.tests("def test_plain(): pass")
+    pytester.runpytest_subprocess("-p", "pytest_throughput.plugin", "-p", "no:benchmark").assert_outcomes(passed=1)
+    project.tests("def test_it(measure_step): measure_step(lambda: None)")
+    result = pytester.runpytest_subprocess("-p", "pytest_throughput.plugin", "-p", "no:benchmark")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: measuring needs pytest-benchmark*"])
+
+
 def test_xdist_is_refused(two: Project, pytester: pytest.Pytester) -> None:
     pytest.importorskip("xdist")
     result = pytester.runpytest_subprocess("-p", "pytest_throughput.plugin", "-n2")

@@ -58,7 +58,7 @@ def test_a_log_file_has_dots_and_the_table(three: Project) -> None:
         [
             "test_it.py .sF *",
             "*= throughput =*",
-            "*thread*; protocol quick, isolation trial",
+            "*; threads *; protocol quick; isolation trial",
             "work *items/s*± rounds*ms/step*step*build*memory*rounds*status",
             "test_it.py::test_end[[]ok] *ok",
             "test_it.py::test_end[[]unsupported] *- *unsupported",

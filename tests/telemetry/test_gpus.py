@@ -29,6 +29,9 @@ SAME = [gpu("GPU-aaaa"), gpu("GPU-bbbb")]
         ("cuda:1", {"CUDA_VISIBLE_DEVICES": "GPU-bb, GPU-aa"}, "GPU-aa", 0),
         ("cuda:1", {"CUDA_VISIBLE_DEVICES": "GPU-bb"}, "", None),
         ("cuda", {"CUDA_VISIBLE_DEVICES": ""}, "", None),
+        ("cuda", {"CUDA_VISIBLE_DEVICES": "-1"}, "", None),
+        ("cuda", {"CUDA_VISIBLE_DEVICES": "NoDevFiles"}, "", None),
+        ("cuda:1", {"CUDA_VISIBLE_DEVICES": "GPU-bb,-1,GPU-aa"}, "", None),
         ("cuda", {"CUDA_VISIBLE_DEVICES": "1"}, "1", None),
         ("cuda", {"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}, "1", 1),
         ("cuda", {"CUDA_VISIBLE_DEVICES": "7", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}, "7", None),
@@ -57,6 +60,7 @@ def test_a_cpu_case_is_shown_no_gpu() -> None:
         (TWO, {}, "cuda"),
         (TWO, {"CUDA_VISIBLE_DEVICES": "1"}, "cuda"),
         (TWO, {"CUDA_VISIBLE_DEVICES": ""}, "cpu"),
+        (TWO, {"CUDA_VISIBLE_DEVICES": "-1"}, "cpu"),
         ([], {}, "cpu"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from pytest_throughput.throughput import table
 from pytest_throughput.throughput.document import extra_info, throughput_block
 from pytest_throughput.throughput.ledger import Ledger, TrialRecord
 
-QUIET = Disturbance(0.0, 0, 0.0, 0.0)
-HELD_UP = Disturbance(0.5, 3, 0.5, None)
+QUIET = Disturbance(0.0, 0.0, 0, 0.0, 0.0)
+HELD_UP = Disturbance(0.5, 0.5, 3, 0.5, None)
 
 
 def measurement(*seconds: float, disturbed: int = 0, steps_per_round: int = 1) -> Measurement:
@@ -98,6 +99,30 @@ def test_a_case_that_yielded_nothing_keeps_its_row_and_says_why(ledger: Ledger) 
     assert f"{first.id}: out_of_memory: tried 3 GiB\\x1b[31m" in table.notes(ledger)
 
 
+def test_what_cannot_be_known_is_not_called_undisturbed(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    unknown = replace(measurement(0.2, 0.2), disturbances=(Disturbance(0.1, 0.1, 0, None, None),) * 2)
+    ledger.settle(case.id, "default", TrialRecord(1, "", 8, Outcome("ok", measurement=unknown)))
+    assert case.trials[0].rounds_disturbed is None
+    assert "disturbed" not in table.render(ledger, width=None, colour=False)
+
+
+def test_trials_of_one_process_have_no_interval(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    for number in (1, 2, 3):
+        ledger.settle(case.id, "default", trial(number, 0.1 * number, settings={"isolation": "none"}))
+    mean, low, high = case.images_per_second()
+    assert mean is not None
+    assert (low, high) == (None, None)
+
+
+def test_the_worst_trial_gives_the_status(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    for number, status in enumerate(("out_of_memory", "crashed", "unsupported"), start=1):
+        ledger.settle(case.id, "default", ended(status, status, number=number))
+    assert (case.status, case.reason) == ("crashed", "crashed")
+
+
 def test_one_bad_trial_makes_the_case_bad_and_keeps_the_good_one(ledger: Ledger) -> None:
     case = next(iter(ledger))
     ledger.ask(case.id, "default", 2, case.labels)
@@ -146,7 +171,7 @@ def test_the_block_has_every_case_that_was_asked_for(ledger: Ledger) -> None:
     ledger.settle(first.id, "default", trial(2, 0.2, settings={"threads": 2}, network_hash="ab"))
     ledger.settle(second.id, "default", trial(1, 0.1))
     ledger.settle(third.id, "default", ended("unsupported", "no fp16"))
-    block = throughput_block(ledger, complete=False, deselected=["x"], fingerprint={"cpu": {}})
+    block = throughput_block(ledger, deselected=["x"], fingerprint={"cpu": {}})
     assert {name: block[name] for name in ("schema", "complete", "deselected", "fingerprint")} == {
         "schema": 1,
         "complete": False,
@@ -180,6 +205,7 @@ def test_extra_info_has_every_key_and_no_fact_replaces_a_figure(ledger: Ledger) 
     assert (info["layout"], info["model"], info["parameters"]) == ("nhwc", "vgg16", None)
     assert info["disturbance"] == {
         "waiting_seconds": 0.5,
+        "longest_wait_seconds": 0.5,
         "involuntary_switches": 3,
         "foreign_seconds": 0.5,
         "steal_seconds": 0.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import platform
 import time
 import traceback
@@ -21,6 +22,7 @@ __all__ = ["conduct", "conduct_opened"]
 
 def conduct(request: Request) -> Outcome:
     """Opens the request's target, measures the step and closes it. Only an interruption is raised."""
+    os.environ.update(request.variables)
     return _conduct(lambda: _open(request), request.plan, request.steps_per_round, request.own_process)
 
 
@@ -44,7 +46,13 @@ def _conduct(open_step: Callable[[], Step], plan: Plan, steps_per_round: Optiona
     except Exception as error:
         outcome = _outcome_of(error, step)
     # Outside the except block: there the error would keep alive the frames that hold the tensors.
-    _close(step)
+    if step is not None and step.close is not None:
+        try:
+            step.close()
+        except Exception:
+            # What was measured stays measured, and what failed first is the better reason.
+            traceback.print_exc()
+    gc.collect()
     return outcome
 
 
@@ -93,9 +101,3 @@ def _traceback_of(error: Exception) -> str:
     while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("pytest_throughput."):
         trace = trace.tb_next
     return "".join(traceback.format_exception(type(error), error, trace or error.__traceback__))
-
-
-def _close(step: Optional[Step]) -> None:
-    if step is not None and step.close is not None:
-        step.close()
-    gc.collect()

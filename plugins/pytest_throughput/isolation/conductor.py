@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_throughput.isolation.conduct import conduct
@@ -27,8 +27,9 @@ class Place:
 
     interpreter: Interpreter
     trial: int
+    device: str = "cpu"
     variables: tuple[tuple[str, str], ...] = ()
-    """Environment variables, such as the GPU that the worker may see."""
+    """Environment variables that show the worker this device and no other."""
 
 
 class Conductor:
@@ -55,9 +56,11 @@ class Conductor:
         """The outcome of one trial, and what its worker wrote to standard error meanwhile."""
         if self._isolation == "none":
             return self._conduct_here(request, place), ""
+        variables = {**dict.fromkeys(_THREAD_VARIABLES, str(self._threads)), **dict(place.variables)}
+        request = replace(request, variables=variables, own_process=self._isolation == "trial")
         if self._worker is None or not self._worker.is_alive or self._worker_place != place:
             self.close()
-            self._worker = Worker(place.interpreter.command, self._environment(place))
+            self._worker = Worker(place.interpreter.command, self._environment(place.interpreter))
             self._worker_place = place
         try:
             outcome = self._worker.conduct(request, self._timeout_seconds)
@@ -67,7 +70,8 @@ class Conductor:
             self._worker = None
             raise
         stderr = self._worker.new_stderr()
-        if self._isolation == "trial":
+        if self._isolation == "trial" or outcome.status not in ("ok", "unsupported"):
+            # After an error, a device's context may be beyond repair, or its memory in pieces.
             self.close()
         return outcome, stderr
 
@@ -84,21 +88,25 @@ class Conductor:
                 reason="with --throughput-isolation none a case runs in pytest's own interpreter, "
                 f"not in {place.interpreter.command[0]}",
             )
+        if place.device not in ("cpu", "cuda"):
+            return Outcome(
+                "unsupported",
+                reason="with --throughput-isolation none the process sees every GPU and takes the first, "
+                f"not {place.device}",
+            )
         for folder in reversed(self._pythonpath):
             if str(folder) not in sys.path:
                 sys.path.insert(0, str(folder))
         return conduct(request)
 
-    def _environment(self, place: Place) -> Mapping[str, str]:
+    def _environment(self, interpreter: Interpreter) -> Mapping[str, str]:
         variables = dict(os.environ)
         path = [self._staged.folder(), *self._pythonpath]
         inherited = variables.pop("PYTHONPATH", "")
-        if not place.interpreter.is_running:
+        if not interpreter.is_running:
             # Meant for the Python that runs pytest; another one would trip over them.
             variables.pop("PYTHONHOME", None)
             inherited = ""
         variables["PYTHONPATH"] = os.pathsep.join([*map(str, path), *filter(None, [inherited])])
         variables["PYTHONSAFEPATH"] = "1"
-        variables.update({name: str(self._threads) for name in _THREAD_VARIABLES})
-        variables.update(place.variables)
         return variables

@@ -64,6 +64,8 @@ def parse_interpreter(text: str) -> Interpreter:
     """
     label, equals, command_text = text.partition("=")
     environment, slash, name = label.rpartition("/")
+    if slash and environment == DEFAULT_ENVIRONMENT:
+        raise ValueError(f"{DEFAULT_ENVIRONMENT!r} is what has no ENVIRONMENT/; give {text!r} another name")
     if not slash:
         environment = DEFAULT_ENVIRONMENT
     try:
@@ -79,10 +81,14 @@ def parse_interpreter(text: str) -> Interpreter:
 
 
 class Interpreters:
-    """All that were given, and the running Python for the rest."""
+    """All that were given, and the running Python for the rest. Raises ValueError if two are given for one."""
 
     def __init__(self, given: Iterable[Interpreter]) -> None:
-        self._given = {(each.environment, each.name): each for each in given}
+        self._given: dict[tuple[str, str], Interpreter] = {}
+        for each in given:
+            earlier = self._given.setdefault((each.environment, each.name), each)
+            if earlier is not each:
+                raise ValueError(f"two interpreters for {each.name} in the environment {each.environment!r}")
         named = dict.fromkeys(environment for environment, _ in self._given)
         named.pop(DEFAULT_ENVIRONMENT, None)
         self.environments: tuple[str, ...] = tuple(named) or (DEFAULT_ENVIRONMENT,)
@@ -95,6 +101,7 @@ class Interpreters:
                 return self._given[place, name]
         return Interpreter(environment, name, (sys.executable,))
 
+    @property
     def names(self) -> set[str]:
         """The names that some interpreter was given for."""
         return {name for _, name in self._given}

@@ -20,6 +20,7 @@ _GRACE_SECONDS = 2.0
 """From a polite request to end until the kill."""
 _MAX_LINE_BYTES = 64 * 2**20
 _READ_BYTES = 2**16
+_LONGEST_POLL = 2**31 - 1
 
 
 class _WorkerLost(Exception):
@@ -44,6 +45,7 @@ class Worker:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by ``close``
         self._stderr_read = 0
         self._process: subprocess.Popen[bytes] | None = None
+        self._pidfd: int | None = None
         self._received = bytearray()
 
     @property
@@ -60,11 +62,11 @@ class Worker:
         try:
             if self._process is None:
                 self._start(deadline)
-            self._send(request)
+            self._send(request, deadline)
             line = self._read_line(deadline)
             try:
                 return Outcome.from_json(decode(line))
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise _WorkerLost("crashed", f"the worker's answer cannot be read: {error}") from None
         except _WorkerLost as lost:
             self._kill()
@@ -102,6 +104,9 @@ class Worker:
             )
         except OSError as error:
             raise _WorkerLost("crashed", f"cannot start {self._command[0]!r}: {error.strerror}") from None
+        if hasattr(os, "pidfd_open"):
+            with suppress(OSError):  # An older kernel.
+                self._pidfd = os.pidfd_open(self._process.pid)
         while True:
             line = self._read_line(deadline)
             try:
@@ -114,18 +119,23 @@ class Worker:
                 reason = f"the worker speaks protocol {hello!r}, this pytest-throughput {PROTOCOL_VERSION}"
                 raise _WorkerLost("crashed", reason)
 
-    def _send(self, request: Request) -> None:
+    def _send(self, request: Request, deadline: float) -> None:
         assert self._process is not None and self._process.stdin is not None
-        try:
-            self._process.stdin.write(encode(request.to_json()))
-        except OSError:
-            raise _WorkerLost("crashed", self._how_it_ended()) from None
+        descriptor = self._process.stdin.fileno()
+        os.set_blocking(descriptor, False)
+        message = memoryview(encode(request.to_json()))
+        while message:
+            self._await(descriptor, select.POLLOUT, deadline)
+            try:
+                message = message[os.write(descriptor, message) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                raise _WorkerLost("crashed", self._how_it_ended()) from None
 
     def _read_line(self, deadline: float) -> bytes:
         assert self._process is not None and self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
-        answers = select.poll()
-        answers.register(descriptor, select.POLLIN)
         searched = 0
         while True:
             end = self._received.find(b"\n", searched)
@@ -136,13 +146,30 @@ class Worker:
             searched = len(self._received)
             if searched > _MAX_LINE_BYTES:
                 raise _WorkerLost("crashed", f"the worker wrote a line of over {_MAX_LINE_BYTES >> 20} MiB")
-            remaining_seconds = max(0.0, deadline - time.monotonic())
-            if not answers.poll(math.ceil(1000 * remaining_seconds)):
-                raise _WorkerLost("timed_out", "timed out")
+            self._await(descriptor, select.POLLIN, deadline)
             received = os.read(descriptor, _READ_BYTES)
             if not received:
                 raise _WorkerLost("crashed", self._how_it_ended())
             self._received += received
+
+    def _await(self, descriptor: int, event: int, deadline: float) -> None:
+        """Sleeps until the pipe is ready; the end of the process or of its time is raised.
+
+        A dead worker's children may hold its pipes open, so that the process is watched as well.
+        """
+        remaining_seconds = deadline - time.monotonic()
+        poll = select.poll()
+        poll.register(descriptor, event)
+        if self._pidfd is not None:
+            poll.register(self._pidfd, select.POLLIN)
+        ready = dict(
+            poll.poll(min(math.ceil(1000 * remaining_seconds), _LONGEST_POLL)) if remaining_seconds > 0 else []
+        )
+        if descriptor in ready:
+            return
+        if ready:
+            raise _WorkerLost("crashed", self._how_it_ended())
+        raise _WorkerLost("timed_out", "timed out")
 
     def _how_it_ended(self) -> str:
         assert self._process is not None
@@ -178,6 +205,9 @@ class Worker:
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
 
 
 def _signal_name(number: int) -> str:

@@ -18,7 +18,8 @@ __all__ = ["PROTOCOL_VERSION", "STATUSES", "Outcome", "Request", "decode", "enco
 
 PROTOCOL_VERSION = 1
 
-STATUSES = ("ok", "unsupported", "out_of_memory", "crashed", "timed_out", "failed")
+STATUSES = ("ok", "unsupported", "out_of_memory", "failed", "timed_out", "crashed")
+"""From the best to the worst."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Request:
     """None: decided by the measuring loop."""
     own_process: bool = False
     """Whether nothing else is ever measured in the process, so that its peak memory is this trial's."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables to set before the target is imported; a wrapper may lose those of the process."""
 
     def to_json(self) -> Dict[str, Any]:
         """The request as a JSON object; ``from_json`` reads it back."""
@@ -74,8 +77,16 @@ class Outcome:
         fields = dict(value)
         if fields["status"] not in STATUSES:
             raise ValueError(f"unknown status {fields['status']!r}; expected one of {', '.join(STATUSES)}")
+        if (fields["status"] == "ok") != (fields["measurement"] is not None):
+            raise ValueError("expected a measurement of a trial that is ok, and of no other")
         if fields["measurement"] is not None:
             fields["measurement"] = Measurement.from_json(fields["measurement"])
+        for name in ("reason", "details"):
+            if not isinstance(fields[name], (str, type(None))):
+                raise TypeError(f"expected text or null as {name}, got {type(fields[name]).__name__}")
+        for place, name in ((fields, "facts"), (fields["facts"], "settings"), (fields["facts"], "versions")):
+            if not isinstance(place.get(name, {}), dict):
+                raise TypeError(f"expected a JSON object as {name}, got {place[name]!r}")
         return cls(**fields)
 
 
@@ -86,7 +97,10 @@ def encode(message: Mapping[str, Any]) -> bytes:
 
 def decode(line: bytes) -> Dict[str, Any]:
     """The object on one line. Raises ValueError if it is none."""
-    message = json.loads(line)
+    try:
+        message = json.loads(line)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not isinstance(message, dict):
         raise ValueError(f"expected a JSON object, got {type(message).__name__}")
     return message

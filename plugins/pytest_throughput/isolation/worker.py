@@ -33,7 +33,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         "executable": sys.executable,
         "pid": os.getpid(),
     }
-    answers.write(encode(hello))
+    _write_all(answers, encode(hello))
     for line in requests:
         outcome = conduct(Request.from_json(decode(line)))
         try:
@@ -41,8 +41,16 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         except (TypeError, ValueError) as error:
             failure = Outcome("failed", reason=f"the step's facts are not JSON: {error}")
             answer = encode(failure.to_json())
-        answers.write(answer)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        _write_all(answers, answer)
     return 0
+
+
+def _write_all(stream: BinaryIO, message: bytes) -> None:
+    """An unbuffered stream may write a part."""
+    while message:
+        message = message[stream.write(message) :]
 
 
 def _take_over_standard_streams() -> Tuple[BinaryIO, BinaryIO]:
@@ -52,6 +60,9 @@ def _take_over_standard_streams() -> Tuple[BinaryIO, BinaryIO]:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
+    # Line by line, so that what was printed last is not lost with the process.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     return requests, answers
 
 

@@ -1,6 +1,6 @@
 """What the rest of the machine took from a round: processors that its threads wanted and did not get.
 
-Read from Linux's ``/proc`` and ``getrusage``, outside the clock readings; elsewhere all is unknown.
+Read from Linux's ``/proc`` and from ``getrusage``, outside the clock readings; on other Unixes it is unknown.
 """
 
 from __future__ import annotations
@@ -23,22 +23,29 @@ class Disturbance:
     """What kept one round from running."""
 
     waiting_seconds: Optional[float]
-    """Summed over the process's threads: runnable, but not running."""
+    """Runnable, but not running: summed over the process's threads."""
+    longest_wait_seconds: Optional[float]
+    """The same, of the thread that waited most: the others wait for it at the next barrier."""
     involuntary_switches: int
     foreign_seconds: Optional[float]
     """Processor seconds that went to others, the hypervisor included; shared out among a block's rounds."""
     steal_seconds: Optional[float]
-    """Those that the hypervisor took."""
+    """Those that the hypervisor took, per processor."""
 
-    def is_large_for(self, round_seconds: float) -> bool:
-        """Whether the round is to be marked as disturbed.
+    def is_large_for(self, round_seconds: float) -> Optional[bool]:
+        """Whether the round is to be marked as disturbed; None where that cannot be known.
 
         A framework's threads wait for each other, too, where it starts more of them than there are
         cores (TensorFlow does); so waiting counts only where others did run meanwhile.
         """
         limit = _DISTURBED_SHARE * round_seconds
-        waited = (self.waiting_seconds or 0.0) > limit and (self.foreign_seconds or 0.0) > limit
-        return waited or (self.steal_seconds or 0.0) > limit
+        if self.steal_seconds is not None and self.steal_seconds > limit:
+            return True
+        if self.longest_wait_seconds is None:
+            return None
+        if self.longest_wait_seconds <= limit:
+            return False
+        return None if self.foreign_seconds is None else self.foreign_seconds > limit
 
 
 class _Processors(NamedTuple):
@@ -52,7 +59,8 @@ class _Processors(NamedTuple):
 
 class _Round(NamedTuple):
     seconds: float
-    waiting_seconds: Optional[float]
+    waits: Optional[List[float]]
+    """Of each thread, in seconds."""
     involuntary_switches: int
 
 
@@ -65,9 +73,10 @@ class DisturbanceWatch:
 
     def __init__(self) -> None:
         self._schedstats: Dict[str, int] = {}
-        self._waiting_nanoseconds: Optional[int] = None
+        self._waiting_nanoseconds: Dict[str, int] = {}
         self._switches = 0
         self._affinity: Set[int] = set()
+        self._previous: Optional[_Processors] = None
         self._processors: Optional[_Processors] = None
         self._block: List[_Round] = []
         self._disturbances: List[Disturbance] = []
@@ -94,7 +103,7 @@ class DisturbanceWatch:
                     continue
                 self._schedstats[thread] = descriptor
         self._affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
-        self._processors = self._read_processors()
+        self._previous = self._processors = self._read_processors()
 
     def before_round(self) -> None:
         """Reads the counters that ``after_round`` compares with."""
@@ -103,54 +112,50 @@ class DisturbanceWatch:
 
     def after_round(self, round_seconds: float) -> None:
         """Notes what happened since ``before_round``, in a round that took so many seconds."""
-        waiting = self._read_waiting_nanoseconds()
+        waiting, before = self._read_waiting_nanoseconds(), self._waiting_nanoseconds
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - self._switches
-        waiting_seconds = None
-        if waiting is not None and self._waiting_nanoseconds is not None:
-            # A thread that ends takes its count along: never report that as negative waiting.
-            waiting_seconds = max(0, waiting - self._waiting_nanoseconds) / 1e9
-        self._block.append(_Round(round_seconds, waiting_seconds, switches))
-        if self._processors is None or time.perf_counter() - self._processors.clock >= _BLOCK_SECONDS:
-            self._end_block()
+        waits = [(now - before[thread]) / 1e9 for thread, now in waiting.items() if thread in before]
+        self._block.append(_Round(round_seconds, waits or None, switches))
+        if self._processors is not None and time.perf_counter() - self._processors.clock >= _BLOCK_SECONDS:
+            self._end_block(self._processors)
 
     def disturbances(self) -> List[Disturbance]:
         """One for each round, in their order."""
-        self._end_block()
+        # What is left is too short to be read alone: it is read with the block before it.
+        self._end_block(self._previous)
         return self._disturbances
 
-    def _end_block(self) -> None:
-        """Shares out what others used since the last reading among the rounds since then."""
-        before, now = self._processors, self._read_processors()
+    def _end_block(self, before: Optional[_Processors]) -> None:
+        """Shares out what others used since an earlier reading among the rounds of the block."""
+        now = self._read_processors()
         foreign_share = steal_share = None
         if before is not None and now is not None and now.clock - before.clock >= _BLOCK_SECONDS / 2:
             elapsed = now.clock - before.clock
             available = elapsed * len(self._affinity)
-            used = available - (now.idle - before.idle) - (now.own - before.own)
-            foreign_share = max(0.0, used) / elapsed
-            steal_share = max(0.0, now.steal - before.steal) / elapsed
-        for each in self._block:
+            foreign_share = max(0.0, available - (now.idle - before.idle) - (now.own - before.own)) / elapsed
+            steal_share = max(0.0, now.steal - before.steal) / available
+        for seconds, waits, switches in self._block:
             self._disturbances.append(
                 Disturbance(
-                    each.waiting_seconds,
-                    each.involuntary_switches,
-                    None if foreign_share is None else foreign_share * each.seconds,
-                    None if steal_share is None else steal_share * each.seconds,
+                    None if waits is None else sum(waits),
+                    None if waits is None else max(waits),
+                    switches,
+                    None if foreign_share is None else foreign_share * seconds,
+                    None if steal_share is None else steal_share * seconds,
                 )
             )
         self._block.clear()
-        self._processors = now
+        self._previous, self._processors = self._processors, now
 
-    def _read_waiting_nanoseconds(self) -> Optional[int]:
-        total = 0
-        ended = []
-        for thread, descriptor in self._schedstats.items():
+    def _read_waiting_nanoseconds(self) -> Dict[str, int]:
+        waiting = {}
+        for thread, descriptor in list(self._schedstats.items()):
             try:
-                total += int(os.pread(descriptor, 128, 0).split()[1])
+                waiting[thread] = int(os.pread(descriptor, 128, 0).split()[1])
             except (OSError, IndexError, ValueError):
-                ended.append(thread)
-        for thread in ended:
-            os.close(self._schedstats.pop(thread))
-        return total if self._schedstats else None
+                # The thread has ended.
+                os.close(self._schedstats.pop(thread))
+        return waiting
 
     def _read_processors(self) -> Optional[_Processors]:
         """None where ``/proc/stat`` (see proc(5)) cannot be read."""
@@ -161,12 +166,12 @@ class DisturbanceWatch:
             with open("/proc/stat", encoding="ascii") as stat:
                 for line in stat:
                     name, *fields = line.split()
-                    if name == "cpu" if everywhere else name[3:].isdecimal() and int(name[3:]) in self._affinity:
+                    if not name.startswith("cpu") or (everywhere and lines):
+                        break
+                    if (name == "cpu") if everywhere else (name != "cpu" and int(name[3:]) in self._affinity):
                         idle_ticks += int(fields[3]) + int(fields[4])
                         steal_ticks += int(fields[7])
                         lines += 1
-                    if not name.startswith("cpu") or (everywhere and lines):
-                        break
         except (OSError, IndexError, ValueError):
             return None
         if not lines:

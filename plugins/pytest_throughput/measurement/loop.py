@@ -1,6 +1,8 @@
 """The measuring loop: first step, warm-up, rounds, latency.
 
-Between the two readings of the clock stand the step and the wait for the device, and nothing else.
+Between the two readings of the clock stand the step, the wait for the device and the freeing of what
+the step returned, and nothing else. Freeing is counted because every loop pays for it: the gradients
+of a large network take milliseconds to give back.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ _SETTLING_WINDOW = 5
 """Warm-up steps compared with as many before them."""
 _STILL_WARMING = 0.98
 """Warm-up goes on while the median of a window falls below this share of the one before."""
-_MAX_WARM_UP_STEPS = 100
+_MAX_WARM_UP_STEPS = 5000
 _MAX_WARM_UP_SECONDS = 5.0
 _PIPELINED_ROUND_SECONDS = 0.2
 """Rounds this long make one wait for the device, some 10 µs, and one launch negligible."""
@@ -57,11 +59,17 @@ class Measurement:
 
     @classmethod
     def from_json(cls, value: Dict[str, Any]) -> Measurement:
-        """Reads what ``to_json`` wrote. Raises KeyError or TypeError if it is something else."""
+        """Reads what ``to_json`` wrote. Raises KeyError, TypeError or ValueError if it is something else."""
         fields = dict(value)
         fields["round_seconds"] = tuple(float(seconds) for seconds in fields["round_seconds"])
         fields["disturbances"] = tuple(Disturbance(**each) for each in fields["disturbances"])
-        return cls(**fields)
+        measurement = cls(**fields)
+        times = (*measurement.round_seconds, measurement.first_step_seconds, measurement.latency_seconds)
+        if not all(0.0 <= seconds < math.inf for seconds in times):
+            raise ValueError("expected times of zero seconds or more")
+        if not 1 <= len(measurement.round_seconds) == len(measurement.disturbances) or measurement.steps_per_round < 1:
+            raise ValueError("expected at least one round of at least one step, each with its disturbance")
+        return measurement
 
     @property
     def seconds_per_step(self) -> List[float]:
@@ -69,8 +77,8 @@ class Measurement:
         return [seconds / self.steps_per_round for seconds in self.round_seconds]
 
     @property
-    def disturbed(self) -> List[bool]:
-        """Which rounds the rest of the machine held up."""
+    def disturbed(self) -> List[Optional[bool]]:
+        """Which rounds the rest of the machine held up; None where that is unknown."""
         pairs = zip(self.disturbances, self.round_seconds)
         return [disturbance.is_large_for(seconds) for disturbance, seconds in pairs]
 
@@ -111,13 +119,8 @@ def measure(
 
 
 def _time_round(step: Step, steps: int, clock: Clock) -> float:
-    """Seconds of one round. What the last step returned is freed when this returns, untimed."""
+    """Seconds of one round."""
     run, wait = step.run, step.wait
-    if steps == 1:
-        start = clock()
-        output = run()
-        wait(output)
-        return clock() - start
     others = repeat(None, steps - 1)
     start = clock()
     for _ in others:
@@ -125,23 +128,31 @@ def _time_round(step: Step, steps: int, clock: Clock) -> float:
         run()
     output = run()
     wait(output)
+    del output
     return clock() - start
 
 
 def _warm_up(step: Step, plan: Plan, clock: Clock) -> int:
     """Runs the step until it no longer gets faster, or as often as the plan says; returns how often."""
-    if plan.warm_up_steps is not None:
-        for _ in range(plan.warm_up_steps):
-            _time_round(step, 1, clock)
-        return plan.warm_up_steps
     seconds: List[float] = []
-    while len(seconds) < _MAX_WARM_UP_STEPS and sum(seconds) < _MAX_WARM_UP_SECONDS:
+    elapsed_seconds = 0.0
+    while len(seconds) < _MAX_WARM_UP_STEPS:
+        if elapsed_seconds >= plan.min_warm_up_seconds and _is_warm(seconds, elapsed_seconds, plan):
+            break
         seconds.append(_time_round(step, 1, clock))
-        if len(seconds) >= 2 * _SETTLING_WINDOW:
-            before = statistics.median(seconds[-2 * _SETTLING_WINDOW : -_SETTLING_WINDOW])
-            if statistics.median(seconds[-_SETTLING_WINDOW:]) >= _STILL_WARMING * before:
-                break
+        elapsed_seconds += seconds[-1]
     return len(seconds)
+
+
+def _is_warm(seconds: List[float], elapsed_seconds: float, plan: Plan) -> bool:
+    if plan.warm_up_steps is not None:
+        return len(seconds) >= plan.warm_up_steps
+    if elapsed_seconds >= _MAX_WARM_UP_SECONDS:
+        return True
+    if len(seconds) < 2 * _SETTLING_WINDOW:
+        return False
+    before = statistics.median(seconds[-2 * _SETTLING_WINDOW : -_SETTLING_WINDOW])
+    return statistics.median(seconds[-_SETTLING_WINDOW:]) >= _STILL_WARMING * before
 
 
 def _steps_for_a_long_round(step: Step, clock: Clock) -> int:

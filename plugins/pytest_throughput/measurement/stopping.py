@@ -19,6 +19,8 @@ _FIRST_FINITE_INTERVAL = 6
 _CHECKPOINT_GROWTH = 1.5
 """Looking only at geometrically spaced counts keeps down the bias of stopping at a lucky moment."""
 _ROUNDS_TO_KNOW_THE_NOISE = 50
+_MOST_ROUNDS = 5000
+"""Whatever the plan says: steps of microseconds would make millions."""
 _STABLE_WITHIN = 0.2
 
 
@@ -70,7 +72,9 @@ class StoppingRule:
     def reason_to_stop(self, samples: Sequence[float], elapsed_seconds: float) -> Optional[str]:
         """Why to stop after these rounds (seconds each), or None to measure another."""
         plan, count = self._plan, len(samples)
-        if count < plan.min_rounds:
+        if count >= max(plan.max_rounds, _MOST_ROUNDS):
+            return "max_rounds"
+        if count < plan.min_rounds or elapsed_seconds < plan.min_seconds:
             return None
         if plan.target is not None and count >= self._checkpoint:
             self._checkpoint = math.ceil(count * _CHECKPOINT_GROWTH)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 __all__ = ["Gpu", "default_device", "find_gpu", "list_gpus", "visibility"]
+
+_NAMES_A_DEVICE = re.compile(r"\d+$|GPU-|MIG-")
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,8 @@ def _entry(device: str, gpus: list[Gpu], environ: Mapping[str, str]) -> str | No
     index = int(device.partition(":")[2] or 0)
     inherited = environ.get("CUDA_VISIBLE_DEVICES")
     if inherited is not None:
-        entries = [entry.strip() for entry in inherited.split(",") if entry.strip()]
+        # CUDA reads up to the first entry that is none: "", "-1" and "NoDevFiles" hide what follows.
+        entries = list(takewhile(_NAMES_A_DEVICE.match, (entry.strip() for entry in inherited.split(","))))
     elif gpus:
         entries = [gpu.uuid for gpu in gpus]
     else:

@@ -51,6 +51,7 @@ def _disturbance(measurement: Measurement) -> dict[str, Any]:
     each = measurement.disturbances
     return {
         "waiting_seconds": _sum_of_known([one.waiting_seconds for one in each]),
+        "longest_wait_seconds": max(_known([one.longest_wait_seconds for one in each]), default=None),
         "involuntary_switches": sum(one.involuntary_switches for one in each),
         "foreign_seconds": _sum_of_known([one.foreign_seconds for one in each]),
         "steal_seconds": _sum_of_known([one.steal_seconds for one in each]),
@@ -58,13 +59,17 @@ def _disturbance(measurement: Measurement) -> dict[str, Any]:
     }
 
 
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
 def _sum_of_known(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
+    known = _known(values)
     return sum(known) if known else None
 
 
 def throughput_block(
-    ledger: Ledger, *, complete: bool, deselected: Sequence[str] | None, fingerprint: Mapping[str, Any]
+    ledger: Ledger, *, deselected: Sequence[str] | None, fingerprint: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The top-level ``throughput`` object: every case that was asked for, measured or not.
 
@@ -73,7 +78,7 @@ def throughput_block(
     """
     return {
         "schema": SCHEMA,
-        "complete": complete,
+        "complete": ledger.is_complete,
         "deselected": None if deselected is None else list(deselected),
         "fingerprint": dict(fingerprint),
         "cases": [_case(case) for case in ledger],

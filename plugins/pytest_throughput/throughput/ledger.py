@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_throughput.isolation.protocol import Outcome
+from pytest_throughput.isolation.protocol import STATUSES, Outcome
 from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.throughput.statistics import geometric_mean_interval
 
@@ -47,8 +47,9 @@ class TrialRecord:
 
     @property
     def rounds_disturbed(self) -> int | None:
-        """How many of them the rest of the machine held up."""
-        return None if self.measurement is None else sum(self.measurement.disturbed)
+        """How many of them the rest of the machine held up, as far as that is known; None where of none it is."""
+        known = [] if self.measurement is None else [each for each in self.measurement.disturbed if each is not None]
+        return sum(known) if known else None
 
 
 @dataclass
@@ -66,9 +67,8 @@ class CaseRecord:
 
     @property
     def worst(self) -> TrialRecord | None:
-        """The first trial that did not end well, else the first one; None before any has ended."""
-        bad = [trial for trial in self.trials if trial.outcome.status != "ok"]
-        return next(iter(bad or self.trials), None)
+        """The trial that ended worst; None before any has ended."""
+        return max(self.trials, key=lambda trial: STATUSES.index(trial.outcome.status), default=None)
 
     @property
     def status(self) -> str | None:
@@ -91,9 +91,16 @@ class CaseRecord:
         return [trial for trial in self.trials if trial.images_per_second is not None]
 
     def images_per_second(self) -> tuple[float | None, float | None, float | None]:
-        """Geometric mean over the trials, and the ends of its 95 % interval; None where unknown."""
+        """Geometric mean over the trials, and the ends of its 95 % interval; None where unknown.
+
+        Trials in one and the same process are no independent evidence, and have no interval.
+        """
         rates = [trial.images_per_second for trial in self.measured if trial.images_per_second]
-        return geometric_mean_interval(rates) if rates else (None, None, None)
+        if not rates:
+            return None, None, None
+        mean, low, high = geometric_mean_interval(rates)
+        fresh = all(settings.get("isolation") != "none" for settings in self.fact("settings"))
+        return (mean, low, high) if fresh else (mean, None, None)
 
     def fact(self, name: str) -> list[Any]:
         """A fact of each measured trial that knows it."""
@@ -141,9 +148,6 @@ class Ledger:
 
     def __iter__(self) -> Iterator[CaseRecord]:
         return iter(self._cases.values())
-
-    def __len__(self) -> int:
-        return len(self._cases)
 
 
 def _known(values: Iterable[Any]) -> list[Any]:

@@ -23,6 +23,13 @@ class ReplayClock:
 
     def __init__(self) -> None:
         self._readings: Iterator[float] = iter(())
+        self._used = False
+
+    def use(self) -> None:
+        """Raises RuntimeError if the test has measured already: pytest-benchmark keeps one benchmark a test."""
+        if self._used:
+            raise RuntimeError("a test measures once; parametrize it, or write another test")
+        self._used = True
 
     def load(self, round_seconds: Sequence[float]) -> None:
         """Takes the rounds that the next readings are to show."""

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.measurement.stopping import relative_half_width
 from pytest_throughput.throughput.ledger import CaseRecord, Ledger, TrialRecord
 from pytest_throughput.throughput.text import byte_count, duration, percent, printable, significant
@@ -69,11 +70,16 @@ def notes(ledger: Ledger) -> list[str]:
     cases = list(ledger)
     lines = []
     shared = {name: value for name, value in _shared_labels(cases).items() if name not in _CONTENDERS}
-    if shared and len(cases) > 1:
+    if shared:
         lines.append("all rows: " + ", ".join(_label(name, value) for name, value in shared.items()))
     for case in cases:
         if case.status not in ("ok", None):
             lines.append(f"{_name(case)}: {case.status}: {printable(case.reason or '')}")
+    shared_worker = any(
+        settings.get("isolation") == "framework" for case in cases for settings in case.fact("settings")
+    )
+    if shared_worker and not any(case.fact("peak_memory_bytes") for case in cases):
+        lines.append("peak memory on a CPU is known of processes that measure one case: --throughput-isolation trial")
     disturbed = [_name(case) for case in cases if any(map(_is_mostly_disturbed, case.measured))]
     if disturbed:
         lines.append(
@@ -110,10 +116,8 @@ def _first_steps(case: CaseRecord) -> list[float]:
 
 
 def _disturbed(case: CaseRecord) -> str:
-    if not case.measured:
-        return "-"
-    disturbed = sum(trial.rounds_disturbed or 0 for trial in case.measured)
-    return f"{disturbed}/{sum(trial.rounds or 0 for trial in case.measured)}"
+    known = [trial.rounds_disturbed for trial in case.measured if trial.rounds_disturbed is not None]
+    return f"{sum(known)}/{sum(trial.rounds or 0 for trial in case.measured)}" if known else "-"
 
 
 def _median(values: Sequence[float]) -> float | None:
@@ -153,13 +157,13 @@ def _work(case: CaseRecord, shared: dict[str, Any]) -> str:
 
 def _contender(case: CaseRecord) -> str:
     parts = [case.labels.get("framework"), case.labels.get("execution"), case.labels.get("layout")]
-    if case.environment != "default":
+    if case.environment != DEFAULT_ENVIRONMENT:
         parts.append(case.environment)
     return printable(" ".join(str(part) for part in parts if part is not None))
 
 
 def _name(case: CaseRecord) -> str:
-    return printable(case.id) + ("" if case.environment == "default" else f" ({case.environment})")
+    return printable(case.id) + ("" if case.environment == DEFAULT_ENVIRONMENT else f" ({case.environment})")
 
 
 def _label(name: str, value: Any) -> str:

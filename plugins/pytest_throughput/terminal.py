@@ -1,0 +1,96 @@
+"""What a person sees: progress while cases are measured, and the table at the end."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import pytest
+
+from pytest_throughput.items import MeasuredItem
+from pytest_throughput.results import fingerprint
+from pytest_throughput.session import ThroughputSession
+from pytest_throughput.throughput import table
+from pytest_throughput.throughput.ledger import CaseRecord, TrialRecord
+from pytest_throughput.throughput.progress import Progress, summary_of
+
+__all__ = ["Terminal"]
+
+
+class Terminal:
+    """The hooks of the terminal, in a run that measures something."""
+
+    def __init__(self, config: pytest.Config, session: ThroughputSession, *, alone: bool) -> None:
+        """``alone``: whether every test of the run measures."""
+        self._config = config
+        self._session = session
+        self._summaries: dict[str, str] = {}
+        self._progress: Progress | None = None
+        reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is None or not reporter.isatty or config.get_verbosity() != 0:
+            return
+        if alone:
+            reporter.showfspath = False
+        capture = config.pluginmanager.get_plugin("capturemanager")
+
+        def write(text: str) -> None:
+            reporter.ensure_newline()
+            reporter.write(text, flush=True)
+
+        width = config.get_terminal_writer().fullwidth
+        suspend = nullcontext if capture is None else capture.global_and_fixture_disabled
+        self._progress = Progress(session.ledger, write, width, suspend)
+
+    # As the session's observer
+
+    def running(self, found: MeasuredItem) -> None:
+        if self._progress is not None:
+            self._progress.running(found.case_id)
+
+    def ended(self, found: MeasuredItem, case: CaseRecord, record: TrialRecord) -> None:
+        summary = summary_of(case, record)
+        self._summaries[found.item.nodeid] = summary
+        if self._progress is not None:
+            self._progress.ended(found.case_id, summary)
+
+    def interrupted(self) -> None:
+        if self._progress is not None:
+            self._progress.interrupted()
+
+    # As a plugin
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        """In place of a dot: nothing where progress has its own line, else (with -v) the result."""
+        summary = self._summaries.get(report.nodeid)
+        if report.when != "call" or summary is None or hasattr(report, "wasxfail"):
+            return None
+        if self._progress is not None:
+            return report.outcome, "", ""
+        return (report.outcome, ".", f"PASSED {summary}") if report.outcome == "passed" else None
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        ledger = self._session.ledger
+        if not ledger.trials_ended:
+            return
+        width = self._config.get_terminal_writer().fullwidth if terminalreporter.isatty else None
+        terminalreporter.write_sep("=", "throughput")
+        terminalreporter.write_line(self._setting())
+        terminalreporter.write_line("")
+        for line in table.render(ledger, width=width, colour=bool(terminalreporter.hasmarkup)).splitlines():
+            terminalreporter.write_line(line)
+        for note in table.notes(ledger):
+            terminalreporter.write_line(note)
+        if not ledger.is_complete:
+            left = ledger.trials_asked - ledger.trials_ended
+            terminalreporter.write_line(f"not complete: {left} of {ledger.trials_asked} trials were not run")
+
+    def _setting(self) -> str:
+        hardware = fingerprint(self._session)
+        parts = [gpu["name"] if gpu else "unknown GPU" for gpu in hardware["gpus"]]
+        parts.append(hardware["cpu"]["model"] or "unknown CPU")
+        used = [settings for case in self._session.ledger for settings in case.fact("settings")]
+        for name in ("threads", "protocol", "isolation"):
+            values = dict.fromkeys(str(settings[name]) for settings in used if settings[name] is not None)
+            if values:
+                parts.append(f"{name} {', '.join(values)}")
+        return "; ".join(parts)
