@@ -79,6 +79,9 @@ def empty_round_seconds() -> float:
     rounds = 1000
     plan = replace(PLANS["paper"], warm_up_steps=0, min_rounds=rounds, max_rounds=rounds)
 
+    def ours() -> float:
+        return statistics.median(measure(Step(lambda: None), plan).round_seconds)
+
     def two_readings() -> float:
         seconds = []
         for _ in range(rounds):
@@ -86,24 +89,21 @@ def empty_round_seconds() -> float:
             seconds.append(time.perf_counter() - start)
         return statistics.median(seconds)
 
-    return statistics.median(measured(Step(lambda: None), plan) - two_readings() for _ in range(10))
+    return statistics.median(ours() - two_readings() for _ in range(10))
 
 
 def measured(step: Step, plan: Plan) -> float:
-    """The median of a block of rounds, by the loop under test."""
-    return statistics.median(measure(step, plan, steps_per_round=1).round_seconds)
+    """Mean seconds of a block of rounds, by the loop under test."""
+    return statistics.fmean(measure(step, plan, steps_per_round=1).round_seconds)
 
 
-def bare(run: Callable[[], Any], rounds: int) -> float:
-    """The same, as anyone would write it. The first step is left out here, too."""
+def bare(run: Callable[[], Any], steps: int) -> float:
+    """Mean seconds of as many steps, in the loop that anyone would write. Its first step is left out, too."""
     run()
-    seconds = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        output = run()
-        seconds.append(time.perf_counter() - start)
-        del output
-    return statistics.median(seconds)
+    start = time.perf_counter()
+    for _ in range(steps):
+        run()
+    return (time.perf_counter() - start) / steps
 
 
 def interleaved(loops: dict[str, Callable[[], float]], repetitions: int) -> dict[str, Sequence[float]]:
