@@ -2,7 +2,7 @@
 
 Three questions, answered as ratios and differences within one process:
 
-- does a step come out as in the loop that anyone would write around it?
+- does a step come out as in the loop that anyone would write around it, its time divided by its steps?
 - does the step of a translated network come out as that of one written by hand in its framework?
 - how long does a round of an empty step last, beyond two bare readings of the clock?
 
@@ -27,10 +27,10 @@ from dlworkloads.opening import open_step
 from pytest_throughput.measurement.loop import measure
 from pytest_throughput.measurement.plan import PLANS, Plan
 from pytest_throughput.measurement.step import Step
-from pytest_throughput.throughput.statistics import geometric_mean_interval
+from pytest_throughput.measurement.stopping import median_interval
 
 BATCH_SIZE = 8
-SIZES = {"small": ("mnist_cnn", 20), "large": ("alexnet", 3)}
+SIZES = {"small": ("mnist_cnn", 20), "large": ("alexnet", 2)}
 """The model of a step, and the rounds of each block of it."""
 
 
@@ -70,8 +70,9 @@ def compare(framework: str, size: str, pairs: int, threads: int) -> None:
     seconds = interleaved(loops, pairs)
     for name in list(loops)[1:]:
         ratios = [theirs / ours for ours, theirs in zip(seconds["ours"], seconds[name], strict=True)]
-        mean, low, high = geometric_mean_interval(ratios)
-        print(f"{case.id} ({size}): {mean:.4f} × the images per second of a {name} (95 %: {low:.4f} to {high:.4f})")
+        low, high = median_interval(ratios) or (float("nan"), float("nan"))
+        middle = statistics.median(ratios)
+        print(f"{case.id} ({size}): {middle:.4f} × the images per second of a {name} (95 %: {low:.4f} to {high:.4f})")
 
 
 def empty_round_seconds() -> float:
