@@ -264,9 +264,12 @@ def test_no_descriptor_and_no_process_is_left(environment: dict[str, str]) -> No
         os.waitpid(-1, os.WNOHANG)
 
 
+@pytest.mark.parametrize("safe_path", ["1", ""])
 def test_a_module_lying_in_the_current_folder_is_not_imported(
-    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, safe_path: str
 ) -> None:
+    """With Python's own safe path, and without it: before 3.11, and behind a wrapper that loses the variable."""
+    environment["PYTHONSAFEPATH"] = safe_path
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "steps.py").write_text("raise RuntimeError('the wrong one')")

@@ -111,6 +111,28 @@ def test_nothing_but_the_step_and_the_wait_is_between_the_readings(
     assert measurement.round_seconds == pytest.approx([0.051] * 20)
 
 
+def test_every_round_is_watched_from_its_beginning_to_its_end(
+    device: FakeDevice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, float]] = []
+
+    class Watch(DisturbanceWatch):
+        def before_round(self) -> None:
+            seen.append(("before", device.now))
+            super().before_round()
+
+        def after_round(self, round_seconds: float) -> None:
+            seen.append(("after", device.now))
+            super().after_round(round_seconds)
+
+    monkeypatch.setattr(loop, "DisturbanceWatch", Watch)
+    measurement = measure(device.step(0.050), PAPER, clock=device.clock)
+    assert [name for name, _ in seen] == ["before", "after"] * 20
+    spans = [after - before for (_, before), (_, after) in zip(seen[::2], seen[1::2], strict=True)]
+    assert spans == pytest.approx(list(measurement.round_seconds))
+    assert len(measurement.disturbances) == 20
+
+
 @pytest.mark.parametrize("steps", [1, 4])
 def test_freeing_what_a_step_returned_is_part_of_every_step(device: FakeDevice, steps: int) -> None:
     """As in any loop; however many steps make a round."""
