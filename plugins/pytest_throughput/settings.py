@@ -49,7 +49,7 @@ def add_options(parser: pytest.Parser) -> None:
     add("order", choices=ORDERS, help="'trials' (default): trial by trial over all cases. 'paired': "
         "case by case, environments in turn A B B A; implies isolation 'trial'")  # fmt: skip
     add("protocol", choices=tuple(PLANS), help="'adaptive' (default): until the median is known to 1%%. "
-        "'paper': 10 warm-up steps, 20 rounds. 'quick': 2 warm-up steps, 5 to 20 rounds, 3 s")  # fmt: skip
+        "'paper': 10 warm-up steps, 20 rounds. 'quick': 0.3 s of warm-up, 0.5 to 3 s of rounds")  # fmt: skip
     add("steps-per-round", metavar="K", type=_positive_integer, help="steps launched before one wait; "
         "default 1, or on a GPU as many as make a round last 0.2 s")  # fmt: skip
     add("isolation", choices=ISOLATIONS, help="'trial' (default): a fresh process for each case and trial. "

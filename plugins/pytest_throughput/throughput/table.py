@@ -29,7 +29,7 @@ def render(ledger: Ledger, *, width: int | None, colour: bool) -> str:
     shared = _shared_labels(cases)
     several_trials = any(len(case.asked) > 1 for case in cases)
     images = all("model" in case.labels for case in cases)
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold", caption_justify="left")
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     rows = _side_by_side(cases)
     figures = {
         "images/s" if images else "items/s": [_rate(case) for case in rows],
