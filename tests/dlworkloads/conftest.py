@@ -190,9 +190,9 @@ def weights(small_network: Network) -> dict[str, np.ndarray]:
     return _random_weights(small_network)
 
 
-@pytest.fixture(params=FRAMEWORKS)
+@pytest.fixture(params=[name for name, known in FRAMEWORKS.items() if known.by_default])
 def framework(request: pytest.FixtureRequest) -> str:
-    """Each framework in turn, as far as it is installed."""
+    """Each framework in turn, as far as it is installed; not the NumPy reference."""
     pytest.importorskip(FRAMEWORKS[request.param].package)
     return str(request.param)
 
@@ -225,8 +225,9 @@ def _open(
     pytest.importorskip(known.package)
     execution = execution or known.default_execution
     case = Case(mode, framework, device, network.name, batch_size, precision, execution, layout)
-    module = importlib.import_module(f"dlworkloads.frameworks.{framework}")
-    workload: Workload = getattr(module, known.workload)(case, network, THREADS)
+    kind = getattr(importlib.import_module(f"dlworkloads.frameworks.{framework}"), known.workload)
+    kind.prepare(case, THREADS)
+    workload: Workload = kind(case, network)
     return workload
 
 
