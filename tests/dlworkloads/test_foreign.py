@@ -65,10 +65,13 @@ def build(case):
     inner = keras.Sequential([layers.Conv2D(4, 3, use_bias=False), layers.BatchNormalization(momentum=0.75)])
     return keras.Sequential([inner, layers.GlobalAveragePooling2D(), layers.Dense(10)]), (9, 9, 3)
 
-def einsum(case):
+def attention(case):
     tokens = keras.Input((6, 8))
     attended = layers.MultiHeadAttention(2, 4)(tokens, tokens)
     return keras.Model(tokens, layers.Dense(2)(layers.GlobalAveragePooling1D()(attended))), (6, 8)
+
+def loop(case):
+    return keras.Sequential([layers.GRU(4), layers.Dense(2)]), (6, 8)
 """
 NEUTRAL = """
 from dlworkloads.models.containers import Sequential
@@ -92,7 +95,11 @@ unusable = 7
 def user_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Write the module ``mine`` of the user where a worker would find it."""
     monkeypatch.syspath_prepend(tmp_path)
-    yield lambda text: (tmp_path / "mine.py").write_text(text) and None
+
+    def write(text: str) -> None:
+        (tmp_path / "mine.py").write_text(text)
+
+    yield write
     sys.modules.pop("mine", None)
 
 
@@ -141,10 +148,9 @@ def test_the_statistics_of_normalisations_are_those_of_a_batch(user_module: Call
     user_module(IN_PYTORCH)
     import mine  # type: ignore[import-not-found]  # the user's
 
-    built = []
-    mine.build = lambda case: (built.append(mine.Net(10)) or built[0], (3, 9, 9))
+    net = mine.Net(10)
+    mine.build = lambda case: (net, (3, 9, 9))
     open_step(**{**PYTORCH, "model": "mine:build"}).run()
-    (net,) = built
     assert net.norm.momentum == 0.25 and not net.training
     assert not torch.equal(net.norm.running_mean, torch.zeros(4))
 
@@ -197,10 +203,12 @@ def test_a_keras_model_is_built_in_the_precision(user_module: Callable[[str], No
     assert step.run().dtype.name == name
 
 
-def test_a_keras_model_with_a_cost_that_tensorflow_does_not_know(user_module: Callable[[str], None]) -> None:
+def test_attention_is_counted_and_a_loop_is_not(user_module: Callable[[str], None]) -> None:
     pytest.importorskip("tensorflow")
     user_module(IN_KERAS)
-    assert facts_of(open_step(**{**TENSORFLOW, "model": "mine:einsum"}))["flops_per_image"] is None
+    attention = 2 * 6 * 8 * (4 * 8 + 2 * 6)
+    assert facts_of(open_step(**{**TENSORFLOW, "model": "mine:attention"}))["flops_per_image"] == attention + 2 * 8 * 2
+    assert facts_of(open_step(**{**TENSORFLOW, "model": "mine:loop"}))["flops_per_image"] is None
 
 
 def test_a_keras_model_has_its_own_layout(user_module: Callable[[str], None]) -> None:

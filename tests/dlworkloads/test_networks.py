@@ -55,6 +55,19 @@ def test_parameters_and_flops_are_those_of_the_translation(name: str) -> None:
     _assert_like_pytorch(models.build(name))
 
 
+@pytest.mark.parametrize("name", models.names())
+def test_tensorflows_graph_of_a_step_does_no_other_work(name: str) -> None:
+    keras = pytest.importorskip("keras")
+    from dlworkloads.foreign.tensorflow import flops_per_image
+    from dlworkloads.frameworks.tensorflow import Translation
+
+    network = models.build(name)
+    model = Translation(network, "nhwc", keras.DTypePolicy("float32")).model
+    channels, *size = network.input_shape
+    assert flops_per_image(model, (*size, channels), "inference") == network.inference_flops
+    assert flops_per_image(model, (*size, channels), "training") == network.training_flops
+
+
 def test_parameters_and_flops_of_every_layer_are_those_of_the_translation(small_network: Network) -> None:
     _assert_like_pytorch(small_network)
 
