@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from dlworkloads import models
 from dlworkloads.case import Case
 from dlworkloads.frameworks import FRAMEWORKS
 from dlworkloads.frameworks.base import Workload
@@ -182,6 +184,17 @@ SMALL_NETWORKS = {
 def small_network(request: pytest.FixtureRequest) -> Network:
     """Each of the small networks in turn."""
     return SMALL_NETWORKS[request.param]()
+
+
+@pytest.fixture
+def on_small_images() -> Callable[[str], Network]:
+    """Give a network of the suite for smaller images than it is measured on, if it is for large ones: for less work."""
+
+    def build(name: str) -> Network:
+        network = models.build(name)
+        return replace(network, input_shape=(3, 75, 75)) if network.input_shape == (3, 224, 224) else network
+
+    return build
 
 
 @pytest.fixture

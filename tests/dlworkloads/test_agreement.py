@@ -7,7 +7,6 @@ layouts of one framework.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,26 +46,24 @@ def test_every_layer_agrees_in_float32_inference(
     assert_agreement(framework, small_network, "inference", 1e-4, precision="fp32", layout=LAYOUTS[framework])
 
 
-def _on_small_images(name: str) -> Network:
-    """The network for smaller images than it is measured on, where its layers allow it: 9 times less work."""
-    network = models.build(name)
-    return replace(network, input_shape=(3, 75, 75)) if network.input_shape == (3, 224, 224) else network
-
-
 @EVERY_NETWORK
 @pytest.mark.parametrize("framework", ["tensorflow", "numpy"])
-def test_every_network_agrees_in_inference(assert_agreement: Callable[..., None], name: str, framework: str) -> None:
-    network, layout = _on_small_images(name), LAYOUTS[framework]
+def test_every_network_agrees_in_inference(
+    assert_agreement: Callable[..., None], on_small_images: Callable[[str], Network], name: str, framework: str
+) -> None:
+    network, layout = on_small_images(name), LAYOUTS[framework]
     options = {"layout": layout, "batch_size": 2, "execution": "eager"}
     assert_agreement(framework, network, "inference", 1e-8, precision="fp64", **options)
     assert_agreement(framework, network, "inference", 1e-4, precision="fp32", **options)
 
 
 @EVERY_NETWORK
-def test_every_network_agrees_in_training(assert_agreement: Callable[..., None], name: str) -> None:
+def test_every_network_agrees_in_training(
+    assert_agreement: Callable[..., None], on_small_images: Callable[[str], Network], name: str
+) -> None:
     """Its loss and every gradient."""
     options = {"layout": "nhwc", "batch_size": 2, "execution": "eager"}
-    assert_agreement("tensorflow", _on_small_images(name), "training", 1e-8, **options)
+    assert_agreement("tensorflow", on_small_images(name), "training", 1e-8, **options)
 
 
 @pytest.mark.parametrize(

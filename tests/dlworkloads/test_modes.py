@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dlworkloads import models
 from dlworkloads.data import synthetic
 from dlworkloads.frameworks import FRAMEWORKS
 from dlworkloads.models.containers import Sequential
@@ -113,6 +114,24 @@ def test_the_precision_is_the_one_asked_for_and_suffices(
     for path, values in training.read(training.run()).items():
         assert np.isfinite(values).all(), path
         assert np.linalg.norm(values) > 0, path
+
+
+@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_every_network_stays_finite(
+    open_workload: Callable[..., Any],
+    on_small_images: Callable[[str], Network],
+    framework: str,
+    name: str,
+    precision: str,
+) -> None:
+    """With the weights that it is measured with, in the precisions whose range or digits are few."""
+    for mode in ("inference", "training"):
+        workload = open_workload(
+            framework, on_small_images(name), mode, precision=precision, execution="eager", batch_size=2
+        )
+        for path, values in workload.read(workload.run()).items():
+            assert np.isfinite(values).all(), path
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
