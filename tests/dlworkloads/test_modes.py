@@ -20,7 +20,9 @@ NORMALISED = Network("normalised", (3, 5, 6), Sequential(BatchNorm(), GlobalAver
 DROPPED = Network("dropped", (8,), Sequential(Dense(1000), Dropout(0.25), Dense(2, bias=False)))
 
 
-EAGER_AND_GRAPH = [(n, e) for n, known in FRAMEWORKS.items() for e in ("eager", "graph") if e in known.executions]
+EAGER_AND_GRAPH = [
+    (n, e) for n, known in FRAMEWORKS.items() if known.by_default for e in ("eager", "graph") if e in known.executions
+]
 
 
 @pytest.fixture(params=EAGER_AND_GRAPH, ids="-".join)
@@ -126,12 +128,10 @@ def test_every_network_stays_finite(
     precision: str,
 ) -> None:
     """With the weights that it is measured with, in the precisions whose range or digits are few."""
-    for mode in ("inference", "training"):
-        workload = open_workload(
-            framework, on_small_images(name), mode, precision=precision, execution="eager", batch_size=2
-        )
-        for path, values in workload.read(workload.run()).items():
-            assert np.isfinite(values).all(), path
+    options = {"precision": precision, "execution": "eager", "batch_size": 1}
+    workload = open_workload(framework, on_small_images(name), "inference", **options)
+    logits = workload.read(workload.run())["logits"]
+    assert np.isfinite(logits).all() and np.linalg.norm(logits) > 0
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
