@@ -26,7 +26,7 @@ from pytest_throughput.throughput.document import extra_info
 from pytest_throughput.throughput.ledger import CaseRecord, Ledger, TrialRecord
 from pytest_throughput.throughput.text import printable, printable_lines
 
-__all__ = ["Observer", "ThroughputSession"]
+__all__ = ["Keeper", "Observer", "ThroughputSession"]
 
 Conduct = Callable[[Plan], tuple[Outcome, str]]
 
@@ -50,6 +50,16 @@ class Observer(Protocol):
         """The trial will never end."""
 
 
+class Keeper(Protocol):
+    """Keeps trials beyond the run."""
+
+    def take(self, found: MeasuredItem) -> TrialRecord | None:
+        """The trial, if an earlier part of the run has measured it."""
+
+    def keep(self, found: MeasuredItem, record: TrialRecord) -> None:
+        """Keeps a trial that was measured now."""
+
+
 class ThroughputSession:
     """The state of the plugin in one run, and the hooks that fill it. Idle in a run that measures nothing."""
 
@@ -65,6 +75,7 @@ class ThroughputSession:
         self.is_measuring = False
         """Whether this run is to yield figures; known after the collection."""
         self.observer: Observer | None = None
+        self.keeper: Keeper | None = None
 
     # What the fixtures ask for
 
@@ -126,31 +137,49 @@ class ThroughputSession:
         if items < 1:
             raise ValueError(f"items is what a step works through, at least 1, got {items}")
         clock.use()
-        started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         if benchmark.disabled:
             outcome, stderr = conduct(ONCE)
             benchmark.pedantic(lambda: None)
             _report(found.item, outcome, stderr)
             return
+        record = None if self.keeper is None else self.keeper.take(found)
+        stderr = ""
+        if record is None or record.items != items:
+            record, stderr = self._measure_now(found, items, isolation, conduct)
+        self._settle(found, benchmark, clock, record)
+        _report(found.item, record.outcome, stderr)
+
+    def _measure_now(
+        self, found: MeasuredItem, items: int, isolation: str, conduct: Conduct
+    ) -> tuple[TrialRecord, str]:
+        started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         if self.observer is not None:
             self.observer.running(found)
         try:
             outcome, stderr = conduct(self.settings.plan)
-        except BaseException:
+        except (KeyboardInterrupt, SystemExit, pytest.exit.Exception):
             if self.observer is not None:
                 self.observer.interrupted()
             raise
+        except BaseException as error:
+            # Such as pytest-timeout's: whoever ended the trial, it has ended.
+            message = str(error).strip() or type(error).__name__
+            outcome, stderr = Outcome("timed_out" if "pytest-timeout" in message else "failed", reason=message), ""
         record = TrialRecord(found.trial, started_at, items, self._with_settings(outcome, isolation))
+        if self.keeper is not None:
+            self.keeper.keep(found, record)
+        return record, stderr
+
+    def _settle(self, found: MeasuredItem, benchmark: Any, clock: replay.ReplayClock, record: TrialRecord) -> None:
         case = self.ledger.settle(found.case_id, found.environment, record)
         if self.observer is not None:
             self.observer.ended(found, case, record)
-        if outcome.measurement is None:
+        measurement = record.measurement
+        if measurement is None:
             replay.commit_nothing(benchmark, clock)
         else:
-            measurement = outcome.measurement
             replay.commit(benchmark, clock, measurement.round_seconds, measurement.steps_per_round)
             benchmark.extra_info.update(extra_info(case, record, measurement))
-        _report(found.item, outcome, stderr)
 
     def _with_settings(self, outcome: Outcome, isolation: str) -> Outcome:
         if outcome.measurement is None:
@@ -185,6 +214,7 @@ class ThroughputSession:
             pythonpath=self.settings.pythonpath,
             threads=self.settings.threads,
             timeout_seconds=self.settings.timeout_seconds,
+            memory_limit_bytes=self.settings.memory_limit_bytes,
         )
 
     # Collection

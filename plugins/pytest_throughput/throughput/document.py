@@ -43,6 +43,7 @@ def extra_info(case: CaseRecord, trial: TrialRecord, measurement: Measurement) -
         "disturbance": _disturbance(measurement),
         "stop_reason": measurement.stop_reason,
         "started_at": trial.started_at,
+        "resumed": trial.resumed,
     }
 
 
@@ -109,4 +110,5 @@ def _trial(trial: TrialRecord) -> dict[str, Any]:
         "rounds": trial.rounds,
         "rounds_disturbed": trial.rounds_disturbed,
         "started_at": trial.started_at,
+        "resumed": trial.resumed,
     }

@@ -24,6 +24,8 @@ class TrialRecord:
     items: int
     """What one step works through: the batch size, for images."""
     outcome: Outcome
+    resumed: bool = False
+    """Whether it was measured by an earlier run, and taken from its journal."""
 
     @property
     def measurement(self) -> Measurement | None:
