@@ -43,6 +43,8 @@ class Settings:
     """No further trial is begun once the run has taken so long; None for no end."""
     resume: Path | None = None
     """The journal of the run to go on with."""
+    lock: bool = True
+    """Whether to wait for other runs on the same GPU or processors."""
 
     @property
     def of_measuring(self) -> dict[str, Any]:
@@ -84,6 +86,8 @@ def add_options(parser: pytest.Parser) -> None:
         "or 500M; one that holds more is killed, and its case is out_of_memory")  # fmt: skip
     add("budget", metavar="TIME", type=_duration, help="begin no further trial once the run has taken so long: "
         "20m, 1h30m, 90s; what is left can be resumed")  # fmt: skip
+    add("lock", choices=("on", "off"), help="'on' (default): wait while another run measures on the same GPU or the "
+        "same processors")  # fmt: skip
     add("resume", metavar="JOURNAL", type=Path, help="go on with an interrupted run: repeat its command, "
         "with the journal that it left behind")  # fmt: skip
 
@@ -120,6 +124,7 @@ def read_settings(config: pytest.Config) -> Settings:
         memory_limit_bytes=given("memory_limit", None),
         budget_seconds=given("budget", None),
         resume=given("resume", None),
+        lock=given("lock", "on") == "on",
     )
 
 

@@ -12,6 +12,7 @@ from pytest_throughput.session import ThroughputSession
 from pytest_throughput.throughput import table
 from pytest_throughput.throughput.ledger import CaseRecord, TrialRecord
 from pytest_throughput.throughput.progress import Progress, summary_of
+from pytest_throughput.throughput.text import printable
 
 __all__ = ["Terminal"]
 
@@ -41,6 +42,17 @@ class Terminal:
         self._progress = Progress(session.ledger, write, width, suspend)
 
     # As the session's observer
+
+    def waiting(self, name: str, holder: int | None) -> None:
+        reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is None:
+            return
+        who = "another run" if holder is None else f"the run of process {holder}"
+        capture = self._config.pluginmanager.get_plugin("capturemanager")
+        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(f"waiting for {who}, which has {printable(name)} (--throughput-lock=off does not wait)")
+            reporter.flush()
 
     def running(self, found: MeasuredItem) -> None:
         if self._progress is not None:

@@ -361,6 +361,6 @@ def test_installed_as_pip_does_it(installed: Callable[..., pytest.RunResult]) ->
         "def test_in_process(measure_step):\n"
         "    measure_step(lambda: sum(range(1000)), items=1)\n"
     )
-    result = installed("--throughput-protocol=quick")
+    result = installed("--throughput-protocol=quick", "--throughput-lock=off")
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["plugins:*throughput-0.1.0*", "test_mine.py::test_isolated *ok", "*in_process*ok"])

@@ -31,6 +31,8 @@ def end(how):
 """
 
 _PLUGINS = ("-p", "pytest_throughput.plugin", "-p", "known_machine")
+_ALONE = "--throughput-lock=off"
+"""Tests wait for nobody, and nobody for them, but for those of the locks."""
 _PATH = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2] / "plugins")])
 
 
@@ -49,12 +51,12 @@ class Project:
     def run(self, *arguments: str) -> pytest.RunResult:
         """Runs pytest on the project, quickly."""
         quickly = [] if any("protocol" in argument for argument in arguments) else ["--throughput-protocol=quick"]
-        return self._pytester.runpytest_inprocess(*_PLUGINS, *quickly, *arguments)
+        return self._pytester.runpytest_inprocess(*_PLUGINS, _ALONE, *quickly, *arguments)
 
     def start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Begins a run in a process of its own, to be disturbed."""
         return subprocess.Popen(
-            [sys.executable, "-m", "pytest", *_PLUGINS, "-p", "no:cacheprovider", *arguments],
+            [sys.executable, "-m", "pytest", *_PLUGINS, _ALONE, "-p", "no:cacheprovider", *arguments],
             cwd=self.path,
             env={**os.environ, "PYTHONPATH": _PATH, **(environment or {})},
             stdout=subprocess.PIPE,

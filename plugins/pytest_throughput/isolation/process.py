@@ -104,6 +104,7 @@ class Worker:
 
     def close(self) -> None:
         """Ends the process, politely first, and everything that it started."""
+        members = self._members()
         try:
             if self._process is not None and self._process.poll() is None:
                 assert self._process.stdin is not None
@@ -112,6 +113,8 @@ class Worker:
                     self._process.wait(_GRACE_SECONDS)
         finally:
             self.kill()
+            # Those that have left the session, too.
+            ProcessTree.kill(members)
             self._stderr.close()
 
     def kill(self) -> None:
@@ -129,7 +132,6 @@ class Worker:
                 self._process.wait(_GRACE_SECONDS)
         finally:
             self._signal_all(signal.SIGKILL)
-            # Those that have left the session.
             ProcessTree.kill(members)
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_GRACE_SECONDS)
