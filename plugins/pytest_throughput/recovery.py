@@ -56,7 +56,7 @@ class Recovery:
     def keep(self, found: MeasuredItem, record: TrialRecord) -> None:
         """Writes down a trial that was measured now."""
         if self._journal is not None:
-            self._journal.add(Entry(found.case_id, found.environment, record))
+            self._journal.add(Entry(found.case_id, found.environment, found.labels, record))
 
     # As a plugin
 

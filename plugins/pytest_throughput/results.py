@@ -16,6 +16,7 @@ from pytest_throughput.session import ThroughputSession
 from pytest_throughput.telemetry.cpu import cpu_model, usable_physical_cores
 from pytest_throughput.telemetry.gpus import find_gpu
 from pytest_throughput.throughput.document import throughput_block
+from pytest_throughput.throughput.plausibility import mark_implausible
 from pytest_throughput.throughput.text import printable
 
 __all__ = ["NOT_WRITTEN", "Results", "Unwritten", "fingerprint", "move_away"]
@@ -71,6 +72,12 @@ class Results:
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
         if not self._session.items:
             return
+        mark_implausible(self._session.ledger)
+        marks = {(case.id, case.environment): case.implausible for case in self._session.ledger}
+        for benchmark in output_json["benchmarks"]:
+            info = benchmark["extra_info"]
+            if benchmark["fullname"] in self._session.items:
+                info["implausible"] = marks.get((info.get("case_id"), info.get("environment")))
         by_node_id = any("::" in argument for argument in self._config.args)
         output_json["throughput"] = throughput_block(
             self._session.ledger,

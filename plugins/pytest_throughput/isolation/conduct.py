@@ -45,6 +45,8 @@ def _conduct(open_step: Callable[[], Step], plan: Plan, steps_per_round: Optiona
                 step.reset_peak_memory()
             measurement = measure(step, plan, steps_per_round=steps_per_round)
         facts = _facts(step, open_seconds, own_process)
+        if facts["implausible"] is None:
+            facts["implausible"] = _check(step)
         outcome = Outcome("ok", measurement=measurement, facts=facts)
         if thread_errors:
             # What was timed went on without the thread's work.
@@ -100,9 +102,23 @@ def _facts(step: Step, open_seconds: float, own_process: bool) -> Dict[str, Any]
     if facts["peak_memory_bytes"] is None and own_process:
         # Of a shared process it would tell the most that any case before has needed.
         facts["peak_memory_bytes"] = peak_resident_bytes()
+    facts.setdefault("implausible", None)
     facts["build_seconds"] = open_seconds if step.build_seconds is None else step.build_seconds
     facts["versions"] = {"python": platform.python_version(), **facts.get("versions", {})}
     return facts
+
+
+def _check(step: Step) -> Optional[str]:
+    """Why what the step computes cannot be right. What was measured stays measured, whatever the check does."""
+    if step.check is None:
+        return None
+    try:
+        output = step.run()
+        step.wait(output)
+        return step.check(output)
+    except Exception:
+        traceback.print_exc()
+        return None
 
 
 def _outcome_of(error: Exception, step: Optional[Step]) -> Outcome:

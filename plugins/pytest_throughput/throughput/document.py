@@ -93,6 +93,8 @@ def _case(case: CaseRecord) -> dict[str, Any]:
         "environment": case.environment,
         "status": case.status,
         "reason": case.reason,
+        "implausible": case.implausible,
+        "labels": dict(case.labels),
         "trials": [_trial(trial) for trial in case.measured],
         "images_per_second": mean,
         "images_per_second_low": low,

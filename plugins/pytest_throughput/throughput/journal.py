@@ -43,6 +43,8 @@ class Entry:
 
     case_id: str
     environment: str
+    labels: Mapping[str, Any]
+    """The axes of the case by name."""
     record: TrialRecord
 
     @property
@@ -76,6 +78,7 @@ class Journal:
                 {
                     "case_id": entry.case_id,
                     "environment": entry.environment,
+                    "labels": dict(entry.labels),
                     "trial": record.trial,
                     "started_at": record.started_at,
                     "items": record.items,
@@ -173,5 +176,7 @@ def _entry(value: Mapping[str, Any]) -> Entry:
         raise TypeError("expected texts as case_id, environment and started_at")
     if not all(type(number) is int and 1 <= number <= 2**53 for number in numbers):
         raise TypeError("expected whole numbers of at least 1 as trial and items")
+    if not isinstance(value["labels"], dict):
+        raise TypeError("expected an object as labels")
     record = TrialRecord(value["trial"], value["started_at"], value["items"], Outcome.from_json(value["outcome"]), True)
-    return Entry(value["case_id"], value["environment"], record)
+    return Entry(value["case_id"], value["environment"], value["labels"], record)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,16 @@ class TrialRecord:
         return self.items / self.median_seconds if self.median_seconds else None
 
     @property
+    def seconds_per_step(self) -> Sequence[float]:
+        """One of each round; none without a measurement."""
+        return [] if self.measurement is None else self.measurement.seconds_per_step
+
+    @property
+    def first_step_seconds(self) -> float | None:
+        """The very first step; None without a measurement."""
+        return None if self.measurement is None else self.measurement.first_step_seconds
+
+    @property
     def rounds(self) -> int | None:
         """How many rounds were measured."""
         return None if self.measurement is None else len(self.measurement.round_seconds)
@@ -64,6 +74,8 @@ class CaseRecord:
     """The axes of the case by name; empty for a test that names none."""
     asked: list[int] = field(default_factory=list)
     """The trials that were asked for."""
+    implausible: str | None = None
+    """Why the figures cannot be, where they cannot."""
     trials: list[TrialRecord] = field(default_factory=list)
     """Those that ended, in the order in which they did; a repeated one replaces the earlier."""
 

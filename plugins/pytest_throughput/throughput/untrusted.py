@@ -72,7 +72,8 @@ def parse_object(text: bytes) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ValueError("it is not text in UTF-8") from None
     except json.JSONDecodeError as error:
-        ended = error.pos >= len(error.doc.rstrip())
+        # In a text, or within the last word.
+        ended = error.msg.startswith("Unterminated string") or error.pos + len("Infinity") >= len(error.doc.rstrip())
         where = f"line {error.lineno}, column {error.colno}"
         raise ValueError("it is cut off" if ended else f"it is not JSON ({error.msg} at {where})") from None
     if not isinstance(value, dict):
