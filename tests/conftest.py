@@ -2,4 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+
 pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(autouse=True)
+def _as_without_neighbours(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs inside the tests keep their order, though pytest-randomly is installed for the tests of neighbours.
+
+    Nor do they load hypothesis, which takes a second at the end of each.
+    """
+    if "pytester" in request.fixturenames:
+        request.getfixturevalue("pytester")  # It clears the variable.
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly -p no:hypothesispytest")

@@ -11,7 +11,8 @@ from pytest_throughput import hookspec
 from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.items import parametrize
 from pytest_throughput.measurement.step import Step
-from pytest_throughput.results import Results
+from pytest_throughput.recovery import Recovery
+from pytest_throughput.results import Results, Unwritten
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.settings import Settings, add_options, read_settings
 from pytest_throughput.throughput.replay import ReplayClock, install
@@ -72,7 +73,10 @@ def pytest_configure(config: pytest.Config) -> None:
     session = ThroughputSession(config, read_settings(config))
     config.stash[_SESSION] = session
     config.pluginmanager.register(session, "pytest-throughput")
-    config.pluginmanager.register(Results(config, session), "pytest-throughput-results")
+    results = Results(config, session)
+    config.pluginmanager.register(results, "pytest-throughput-results")
+    config.pluginmanager.register(Unwritten(config, session, results), "pytest-throughput-unwritten")
+    config.pluginmanager.register(Recovery(config, session, results), "pytest-throughput-recovery")
 
 
 @pytest.hookimpl(trylast=True)  # The session knows its cases by now.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,10 @@ from pytest_throughput.session import ThroughputSession
 from pytest_throughput.telemetry.cpu import cpu_model, usable_physical_cores
 from pytest_throughput.telemetry.gpus import find_gpu
 from pytest_throughput.throughput.document import throughput_block
+from pytest_throughput.throughput.plausibility import mark_implausible
+from pytest_throughput.throughput.text import printable
 
-__all__ = ["NOT_WRITTEN", "Results", "fingerprint"]
+__all__ = ["NOT_WRITTEN", "Results", "Unwritten", "fingerprint", "move_away"]
 
 NOT_WRITTEN = 14
 """Exit status of a run whose results could not be written."""
@@ -39,30 +43,41 @@ class Results:
     def __init__(self, config: pytest.Config, session: ThroughputSession) -> None:
         self._config = config
         self._session = session
-        self._write_error: str | None = None
+        self.problem: str | None = None
+        """Why the results could not be written; None if they were, or none were asked for."""
 
     @property
-    def _path(self) -> Path | None:
+    def path(self) -> Path | None:
+        """The ``--benchmark-json``, if one was given."""
         path: Path | None = self._config.getoption("benchmark_json")
         return path
 
+    def refuse_what_cannot_be_written(self) -> None:
+        """Raises pytest.UsageError: before an hour of measuring, not after it."""
+        if self.path is None:
+            return
+        folder = self.path.absolute().parent
+        if not folder.is_dir() or self.path.is_dir() or not os.access(folder, os.W_OK):
+            raise pytest.UsageError(
+                f"--benchmark-json: cannot write {self.path}; "
+                "expected the name of a file in an existing, writable folder"
+            )
+
     def pytest_collection_finish(self) -> None:
         """Whatever happens later, the file of that name is this run's, or is not there."""
-        if not self._session.is_measuring or self._path is None:
-            return
-        path, folder = self._path, self._path.absolute().parent
-        if not folder.is_dir() or path.is_dir() or not os.access(folder, os.W_OK):
-            # Said before an hour of measuring, not after it.
-            raise pytest.UsageError(
-                f"--benchmark-json: cannot write {path}; expected the name of a file in an existing, writable folder"
-            )
-        if path.exists():
-            os.replace(path, path.with_name(path.name + ".previous"))
+        if self._session.is_measuring and self.path is not None:
+            move_away(self.path)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
         if not self._session.items:
             return
+        mark_implausible(self._session.ledger)
+        marks = {(case.id, case.environment): case.implausible for case in self._session.ledger}
+        for benchmark in output_json["benchmarks"]:
+            info = benchmark["extra_info"]
+            if benchmark["fullname"] in self._session.items:
+                info["implausible"] = marks.get((info.get("case_id"), info.get("environment")))
         by_node_id = any("::" in argument for argument in self._config.args)
         output_json["throughput"] = throughput_block(
             self._session.ledger,
@@ -80,16 +95,25 @@ class Results:
         folded = [(name, [row for row in rows if row["fullname"] not in ours]) for name, rows in groups]
         return [(name, rows) for name, rows in folded if rows]  # type: ignore[return-value]
 
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+    def pytest_sessionfinish(self) -> None:
         """Writes the JSON where pytest-benchmark, which has had its turn, had nothing to write."""
-        if not self._session.is_measuring or self._path is None or self._path.exists():
+        if not self._session.is_measuring or self.path is None or self.path.exists() or self.problem is not None:
             return
         try:
-            self._path.write_text(json.dumps(self._empty_document(), indent=4), encoding="ascii")
+            self.path.write_text(json.dumps(self._empty_document(), indent=4), encoding="ascii")
         except OSError as error:
-            self._write_error = f"could not write {self._path}: {error.strerror}; give a writable --benchmark-json"
-            if session.exitstatus == pytest.ExitCode.OK:
-                session.exitstatus = NOT_WRITTEN
+            self.note_unwritten(error)
+
+    def note_unwritten(self, error: OSError) -> None:
+        """Notes that the results could not be written, and removes what is half written: it is no JSON."""
+        # A file of a name that fits was written whole: it is another that could not be, such as an autosaved one.
+        file = error.filename or self.path or "the results"
+        if self.path is not None and not _is_whole(self.path):
+            file = self.path
+            if self.path.is_file():
+                with suppress(OSError):
+                    self.path.unlink()
+        self.problem = f"could not write {file}: {error.strerror}; free space there, or give another folder"
 
     def _empty_document(self) -> dict[str, Any]:
         hook, config = self._config.hook, self._config
@@ -104,8 +128,61 @@ class Results:
         return document
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self._write_error is not None:
-            terminalreporter.write_line(self._write_error, red=True)
+        if self.problem is not None:
+            terminalreporter.write_line(printable(self.problem), red=True)
+
+
+class Unwritten:
+    """Stands around pytest-benchmark's writing: where that fails, the run ends tidily, with a status of its own."""
+
+    def __init__(self, config: pytest.Config, session: ThroughputSession, results: Results) -> None:
+        self._config = config
+        self._session = session
+        self._results = results
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if not self._session.is_measuring or not _comes_from_pytest_benchmark(error):
+                raise
+            self._results.note_unwritten(error)
+            # It stands around everybody else's hooks, too: none of them has had its turn.
+            manager = self._config.pluginmanager
+            others = manager.subset_hook_caller("pytest_sessionfinish", [self, manager.get_plugin("benchmark")])
+            others(session=session, exitstatus=exitstatus)
+        if self._results.problem is not None and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = NOT_WRITTEN
+
+
+def _comes_from_pytest_benchmark(error: OSError) -> bool:
+    """And from its writing, not from its telling so: a terminal that was closed raises the same errors."""
+    codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
+    files = [Path(code.co_filename) for code in codes if "pytest_benchmark" in code.co_filename]
+    writing = any(code.co_name in ("save_json", "save") for code in codes)
+    return bool(files) and writing and all(file.name != "logger.py" for file in files)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a JSON object was written to its end."""
+    try:
+        if not path.is_file() or path.stat().st_size < 2:
+            return False
+        with path.open("rb") as file:
+            file.seek(-2, os.SEEK_END)
+            return file.read(2) == b"\n}"
+    except OSError:
+        return False
+
+
+def move_away(path: Path) -> None:
+    """Keeps an older file of that name as ``FILE.previous``. Raises pytest.UsageError if it cannot."""
+    try:
+        if path.is_file():  # /dev/stdout stays where it is.
+            os.replace(path, path.with_name(path.name + ".previous"))
+    except OSError as error:
+        raise pytest.UsageError(f"cannot move the older {printable(str(path))} away: {error.strerror}") from None
 
 
 def fingerprint(session: ThroughputSession) -> dict[str, Any]:

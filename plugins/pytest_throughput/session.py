@@ -7,26 +7,28 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 import pytest_throughput
 from pytest_throughput.isolation.conduct import conduct_opened
 from pytest_throughput.isolation.conductor import Conductor, Place
+from pytest_throughput.isolation.lock import Locks, cpu_names
 from pytest_throughput.isolation.protocol import Outcome, Request
 from pytest_throughput.isolation.staging import StagedPath
 from pytest_throughput.items import MeasuredItem, in_order, measured
+from pytest_throughput.listeners import Keeper, Observer
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.settings import Settings
-from pytest_throughput.telemetry.gpus import Gpu, list_gpus, visibility
+from pytest_throughput.telemetry.gpus import Gpu, find_gpu, list_gpus, visibility
 from pytest_throughput.throughput import replay
 from pytest_throughput.throughput.document import extra_info
-from pytest_throughput.throughput.ledger import CaseRecord, Ledger, TrialRecord
+from pytest_throughput.throughput.ledger import Ledger, TrialRecord
 from pytest_throughput.throughput.text import printable, printable_lines
 
-__all__ = ["Observer", "ThroughputSession"]
+__all__ = ["ThroughputSession"]
 
 Conduct = Callable[[Plan], tuple[Outcome, str]]
 
@@ -35,19 +37,6 @@ _NO_XDIST = (
     "pytest-xdist is active (-n or --dist): tests that run side by side slow each other, and no figure "
     "would be worth anything; leave the option out, or say -n 0"
 )
-
-
-class Observer(Protocol):
-    """Is told of each trial."""
-
-    def running(self, found: MeasuredItem) -> None:
-        """The trial is about to be measured."""
-
-    def ended(self, found: MeasuredItem, case: CaseRecord, record: TrialRecord) -> None:
-        """The trial has ended, well or not."""
-
-    def interrupted(self) -> None:
-        """The trial will never end."""
 
 
 class ThroughputSession:
@@ -65,6 +54,7 @@ class ThroughputSession:
         self.is_measuring = False
         """Whether this run is to yield figures; known after the collection."""
         self.observer: Observer | None = None
+        self.keeper: Keeper | None = None
 
     # What the fixtures ask for
 
@@ -126,31 +116,50 @@ class ThroughputSession:
         if items < 1:
             raise ValueError(f"items is what a step works through, at least 1, got {items}")
         clock.use()
-        started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         if benchmark.disabled:
             outcome, stderr = conduct(ONCE)
             benchmark.pedantic(lambda: None)
             _report(found.item, outcome, stderr)
             return
+        record = None if self.keeper is None else self.keeper.take(found)
+        stderr = ""
+        if record is None or record.items != items:
+            record, stderr = self._measure_now(found, items, isolation, conduct)
+        self._settle(found, benchmark, clock, record)
+        _report(found.item, record.outcome, stderr)
+
+    def _measure_now(
+        self, found: MeasuredItem, items: int, isolation: str, conduct: Conduct
+    ) -> tuple[TrialRecord, str]:
+        self._have_to_ourselves()
+        started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         if self.observer is not None:
             self.observer.running(found)
         try:
             outcome, stderr = conduct(self.settings.plan)
-        except BaseException:
+        except (KeyboardInterrupt, SystemExit, pytest.exit.Exception):
             if self.observer is not None:
                 self.observer.interrupted()
             raise
+        except BaseException as error:
+            # Such as pytest-timeout's: whoever ended the trial, it has ended.
+            message = str(error).strip() or type(error).__name__
+            outcome, stderr = Outcome("timed_out" if "pytest-timeout" in message else "failed", reason=message), ""
         record = TrialRecord(found.trial, started_at, items, self._with_settings(outcome, isolation))
+        if self.keeper is not None:
+            self.keeper.keep(found, record)
+        return record, stderr
+
+    def _settle(self, found: MeasuredItem, benchmark: Any, clock: replay.ReplayClock, record: TrialRecord) -> None:
         case = self.ledger.settle(found.case_id, found.environment, record)
         if self.observer is not None:
             self.observer.ended(found, case, record)
-        if outcome.measurement is None:
+        measurement = record.measurement
+        if measurement is None:
             replay.commit_nothing(benchmark, clock)
         else:
-            measurement = outcome.measurement
             replay.commit(benchmark, clock, measurement.round_seconds, measurement.steps_per_round)
             benchmark.extra_info.update(extra_info(case, record, measurement))
-        _report(found.item, outcome, stderr)
 
     def _with_settings(self, outcome: Outcome, isolation: str) -> Outcome:
         if outcome.measurement is None:
@@ -185,7 +194,32 @@ class ThroughputSession:
             pythonpath=self.settings.pythonpath,
             threads=self.settings.threads,
             timeout_seconds=self.settings.timeout_seconds,
+            memory_limit_bytes=self.settings.memory_limit_bytes,
         )
+
+    def _have_to_ourselves(self) -> None:
+        """Waits for other runs on the same devices."""
+        if not self.settings.lock:
+            return
+        names: list[str] = []
+        for device in self.devices or ("cpu",):
+            gpu = find_gpu(device, self.gpus)
+            if gpu is not None:
+                names.append(gpu.uuid)
+            else:
+                names += cpu_names() if device == "cpu" else [device.replace(":", "-")]
+        try:
+            self._locks.hold(names)
+        except OSError as error:
+            pytest.fail(f"--throughput-lock: {error}; with --throughput-lock=off nobody is waited for", pytrace=False)
+
+    @cached_property
+    def _locks(self) -> Locks:
+        def waiting(name: str, holder: int | None) -> None:
+            if self.observer is not None:
+                self.observer.waiting(name, holder)
+
+        return Locks(waiting)
 
     # Collection
 
@@ -246,6 +280,8 @@ class ThroughputSession:
         if "_conductor" in self.__dict__:
             self._conductor.close()
             self._staged.remove()
+        if "_locks" in self.__dict__:
+            self._locks.release()
 
 
 def _report(item: pytest.Item, outcome: Outcome, stderr: str) -> None:

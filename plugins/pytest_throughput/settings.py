@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,26 @@ class Settings:
     threads: int
     """Intra-op threads; inter-op is 1."""
     timeout_seconds: float
+    memory_limit_bytes: int | None = None
+    """Of a worker and all that it starts; None for no limit."""
+    budget_seconds: float | None = None
+    """No further trial is begun once the run has taken so long; None for no end."""
+    resume: Path | None = None
+    """The journal of the run to go on with."""
+    lock: bool = True
+    """Whether to wait for other runs on the same GPU or processors."""
+
+    @property
+    def of_measuring(self) -> dict[str, Any]:
+        """What a figure depends on, as JSON: trials measured with other values belong to another run."""
+        return {
+            "protocol": self.plan.name,
+            "steps_per_round": self.steps_per_round,
+            "isolation": self.isolation,
+            "order": self.order,
+            "threads": self.threads,
+            "interpreters": self.interpreters.commands,
+        }
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -61,6 +82,14 @@ def add_options(parser: pytest.Parser) -> None:
     add("threads", metavar="N", type=_positive_integer,
         help="intra-op threads; default the physical cores within affinity and cgroup quota")  # fmt: skip
     add("timeout", metavar="SECONDS", type=_positive_seconds, help="of one trial of a case, default 600")
+    add("memory-limit", metavar="BYTES", type=_byte_count, help="of a worker and what it starts, such as 8G "
+        "or 500M; one that holds more is killed, and its case is out_of_memory")  # fmt: skip
+    add("budget", metavar="TIME", type=_duration, help="begin no further trial once the run has taken so long: "
+        "20m, 1h30m, 90s; what is left can be resumed")  # fmt: skip
+    add("lock", choices=("on", "off"), help="'on' (default): wait while another run measures on the same GPU or the "
+        "same processors")  # fmt: skip
+    add("resume", metavar="JOURNAL", type=Path, help="go on with an interrupted run: repeat its command, "
+        "with the journal that it left behind")  # fmt: skip
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -92,6 +121,10 @@ def read_settings(config: pytest.Config) -> Settings:
         pythonpath=tuple(given("pythonpath", [config.rootpath])),
         threads=given("threads", None) or usable_physical_cores(),
         timeout_seconds=given("timeout", 600.0),
+        memory_limit_bytes=given("memory_limit", None),
+        budget_seconds=given("budget", None),
+        resume=given("resume", None),
+        lock=given("lock", "on") == "on",
     )
 
 
@@ -121,6 +154,21 @@ def _read_positive_seconds(text: str) -> float:
     return value
 
 
+def _read_byte_count(text: str) -> int:
+    parts = re.fullmatch(r"(\d{1,18})([KMGT]?)(?:i?B)?", text, re.ASCII | re.IGNORECASE)
+    if parts is None:
+        raise ValueError
+    return _read_positive_integer(parts.group(1)) << 10 * " KMGT".index(parts.group(2).upper() or " ")
+
+
+def _read_duration(text: str) -> float:
+    parts = re.fullmatch(r"(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,9})s?)?", text, re.ASCII)
+    if parts is None:
+        raise ValueError
+    hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+    return _read_positive_seconds(str(3600 * hours + 60 * minutes + seconds))
+
+
 def _read_folder(text: str) -> Path:
     folder = Path(text).resolve()
     if not folder.is_dir():
@@ -137,4 +185,6 @@ def _interpreter(text: str) -> Interpreter:
 
 _positive_integer = _typed("a whole number of at least 1", _read_positive_integer)
 _positive_seconds = _typed("a number of seconds above 0", _read_positive_seconds)
+_byte_count = _typed("a number of bytes such as 8G, 500M or 1000000", _read_byte_count)
+_duration = _typed("a time above 0 such as 90s, 20m or 1h30m", _read_duration)
 _folder = _typed("an existing folder", _read_folder)

@@ -11,7 +11,9 @@ from pytest_throughput.results import fingerprint
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.throughput import table
 from pytest_throughput.throughput.ledger import CaseRecord, TrialRecord
+from pytest_throughput.throughput.plausibility import mark_implausible
 from pytest_throughput.throughput.progress import Progress, summary_of
+from pytest_throughput.throughput.text import printable
 
 __all__ = ["Terminal"]
 
@@ -41,6 +43,17 @@ class Terminal:
         self._progress = Progress(session.ledger, write, width, suspend)
 
     # As the session's observer
+
+    def waiting(self, name: str, holder: int | None) -> None:
+        reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is None:
+            return
+        who = "another run" if holder is None else f"the run of process {holder}"
+        capture = self._config.pluginmanager.get_plugin("capturemanager")
+        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(f"waiting for {who}, which has {printable(name)} (--throughput-lock=off does not wait)")
+            reporter.flush()
 
     def running(self, found: MeasuredItem) -> None:
         if self._progress is not None:
@@ -72,9 +85,10 @@ class Terminal:
         ledger = self._session.ledger
         if not ledger.trials_ended:
             return
+        mark_implausible(ledger)
         width = self._config.get_terminal_writer().fullwidth if terminalreporter.isatty else None
         terminalreporter.write_sep("=", "throughput")
-        terminalreporter.write_line(self._setting())
+        terminalreporter.write_line(table.heading(fingerprint(self._session), ledger))
         terminalreporter.write_line("")
         for line in table.render(ledger, width=width, colour=bool(terminalreporter.hasmarkup)).splitlines():
             terminalreporter.write_line(line)
@@ -83,14 +97,3 @@ class Terminal:
         if not ledger.is_complete:
             left = ledger.trials_asked - ledger.trials_ended
             terminalreporter.write_line(f"not complete: {left} of {ledger.trials_asked} trials were not run")
-
-    def _setting(self) -> str:
-        hardware = fingerprint(self._session)
-        parts = [gpu["name"] if gpu else "unknown GPU" for gpu in hardware["gpus"]]
-        parts.append(hardware["cpu"]["model"] or "unknown CPU")
-        used = [settings for case in self._session.ledger for settings in case.fact("settings")]
-        for name in ("threads", "protocol", "isolation"):
-            values = dict.fromkeys(str(settings[name]) for settings in used if settings[name] is not None)
-            if values:
-                parts.append(f"{name} {', '.join(values)}")
-        return "; ".join(parts)

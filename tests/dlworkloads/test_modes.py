@@ -12,6 +12,7 @@ import pytest
 from dlworkloads import models
 from dlworkloads.data import synthetic
 from dlworkloads.frameworks import FRAMEWORKS
+from dlworkloads.frameworks.base import Workload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import BatchNorm, Dense, Dropout, GlobalAveragePool
 from dlworkloads.models.network import Network, without_dropout
@@ -162,6 +163,21 @@ def test_the_cpu_is_done_when_the_step_returns(open_workload: Callable[..., Any]
         import tensorflow
 
         assert tensorflow.config.experimental.get_synchronous_execution()
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_outputs_that_are_no_numbers_are_seen(
+    open_workload: Callable[..., Any], framework: str, mode: str, value: float
+) -> None:
+    workload = open_workload(framework, DROPPED, mode)
+    assert workload.is_finite(workload.run())
+    assert Workload.is_finite(workload, workload.run())
+    weights = workload.parameters()["2.weight"]
+    weights[0, 0] = value
+    workload.load({"2.weight": weights})
+    assert not workload.is_finite(workload.run())
+    assert not Workload.is_finite(workload, workload.run())
 
 
 def test_closing_frees_the_network_even_if_the_step_is_kept(open_workload: Callable[..., Any], framework: str) -> None:

@@ -151,4 +151,6 @@ def test_tensorflows_own_error_is_out_of_memory() -> None:
 
     error = tensorflow.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
     assert TensorFlowWorkload.is_out_of_memory(error)
+    late = tensorflow.errors.InternalError(None, None, "Failed to synchronize: CUDA_ERROR_OUT_OF_MEMORY: out of memory")
+    assert TensorFlowWorkload.is_out_of_memory(late)
     assert not TensorFlowWorkload.is_out_of_memory(tensorflow.errors.InvalidArgumentError(None, None, "no"))

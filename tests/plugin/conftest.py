@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
-    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTHONUNBUFFERED"):
+    for name in ("PYTEST_XDIST_WORKER", "PYTHONUNBUFFERED"):
         monkeypatch.delenv(name, raising=False)
     return Project(pytester)
 

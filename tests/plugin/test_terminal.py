@@ -32,7 +32,15 @@ def on_a_terminal(folder: Path, *arguments: str, columns: int = 100) -> str:
     """What pytest writes to a pseudo-terminal."""
     parent, child = pty.openpty()
     environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
-    command = [sys.executable, "-m", "pytest", "-p", "pytest_throughput.plugin", "--throughput-protocol=quick"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "pytest_throughput.plugin",
+        "--throughput-protocol=quick",
+        "--throughput-lock=off",
+    ]
     process = subprocess.Popen(
         [*command, *arguments], cwd=folder, env=environment, stdin=child, stdout=child, stderr=child
     )

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +30,11 @@ def end(how):
     return sleep()
 """
 
+_PLUGINS = ("-p", "pytest_throughput.plugin", "-p", "known_machine")
+_ALONE = "--throughput-lock=off"
+"""Tests wait for nobody, and nobody for them, but for those of the locks."""
+_PATH = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2] / "plugins")])
+
 
 class Project:
     """A project with a ``steps`` module, and the plugin loaded by name."""
@@ -41,7 +51,18 @@ class Project:
     def run(self, *arguments: str) -> pytest.RunResult:
         """Runs pytest on the project, quickly."""
         quickly = [] if any("protocol" in argument for argument in arguments) else ["--throughput-protocol=quick"]
-        return self._pytester.runpytest_inprocess("-p", "pytest_throughput.plugin", *quickly, *arguments)
+        return self._pytester.runpytest_inprocess(*_PLUGINS, _ALONE, *quickly, *arguments)
+
+    def start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Begins a run in a process of its own, to be disturbed."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "pytest", *_PLUGINS, _ALONE, "-p", "no:cacheprovider", *arguments],
+            cwd=self.path,
+            env={**os.environ, "PYTHONPATH": _PATH, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def run_json(self, *arguments: str) -> dict[str, Any]:
         """Runs it and reads what ``--benchmark-json`` wrote."""

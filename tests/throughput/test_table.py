@@ -187,6 +187,7 @@ def test_the_block_has_every_case_that_was_asked_for(ledger: Ledger) -> None:
         "rounds": 3,
         "rounds_disturbed": 1,
         "started_at": "2026-11-20T12:00:00.000+00:00",
+        "resumed": False,
     }
     assert measured["images_per_second_low"] <= 40.0000001
     assert measured["images_per_second_high"] >= 39.9999999

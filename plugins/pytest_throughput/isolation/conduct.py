@@ -6,10 +6,12 @@ import gc
 import importlib
 import os
 import platform
+import threading
 import time
 import traceback
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from pytest_throughput.isolation.protocol import Outcome, Request
 from pytest_throughput.measurement.loop import measure
@@ -35,14 +37,20 @@ def conduct_opened(step: Step, plan: Plan, steps_per_round: Optional[int] = None
 def _conduct(open_step: Callable[[], Step], plan: Plan, steps_per_round: Optional[int], own_process: bool) -> Outcome:
     step: Optional[Step] = None
     try:
-        start = time.perf_counter()
-        step = open_step()
-        open_seconds = time.perf_counter() - start
-        if step.reset_peak_memory is not None:
-            step.reset_peak_memory()
-        measurement = measure(step, plan, steps_per_round=steps_per_round)
+        with _thread_errors() as thread_errors:
+            start = time.perf_counter()
+            step = open_step()
+            open_seconds = time.perf_counter() - start
+            if step.reset_peak_memory is not None:
+                step.reset_peak_memory()
+            measurement = measure(step, plan, steps_per_round=steps_per_round)
         facts = _facts(step, open_seconds, own_process)
+        if facts["implausible"] is None:
+            facts["implausible"] = _check(step)
         outcome = Outcome("ok", measurement=measurement, facts=facts)
+        if thread_errors:
+            # What was timed went on without the thread's work.
+            outcome = Outcome("failed", reason=f"in a thread: {thread_errors[0]}")
     except Exception as error:
         outcome = _outcome_of(error, step)
     # Outside the except block: there the error would keep alive the frames that hold the tensors.
@@ -54,6 +62,23 @@ def _conduct(open_step: Callable[[], Step], plan: Plan, steps_per_round: Optiona
             traceback.print_exc()
     gc.collect()
     return outcome
+
+
+@contextmanager
+def _thread_errors() -> Iterator[List[str]]:
+    """The errors that end threads meanwhile; they are printed as ever."""
+    errors: List[str] = []
+    before = threading.excepthook
+
+    def note(ended: Any) -> None:
+        errors.append(f"{ended.exc_type.__name__}: {ended.exc_value}")
+        before(ended)
+
+    threading.excepthook = note
+    try:
+        yield errors
+    finally:
+        threading.excepthook = before
 
 
 def _open(request: Request) -> Step:
@@ -77,9 +102,23 @@ def _facts(step: Step, open_seconds: float, own_process: bool) -> Dict[str, Any]
     if facts["peak_memory_bytes"] is None and own_process:
         # Of a shared process it would tell the most that any case before has needed.
         facts["peak_memory_bytes"] = peak_resident_bytes()
+    facts.setdefault("implausible", None)
     facts["build_seconds"] = open_seconds if step.build_seconds is None else step.build_seconds
     facts["versions"] = {"python": platform.python_version(), **facts.get("versions", {})}
     return facts
+
+
+def _check(step: Step) -> Optional[str]:
+    """Why what the step computes cannot be right. What was measured stays measured, whatever the check does."""
+    if step.check is None:
+        return None
+    try:
+        output = step.run()
+        step.wait(output)
+        return step.check(output)
+    except Exception:
+        traceback.print_exc()
+        return None
 
 
 def _outcome_of(error: Exception, step: Optional[Step]) -> Outcome:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_throughput.isolation.conduct import conduct
+from pytest_throughput.isolation.guardian import Guardian
 from pytest_throughput.isolation.interpreters import Interpreter
 from pytest_throughput.isolation.process import Worker
 from pytest_throughput.isolation.protocol import Outcome, Request
@@ -43,12 +44,15 @@ class Conductor:
         pythonpath: Sequence[Path],
         threads: int,
         timeout_seconds: float,
+        memory_limit_bytes: int | None = None,
     ) -> None:
         self._isolation = isolation
         self._staged = staged
         self._pythonpath = tuple(pythonpath)
         self._threads = threads
         self._timeout_seconds = timeout_seconds
+        self._memory_limit_bytes = memory_limit_bytes
+        self._guardian: Guardian | None = None
         self._worker: Worker | None = None
         self._worker_place: Place | None = None
 
@@ -59,27 +63,45 @@ class Conductor:
         variables = {**dict.fromkeys(_THREAD_VARIABLES, str(self._threads)), **dict(place.variables)}
         request = replace(request, variables=variables, own_process=self._isolation == "trial")
         if self._worker is None or not self._worker.is_alive or self._worker_place != place:
-            self.close()
-            self._worker = Worker(place.interpreter.command, self._environment(place.interpreter))
+            self._close_worker()
+            self._worker = self._new_worker(place)
             self._worker_place = place
         try:
             outcome = self._worker.conduct(request, self._timeout_seconds)
         except BaseException:
             # Interrupted: what the worker would answer now belongs to nobody.
-            self._worker.close()
-            self._worker = None
+            worker, self._worker = self._worker, None
+            worker.kill()
             raise
         stderr = self._worker.new_stderr()
         if self._isolation == "trial" or outcome.status not in ("ok", "unsupported"):
             # After an error, a device's context may be beyond repair, or its memory in pieces.
-            self.close()
+            self._close_worker()
         return outcome, stderr
 
     def close(self) -> None:
-        """Ends the worker, if there is one."""
-        if self._worker is not None:
-            self._worker.close()
-            self._worker = None
+        """Ends the worker and its guardian, if there are any."""
+        self._close_worker()
+        if self._guardian is not None:
+            self._guardian.close()
+            self._guardian = None
+
+    def _new_worker(self, place: Place) -> Worker:
+        environment = self._environment(place.interpreter)
+        if self._guardian is None:
+            self._guardian = Guardian()
+            self._guardian.guard_folder(self._staged.folder())
+        return Worker(
+            place.interpreter.command,
+            environment,
+            memory_limit_bytes=self._memory_limit_bytes,
+            guardian=self._guardian,
+        )
+
+    def _close_worker(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.close()
 
     def _conduct_here(self, request: Request, place: Place) -> Outcome:
         if not place.interpreter.is_running:

@@ -102,6 +102,12 @@ class Interpreters:
         return Interpreter(environment, name, (sys.executable,))
 
     @property
+    def commands(self) -> dict[str, str]:
+        """The command of each that was given, by its ``ENVIRONMENT/NAME``."""
+        given = sorted(self._given.items())
+        return {f"{environment}/{name}": shlex.join(each.command) for (environment, name), each in given}
+
+    @property
     def names(self) -> set[str]:
         """The names that some interpreter was given for."""
         return {name for _, name in self._given}

@@ -12,7 +12,13 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+import psutil
+
+from pytest_throughput.isolation.ending import kernel_oom_kills, ran_out_of_memory, told
+from pytest_throughput.isolation.guardian import Guardian
 from pytest_throughput.isolation.protocol import PROTOCOL_VERSION, Outcome, Request, decode, encode
+from pytest_throughput.isolation.tree import ProcessTree
+from pytest_throughput.throughput.text import byte_count
 
 __all__ = ["Worker"]
 
@@ -21,6 +27,8 @@ _GRACE_SECONDS = 2.0
 _MAX_LINE_BYTES = 64 * 2**20
 _READ_BYTES = 2**16
 _LONGEST_POLL = 2**31 - 1
+_MEMORY_SECONDS = 0.1
+"""Between two looks at a worker's memory, where it is limited; else nobody looks."""
 
 
 class _WorkerLost(Exception):
@@ -39,13 +47,25 @@ class Worker:
     goes to a file, so that nobody has to wake up and read it.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        memory_limit_bytes: int | None = None,
+        guardian: Guardian | None = None,
+    ) -> None:
+        """``memory_limit_bytes``: of the worker and all that it starts. ``guardian``: ends them if we die."""
+        self._memory_limit_bytes = memory_limit_bytes
+        self._guardian = guardian
         self._command = [*command, "-m", "pytest_throughput.isolation.worker", os.getcwd()]
         self._environment = dict(environment)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by ``close``
         self._stderr_read = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._pidfd: int | None = None
+        self._tree: ProcessTree | None = None
+        self._oom_kills_before = 0
         self._received = bytearray()
 
     @property
@@ -59,6 +79,7 @@ class Worker:
         The seconds count the start of the process too. Never raises for what the worker does.
         """
         deadline = time.monotonic() + timeout_seconds
+        self._oom_kills_before = kernel_oom_kills()
         try:
             if self._process is None:
                 self._start(deadline)
@@ -66,10 +87,10 @@ class Worker:
             line = self._read_line(deadline)
             try:
                 return Outcome.from_json(decode(line))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
                 raise _WorkerLost("crashed", f"the worker's answer cannot be read: {error}") from None
         except _WorkerLost as lost:
-            self._kill()
+            self.kill()
             reason = lost.reason
             if lost.status == "timed_out":
                 reason = f"no result within {timeout_seconds:g} s (--throughput-timeout); killed"
@@ -83,13 +104,46 @@ class Worker:
 
     def close(self) -> None:
         """Ends the process, politely first, and everything that it started."""
-        if self._process is not None and self._process.poll() is None:
-            assert self._process.stdin is not None
-            with suppress(OSError, subprocess.TimeoutExpired):
-                self._process.stdin.close()
+        members = self._members()
+        try:
+            if self._process is not None and self._process.poll() is None:
+                assert self._process.stdin is not None
+                with suppress(OSError, subprocess.TimeoutExpired):
+                    self._process.stdin.close()
+                    self._process.wait(_GRACE_SECONDS)
+        finally:
+            self.kill()
+            # Those that have left the session, too.
+            ProcessTree.kill(members)
+            self._stderr.close()
+
+    def kill(self) -> None:
+        """Ends the worker's whole session, its own children included, and reaps it.
+
+        Terminated first: a wrapper such as ``docker run`` can pass that on, but not a kill. Whatever
+        interrupts the wait for it, the kill follows.
+        """
+        if self._process is None:
+            return
+        members = self._members()
+        try:
+            self._signal_all(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
                 self._process.wait(_GRACE_SECONDS)
-        self._kill()
-        self._stderr.close()
+        finally:
+            self._signal_all(signal.SIGKILL)
+            ProcessTree.kill(members)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GRACE_SECONDS)
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    with suppress(OSError):
+                        pipe.close()
+            if self._pidfd is not None:
+                os.close(self._pidfd)
+                self._pidfd = None
+            if self._guardian is not None:
+                self._guardian.release_group(self._process.pid)
 
     def _start(self, deadline: float) -> None:
         try:
@@ -104,6 +158,10 @@ class Worker:
             )
         except OSError as error:
             raise _WorkerLost("crashed", f"cannot start {self._command[0]!r}: {error.strerror}") from None
+        if self._guardian is not None:
+            self._guardian.guard_group(self._process.pid)
+        with suppress(psutil.Error):  # It has ended already.
+            self._tree = ProcessTree(self._process.pid)
         if hasattr(os, "pidfd_open"):
             with suppress(OSError):  # An older kernel.
                 self._pidfd = os.pidfd_open(self._process.pid)
@@ -131,7 +189,7 @@ class Worker:
             except BlockingIOError:
                 continue
             except OSError:
-                raise _WorkerLost("crashed", self._how_it_ended()) from None
+                raise self._ended() from None
 
     def _read_line(self, deadline: float) -> bytes:
         assert self._process is not None and self._process.stdout is not None
@@ -149,7 +207,7 @@ class Worker:
             self._await(descriptor, select.POLLIN, deadline)
             received = os.read(descriptor, _READ_BYTES)
             if not received:
-                raise _WorkerLost("crashed", self._how_it_ended())
+                raise self._ended()
             self._received += received
 
     def _await(self, descriptor: int, event: int, deadline: float) -> None:
@@ -157,63 +215,50 @@ class Worker:
 
         A dead worker's children may hold its pipes open, so that the process is watched as well.
         """
-        remaining_seconds = deadline - time.monotonic()
         poll = select.poll()
         poll.register(descriptor, event)
         if self._pidfd is not None:
             poll.register(self._pidfd, select.POLLIN)
-        ready = dict(
-            poll.poll(min(math.ceil(1000 * remaining_seconds), _LONGEST_POLL)) if remaining_seconds > 0 else []
-        )
-        if descriptor in ready:
-            return
-        if ready:
-            raise _WorkerLost("crashed", self._how_it_ended())
+        while (remaining_seconds := deadline - time.monotonic()) > 0:
+            sleep_seconds = remaining_seconds
+            if self._memory_limit_bytes is not None:
+                self._check_memory(self._memory_limit_bytes)
+                sleep_seconds = min(sleep_seconds, _MEMORY_SECONDS)
+            ready = dict(poll.poll(min(math.ceil(1000 * sleep_seconds), _LONGEST_POLL)))
+            if descriptor in ready:
+                return
+            if ready:
+                raise self._ended()
         raise _WorkerLost("timed_out", "timed out")
 
-    def _how_it_ended(self) -> str:
+    def _check_memory(self, limit_bytes: int) -> None:
+        used_bytes = 0 if self._tree is None else self._tree.memory_bytes()
+        if used_bytes > limit_bytes:
+            reason = (
+                f"held {byte_count(used_bytes)}, and --throughput-memory-limit is {byte_count(limit_bytes)}; killed"
+            )
+            raise _WorkerLost("out_of_memory", reason)
+
+    def _ended(self) -> _WorkerLost:
+        """What to say of a worker that has ended, or will not answer any more."""
         assert self._process is not None
         try:
             status = self._process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            return "the worker closed its output and went on"
-        if status < 0:
-            ended = f"was killed by {_signal_name(-status)}"
-        else:
-            ended = f"exited with status {status}"
-        lines = [line.strip() for line in self._unread_stderr().splitlines() if line.strip()]
-        return f"the worker {ended}" + (f"; its last line: {lines[-1]}" if lines else "")
+            return _WorkerLost("crashed", "the worker closed its output and went on")
+        stderr = self._unread_stderr()
+        reason = ran_out_of_memory(status, stderr, kernel_oom_kills() - self._oom_kills_before)
+        return _WorkerLost("crashed", told(status, stderr)) if reason is None else _WorkerLost("out_of_memory", reason)
 
     def _unread_stderr(self) -> str:
         size = os.fstat(self._stderr.fileno()).st_size
         start = max(self._stderr_read, size - _READ_BYTES)
         return os.pread(self._stderr.fileno(), size - start, start).decode("utf-8", "replace")
 
-    def _kill(self) -> None:
-        """Ends the worker's whole session, its own children included, and reaps it.
+    def _members(self) -> list[psutil.Process]:
+        return [] if self._tree is None or not self.is_alive else self._tree.members()
 
-        Terminated first: a wrapper such as ``docker run`` can pass that on, but not a kill.
-        """
-        if self._process is None:
-            return
-        for end in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, end)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_GRACE_SECONDS)
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
-        if self._pidfd is not None:
-            os.close(self._pidfd)
-            self._pidfd = None
-
-
-def _signal_name(number: int) -> str:
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-    description = signal.strsignal(number)
-    return f"{name} ({description})" if description else name
+    def _signal_all(self, number: int) -> None:
+        assert self._process is not None
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)

@@ -23,13 +23,17 @@ class StagedPath:
     def folder(self) -> Path:
         """The folder, to be put on a Python path. Raises OSError if the temporary folder is full."""
         if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="pytest-throughput-")
-            for package in self._packages:
-                shutil.copytree(
-                    package,
-                    Path(self._folder.name, package.name),
-                    ignore=shutil.ignore_patterns("__pycache__"),
-                )
+            folder = tempfile.TemporaryDirectory(prefix="pytest-throughput-")
+            try:
+                for package in self._packages:
+                    ignored = shutil.ignore_patterns("__pycache__")
+                    shutil.copytree(package, Path(folder.name, package.name), ignore=ignored)
+            except OSError as error:
+                # A half of it would be found, and another reason given, by the next case.
+                folder.cleanup()
+                first = error.args[0][0][2] if isinstance(error, shutil.Error) else error
+                raise OSError(f"cannot copy what workers import to {tempfile.gettempdir()}: {first}") from None
+            self._folder = folder
         return Path(self._folder.name)
 
     def remove(self) -> None:

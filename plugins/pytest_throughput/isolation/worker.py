@@ -7,6 +7,7 @@ measured code prints goes to standard error, and what it tries to read is empty.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import platform
 import sys
@@ -19,6 +20,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Answers requests until there are no more. The argument, if any, is the folder to work in."""
     requests, answers = _take_over_standard_streams()
     _forget_the_current_folder()
+    # A fault in native code then says where in Python it was.
+    faulthandler.enable()
     folder = (sys.argv[1:] if arguments is None else list(arguments))[:1]
     if folder and os.path.isdir(folder[0]):
         os.chdir(folder[0])

@@ -36,6 +36,8 @@ _PIPELINED_ROUND_SECONDS = 0.2
 """Rounds this long make one wait for the device, some 10 µs, and one launch negligible."""
 _MAX_STEPS_PER_ROUND = 100_000
 _LATENCY_ROUNDS = 10
+_LONGEST_SECONDS = 1e9
+"""No time of any run is as long, and none so long that arithmetic on it could overflow."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,17 @@ class Measurement:
     def from_json(cls, value: Dict[str, Any]) -> Measurement:
         """Reads what ``to_json`` wrote. Raises KeyError, TypeError or ValueError if it is something else."""
         fields = dict(value)
-        fields["round_seconds"] = tuple(float(seconds) for seconds in fields["round_seconds"])
+        fields["round_seconds"] = tuple(fields["round_seconds"])
         fields["disturbances"] = tuple(Disturbance(**each) for each in fields["disturbances"])
         measurement = cls(**fields)
-        times = (*measurement.round_seconds, measurement.first_step_seconds, measurement.latency_seconds)
-        if not all(0.0 <= seconds < math.inf for seconds in times):
+        times = [*measurement.round_seconds, measurement.first_step_seconds, measurement.latency_seconds]
+        for each in measurement.disturbances:
+            times += [seconds for seconds in asdict(each).values() if seconds is not None]
+        if not all(type(seconds) in (float, int) and 0.0 <= seconds < _LONGEST_SECONDS for seconds in times):
             raise ValueError("expected times of zero seconds or more")
+        counts = (measurement.steps_per_round, measurement.warm_up_steps)
+        if not all(type(count) is int for count in counts) or not isinstance(measurement.stop_reason, str):
+            raise TypeError("expected whole numbers of steps, and a text as stop_reason")
         if not 1 <= len(measurement.round_seconds) == len(measurement.disturbances) or measurement.steps_per_round < 1:
             raise ValueError("expected at least one round of at least one step, each with its disturbance")
         return measurement

@@ -55,5 +55,9 @@ class Step:
     is_out_of_memory: Callable[[BaseException], bool] = _raised_by_the_host
     """Tells the framework's out-of-memory errors, raised by ``run`` or ``wait``, from other errors."""
 
+    check: Optional[Callable[[Any], Optional[str]]] = None
+    """Called once after the rounds with what one more ``run`` returned: why it cannot be right, such as values
+    that are not finite, or None. It belongs on the device; only its answer need come to the host."""
+
     close: Optional[Callable[[], object]] = None
     """Frees what the step holds, before the next case is opened in the same process."""

@@ -43,6 +43,7 @@ def extra_info(case: CaseRecord, trial: TrialRecord, measurement: Measurement) -
         "disturbance": _disturbance(measurement),
         "stop_reason": measurement.stop_reason,
         "started_at": trial.started_at,
+        "resumed": trial.resumed,
     }
 
 
@@ -92,6 +93,8 @@ def _case(case: CaseRecord) -> dict[str, Any]:
         "environment": case.environment,
         "status": case.status,
         "reason": case.reason,
+        "implausible": case.implausible,
+        "labels": dict(case.labels),
         "trials": [_trial(trial) for trial in case.measured],
         "images_per_second": mean,
         "images_per_second_low": low,
@@ -109,4 +112,5 @@ def _trial(trial: TrialRecord) -> dict[str, Any]:
         "rounds": trial.rounds,
         "rounds_disturbed": trial.rounds_disturbed,
         "started_at": trial.started_at,
+        "resumed": trial.resumed,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,8 @@ class TrialRecord:
     items: int
     """What one step works through: the batch size, for images."""
     outcome: Outcome
+    resumed: bool = False
+    """Whether it was measured by an earlier run, and taken from its journal."""
 
     @property
     def measurement(self) -> Measurement | None:
@@ -39,6 +41,16 @@ class TrialRecord:
     def images_per_second(self) -> float | None:
         """Items divided by the median seconds per step; None without one, or where it is zero."""
         return self.items / self.median_seconds if self.median_seconds else None
+
+    @property
+    def seconds_per_step(self) -> Sequence[float]:
+        """One of each round; none without a measurement."""
+        return [] if self.measurement is None else self.measurement.seconds_per_step
+
+    @property
+    def first_step_seconds(self) -> float | None:
+        """The very first step; None without a measurement."""
+        return None if self.measurement is None else self.measurement.first_step_seconds
 
     @property
     def rounds(self) -> int | None:
@@ -62,6 +74,8 @@ class CaseRecord:
     """The axes of the case by name; empty for a test that names none."""
     asked: list[int] = field(default_factory=list)
     """The trials that were asked for."""
+    implausible: str | None = None
+    """Why the figures cannot be, where they cannot."""
     trials: list[TrialRecord] = field(default_factory=list)
     """Those that ended, in the order in which they did; a repeated one replaces the earlier."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import statistics
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.table import Table
@@ -13,18 +13,71 @@ from rich.text import Text
 
 from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.measurement.stopping import relative_half_width
-from pytest_throughput.throughput.ledger import CaseRecord, Ledger, TrialRecord
 from pytest_throughput.throughput.text import byte_count, duration, percent, printable, significant
 
-__all__ = ["notes", "render"]
+__all__ = ["heading", "notes", "render"]
 
 _CONTENDERS = ("framework", "execution", "layout")
 """The axes that are compared with each other; the others say what the work is."""
 _UNLIMITED = 10_000
 
 
-def render(ledger: Ledger, *, width: int | None, colour: bool) -> str:
-    """The table as text, folded to so many columns; as wide as it needs to be if None."""
+class Trial(Protocol):
+    """What a table needs to know of a measured trial, be it of this run or read from a file."""
+
+    @property
+    def items(self) -> float: ...
+    @property
+    def rounds(self) -> int | None: ...
+    @property
+    def rounds_disturbed(self) -> int | None: ...
+    @property
+    def seconds_per_step(self) -> Sequence[float]: ...
+    @property
+    def first_step_seconds(self) -> float | None: ...
+
+
+class Case(Protocol):
+    """What a table needs to know of a case."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def environment(self) -> str: ...
+    @property
+    def labels(self) -> Mapping[str, Any]: ...
+    @property
+    def asked(self) -> Sequence[int]: ...
+    @property
+    def status(self) -> str | None: ...
+    @property
+    def reason(self) -> str | None: ...
+    @property
+    def implausible(self) -> str | None: ...
+    @property
+    def measured(self) -> Sequence[Trial]: ...
+    def images_per_second(self) -> tuple[float | None, float | None, float | None]: ...
+    def fact(self, name: str) -> list[Any]: ...
+
+
+def heading(fingerprint: Mapping[str, Any], cases: Iterable[Case]) -> str:
+    """The hardware, and how all of it was measured, on one line."""
+    gpus, cpu = fingerprint.get("gpus"), fingerprint.get("cpu")
+    parts = [gpu.get("name") if isinstance(gpu, dict) else "unknown GPU" for gpu in gpus or () if gpus is not None]
+    parts.append((cpu.get("model") if isinstance(cpu, dict) else None) or "unknown CPU")
+    used = [settings for case in cases for settings in case.fact("settings")]
+    for name in ("threads", "protocol", "isolation"):
+        values = dict.fromkeys(str(settings[name]) for settings in used if settings.get(name) is not None)
+        if values:
+            parts.append(f"{name} {', '.join(values)}")
+    return printable("; ".join(map(str, parts)))
+
+
+def render(ledger: Iterable[Case], *, width: int | None, colour: bool, unit: str | None = None) -> str:
+    """The table as text, folded to so many columns; as wide as it needs to be if None.
+
+    ``unit``: of the rates, where it is not images (cases with a model) or items.
+    """
     cases = list(ledger)
     shared = _shared_labels(cases)
     several_trials = any(len(case.asked) > 1 for case in cases)
@@ -32,12 +85,12 @@ def render(ledger: Ledger, *, width: int | None, colour: bool) -> str:
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     rows = _side_by_side(cases)
     figures = {
-        "images/s" if images else "items/s": [_rate(case) for case in rows],
+        unit or ("images/s" if images else "items/s"): [_rate(case) for case in rows],
         "± trials" if several_trials else "± rounds": [_spread(case, several_trials) for case in rows],
         "ms/step": [_milliseconds(case) for case in rows],
         "first\nstep": [duration(_median(_first_steps(case))) for case in rows],
-        "build": [duration(_median(case.fact("build_seconds"))) for case in rows],
-        "peak\nmemory": [byte_count(max(case.fact("peak_memory_bytes"), default=None)) for case in rows],
+        "build": [duration(_median(_numbers(case, "build_seconds"))) for case in rows],
+        "peak\nmemory": [byte_count(max(_numbers(case, "peak_memory_bytes"), default=None)) for case in rows],
         "disturbed\nrounds": [_disturbed(case) for case in rows],
     }
     # A column that says nothing anywhere is left out, but for the rate.
@@ -54,7 +107,7 @@ def render(ledger: Ledger, *, width: int | None, colour: bool) -> str:
             Text("" if work == previous_work else work),
             Text(_contender(case)),
             *(column[index] for column in shown.values()),
-            Text(case.status or "not run", style="" if case.status == "ok" else "yellow"),
+            _status(case),
         )
         previous_work = work
     buffer = io.StringIO()
@@ -65,7 +118,13 @@ def render(ledger: Ledger, *, width: int | None, colour: bool) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
 
 
-def notes(ledger: Ledger) -> list[str]:
+def _status(case: Case) -> Text:
+    if case.status == "ok" and case.implausible is not None:
+        return Text("ok, implausible", style="yellow")
+    return Text(case.status or "not run", style="" if case.status == "ok" else "yellow")
+
+
+def notes(ledger: Iterable[Case]) -> list[str]:
     """What a reader of the table has to know beside it, a line each."""
     cases = list(ledger)
     lines = []
@@ -75,6 +134,9 @@ def notes(ledger: Ledger) -> list[str]:
     for case in cases:
         if case.status not in ("ok", None):
             lines.append(f"{_name(case)}: {case.status}: {printable(case.reason or '')}")
+    lines += [
+        f"{_name(case)}: implausible: {printable(case.implausible)}" for case in cases if case.implausible is not None
+    ]
     shared_worker = any(
         settings.get("isolation") == "framework" for case in cases for settings in case.fact("settings")
     )
@@ -89,33 +151,37 @@ def notes(ledger: Ledger) -> list[str]:
     return lines
 
 
-def _is_mostly_disturbed(trial: TrialRecord) -> bool:
+def _is_mostly_disturbed(trial: Trial) -> bool:
     return 2 * (trial.rounds_disturbed or 0) > (trial.rounds or 0)
 
 
-def _rate(case: CaseRecord) -> str:
+def _rate(case: Case) -> str:
     return significant(case.images_per_second()[0])
 
 
-def _spread(case: CaseRecord, several_trials: bool) -> str:
+def _spread(case: Case, several_trials: bool) -> str:
     """Half the 95 % interval as a share: of the mean over trials, else of the median over rounds."""
     mean, low, high = case.images_per_second()
     if several_trials:
         return percent((high - low) / 2 / mean if mean and low is not None and high is not None else None)
-    measurement = case.measured[0].measurement if case.measured else None
-    return percent(None if measurement is None else relative_half_width(measurement.seconds_per_step))
+    return percent(relative_half_width(case.measured[0].seconds_per_step) if case.measured else None)
 
 
-def _milliseconds(case: CaseRecord) -> str:
+def _milliseconds(case: Case) -> str:
     mean = case.images_per_second()[0]
     return significant(1000 * case.measured[0].items / mean if mean else None)
 
 
-def _first_steps(case: CaseRecord) -> list[float]:
-    return [trial.measurement.first_step_seconds for trial in case.measured if trial.measurement is not None]
+def _first_steps(case: Case) -> list[float]:
+    return [trial.first_step_seconds for trial in case.measured if trial.first_step_seconds is not None]
 
 
-def _disturbed(case: CaseRecord) -> str:
+def _numbers(case: Case, name: str) -> list[float]:
+    """A fact of each trial that knows it; whoever opened the step may have named anything."""
+    return [value for value in case.fact(name) if type(value) in (int, float) and 0 <= value < 1e18]
+
+
+def _disturbed(case: Case) -> str:
     known = [trial.rounds_disturbed for trial in case.measured if trial.rounds_disturbed is not None]
     return f"{sum(known)}/{sum(trial.rounds or 0 for trial in case.measured)}" if known else "-"
 
@@ -124,15 +190,15 @@ def _median(values: Sequence[float]) -> float | None:
     return statistics.median(values) if values else None
 
 
-def _side_by_side(cases: Sequence[CaseRecord]) -> list[CaseRecord]:
+def _side_by_side(cases: Sequence[Case]) -> list[Case]:
     """Cases of the same work together; works, and cases within them, in the order of the run."""
-    works: dict[str, list[CaseRecord]] = {}
+    works: dict[str, list[Case]] = {}
     for case in cases:
         works.setdefault(_work(case, {}), []).append(case)
     return [case for together in works.values() for case in together]
 
 
-def _shared_labels(cases: Sequence[CaseRecord]) -> dict[str, Any]:
+def _shared_labels(cases: Sequence[Case]) -> dict[str, Any]:
     """The labels that all cases have in common, which need not be repeated in every row."""
     if not cases:
         return {}
@@ -145,7 +211,7 @@ def _shared_labels(cases: Sequence[CaseRecord]) -> dict[str, Any]:
     }
 
 
-def _work(case: CaseRecord, shared: dict[str, Any]) -> str:
+def _work(case: Case, shared: dict[str, Any]) -> str:
     if not case.labels:
         return printable(case.id)
     return " ".join(
@@ -155,14 +221,14 @@ def _work(case: CaseRecord, shared: dict[str, Any]) -> str:
     )
 
 
-def _contender(case: CaseRecord) -> str:
+def _contender(case: Case) -> str:
     parts = [case.labels.get("framework"), case.labels.get("execution"), case.labels.get("layout")]
     if case.environment != DEFAULT_ENVIRONMENT:
         parts.append(case.environment)
     return printable(" ".join(str(part) for part in parts if part is not None))
 
 
-def _name(case: CaseRecord) -> str:
+def _name(case: Case) -> str:
     return printable(case.id) + ("" if case.environment == DEFAULT_ENVIRONMENT else f" ({case.environment})")
 
 

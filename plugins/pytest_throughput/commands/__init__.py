@@ -1,0 +1,1 @@
+"""The commands of ``pytest-throughput``: a module each, with ``add(parsers)`` and ``run(arguments)``."""

@@ -1,0 +1,73 @@
+"""``pytest-throughput show``: the table of a run, finished or not, or of any pytest-benchmark JSON."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from pytest_throughput.throughput import table
+from pytest_throughput.throughput.journal import read_journal
+from pytest_throughput.throughput.ledger import Ledger
+from pytest_throughput.throughput.reading import read_run
+from pytest_throughput.throughput.text import printable
+
+__all__ = ["add", "run"]
+
+
+def add(parsers: Any) -> None:
+    """Adds the command to those of argparse."""
+    parser = parsers.add_parser("show", help="print the table of a run", description=__doc__)
+    parser.add_argument("file", type=Path, metavar="RUN.json", help="a result file, or RUN.json.journal.jsonl")
+    parser.add_argument(
+        "--items-param",
+        metavar="NAME",
+        help="of a plain pytest-benchmark JSON: the parameter, or extra_info, that says what a call works through",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the table. Raises Unreadable."""
+    if arguments.file.suffix == ".jsonl":
+        lines = _journal(arguments.file)
+    else:
+        lines = _result(arguments.file, arguments.items_param)
+    print("\n".join(lines))
+    return 0
+
+
+def _journal(file: Path) -> list[str]:
+    read = read_journal(file)
+    ledger = Ledger()
+    for entry in read.entries:
+        ledger.ask(entry.case_id, entry.environment, entry.record.trial, entry.labels)
+        ledger.settle(entry.case_id, entry.environment, entry.record)
+    shown = [table.heading(read.heading.fingerprint, ledger), "", *_table(ledger), *table.notes(ledger)]
+    how = f"to go on, repeat it with --throughput-resume={printable(str(file))}; its arguments were:"
+    return [*shown, f"not complete: the journal of a run that was interrupted; {how}", *_command(read.heading.command)]
+
+
+def _command(command: tuple[str, ...]) -> list[str]:
+    return [f"    {printable(' '.join(command))}"]
+
+
+def _result(file: Path, items_param: str | None) -> list[str]:
+    result = read_run(file, items_param)
+    if result.is_ours:
+        lines = [table.heading(result.fingerprint, result.cases), "", *_table(result.cases)]
+    else:
+        lines = _table(result.cases, "calls/s" if items_param is None else f"{printable(items_param)}/s")
+    lines += table.notes(result.cases)
+    if not result.complete:
+        lines.append("not complete: the run was interrupted, or its budget spent")
+    return lines
+
+
+def _table(cases: Any, unit: str | None = None) -> list[str]:
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else None
+    return table.render(cases, width=width, colour=terminal and "NO_COLOR" not in os.environ, unit=unit).splitlines()

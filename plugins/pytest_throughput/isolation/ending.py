@@ -1,0 +1,68 @@
+"""How a worker's end is told: the signal by its name, its last words, and whether memory was the cause."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+
+__all__ = ["kernel_oom_kills", "last_words", "ran_out_of_memory", "told"]
+
+_LAST_LINES = 3
+_ASKED_TO_END = 128
+"""A shell, and so a wrapper, exits with this plus the number of the signal that ended what it started."""
+_ALLOCATORS = ("std::bad_alloc", "terminate called after throwing an instance of 'std::bad_array_new_length'")
+_FAULT = re.compile(r"^Fatal Python error: (.+)$", re.MULTILINE)
+_FRAME = re.compile(r'^  File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
+
+
+def told(status: int, stderr: str) -> str:
+    """``was killed by SIGSEGV (Segmentation fault); its last lines: …``, from ``Popen.returncode``."""
+    ended = f"was killed by {_signal_name(-status)}" if status < 0 else f"exited with status {status}"
+    words = last_words(stderr)
+    return f"the worker {ended}" + (f"; {words}" if words else "")
+
+
+def last_words(stderr: str) -> str:
+    """What standard error says of the end: the place of a fault, else its last lines."""
+    fault = _FAULT.search(stderr)
+    frame = _FRAME.search(stderr, fault.end()) if fault else None
+    if fault and frame:
+        return f"{fault.group(1)} in {frame.group(3)}, {frame.group(1)}:{frame.group(2)}"
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    return "its last lines: " + " | ".join(lines[-_LAST_LINES:]) if lines else ""
+
+
+def ran_out_of_memory(status: int, stderr: str, oom_kills: int) -> str | None:
+    """Why the end means that memory did not suffice; None if it does not.
+
+    ``oom_kills``: processes that the kernel has killed for memory meanwhile. They may have been
+    others, but then somebody else would have had to send this one the same signal.
+    """
+    killed = status in (-signal.SIGKILL, _ASKED_TO_END + signal.SIGKILL)
+    if killed and oom_kills > 0:
+        return "the kernel's out-of-memory killer ended the worker (of the machine, or of a cgroup such as a container)"
+    aborted = status in (-signal.SIGABRT, _ASKED_TO_END + signal.SIGABRT)
+    if aborted and any(sign in stderr for sign in _ALLOCATORS):
+        return f"the allocator refused: {last_words(stderr)}"
+    return None
+
+
+def kernel_oom_kills(vmstat: Path = Path("/proc/vmstat")) -> int:
+    """How many processes the kernel has killed for memory since it booted, in every cgroup; 0 where unknown."""
+    try:
+        for line in vmstat.read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    except (OSError, ValueError, IndexError):
+        pass
+    return 0
+
+
+def _signal_name(number: int) -> str:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+    description = signal.strsignal(number)
+    return f"{name} ({description})" if description else name

@@ -1,0 +1,54 @@
+"""A worker and everything that it started: how much memory they hold, and their end."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+__all__ = ["ProcessTree"]
+
+_READINGS_OF_A_LIST = 10
+"""Listing the children reads the whole process table: not at every reading."""
+
+
+class ProcessTree:
+    """The process of that number, and its children, and theirs. Those of a container are not among them."""
+
+    def __init__(self, pid: int) -> None:
+        self._root = psutil.Process(pid)
+        self._members = [self._root]
+        self._readings = 0
+
+    def members(self) -> list[psutil.Process]:
+        """All that live now."""
+        with suppress(psutil.Error):
+            return [self._root, *self._root.children(recursive=True)]
+        return self._members
+
+    def memory_bytes(self) -> int:
+        """Resident and swapped memory, summed: pages that two of them share are counted twice."""
+        if self._readings % _READINGS_OF_A_LIST == 0:
+            self._members = self.members()
+        self._readings += 1
+        return sum(map(_memory_bytes, self._members))
+
+    @staticmethod
+    def kill(members: list[psutil.Process]) -> None:
+        """Kills those that still live. psutil knows a process from another that was given its number."""
+        for member in members:
+            with suppress(psutil.Error):
+                member.kill()
+
+
+def _memory_bytes(process: psutil.Process) -> int:
+    """Swapped memory is counted: a limit on what is resident alone would be kept by crawling."""
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    except OSError:
+        with suppress(psutil.Error):
+            return int(process.memory_info().rss)
+        return 0
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    return sum(1024 * int(fields[name].split()[0]) for name in ("VmRSS", "VmSwap") if name in fields)

@@ -1,0 +1,93 @@
+"""Figures that cannot be: marked with the reason, never hidden, and never a failure.
+
+A step that launches work and does not wait for it, a network that computes nothing but NaN, a mode
+that was mixed up: each gives a rate, and only another figure shows that it cannot be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from pytest_throughput.throughput.ledger import CaseRecord
+from pytest_throughput.throughput.text import duration, printable
+
+__all__ = ["mark_implausible"]
+
+_TRAINING_SHARE = 0.9
+"""Training contains inference and takes two to four times as long; the noise of one run, 5 to 10 %, is allowed for."""
+_LARGER_BATCH_SHARE = 0.65
+"""A launch may dominate, so that two batches take equally long; single cases of one machine were up to 45 %
+slower in one hour than in another, and 1 / 1.45 = 0.69."""
+
+
+def mark_implausible(cases: Iterable[CaseRecord]) -> None:
+    """Notes in each case why its figures cannot be, if they cannot.
+
+    Medians are compared with the *fastest* round of the other case: one that was held up
+    throughout is slow, and makes no other impossible.
+    """
+    cases = list(cases)
+    for case in cases:
+        case.implausible = _by_itself(case)
+    by_work = {_axes(case): case for case in cases if case.labels and _slowest_median(case) is not None}
+    for axes, case in by_work.items():
+        if case.implausible is None:
+            case.implausible = _beside_inference(case, axes, by_work) or _beside_smaller_batches(case, axes, by_work)
+
+
+Axes = frozenset[tuple[str, object]]
+
+
+def _axes(case: CaseRecord) -> Axes:
+    return frozenset({**case.labels, "environment": case.environment}.items())
+
+
+def _other(axes: Axes, **changed: object) -> Axes:
+    return frozenset({**dict(axes), **changed}.items())
+
+
+def _by_itself(case: CaseRecord) -> str | None:
+    for trial in case.trials:
+        if trial.median_seconds == 0:
+            return "a step took no time that the clock could tell; does it do, and wait for, anything?"
+        said = trial.outcome.facts.get("implausible")
+        if said is not None:
+            return str(said)
+    return None
+
+
+def _beside_inference(case: CaseRecord, axes: Axes, by_work: Mapping[Axes, CaseRecord]) -> str | None:
+    if case.labels.get("mode") != "training":
+        return None
+    inference = by_work.get(_other(axes, mode="inference"))
+    return (
+        None if inference is None else _faster(case, inference, _TRAINING_SHARE, "a training step, but its inference")
+    )
+
+
+def _beside_smaller_batches(case: CaseRecord, axes: Axes, by_work: Mapping[Axes, CaseRecord]) -> str | None:
+    batch_size = case.labels.get("batch_size")
+    if not isinstance(batch_size, int):
+        return None
+    for other_axes, other in by_work.items():
+        smaller = other.labels.get("batch_size")
+        if isinstance(smaller, int) and smaller < batch_size and other_axes == _other(axes, batch_size=smaller):
+            reason = _faster(case, other, _LARGER_BATCH_SHARE, f"a step of batch {batch_size}, but batch {smaller}")
+            if reason is not None:
+                return reason
+    return None
+
+
+def _faster(case: CaseRecord, other: CaseRecord, share: float, what: str) -> str | None:
+    mine, fastest = _slowest_median(case), _fastest_round(other)
+    if mine is None or fastest is None or mine >= share * fastest:
+        return None
+    return f"{duration(mine)} for {what} takes {duration(fastest)} ({printable(other.id)}): one of the two is wrong"
+
+
+def _slowest_median(case: CaseRecord) -> float | None:
+    return max((trial.median_seconds for trial in case.measured if trial.median_seconds), default=None)
+
+
+def _fastest_round(case: CaseRecord) -> float | None:
+    return min((min(trial.seconds_per_step) for trial in case.measured), default=None)

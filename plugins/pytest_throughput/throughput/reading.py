@@ -1,0 +1,304 @@
+"""Reads result files: ours, and plain ones of pytest-benchmark; whoever wrote them, and however badly.
+
+What comes out is checked: times and rates are finite and positive, texts are texts (and may hold
+anything: show them by ``printable``), and a file that is something else is refused with one sentence.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
+from pytest_throughput.isolation.protocol import STATUSES
+from pytest_throughput.throughput.document import SCHEMA
+from pytest_throughput.throughput.statistics import geometric_mean_interval
+from pytest_throughput.throughput.text import printable
+from pytest_throughput.throughput.untrusted import Unreadable, parse_object, read_whole
+
+__all__ = ["CaseResult", "RunResult", "TrialResult", "read_run"]
+
+_MAX_BYTES = 512 * 2**20
+_MAX_SECONDS = 1e9
+_MOST = 1e18
+"""No rate and no time is as large, and no product of two such overflows."""
+_TRIAL_PARAMETER = re.compile(r"-?t\d+(?=\]$)")
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """One measured trial."""
+
+    trial: int
+    started_at: str | None
+    items: float
+    """What one step works through; 1 where that is unknown."""
+    median_seconds: float
+    """Per step; above zero."""
+    seconds_per_step: tuple[float, ...]
+    """One of each round; empty where the file does not hold them."""
+    rounds: int | None
+    rounds_disturbed: int | None
+    first_step_seconds: float | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """The benchmark's ``extra_info``, unchecked."""
+    resumed: bool = False
+
+    @property
+    def images_per_second(self) -> float:
+        """Items divided by the median seconds per step."""
+        return self.items / self.median_seconds
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One case in one environment."""
+
+    id: str
+    environment: str
+    labels: Mapping[str, Any]
+    """Its axes, texts and whole numbers, by name; empty where they are unknown."""
+    status: str | None
+    """One of ``STATUSES``; None if it was not run."""
+    reason: str | None
+    implausible: str | None
+    measured: tuple[TrialResult, ...]
+    settings: Mapping[str, Any] | None = None
+    network_hash: str | None = None
+
+    @property
+    def asked(self) -> Sequence[int]:
+        """The trials that the file has."""
+        return [trial.trial for trial in self.measured]
+
+    def images_per_second(self) -> tuple[float | None, float | None, float | None]:
+        """Geometric mean over the trials, and the ends of its 95 % interval; None where unknown."""
+        if not self.measured:
+            return None, None, None
+        mean, low, high = geometric_mean_interval([trial.images_per_second for trial in self.measured])
+        fresh = all(settings.get("isolation") != "none" for settings in self.fact("settings"))
+        return (mean, low, high) if fresh else (mean, None, None)
+
+    def fact(self, name: str) -> list[Any]:
+        """A fact of each trial that knows it, unchecked, but that ``settings`` are objects."""
+        values = [trial.facts.get(name) for trial in self.measured]
+        return [value for value in values if value is not None and (name != "settings" or isinstance(value, dict))]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One result file."""
+
+    cases: tuple[CaseResult, ...]
+    is_ours: bool
+    """Whether this plugin has written it; else it is a plain one of pytest-benchmark."""
+    complete: bool
+    """Whether every trial that was asked for has ended; a plain file does not know, and says so."""
+    fingerprint: Mapping[str, Any]
+    """The hardware; empty where unknown."""
+    deselected: tuple[str, ...] | None = None
+    written_at: str | None = None
+
+
+def read_run(path: Path, items_param: str | None = None) -> RunResult:
+    """Reads a JSON of this plugin or of pytest-benchmark. Raises Unreadable if it is something else.
+
+    ``items_param``: the parameter, or key of ``extra_info``, of a plain file that says what one call
+    works through; without one the rates of a plain file are calls per second.
+    """
+    try:
+        document = parse_object(read_whole(path, _MAX_BYTES))
+        benchmarks = _list_of_objects(document, "benchmarks", "the file")
+        block = document.get("throughput")
+        if block is None:
+            return _plain(document, benchmarks, items_param)
+        if not isinstance(block, dict):
+            raise ValueError("its throughput is no object")
+        if block.get("schema") != SCHEMA:
+            raise ValueError(f"its schema is {_shown(block.get('schema'))}, and this version reads {SCHEMA}")
+        return _ours(document, block, benchmarks)
+    except Unreadable:
+        raise
+    except ValueError as error:
+        raise Unreadable(path, f"is no result file: {error}") from None
+
+
+def _ours(document: Mapping[str, Any], block: Mapping[str, Any], benchmarks: Sequence[dict[str, Any]]) -> RunResult:
+    found: dict[tuple[str, str, int], dict[str, Any]] = {}
+    for benchmark in benchmarks:
+        info = benchmark.get("extra_info")
+        if isinstance(info, dict) and isinstance(info.get("case_id"), str):
+            found[info["case_id"], str(info.get("environment")), _whole(info, "trial", info["case_id"])] = benchmark
+    cases = []
+    for case in _list_of_objects(block, "cases", "throughput"):
+        case_id = _text(case, "id", "a case")
+        where = printable(case_id)[:200]
+        environment, status = _text(case, "environment", where), case.get("status")
+        if status is not None and status not in STATUSES:
+            raise ValueError(f"the status of {where} is {_shown(status)}; expected one of {', '.join(STATUSES)}")
+        trials = []
+        for trial in _list_of_objects(case, "trials", where):
+            number = _whole(trial, "trial", where)
+            trials.append(_our_trial(trial, number, found.get((case_id, environment, number), {}), where))
+        cases.append(
+            CaseResult(
+                id=case_id,
+                environment=environment,
+                labels=_labels(case.get("labels")),
+                status=status,
+                reason=_optional_text(case.get("reason")),
+                implausible=_optional_text(case.get("implausible")),
+                measured=tuple(trials),
+                settings=_optional_object(case.get("settings")),
+                network_hash=_optional_text(case.get("network_hash")),
+            )
+        )
+    deselected = block.get("deselected")
+    return RunResult(
+        cases=tuple(cases),
+        is_ours=True,
+        complete=block.get("complete") is True,
+        fingerprint=_optional_object(block.get("fingerprint")) or {},
+        deselected=tuple(map(str, deselected)) if isinstance(deselected, list) else None,
+        written_at=_optional_text(document.get("datetime")),
+    )
+
+
+def _our_trial(trial: Mapping[str, Any], number: int, benchmark: Mapping[str, Any], where: str) -> TrialResult:
+    info = _optional_object(benchmark.get("extra_info")) or {}
+    median = _seconds(trial, "median_seconds", where)
+    rate = _positive(trial.get("images_per_second"), f"images_per_second of {where}")
+    return TrialResult(
+        trial=number,
+        started_at=_optional_text(trial.get("started_at")),
+        items=rate * median,
+        median_seconds=median,
+        seconds_per_step=_samples(benchmark.get("stats"), where),
+        rounds=_optional_whole(trial.get("rounds")),
+        rounds_disturbed=_optional_whole(trial.get("rounds_disturbed")),
+        first_step_seconds=_optional_positive(info.get("first_step_seconds")),
+        facts=info,
+        resumed=trial.get("resumed") is True,
+    )
+
+
+def _plain(document: Mapping[str, Any], benchmarks: Sequence[Mapping[str, Any]], items_param: str | None) -> RunResult:
+    trials: dict[str, list[TrialResult]] = {}
+    for benchmark in benchmarks:
+        name = _text(benchmark, "fullname", "a benchmark")
+        where = printable(name)[:200]
+        stats = benchmark.get("stats")
+        if not isinstance(stats, dict):
+            raise ValueError(f"{where} has no stats")
+        parameters = _optional_object(benchmark.get("params")) or {}
+        info = _optional_object(benchmark.get("extra_info")) or {}
+        items: float = 1
+        if items_param is not None:
+            given = parameters.get(items_param, info.get(items_param))
+            if given is None:
+                raise ValueError(f"{where} has no {printable(items_param)} among its params and its extra_info")
+            # Parameters that a test gives as texts stay texts.
+            items = _positive(_number_of(given), f"{printable(items_param)} of {where}")
+        case_id = name if _optional_whole(parameters.get("trial")) is None else _without_trial(name)
+        same = trials.setdefault(case_id, [])
+        same.append(
+            TrialResult(
+                trial=_optional_whole(parameters.get("trial")) or len(same) + 1,
+                started_at=None,
+                items=items,
+                median_seconds=_seconds(stats, "median", where),
+                seconds_per_step=_samples(stats, where),
+                rounds=_optional_whole(stats.get("rounds")),
+                rounds_disturbed=None,
+                first_step_seconds=None,
+            )
+        )
+    cases = [CaseResult(name, DEFAULT_ENVIRONMENT, {}, "ok", None, None, tuple(of)) for name, of in trials.items()]
+    written_at = _optional_text(document.get("datetime"))
+    return RunResult(tuple(cases), is_ours=False, complete=True, fingerprint={}, written_at=written_at)
+
+
+def _without_trial(name: str) -> str:
+    return _TRIAL_PARAMETER.sub("", name).removesuffix("[]")
+
+
+def _samples(stats: Any, where: str) -> tuple[float, ...]:
+    data = stats.get("data") if isinstance(stats, dict) else None
+    if data is None:
+        return ()
+    if not isinstance(data, list):
+        raise ValueError(f"the data of {where} are no list")
+    return tuple(_positive(value, f"data of {where}", least=0.0) for value in data)
+
+
+def _list_of_objects(place: Mapping[str, Any], name: str, where: str) -> list[dict[str, Any]]:
+    value = place.get(name)
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise ValueError(f"{where} has no list of objects called {name}")
+    return value
+
+
+def _text(place: Mapping[str, Any], name: str, where: str) -> str:
+    value = place.get(name)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{where} has no text called {name}")
+    return value
+
+
+def _optional_text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _optional_object(value: Any) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+def _whole(place: Mapping[str, Any], name: str, where: str) -> int:
+    value = _optional_whole(place.get(name))
+    if value is None:
+        raise ValueError(f"{name} of {printable(where)[:200]} is {_shown(place.get(name))}; expected a whole number")
+    return value
+
+
+def _optional_whole(value: Any) -> int | None:
+    return value if type(value) is int and 0 <= value <= 2**53 else None
+
+
+def _seconds(place: Mapping[str, Any], name: str, where: str) -> float:
+    seconds = _positive(place.get(name), f"{name} of {where}")
+    if seconds > _MAX_SECONDS:
+        raise ValueError(f"{name} of {where} is {seconds:g} s, which no step lasts")
+    return seconds
+
+
+def _positive(value: Any, what: str, least: float = math.ulp(0.0)) -> float:
+    if type(value) not in (int, float) or not (least <= value <= _MOST):
+        raise ValueError(f"{what} is {_shown(value)}; expected a number above zero")
+    return float(value)
+
+
+def _optional_positive(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) and 0 <= value <= _MAX_SECONDS else None
+
+
+def _number_of(value: Any) -> Any:
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _labels(value: Any) -> dict[str, Any]:
+    """Axes as texts and whole numbers; whatever else they are is shown as text."""
+    labels = _optional_object(value) or {}
+    return {
+        name: given if given is None or type(given) in (int, str) else _shown(given) for name, given in labels.items()
+    }
+
+
+def _shown(value: Any) -> str:
+    return printable(repr(value)[:200])

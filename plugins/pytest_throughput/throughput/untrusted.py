@@ -1,0 +1,90 @@
+"""Reads JSON that anyone may have written: bounded, and refused with one sentence if it is something else."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pytest_throughput.throughput.text import printable
+
+__all__ = ["Unreadable", "parse_object", "read_lines", "read_whole"]
+
+
+class Unreadable(ValueError):
+    """A file that cannot be used; the message names it, and says what was expected."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{printable(str(path))}: {problem}")
+
+
+def read_whole(path: Path, max_bytes: int) -> bytes:
+    """All of a regular file. Raises Unreadable if it is none, cannot be read, or is larger."""
+    with _open(path, max_bytes) as file:
+        return file.read(max_bytes)
+
+
+def read_lines(path: Path, max_bytes: int, max_line_bytes: int) -> Iterator[bytes]:
+    """The lines of a regular file, with their ends; the last one may lack its end. Raises as ``read_whole``."""
+    with _open(path, max_bytes) as file:
+        number = 0
+        while line := file.readline(max_line_bytes + 1):
+            number += 1
+            if len(line) > max_line_bytes:
+                raise Unreadable(
+                    path, f"line {number} is longer than {max_line_bytes >> 20} MiB, which none of ours is"
+                )
+            yield line
+
+
+def _open(path: Path, max_bytes: int) -> BinaryIO:
+    try:
+        # Not blocking: a pipe that nobody writes to would be waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise Unreadable(path, f"cannot be read: {error.strerror}") from None
+    except ValueError as error:  # A name with a NUL in it.
+        raise Unreadable(path, f"cannot be read: {error}") from None
+    status = os.fstat(descriptor)
+    problem = None
+    if not stat.S_ISREG(status.st_mode):
+        problem = "is no regular file; expected one that this suite or pytest-benchmark has written"
+    elif status.st_size > max_bytes:
+        problem = f"is larger than {max_bytes >> 20} MiB, which no result of a run is"
+    if problem is not None:
+        os.close(descriptor)
+        raise Unreadable(path, problem)
+    return os.fdopen(descriptor, "rb")
+
+
+def parse_object(text: bytes) -> dict[str, Any]:
+    """The JSON object. Raises ValueError that says in a few words why the text is none.
+
+    A name given twice is refused: readers differ in which of the two they believe.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_without_duplicates)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise ValueError("it is not text in UTF-8") from None
+    except json.JSONDecodeError as error:
+        # In a text, or within the last word.
+        ended = error.msg.startswith("Unterminated string") or error.pos + len("Infinity") >= len(error.doc.rstrip())
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ValueError("it is cut off" if ended else f"it is not JSON ({error.msg} at {where})") from None
+    if not isinstance(value, dict):
+        raise ValueError("it is no JSON object")
+    return value
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"it gives {printable(twice)[:80]!r} twice")
+    return found

@@ -1,0 +1,312 @@
+"""Every fault that a worker can have, really caused: its status, its reason, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pytest_throughput.isolation.conductor import Conductor, Place
+from pytest_throughput.isolation.ending import kernel_oom_kills, last_words, ran_out_of_memory, told
+from pytest_throughput.isolation.guardian import Guardian
+from pytest_throughput.isolation.interpreters import Interpreter
+from pytest_throughput.isolation.process import Worker
+from pytest_throughput.isolation.protocol import Outcome, Request
+from pytest_throughput.isolation.staging import StagedPath
+from pytest_throughput.measurement.plan import ONCE
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+
+STEPS = """
+import os, resource, signal, subprocess, sys, threading, time
+import ctypes
+from pytest_throughput.measurement.step import Step
+
+def well(**facts):
+    return Step(lambda: None, facts=facts)
+
+def killed(by):
+    return Step(lambda: os.kill(os.getpid(), getattr(signal, by)))
+
+def segfault():
+    return Step(lambda: ctypes.string_at(0))
+
+def thread():
+    def broken():
+        raise ValueError("lost its data")
+    def run():
+        started = threading.Thread(target=broken)
+        started.start()
+        started.join()
+    return Step(run)
+
+def chatty(megabytes, descriptor):
+    def run():
+        os.write(descriptor, b"x" * 1000 + b"\\n")
+        for _ in range(megabytes):
+            data = os.urandom(2**20)
+            while data:
+                data = data[os.write(descriptor, data):]
+    return Step(run)
+
+def protocol_line(megabytes):
+    # The answers go out by the descriptor after those of the standard streams; find it by its pipe.
+    pipes = [fd for fd in range(3, 20) if os.path.exists(f"/proc/self/fd/{fd}")
+             and os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")]
+    def run():
+        for fd in pipes:
+            try:
+                for _ in range(megabytes):
+                    data = b"x" * 2**20
+                    while data: data = data[os.write(fd, data):]
+            except OSError:
+                pass
+    return Step(run)
+
+def grown(megabytes, file=None, child=False):
+    held = []
+    def run():
+        if child:
+            program = f"b = b'x' * ({megabytes} << 20); import time; time.sleep(1000)"
+            held.append(subprocess.Popen([sys.executable, "-c", program]))
+        else:
+            held.append(b"x" * (megabytes << 20))
+        time.sleep(1000)
+    return Step(run)
+
+def refused():
+    resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
+    return Step(lambda: bytearray(2**34))
+
+def aborted():
+    def run():
+        os.write(2, b"terminate called after throwing an instance of 'std::bad_alloc'\\n  what():  std::bad_alloc\\n")
+        os.abort()
+    return Step(run)
+
+def escaped(file):
+    # A child that has left the session, as a daemon does, and keeps the pipes.
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True,
+                             close_fds=False)
+    with open(file, "w") as out: out.write(str(child.pid))
+    return Step(lambda: None)
+"""
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "steps.py").write_text(STEPS)
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return {**inherited, "PYTHONPATH": f"{PLUGINS}{os.pathsep}{tmp_path}", "PYTHONSAFEPATH": "1"}
+
+
+def once(function: str, **arguments: object) -> Request:
+    return Request(f"steps:{function}", arguments, ONCE)
+
+
+@pytest.fixture
+def conduct(environment: dict[str, str]) -> Iterator[Callable[..., Outcome]]:
+    """Conducts one trial in a worker of its own; after all of them nothing is left."""
+    before = set(os.listdir("/proc/self/fd"))
+
+    def one(function: str, *, seconds: float = 60, limit: int | None = None, **arguments: object) -> Outcome:
+        worker = Worker([sys.executable], environment, memory_limit_bytes=limit)
+        try:
+            return worker.conduct(once(function, **arguments), seconds)
+        finally:
+            worker.close()
+
+    yield one
+    assert psutil.Process().children(recursive=True) == []
+    assert set(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGTERM", "SIGUSR1"])
+def test_a_signal_is_told_by_its_name(conduct: Callable[..., Outcome], name: str) -> None:
+    outcome = conduct("killed", by=name)
+    assert outcome.status == "crashed"
+    assert (outcome.reason or "").startswith(f"the worker was killed by {name} (")
+
+
+def test_a_fault_in_native_code_says_where_in_python_it_was(conduct: Callable[..., Outcome]) -> None:
+    outcome = conduct("segfault")
+    assert outcome.status == "crashed"
+    assert "SIGSEGV" in (outcome.reason or "")
+    assert "Segmentation fault in string_at, " in (outcome.reason or "")
+
+
+def test_an_exception_in_a_thread_fails_the_case(conduct: Callable[..., Outcome]) -> None:
+    outcome = conduct("thread")
+    assert (outcome.status, outcome.reason) == ("failed", "in a thread: ValueError: lost its data")
+
+
+@pytest.mark.parametrize("descriptor", [1, 2])
+def test_megabytes_of_garbage_disturb_nothing(environment: dict[str, str], descriptor: int) -> None:
+    worker = Worker([sys.executable], environment)
+    outcome = worker.conduct(once("chatty", megabytes=5, descriptor=descriptor), 60)
+    said = worker.new_stderr()
+    worker.close()
+    assert outcome.status == "ok"
+    assert 1000 < len(said) <= 2**16
+
+
+def test_a_line_of_a_hundred_megabytes_is_not_read_to_its_end(conduct: Callable[..., Outcome]) -> None:
+    outcome = conduct("protocol_line", megabytes=100)
+    assert (outcome.status, outcome.reason) == ("crashed", "the worker wrote a line of over 64 MiB")
+
+
+@pytest.mark.parametrize("child", [False, True], ids=["worker", "its-child"])
+def test_a_limit_counts_the_whole_tree(conduct: Callable[..., Outcome], child: bool) -> None:
+    limit = 200 << 20
+    assert conduct("well", limit=limit).status == "ok"
+    outcome = conduct("grown", megabytes=300, child=child, limit=limit)
+    assert outcome.status == "out_of_memory"
+    assert (outcome.reason or "").startswith("held ")
+    assert (outcome.reason or "").endswith(" MiB, and --throughput-memory-limit is 200 MiB; killed")
+
+
+def test_an_allocator_that_refuses_says_how_much(conduct: Callable[..., Outcome]) -> None:
+    assert conduct("refused").status == "out_of_memory"
+
+
+def test_an_allocator_that_aborts_is_told_from_other_aborts(conduct: Callable[..., Outcome]) -> None:
+    outcome = conduct("aborted")
+    assert outcome.status == "out_of_memory"
+    assert (outcome.reason or "").startswith("the allocator refused: ")
+    assert conduct("killed", by="SIGABRT").status == "crashed"
+
+
+def test_the_kernels_out_of_memory_killer_is_recognised(
+    conduct: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the kernel's count of such kills, which a test cannot raise without root."""
+    counts = iter([3, 4])
+    monkeypatch.setattr("pytest_throughput.isolation.process.kernel_oom_kills", lambda: next(counts))
+    outcome = conduct("killed", by="SIGKILL")
+    assert outcome.status == "out_of_memory"
+    assert "out-of-memory killer ended the worker" in (outcome.reason or "")
+
+
+def test_the_kernels_count_is_read(tmp_path: Path) -> None:
+    (tmp_path / "vmstat").write_text("nr_free_pages 12\noom_kill 7\nother 1\n")
+    assert kernel_oom_kills(tmp_path / "vmstat") == 7
+    assert kernel_oom_kills(tmp_path / "missing") == 0
+
+
+CGROUP = Path("/sys/fs/cgroup/memory" if Path("/sys/fs/cgroup/memory").is_dir() else "/sys/fs/cgroup")
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Path]:
+    """A memory cgroup of 100 MB; skipped where this process may not make one."""
+    old = (CGROUP / "memory.limit_in_bytes").exists()
+    folder = CGROUP / f"pytest-throughput-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+        (folder / ("memory.limit_in_bytes" if old else "memory.max")).write_text(str(100 << 20))
+    except OSError as error:
+        pytest.skip(f"cannot make a memory cgroup: {error}")
+    yield folder
+    folder.rmdir()
+
+
+def test_the_killer_of_a_cgroup_is_recognised(environment: dict[str, str], cgroup: Path) -> None:
+    into = f'echo $$ > "{cgroup}/cgroup.procs" && exec "$0" "$@"'
+    worker = Worker(["sh", "-c", into, sys.executable], environment)
+    outcome = worker.conduct(once("grown", megabytes=400), 60)
+    worker.close()
+    assert outcome.status == "out_of_memory"
+    assert "out-of-memory killer" in (outcome.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("status", "stderr", "kills", "expected"),
+    [
+        (-signal.SIGKILL, "", 0, None),
+        (-signal.SIGKILL, "", 1, "the kernel's"),
+        (137, "", 1, "the kernel's"),  # through a shell, or docker
+        (-signal.SIGSEGV, "", 1, None),
+        (1, "std::bad_alloc", 0, None),
+        (134, "std::bad_alloc", 0, "the allocator"),
+    ],
+)
+def test_what_means_that_memory_ran_out(status: int, stderr: str, kills: int, expected: str | None) -> None:
+    reason = ran_out_of_memory(status, stderr, kills)
+    assert (reason or "").startswith(expected) if expected else reason is None
+
+
+def test_the_last_lines_are_part_of_the_reason() -> None:
+    assert last_words("one\n\n two\nthree\nfour\n") == "its last lines: two | three | four"
+    assert last_words("") == ""
+    assert told(-signal.SIGRTMIN - 1, "") == f"the worker was killed by signal {signal.SIGRTMIN + 1}"
+    assert told(3, "no such option") == "the worker exited with status 3; its last lines: no such option"
+
+
+def test_a_child_that_left_the_session_is_ended_too(environment: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    worker = Worker([sys.executable], environment)
+    assert worker.conduct(once("escaped", file=str(file)), 60).status == "ok"
+    child = psutil.Process(int(file.read_text()))
+    worker.close()
+    psutil.wait_procs([child], timeout=60)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.fixture
+def conductor(tmp_path: Path) -> Iterator[Conductor]:
+    (tmp_path / "steps.py").write_text(STEPS)
+    staged = StagedPath([PLUGINS / "pytest_throughput"])
+    conductor = Conductor(isolation="framework", staged=staged, pythonpath=[tmp_path], threads=1, timeout_seconds=60)
+    yield conductor
+    conductor.close()
+    staged.remove()
+
+
+def test_a_thousand_cases_with_every_tenth_crashing_finish(conductor: Conductor) -> None:
+    place = Place(Interpreter("default", "python", (sys.executable,)), trial=1)
+    descriptors, me = set(os.listdir("/proc/self/fd")), psutil.Process()
+    statuses = []
+    for number in range(1000):
+        request = (
+            once("killed", by=("SIGKILL", "SIGSEGV")[number % 20 // 10]) if number % 10 == 9 else once("well", n=number)
+        )
+        outcome, _ = conductor.conduct(request, place)
+        statuses.append(outcome.status)
+        assert outcome.status == "crashed" or outcome.facts["n"] == number
+    assert statuses == (["ok"] * 9 + ["crashed"]) * 100
+    conductor.close()
+    assert me.children(recursive=True) == []
+    assert set(os.listdir("/proc/self/fd")) == descriptors
+
+
+def test_a_guardian_buries_what_is_left_and_nothing_else(tmp_path: Path) -> None:
+    sleeping = [sys.executable, "-c", "import time; time.sleep(1000)"]
+    left, released = (subprocess.Popen(sleeping, start_new_session=True) for _ in range(2))
+    folder = tmp_path / "a folder"
+    (folder / "inside").mkdir(parents=True)
+    guardian = Guardian()
+    for process in (left, released):
+        guardian.guard_group(process.pid)
+    guardian.release_group(released.pid)
+    guardian.guard_folder(folder)
+    guardian.close()
+    assert left.wait() == -signal.SIGKILL
+    assert released.poll() is None
+    released.kill()
+    released.wait()
+    assert not folder.exists()
+
+
+def test_a_guardian_that_was_killed_harms_nothing() -> None:
+    guardian = Guardian()
+    (process,) = psutil.Process().children()
+    process.kill()
+    psutil.wait_procs([process])
+    guardian.guard_group(2**30)
+    guardian.close()

@@ -1,0 +1,112 @@
+"""One run at a time: the second waits until the first has ended, however it did."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_throughput.isolation.lock import Locks, cpu_names
+
+HOLDER = """
+import sys
+from pathlib import Path
+from pytest_throughput.isolation.lock import Locks
+locks = Locks(print, Path(sys.argv[1]))
+locks.hold(["cpu-00000", "GPU-1"])
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path) -> subprocess.Popen[str]:
+    """Another process, that has the locks."""
+    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, "PYTHONPATH": "plugins"},
+        cwd=Path(__file__).parents[2],
+        stdin=pipe,
+        stdout=pipe,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_lock_dies_with_its_holder(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    told: list[object] = []
+
+    def waiting(*who: object) -> None:
+        told.append(who)
+        holder.kill()
+
+    locks = Locks(waiting, tmp_path)
+    locks.hold(["GPU-1"])
+    holder.communicate()
+    assert told == [("GPU-1", holder.pid)]
+    assert (tmp_path / "GPU-1.lock").read_text() == str(os.getpid())
+    locks.release()
+
+
+def test_others_are_not_waited_for(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    def waiting(*_: object) -> None:
+        raise AssertionError
+
+    locks = Locks(waiting, tmp_path)
+    locks.hold(["cpu-00001", "GPU-2"])
+    locks.hold(["GPU-2"])
+    locks.hold(["GPU-3"])
+    locks.release()
+    Locks(waiting, tmp_path).hold(["GPU-3"])
+    holder.communicate()
+
+
+def test_who_cannot_wait_any_longer_holds_nothing(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
+    """Ctrl-C while waiting: what is left is released, and no descriptor lost."""
+    descriptors = set(os.listdir("/proc/self/fd"))
+
+    def waiting(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    locks = Locks(waiting, tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        locks.hold(["GPU-0", "GPU-1"])
+    locks.release()
+    assert set(os.listdir("/proc/self/fd")) == descriptors
+    holder.communicate()
+
+
+@pytest.mark.parametrize("note", [b"", b"\x1b[31m", b"9" * 10**5])
+def test_a_strangers_note_is_not_believed(tmp_path: Path, holder: subprocess.Popen[str], note: bytes) -> None:
+    (tmp_path / "GPU-1.lock").write_bytes(note)
+    told: list[object] = []
+
+    def waiting(_: str, who: int | None) -> None:
+        told.append(who)
+        holder.kill()
+
+    Locks(waiting, tmp_path).hold(["GPU-1"])
+    assert told in ([None], [int("9" * 32)])
+    holder.communicate()
+
+
+def test_what_is_no_lock_file_is_not_opened(tmp_path: Path) -> None:
+    (tmp_path / "GPU-1.lock").symlink_to(tmp_path / "precious")
+    (tmp_path / "precious").write_text("precious")
+    os.mkfifo(tmp_path / "GPU-2.lock")
+    for name in ("GPU-1", "GPU-2"):
+        with pytest.raises(OSError, match=rf"{name}\.lock"):
+            Locks(print, tmp_path).hold([name])
+    assert (tmp_path / "precious").read_text() == "precious"
+
+
+def test_every_processor_has_its_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3, 12})
+    assert cpu_names() == ["cpu-00003", "cpu-00012"]

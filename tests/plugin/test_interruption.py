@@ -1,0 +1,371 @@
+"""Whatever ends a run: what was measured is kept, nothing of ours lives on, and the run can be resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from plugin_project import Project
+
+STEPS = """
+import os, signal, time
+from pytest_throughput.measurement.step import Step
+
+def quick():
+    with open("measured", "a") as file: file.write("x")
+    return Step(lambda: None)
+
+def blocking(deaf):
+    def run():
+        if os.path.exists("go"):
+            return
+        if deaf:
+            signal.signal(signal.SIGTERM, lambda *_: said("asked to end"))
+        said(f"{os.getpid()} {os.getppid()}")
+        while True: time.sleep(1000)
+    return Step(run)
+
+def said(text):
+    with open("events", "w") as file: file.write(text)
+
+def broken():
+    with open("measured", "a") as file: file.write("b")
+    raise RuntimeError("broken")
+"""
+TESTS = """
+def test_broken(measure_isolated): measure_isolated("steps:broken")
+def test_first(measure_isolated): measure_isolated("steps:quick")
+def test_second(measure_isolated): measure_isolated("steps:blocking", {"deaf": DEAF})
+def test_third(measure_isolated): measure_isolated("steps:quick")
+"""
+ARGUMENTS = ("--throughput-protocol=paper", "--benchmark-json=run.json")
+JOURNAL = "run.json.journal.jsonl"
+
+
+class Interrupted:
+    """A run that is in the middle of its third trial."""
+
+    def __init__(self, project: Project, *, deaf: bool = False) -> None:
+        self.project = project
+        self.temporary = project.path / "temporary"
+        self.temporary.mkdir()
+        (project.path / "steps.py").write_text(STEPS)
+        project.tests(TESTS.replace("DEAF", str(deaf)))
+        os.mkfifo(project.path / "events")
+        self.process = project.start(*ARGUMENTS, environment={"TMPDIR": str(self.temporary)})
+        self.event()
+        self.children = psutil.Process(self.process.pid).children(recursive=True)
+        assert len(self.children) == 2  # a worker, and the guardian
+
+    def event(self) -> str:
+        """What the worker says next; returns when it has."""
+        return (self.project.path / "events").read_text()
+
+    def end(self) -> str:
+        """What the run wrote, once it and all its processes are gone, and their files."""
+        output, _ = self.process.communicate()
+        _, alive = psutil.wait_procs(self.children, timeout=60)
+        assert alive == []
+        assert list(self.temporary.glob("pytest-throughput-*")) == []
+        return output
+
+
+@pytest.fixture
+def interrupted(project: Project) -> Iterator[Interrupted]:
+    run = Interrupted(project)
+    yield run
+    if run.process.poll() is None:
+        run.process.kill()
+        run.process.communicate()
+
+
+def resumed(project: Project) -> dict[str, Any]:
+    """The document of the run that goes on."""
+    (project.path / "go").touch()
+    project.run(*ARGUMENTS, f"--throughput-resume={JOURNAL}").assert_outcomes(passed=3, failed=1)
+    return project.json()
+
+
+def without_figures(document: dict[str, Any]) -> dict[str, Any]:
+    """What an interruption must not change: everything but times, process ids and the marks of resumed trials."""
+    shapes = {
+        benchmark["fullname"]: (sorted(benchmark["extra_info"]), benchmark["stats"]["rounds"], benchmark["options"])
+        for benchmark in document["benchmarks"]
+    }
+    block = document["throughput"]
+    cases = [
+        (case["id"], case["status"], case["reason"], len(case["trials"]), case["settings"]) for case in block["cases"]
+    ]
+    return {"shapes": shapes, "complete": block["complete"], "cases": cases, "fingerprint": block["fingerprint"]}
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_run_that_is_asked_to_end_writes_what_it_has(interrupted: Interrupted, how: signal.Signals) -> None:
+    interrupted.process.send_signal(how)
+    output = interrupted.end()
+    assert interrupted.process.returncode == pytest.ExitCode.INTERRUPTED
+    document = interrupted.project.json()
+    assert document["throughput"]["complete"] is False
+    assert [case["status"] for case in document["throughput"]["cases"]] == ["failed", "ok", None, None]
+    assert [benchmark["name"] for benchmark in document["benchmarks"]] == ["test_first"]
+    assert "not complete: 2 of 4 trials were not run" in output
+    assert f"to go on, repeat the command with --throughput-resume={JOURNAL}" in output
+
+
+def test_a_second_interruption_ends_it_at_once(project: Project) -> None:
+    run = Interrupted(project, deaf=True)
+    run.process.send_signal(signal.SIGINT)
+    assert run.event() == "asked to end"  # and it does not
+    run.process.send_signal(signal.SIGINT)
+    run.end()
+    assert run.process.returncode == pytest.ExitCode.INTERRUPTED
+    assert len(project.json()["benchmarks"]) == 1
+
+
+def test_a_killed_run_goes_on_where_it_was(interrupted: Interrupted) -> None:
+    """And ends as one that was never interrupted, but for the marks of what was measured before."""
+    project = interrupted.project
+    interrupted.process.send_signal(signal.SIGKILL)
+    interrupted.end()
+    assert not (project.path / "run.json").exists()
+    kept = [json.loads(line) for line in (project.path / JOURNAL).read_text().splitlines()]
+    assert [line.get("case_id") for line in kept] == [None, "test_it.py::test_broken", "test_it.py::test_first"]
+    # As if it had been killed while it wrote the next line.
+    with (project.path / JOURNAL).open("a") as journal:
+        journal.write('{"case_id": "test_it.py::test_sec')
+
+    document = resumed(project)
+    assert not (project.path / JOURNAL).exists()
+    assert (project.path / "measured").read_text() == "bxx"  # nothing twice
+    marks = {benchmark["name"]: benchmark["extra_info"]["resumed"] for benchmark in document["benchmarks"]}
+    assert marks == {"test_first": True, "test_second": False, "test_third": False}
+    assert [[trial["resumed"] for trial in case["trials"]] for case in document["throughput"]["cases"]] == [
+        [],
+        [True],
+        [False],
+        [False],
+    ]
+    samples = kept[2]["outcome"]["measurement"]["round_seconds"]
+    assert document["benchmarks"][0]["stats"]["data"] == samples
+    assert document["benchmarks"][0]["extra_info"]["started_at"] == kept[2]["started_at"]
+
+    project.run(*ARGUMENTS)
+    assert without_figures(project.json()) == without_figures(document)
+
+
+@pytest.fixture
+def left(project: Project) -> Project:
+    """A project with the journal of a run that stopped after its first case."""
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_sleep(measure_isolated, n):
+            measure_isolated("steps:sleep", {"milliseconds": 0.1 * n, "n": n})
+
+        def test_between(): pass
+        """
+    )
+    (project.path / "conftest.py").write_text(
+        "import os, pytest\n"
+        "@pytest.hookimpl(trylast=True)\n"
+        "def pytest_runtest_teardown(item):\n"
+        "    if os.path.exists('stop'): item.session.shouldstop = 'enough'\n"
+    )
+    (project.path / "stop").touch()
+    assert project.run(*ARGUMENTS).ret == pytest.ExitCode.INTERRUPTED
+    (project.path / "stop").unlink()
+    assert (project.path / JOURNAL).exists()
+    return project
+
+
+def test_what_does_not_fit_is_refused(left: Project) -> None:
+    """Before anything is measured, or moved."""
+    before = (left.path / JOURNAL).read_bytes()
+
+    def refusal(*arguments: str, file: str = JOURNAL) -> str:
+        result = left.run("--benchmark-json=run.json", f"--throughput-resume={file}", *arguments)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        assert (left.path / JOURNAL).read_bytes() == before
+        assert not (left.path / "run.json.previous").exists()
+        return result.stderr.str()
+
+    assert "with other settings (protocol then paper, now quick)" in refusal("--throughput-protocol=quick")
+    assert "its arguments were: -p pytest_throughput.plugin" in refusal("--throughput-protocol=quick")
+    fewer = refusal("--throughput-protocol=paper", "-k", "sleep and 2")
+    assert "holds 1 of 1 trials that this run does not ask for, such as trial 1 of test_it.py::test_sleep[1]" in fewer
+    (left.path / "elsewhere").write_bytes(before.replace(b'"cores": ', b'"cores": 1', 1))
+    assert "with other hardware (cpu then" in refusal("--throughput-protocol=paper", file="elsewhere")
+    assert "cannot be read: No such file" in refusal("--throughput-protocol=paper", file="nowhere")
+    assert "is no regular file" in refusal("--throughput-protocol=paper", file=".")
+    assert "line 1 is not a journal of this version" in refusal("--throughput-protocol=paper", file="run.json")
+    assert "this run measures nothing" in refusal("--throughput-protocol=paper", "--benchmark-disable")
+
+
+def test_a_case_that_changed_its_batch_is_measured_again(left: Project) -> None:
+    module = left.path / "test_it.py"
+    module.write_text(module.read_text().replace('"n": n}', '"n": n}, items=8'))
+    document = left.run_json("--throughput-protocol=paper", f"--throughput-resume={JOURNAL}")
+    assert [benchmark["extra_info"]["resumed"] for benchmark in document["benchmarks"]] == [False, False]
+
+
+def test_a_journal_that_nobody_resumed_is_kept(left: Project) -> None:
+    before = (left.path / JOURNAL).read_bytes()
+    assert left.run(*ARGUMENTS).ret == 0
+    assert not (left.path / JOURNAL).exists()
+    assert (left.path / f"{JOURNAL}.previous").read_bytes() == before
+    # It can still be.
+    result = left.run(*ARGUMENTS, f"--throughput-resume={JOURNAL}.previous")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["1 trials were measured by the run that this one went on with"])
+
+
+def test_without_a_json_the_journal_has_a_folder_of_its_own(left: Project) -> None:
+    (left.path / "stop").touch()
+    result = left.run("--throughput-protocol=paper")
+    (journal,) = (left.path / ".throughput").iterdir()
+    result.stdout.fnmatch_lines([f"to go on, repeat the command with --throughput-resume=*{journal.name}"])
+    (left.path / "stop").unlink()
+    assert left.run("--throughput-protocol=paper", f"--throughput-resume={journal}").ret == 0
+    assert list((left.path / ".throughput").iterdir()) == []
+
+
+def test_a_spent_budget_leaves_the_rest_to_another_run(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("pytest_throughput.recovery.monotonic", lambda: clock[0])
+    project.tests(
+        """
+        import pytest
+        import pytest_throughput.recovery as recovery
+
+        @pytest.mark.parametrize("n", [1, 2, 3])
+        def test_sleep(measure_isolated, n):
+            measure_isolated("steps:sleep", {"milliseconds": 0.1})
+            recovery.monotonic.__closure__[0].cell_contents[0] += 60
+        def test_plain(): pass
+        """
+    )
+    result = project.run(*ARGUMENTS, "--throughput-budget=2m", "-rs")
+    result.assert_outcomes(passed=3, skipped=1)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["SKIPPED*: not run: --throughput-budget of 2:00 min is spent"])
+    block = project.json()["throughput"]
+    assert block["complete"] is False
+    assert [case["status"] for case in block["cases"]] == ["ok", "ok", None]
+    # What has been measured costs nothing any more.
+    result = project.run(*ARGUMENTS, "--throughput-budget=121s", f"--throughput-resume={JOURNAL}")
+    result.assert_outcomes(passed=4)
+    assert project.json()["throughput"]["complete"] is True
+
+
+@pytest.mark.parametrize("text", ["0", "20x", "-1m", "", "1m2h", "1e3"])
+def test_a_budget_is_a_time(project: Project, text: str) -> None:
+    result = project.run(f"--throughput-budget={text}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*expected a time above 0 such as 90s, 20m or 1h30m, got '{text}'"])
+
+
+FILLED = """
+import resource, signal
+
+def test_before(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})
+def test_filled():  # A disk on which no file may grow beyond what this one holds.
+    size = BYTES
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+def test_after(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})
+"""
+
+
+@pytest.mark.parametrize("limit", ["10000", "os.stat('run.json.journal.jsonl').st_size + 99"])
+def test_a_disk_that_fills_up_has_its_exit_status(project: Project, limit: str) -> None:
+    """First a JSON that does not fit and a journal that does; then neither."""
+    project.tests("import os\n" + FILLED.replace("BYTES", limit))
+    output, _ = (process := project.start(*ARGUMENTS)).communicate()
+    assert process.returncode == 14
+    assert "Traceback" not in output
+    assert "could not write run.json: File too large; free space there" in output
+    assert "3 passed" in output
+    assert "test_it.py::test_after " in output  # the table
+    assert not (project.path / "run.json").exists()
+    verb = "write the results" if limit == "10000" else "go on"
+    assert ("the journal run.json.journal.jsonl could not be written: File too large" in output) == (verb == "go on")
+    assert f"to {verb}, repeat the command with --throughput-resume={JOURNAL}" in output
+    lines = (project.path / JOURNAL).read_text().splitlines(keepends=True)[1:]
+    before = [json.loads(line) for line in lines if line.endswith("\n")]
+    assert len(before) == (2 if limit == "10000" else 1)
+
+    module = project.path / "test_it.py"
+    module.write_text(module.read_text().replace("resource.setrlimit", "print"))
+    assert project.run(*ARGUMENTS, f"--throughput-resume={JOURNAL}").ret == 0
+    for benchmark, entry in zip(project.json()["benchmarks"], before, strict=False):
+        assert benchmark["stats"]["data"] == entry["outcome"]["measurement"]["round_seconds"]
+    assert not (project.path / JOURNAL).exists()
+
+
+def test_a_full_temporary_folder_is_the_reason_of_every_case(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.tests(
+        """
+        import pytest, resource
+
+        def test_filled(): resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_it(measure_isolated, n): measure_isolated("steps:sleep")
+        """
+    )
+    output, _ = (process := project.start("--throughput-protocol=paper")).communicate()
+    assert process.returncode == 1
+    assert output.count("failed: cannot copy what workers import to ") == 4  # both reports, both rows of the table
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_device_has_its_exit_status_and_stays(project: Project) -> None:
+    project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})")
+    process = project.start("--throughput-protocol=paper", "--benchmark-json=/dev/full")
+    output, _ = process.communicate()
+    assert process.returncode == 14
+    assert "could not write /dev/full: No space left on device" in output
+    assert "to write the results, repeat the command with --throughput-resume=" in output
+    assert Path("/dev/full").is_char_device()
+
+
+def test_an_autosaved_file_that_cannot_be_written_has_it_too(project: Project) -> None:
+    project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})")
+    (project.path / "conftest.py").write_text(
+        "import shutil\n"
+        "def pytest_benchmark_update_json(config):\n"
+        "    shutil.rmtree('storage', ignore_errors=True)\n"
+        "    open('storage', 'w').close()\n"
+    )
+    process = project.start(*ARGUMENTS, "--benchmark-autosave", "--benchmark-storage=storage/inside")
+    output, _ = process.communicate()
+    assert process.returncode == 14
+    assert "could not write " in output and "Traceback" not in output
+    assert len(project.json()["benchmarks"]) == 1  # this one was written
+
+
+def test_a_folder_that_takes_no_file_is_refused_before_measuring(project: Project) -> None:
+    """Though its permissions would let root write there."""
+    project.tests("def test_it(measure_step): measure_step(lambda: open('ran', 'w'))")
+    result = project.run("--benchmark-json=/proc/run.json")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --benchmark-json: *could not be written: *; give a writable folder"])
+    assert not (project.path / "ran").exists()
+
+
+def test_a_signal_that_is_ignored_stays_ignored(project: Project) -> None:
+    """As under ``nohup``."""
+    project.tests("import signal\ndef test_it(measure_step): measure_step(lambda: signal.raise_signal(signal.SIGHUP))")
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = project.start(*ARGUMENTS)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    output, _ = process.communicate()
+    assert (process.returncode, "1 passed" in output) == (0, True)

@@ -1,0 +1,344 @@
+"""Strangers' files: each is read, or refused with one sentence; none does harm."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pytest_throughput.cli import main
+from pytest_throughput.isolation.protocol import Outcome
+from pytest_throughput.throughput import untrusted
+from pytest_throughput.throughput.journal import Entry, Heading, Journal, read_journal
+from pytest_throughput.throughput.ledger import TrialRecord
+from pytest_throughput.throughput.reading import read_run
+from pytest_throughput.throughput.untrusted import Unreadable, parse_object
+
+INFO = {
+    "case_id": "training-pt-m-b8",
+    "environment": "default",
+    "trial": 1,
+    "first_step_seconds": 0.6,
+    "build_seconds": 0.4,
+    "peak_memory_bytes": 2**20,
+    "settings": {"threads": 2, "isolation": "trial", "protocol": "quick"},
+}
+BENCHMARK = {
+    "fullname": "t.py::t[8]",
+    "extra_info": INFO,
+    "params": None,
+    "stats": {"median": 0.2, "rounds": 3, "data": [0.1, 0.2, 0.3]},
+}
+OURS: dict[str, Any] = {
+    "datetime": "2026-11-21T00:00:00+00:00",
+    "benchmarks": [BENCHMARK],
+    "throughput": {
+        "schema": 1,
+        "complete": False,
+        "deselected": ["x"],
+        "fingerprint": {"cpu": {"model": "A processor", "cores": 2, "threads": 2}, "gpus": []},
+        "cases": [
+            {
+                "id": "training-pt-m-b8",
+                "environment": "default",
+                "status": "ok",
+                "reason": None,
+                "labels": {"mode": "training", "model": "m", "batch_size": 8, "framework": "pt"},
+                "trials": [
+                    {
+                        "trial": 1,
+                        "images_per_second": 40.0,
+                        "median_seconds": 0.2,
+                        "rounds": 3,
+                        "rounds_disturbed": 1,
+                        "started_at": "2026-11-21T00:00:00+00:00",
+                    }
+                ],
+            },
+            {"id": "b", "environment": "default", "status": None, "reason": "not run", "trials": []},
+        ],
+    },
+}
+PLAIN: dict[str, Any] = {
+    "benchmarks": [
+        {"fullname": "t.py::t[8]", "params": {"batch_size": 8}, "extra_info": {}, "stats": {"median": 0.5}},
+        {
+            "fullname": "t.py::u",
+            "params": None,
+            "extra_info": {"batch_size": "4"},
+            "stats": {"median": 0.25, "data": [0.25]},
+        },
+    ]
+}
+
+
+@pytest.fixture
+def show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def run(document: Any, *arguments: str, name: str = "run.json") -> tuple[int, str, str]:
+        file = tmp_path / name
+        file.write_bytes(document if isinstance(document, bytes) else json.dumps(document).encode())
+        status = main(["show", str(file), *arguments])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+def test_our_file_is_shown_as_its_run_was(show: Callable[..., tuple[int, str, str]]) -> None:
+    status, out, err = show(OURS)
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == "A processor; threads 2; protocol quick; isolation trial"
+    row = next(line for line in lines if "training m" in line).split()
+    assert row == "training m batch 8 pt 40.00 200.0 0.60 s 0.40 s 1 MiB 1/3 ok".split()  # noqa: SIM905
+    assert "not complete: the run was interrupted, or its budget spent" in lines
+
+
+def test_a_plain_file_is_shown_by_what_a_call_works_through(show: Callable[..., tuple[int, str, str]]) -> None:
+    status, out, _ = show(PLAIN)
+    assert status == 0
+    assert "calls/s" in out
+    status, out, _ = show(PLAIN, "--items-param", "batch_size")
+    assert [line.split()[1] for line in out.splitlines() if "t.py" in line] == ["16.00", "16.00"]
+    assert "batch_size/s" in out
+    status, _, err = show(PLAIN, "--items-param", "images")
+    assert (status, "t.py::t[8] has no images among its params and its extra_info" in err) == (2, True)
+
+
+def test_trials_of_a_plain_file_are_one_case(tmp_path: Path) -> None:
+    document = {
+        "benchmarks": [
+            {"fullname": f"t.py::t[8-t{trial}]", "params": {"trial": trial}, "stats": {"median": 0.5}}
+            for trial in (1, 2)
+        ]
+    }
+    (tmp_path / "plain.json").write_text(json.dumps(document))
+    (case,) = read_run(tmp_path / "plain.json").cases
+    assert (case.id, [trial.trial for trial in case.measured]) == ("t.py::t[8]", [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        (b"", "it is cut off"),
+        (json.dumps(OURS).encode()[:-40], "it is cut off"),
+        (b"\x00\xff\xfe", "it is not text in UTF-8"),
+        (b"{]" + b" " * 9 + b"}", "it is not JSON"),
+        (b"[]", "it is no JSON object"),
+        (b"{}", "the file has no list of objects called benchmarks"),
+        (b"[" * 10**6, "it is nested too deeply"),
+        (b'{"a":' * 10**6, "it is nested too deeply"),
+        (b'{"benchmarks": [], "benchmarks": []}', "it gives 'benchmarks' twice"),
+        (b'{"benchmarks": [], "x": ' + b"9" * 10**5 + b"}", "Exceeds the limit"),
+        ({**OURS, "throughput": {**OURS["throughput"], "schema": 2}}, "its schema is 2, and this version reads 1"),
+        ({**OURS, "throughput": []}, "its throughput is no object"),
+    ],
+)
+def test_what_is_no_result_is_told_in_one_line(
+    show: Callable[..., tuple[int, str, str]], document: Any, problem: str
+) -> None:
+    status, out, err = show(document)
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert problem in err
+    assert "run.json: " in err
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    document = copy.deepcopy(OURS)
+    *way, last = path.split(".")
+    place: Any = document
+    for name in way:
+        place = place[int(name)] if isinstance(place, list) else place[name]
+    place[int(last) if isinstance(place, list) else last] = value
+    return document
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1, 0, "fast", None, [], {}, True, 10**400, 1e-320])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "throughput.cases.0.trials.0.median_seconds",
+        "throughput.cases.0.trials.0.images_per_second",
+        "benchmarks.0.stats.data.1",
+    ],
+)
+def test_a_figure_that_is_none_is_refused(show: Callable[..., tuple[int, str, str]], path: str, value: Any) -> None:
+    status, out, err = show(changed(path, value))
+    if (path.endswith("data.1") and value == 0) or value == 1e-320:
+        assert status in (0, 2)  # a round below the clock's reach is possible
+    else:
+        assert (status, out) == (2, "")
+        assert "expected a number above zero" in err
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[2J[bold red]x[/] ../../etc/passwd \u202e\ud800\r\n"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "throughput.cases.0.id",
+        "throughput.cases.0.environment",
+        "throughput.cases.0.labels.model",
+        "throughput.cases.0.labels.framework",
+        "throughput.cases.1.reason",
+        "throughput.cases.0.implausible",
+        "throughput.fingerprint.cpu.model",
+        "benchmarks.0.extra_info.settings.protocol",
+        "throughput.cases.0.status",
+    ],
+)
+def test_hostile_text_is_shown_harmless(show: Callable[..., tuple[int, str, str]], path: str) -> None:
+    status, out, err = show(changed(path, HOSTILE))
+    assert status == (2 if path.endswith("status") else 0)
+    shown = out + err
+    assert not any(character in shown for character in "\x1b\x07\r\u202e\ud800")
+    if status == 0 and not path.endswith((".id", "reason")):
+        assert "[bold red]x[/]" in shown  # as text
+
+
+def test_sizes_are_bounded(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    huge = tmp_path / "huge.json"
+    with huge.open("wb") as file:
+        file.truncate(2 * 2**30)  # a line of 2 GB, without one on the disk
+    for name in ("huge.json", "huge.jsonl"):
+        huge.rename(tmp_path / name)
+        huge = tmp_path / name
+        assert main(["show", str(huge)]) == 2
+        assert "is larger than " in capsys.readouterr().err
+    huge.unlink()
+    line = tmp_path / "line.jsonl"
+    line.write_bytes(b'{"journal": 1, "x": "' + b"x" * 65 * 2**20)
+    assert main(["show", str(line)]) == 2
+    assert "line 1 is longer than 64 MiB" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["pipe", "folder", "missing", "no\0name"])
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    assert main(["show", str(tmp_path / name)]) == 2
+    assert capsys.readouterr().err.startswith("pytest-throughput: ")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def _places(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [way, *(place for key, each in inner for place in _places(each, (*way, key)))]
+
+
+@given(data=st.data())
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_part_may_be_anything(data: st.DataObject, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One value of a good file replaced, or left out: shown, or refused with one line; no traceback."""
+    document = copy.deepcopy(data.draw(st.sampled_from([OURS, PLAIN])))
+    *way, last = data.draw(st.sampled_from(_places(document)[1:]))
+    place = document
+    for key in way:
+        place = place[key]
+    if data.draw(st.booleans()):
+        place[last] = data.draw(json_values)
+    else:
+        del place[last]
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(document))
+    status = main(["show", str(file), *data.draw(st.sampled_from([[], ["--items-param", "batch_size"]]))])
+    captured = capsys.readouterr()
+    assert (status == 0 and captured.out) or (status == 2 and captured.err.count("\n") == 1)
+    assert "\x1b" not in captured.out + captured.err
+
+
+@given(st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_are_an_object_or_a_value_error(text: bytes) -> None:
+    refusal = None
+    try:
+        assert isinstance(parse_object(text), dict)
+    except ValueError as error:
+        refusal = str(error)
+    assert refusal is None or refusal.startswith(("it ", "Exceeds"))
+
+
+HEADING = Heading({"cpu": {"model": "A"}}, {"protocol": "quick"}, ("-k", "x"))
+
+
+def journal(path: Path, *entries: Entry) -> Path:
+    written = Journal(path, HEADING)
+    for entry in entries:
+        written.add(entry)
+    written.close()
+    return path
+
+
+def failed(case_id: str, reason: str = "because") -> Entry:
+    return Entry(case_id, "default", {"model": "m"}, TrialRecord(1, "2026", 8, Outcome("failed", reason=reason)))
+
+
+def test_a_journal_is_read_as_it_was_written_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = journal(tmp_path / "run.json.journal.jsonl", failed("a"), failed("b", HOSTILE))
+    read = read_journal(path)
+    assert read.heading == HEADING
+    assert [entry.record.outcome.reason for entry in read.entries] == ["because", HOSTILE]
+    assert all(entry.record.resumed for entry in read.entries)
+    assert main(["show", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "not complete: the journal of a run that was interrupted" in out
+    assert "\x1b" not in out
+
+
+@given(cut=st.integers(0, 10**4))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_journal_cut_anywhere_keeps_its_whole_lines(cut: int, tmp_path: Path) -> None:
+    path = journal(tmp_path / "j.jsonl", failed("a"), failed("b"))
+    whole = path.read_bytes()
+    cut %= len(whole) + 1
+    path.write_bytes(whole[:cut])
+    lines = whole[:cut].count(b"\n")
+    if lines == 0:
+        with pytest.raises(Unreadable, match="empty, or cut off in its first line"):
+            read_journal(path)
+    else:
+        read = read_journal(path)
+        assert len(read.entries) == lines - 1
+        assert whole[: read.length].count(b"\n") == lines
+
+
+@given(data=st.data())
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_part_of_a_journal_may_be_anything(
+    data: st.DataObject, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = journal(tmp_path / "j.jsonl", failed("a"), failed("b"))
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    *way, last = data.draw(st.sampled_from(_places(lines)[1:]))
+    place: Any = lines
+    for key in way:
+        place = place[key]
+    place[last] = data.draw(json_values)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    status = main(["show", str(path)])
+    captured = capsys.readouterr()
+    assert (status == 0 and captured.out) or (status == 2 and captured.err.count("\n") == 1)
+
+
+def test_nothing_is_unpickled_or_evaluated() -> None:
+    source = Path(untrusted.__file__).parents[1]
+    for path in source.rglob("*.py"):
+        text = path.read_text()
+        assert "pickle" not in text
+        assert "eval(" not in text
+        assert "exec(" not in text
