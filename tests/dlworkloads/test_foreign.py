@@ -136,7 +136,9 @@ def test_a_pytorch_module_trains(user_module: Callable[[str], None]) -> None:
     pytest.importorskip("torch")
     user_module(IN_PYTORCH)
     step = open_step(**{**PYTORCH, "mode": "training", "model": "mine:build"})
-    loss, gradients = step.run()
+    output = step.run()
+    loss, gradients = output
+    assert step.check is not None and step.check(output) is None
     assert loss.requires_grad and len(gradients) == 7
     assert [float(gradient.norm()) > 0 for gradient in gradients[:5]] == [True] * 5
     assert gradients[5] is gradients[6] is None  # of what the logits do not depend on
