@@ -20,8 +20,6 @@ Floats = NDArray[np.float64]
 _NEWTON_STEPS = 8
 _LEAST_VARIANCE = 1e-10
 """Of logarithms, so 0.001 % of a figure: figures that agree better have been rounded."""
-_APART = float(np.log(30.0))
-"""A variance 30 times that of the middle case belongs to a case of another kind, which is left to itself."""
 
 
 def moderated_variances(variances: Floats, degrees: Floats) -> tuple[Floats, Floats]:
@@ -31,36 +29,23 @@ def moderated_variances(variances: Floats, degrees: Floats) -> tuple[Floats, Flo
     result is never below a case's own variance: the others may make it more careful, never less.
     """
     own = np.maximum(variances, _LEAST_VARIANCE)
-    logs = np.where(degrees > 0, np.log(own), np.nan)
-    middle = _median_where_known(logs)
-    apart = (degrees > 0) & (logs > middle + _APART)
-    pooled = (degrees > 0) & ~apart
-    count = np.maximum(pooled.sum(axis=-1, keepdims=True), 1)
-    safe = np.where(pooled, degrees, 1.0)
+    known = degrees > 0
+    count = np.maximum(known.sum(axis=-1, keepdims=True), 1)
+    safe = np.where(known, degrees, 1.0)
 
     # log s², less what it is off on average: an unbiased reading of the logarithm of each variance.
-    readings = np.where(pooled, logs - special.digamma(safe / 2) + np.log(safe / 2), 0.0)
+    readings = np.where(known, np.log(own) - special.digamma(safe / 2) + np.log(safe / 2), 0.0)
     centre = readings.sum(axis=-1, keepdims=True) / count
-    scatter = np.where(pooled, (readings - centre) ** 2, 0.0).sum(axis=-1, keepdims=True) / np.maximum(count - 1, 1)
-    by_chance = np.where(pooled, special.polygamma(1, safe / 2), 0.0).sum(axis=-1, keepdims=True) / count
+    scatter = np.where(known, (readings - centre) ** 2, 0.0).sum(axis=-1, keepdims=True) / np.maximum(count - 1, 1)
+    by_chance = np.where(known, special.polygamma(1, safe / 2), 0.0).sum(axis=-1, keepdims=True) / count
     prior = 2 * _inverse_trigamma(np.maximum(scatter - by_chance, 1e-6))
     # What the others know is all that can be borrowed.
-    others = np.where(pooled, degrees, 0.0).sum(axis=-1, keepdims=True) * (1 - 1 / count)
+    others = degrees.sum(axis=-1, keepdims=True) * (1 - 1 / count)
     prior = np.clip(prior, 1e-3, np.maximum(others, 1e-3))
     prior_variance = np.exp(centre + special.digamma(prior / 2) - np.log(prior / 2))
 
-    mine = np.where(pooled, degrees, 0.0)
-    moderated = (prior * prior_variance + mine * own) / (prior + mine)
-    return (
-        np.where(degrees > 0, np.maximum(np.where(apart, 0.0, moderated), own), moderated),
-        np.where(apart, degrees, prior + mine),
-    )
-
-
-def _median_where_known(values: Floats) -> Floats:
-    ordered = np.sort(values, axis=-1)  # NaN last
-    count = (~np.isnan(values)).sum(axis=-1, keepdims=True)
-    return np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=-1)
+    moderated = (prior * prior_variance + degrees * own) / (prior + degrees)
+    return np.where(known, np.maximum(moderated, own), moderated), prior + degrees
 
 
 def _inverse_trigamma(values: Floats) -> Floats:
