@@ -87,6 +87,7 @@ def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: fl
     if design.is_paired:
         compared = _prefer_pairs(units_base, units_head, compared, shared, false_alarm_rate)
     there = ~np.isnan(found.logs)
+    measured_base, measured_head = ((~np.isnan(side)).any(axis=-1).sum(axis=-1) for side in (base, head))
     trials_base, trials_head = there[..., ~found.is_head].sum(axis=-1), there[..., found.is_head].sum(axis=-1)
     within, within_degrees = _within(units_base, units_head)
     return Estimates(
@@ -97,11 +98,7 @@ def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: fl
             compared.spread.own_degrees > 0, np.sqrt(compared.spread.common + compared.spread.own), np.nan
         ),
         noise_within=np.where(within_degrees > 0, np.sqrt(within), np.nan),
-        units=(
-            np.minimum(units_base.count, units_head.count)
-            if design.is_paired
-            else units_base.count + units_head.count - 1
-        ),
+        units=np.minimum(measured_base, measured_head) if design.is_paired else measured_base + measured_head - 1,
         trials_base=trials_base,
         trials_head=trials_head,
         tail_base=found.tail[..., ~found.is_head].sum(axis=-1),
@@ -156,7 +153,9 @@ def _prefer_pairs(base: Units, head: Units, groups: _Compared, shared: bool, fal
         spread.common / pairs, spread.common_degrees, own / pairs, degrees, false_alarm_rate
     )
     if pairs.shape[-1] >= FEWEST_CASES_TO_POOL:
-        of_pairs, of_groups = (np.median(one.own, axis=-1, keepdims=True) for one in (spread, groups.spread))
+        of_pairs, of_groups = (
+            one.common + np.median(one.own, axis=-1, keepdims=True) for one in (spread, groups.spread)
+        )
         by_pairs = of_pairs < _PAIRS_AGREE * 2 * of_groups
     else:
         by_pairs = np.ones((*pairs.shape[:-1], 1), dtype=bool)
