@@ -301,7 +301,7 @@ def runs_worth(cell: Cell, scale: float) -> int:
     """More where runs are small: the cells of 100 cases cost as much as they can bear."""
     if cell.history == 1:
         return 20  # Always inconclusive.
-    least = {1: 1500, 10: 400, 100: 100}[cell.cases]
+    least = {1: 1000, 10: 300, 100: 75}[cell.cases]
     return max(int(scale * least), 20)
 
 

@@ -34,6 +34,8 @@ FOR_NOISE = 0.5
 _TAIL_OF_INTERVAL = 0.025
 _PAIRS_AGREE = 0.5
 """Pairs are compared one by one where they differ by less than this share of what unrelated trials would, squared."""
+_WILD = 6.0
+"""Times the variance of base's trials: normal noise gets there once in 10,000 times, from 5 trials."""
 _LONG_HISTORY = 2.0
 """Trials of base for one of head, from which base is cleared of contention by itself."""
 
@@ -128,11 +130,17 @@ def _compare_groups(base: Units, head: Units, shared: bool, false_alarm_rate: fl
 
     per_base, per_head = 1 / np.maximum(base.count, 1), 1 / np.maximum(head.count, 1)
     # A head of which little is left varies more than the units that the variance comes from.
-    fewer = np.maximum(1.0, base.typical_trials / head.typical_trials)
+    of_head = own * np.maximum(1.0, base.typical_trials / head.typical_trials)
+    # And one whose trials are all over the place is not as well known as base is.
+    (of_base_trials, _), (of_head_trials, head_degrees) = _moderated(*_within(base)), _within(head)
+    is_wild = (head_degrees > 0) & (of_head_trials > _WILD * of_base_trials) & (within_degrees > head_degrees)
+    of_head = np.where(is_wild, np.maximum(of_head, of_head_trials / head.typical_trials), of_head)
+    degrees = np.where(is_wild, np.minimum(degrees, head_degrees), degrees)
+
     margin, half_interval = _widths(
         spread.common * (per_base + per_head),
         spread.common_degrees,
-        own * (per_base + per_head * fewer),
+        own * per_base + of_head * per_head,
         degrees,
         false_alarm_rate,
     )
@@ -167,10 +175,11 @@ def _prefer_pairs(base: Units, head: Units, groups: _Compared, shared: bool, fal
     )
 
 
-def _within(base: Units, head: Units) -> tuple[Floats, Floats]:
+def _within(*sides: Units) -> tuple[Floats, Floats]:
     """The variance of the trials of one unit, and its degrees of freedom."""
-    degrees = sum(np.maximum(units.trials - 1, 0).sum(axis=-1) for units in (base, head)) + 0.0
-    return (base.squares + head.squares).sum(axis=-1) / np.maximum(degrees, 1e-9), degrees
+    squares = sum(units.squares.sum(axis=-1) for units in sides)
+    degrees = sum(np.maximum(units.trials - 1, 0).sum(axis=-1) for units in sides) + 0.0
+    return squares / np.maximum(degrees, 1e-9), degrees
 
 
 def _moderated(variances: Floats, degrees: Floats) -> tuple[Floats, Floats]:
