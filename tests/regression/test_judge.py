@@ -210,6 +210,14 @@ def test_among_machines_the_machine_is_the_unit(make_run: MakeRun) -> None:
     assert found["case-0"].runs_base == 18
 
 
+def test_groups_of_two_machines_each(make_run: MakeRun) -> None:
+    base = [make_run(seed, individual=machine) for seed, machine in enumerate("aabb")]
+    head = [make_run(seed + 9, individual=machine) for seed, machine in enumerate("ab")]
+    (one, *_) = judge(base, head, design=Design.GROUPS, rules=RULES)
+    assert one.code is Code.TOO_FEW_RUNS
+    assert "compare runs of one machine" in one.reason
+
+
 def test_an_unknown_individual_is_one_and_the_same(make_run: MakeRun) -> None:
     history = [make_run(seed, individual=None) for seed in range(3)]
     assert against(history, make_run(9, individual=None))["case-0"].verdict is Verdict.UNCHANGED

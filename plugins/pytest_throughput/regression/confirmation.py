@@ -11,19 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from pytest_throughput.regression.verdicts import CaseVerdict, Code, Verdict
+from pytest_throughput.regression.verdicts import WORTH_CONFIRMING, CaseVerdict
 
 __all__ = ["after_confirmation", "to_confirm"]
 
-_UNDECIDED = (Code.NOISE, Code.NEAR_THRESHOLD, Code.CONTENTION, Code.SLOW_TRIALS, Code.TOO_FEW_TRIALS)
-
 
 def to_confirm(verdicts: Sequence[CaseVerdict]) -> tuple[str, ...]:
-    """The ids of the cases that more trials may decide, or ought to bear out.
-
-    Cases that lack accepted runs are not among them: more trials of one run say nothing about runs.
-    """
-    return tuple(one.id for one in verdicts if one.verdict is Verdict.REGRESSED or one.code in _UNDECIDED)
+    """The ids of the cases that more trials may decide, or ought to bear out."""
+    return tuple(one.id for one in verdicts if one.code in WORTH_CONFIRMING)
 
 
 def after_confirmation(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pytest_throughput.regression.model import FOR_NOISE, Estimates
 from pytest_throughput.regression.spread import FEWEST_CASES_TO_POOL
-from pytest_throughput.regression.verdicts import Code, Rules
+from pytest_throughput.regression.verdicts import WORTH_CONFIRMING, Code, Rules
 
 __all__ = ["CODES", "FEWEST_UNITS", "Decisions", "decide"]
 
@@ -54,9 +54,8 @@ class Decisions:
 
     @property
     def worth_confirming(self) -> Bools:
-        """Whether more trials of head (and of base, in pairs) may change the verdict, or ought to bear it out."""
-        settled = (Code.FASTER, Code.WITHIN_THRESHOLD, Code.TOO_FEW_RUNS)
-        return ~np.isin(self.codes, [CODES.index(code) for code in settled])
+        """Whether the case is to have a second look, where there is one."""
+        return np.isin(self.codes, [index for index, code in enumerate(CODES) if code in WORTH_CONFIRMING])
 
 
 def decide(estimates: Estimates, rules: Rules) -> Decisions:

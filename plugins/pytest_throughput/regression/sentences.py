@@ -15,6 +15,7 @@ __all__ = [
     "missing",
     "new",
     "no_figures",
+    "too_few_machines",
     "too_few_runs",
     "unseen_individual",
     "worse_status",
@@ -77,7 +78,14 @@ def too_few_runs(own: int, all_runs: int) -> str:
     of_them = "" if own == all_runs else f", {own} of them of this machine"
     return (
         f"how far runs lie apart cannot be known from {_count(all_runs, 'accepted run')}{of_them}; "
-        f"accept {_count(3 - own, 'more run')} of this machine, or compare interleaved pairs"
+        f"accept {_count(max(3 - own, 1), 'more run')} of this machine, or compare interleaved pairs"
+    )
+
+
+def too_few_machines(machines: int) -> str:
+    return (
+        f"runs of several machines against those of {_count(machines, 'machine')}: machines alike differ by up to 8 %; "
+        "compare runs of one machine, or accept runs of at least three"
     )
 
 

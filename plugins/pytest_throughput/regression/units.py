@@ -44,6 +44,8 @@ def select_units(base: Sequence[Run], head: Sequence[Run], design: Design) -> Se
     machines_base = {run.individual for run in base}
     if len(machines_base) >= _FEWEST_INDIVIDUALS:
         return Selection(_by_machine(base), _by_machine(head))
+    if len(machines_head) > 1:
+        return Selection(refusal=(Code.TOO_FEW_RUNS, sentences.too_few_machines(len(machines_base))))
     if machines_head <= machines_base:
         return Selection(refusal=(Code.TOO_FEW_RUNS, sentences.too_few_runs(len(own), len(base))))
     return Selection(refusal=(Code.UNSEEN_INDIVIDUAL, sentences.unseen_individual(len(machines_base))))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["CaseVerdict", "Code", "Design", "Rules", "Verdict"]
+__all__ = ["WORTH_CONFIRMING", "CaseVerdict", "Code", "Design", "Rules", "Verdict"]
 
 
 class Verdict(StrEnum):
@@ -41,6 +41,15 @@ class Code(StrEnum):
     STATUS = "status"
     NETWORK_CHANGED = "network_changed"
     SETTINGS_CHANGED = "settings_changed"
+
+
+WORTH_CONFIRMING = frozenset(
+    {Code.SLOWER, Code.NOISE, Code.NEAR_THRESHOLD, Code.CONTENTION, Code.SLOW_TRIALS, Code.TOO_FEW_TRIALS}
+)
+"""More trials of head (and of base, in pairs) may change the verdict, or ought to bear it out.
+
+Lacking accepted runs is not among them: more trials of one run say nothing about how runs differ.
+"""
 
 
 class Design(StrEnum):
