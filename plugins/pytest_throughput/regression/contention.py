@@ -66,9 +66,9 @@ def set_aside(base: Floats, head: Floats, *, base_alone_first: bool) -> Aside:
 def _tail(logs: Floats, is_head: Bools) -> Bools:
     order = np.argsort(-logs, axis=-1, kind="stable")  # the fastest first, NaN last
     present = ~np.isnan(np.take_along_axis(logs, order, axis=-1))
-    ordered = np.where(
-        present, np.take_along_axis(logs - np.nanmax(logs, axis=-1, keepdims=True, initial=-1e9), order, axis=-1), 0.0
-    )
+    # Counted from the fastest: squares of large numbers would swallow their small differences.
+    fastest = np.max(np.where(np.isnan(logs), -np.inf, logs), axis=-1, keepdims=True)
+    ordered = np.where(present, np.take_along_axis(logs, order, axis=-1) - fastest, 0.0)
     head = is_head[order]
 
     # What would be kept by a cut behind each trial in turn: how many of each side, and their spread.

@@ -31,6 +31,8 @@ Counts = NDArray[np.int_]
 
 FOR_NOISE = 0.5
 """Share of the false-alarm rate that noise may spend; the rest is left to contention."""
+_FOR_COMMON = 0.9
+"""Share of that for what all cases have in common, where it is told from the rest: it is known from few runs."""
 _TAIL_OF_INTERVAL = 0.025
 _PAIRS_AGREE = 0.5
 """Pairs are compared one by one where they differ by less than this share of what unrelated trials would, squared."""
@@ -208,6 +210,6 @@ def _widths(
         of_own = np.where(known, -quantile(np.where(known, own_degrees, 1.0), own_tail) * np.sqrt(own), np.inf)
         return -quantile(common_degrees, common_tail) * np.sqrt(common), of_own
 
-    separately = sum(parts(rate / 2, rate / 2 / cases))
+    separately = sum(parts(rate * _FOR_COMMON, rate * (1 - _FOR_COMMON) / cases))
     together = np.hypot(*parts(at_once, at_once))
     return np.minimum(separately, together), np.hypot(*parts(_TAIL_OF_INTERVAL, _TAIL_OF_INTERVAL))
