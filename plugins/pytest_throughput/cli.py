@@ -7,28 +7,33 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pytest_throughput.commands import show
-from pytest_throughput.throughput.untrusted import Unreadable
+from pytest_throughput.commands import accept, compare, gate, show
+from pytest_throughput.regression.store import StoreError
+from pytest_throughput.throughput.text import printable
 
 __all__ = ["BAD_USAGE", "main"]
 
 BAD_USAGE = 2
 """Exit status of wrong arguments, and of files that cannot be read."""
+NOT_WRITTEN = 14
 
-_COMMANDS = (show,)
+_COMMANDS = (show, accept, gate, compare)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="pytest-throughput", description="Looks at what a run has measured.")
+    parser = argparse.ArgumentParser(prog="pytest-throughput", description="Looks at runs, and judges them.")
     parsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:
         command.add(parsers)
     given = parser.parse_args(arguments)
     try:
         return int(given.run(given))
-    except Unreadable as error:
-        print(f"pytest-throughput: {error}", file=sys.stderr)
+    except StoreError as error:
+        print(f"pytest-throughput: {printable(str(error))}", file=sys.stderr)
+        return NOT_WRITTEN if error.was_writing else BAD_USAGE
+    except ValueError as error:  # Also Unreadable: files that cannot be used, or do not go together.
+        print(f"pytest-throughput: {printable(str(error))}", file=sys.stderr)
         return BAD_USAGE
     except BrokenPipeError:  # Such as `| head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

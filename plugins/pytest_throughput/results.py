@@ -12,14 +12,16 @@ from typing import Any
 
 import pytest
 
+from pytest_throughput.regression.runs import hashed_individual
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.telemetry.cpu import cpu_model, usable_physical_cores
 from pytest_throughput.telemetry.gpus import find_gpu
+from pytest_throughput.telemetry.individual import machine_id
 from pytest_throughput.throughput.document import throughput_block
 from pytest_throughput.throughput.plausibility import mark_implausible
 from pytest_throughput.throughput.text import printable
 
-__all__ = ["NOT_WRITTEN", "Results", "Unwritten", "fingerprint", "move_away"]
+__all__ = ["NOT_WRITTEN", "Results", "Unwritten", "fingerprint", "individual", "move_away"]
 
 NOT_WRITTEN = 14
 """Exit status of a run whose results could not be written."""
@@ -83,6 +85,7 @@ class Results:
             self._session.ledger,
             deselected=None if by_node_id else sorted(set(self._session.deselected)),
             fingerprint=fingerprint(self._session),
+            individual=individual(self._session),
         )
 
     @pytest.hookimpl(optionalhook=True, wrapper=True)
@@ -192,3 +195,11 @@ def fingerprint(session: ThroughputSession) -> dict[str, Any]:
         "cpu": {"model": cpu_model(), "cores": usable_physical_cores(), "threads": session.settings.threads},
         "gpus": [None if gpu is None else gpu.fingerprint() for gpu in gpus],
     }
+
+
+def individual(session: ThroughputSession) -> str | None:
+    """Which of the machines that are alike it was, hashed: its GPUs, else the machine; None where unknown."""
+    gpus = [find_gpu(device, session.gpus) for device in session.devices if device.startswith("cuda")]
+    names = [gpu.uuid for gpu in gpus if gpu is not None] if any(gpus) else [machine_id()]
+    known = [name for name in names if name]
+    return hashed_individual(" ".join(known)) if known else None

@@ -171,12 +171,13 @@ def test_the_block_has_every_case_that_was_asked_for(ledger: Ledger) -> None:
     ledger.settle(first.id, "default", trial(2, 0.2, settings={"threads": 2}, network_hash="ab"))
     ledger.settle(second.id, "default", trial(1, 0.1))
     ledger.settle(third.id, "default", ended("unsupported", "no fp16"))
-    block = throughput_block(ledger, deselected=["x"], fingerprint={"cpu": {}})
-    assert {name: block[name] for name in ("schema", "complete", "deselected", "fingerprint")} == {
+    block = throughput_block(ledger, deselected=["x"], fingerprint={"cpu": {}}, individual="ab")
+    assert {name: block[name] for name in ("schema", "complete", "deselected", "fingerprint", "individual")} == {
         "schema": 1,
         "complete": False,
         "deselected": ["x"],
         "fingerprint": {"cpu": {}},
+        "individual": "ab",
     }
     assert [case["status"] for case in block["cases"]] == ["ok", "ok", "unsupported", None]
     measured = block["cases"][0]

@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["CaseResult", "Run", "Trial", "hardware_key", "hashed_individual"]
+__all__ = ["Axes", "CaseResult", "Run", "Trial", "hardware_key", "hashed_individual"]
+
+Axes = Mapping[str, str | int | None]
+"""Of a case, by name: framework, model, batch size, …"""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class CaseResult:
     network_hash: str | None = None
     settings_digest: str | None = None
     """Of the settings that a figure depends on: threads, isolation, steps per round, … None where unknown."""
+    axes: Axes = field(default_factory=dict)
+    """Empty where the case names none."""
 
 
 @dataclass(frozen=True)

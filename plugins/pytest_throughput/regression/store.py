@@ -34,6 +34,10 @@ _MOST_FILES = 1_000
 class StoreError(Exception):
     """The directory cannot be read or written."""
 
+    def __init__(self, message: str, *, was_writing: bool) -> None:
+        super().__init__(message)
+        self.was_writing = was_writing
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -72,7 +76,8 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             _write_at_once(path, content)
         except OSError as error:
-            raise StoreError(f"could not write {path}: {error.strerror}; give a writable directory") from error
+            message = f"could not write {path}: {error.strerror}; give a writable directory"
+            raise StoreError(message, was_writing=True) from error
         if keep is not None:
             self._prune(path.parent, keep)
         return path
@@ -86,7 +91,7 @@ class Store:
             others = sum(1 for other in self._directory.glob("*/") if _KEY.fullmatch(other.name) and other != folder)
             paths = _run_files(folder)[-_MOST_FILES:]
         except OSError as error:
-            raise StoreError(f"could not read {folder}: {error.strerror}") from error
+            raise StoreError(f"could not read {folder}: {error.strerror}", was_writing=False) from error
         for path in paths:
             try:
                 run = decode(_content(path))

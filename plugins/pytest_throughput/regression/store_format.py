@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NoReturn
 
-from pytest_throughput.regression.runs import CaseResult, Run, Trial
+from pytest_throughput.regression.runs import Axes, CaseResult, Run, Trial
 
 __all__ = ["MOST_BYTES", "SCHEMA", "DamagedFile", "decode", "encode", "utc"]
 
@@ -20,6 +20,7 @@ SCHEMA = 1
 MOST_BYTES = 32 * 2**20
 _MOST_CASES = 20_000
 _MOST_TRIALS = 1_000
+_MOST_AXES = 50
 _MOST_CHARACTERS = 1_000
 _MOST_VERSIONS = 200
 _MOST_OF_FINGERPRINT = 10_000
@@ -43,6 +44,7 @@ def encode(run: Run) -> bytes:
                 "status": case.status,
                 "network_hash": case.network_hash,
                 "settings_digest": case.settings_digest,
+                "axes": dict(case.axes),
                 "trials": [
                     {
                         "number": trial.number,
@@ -118,7 +120,18 @@ def _case(value: object) -> CaseResult:
         network_hash=_text_or_none(value, "network_hash"),
         settings_digest=_text_or_none(value, "settings_digest"),
         trials=tuple(_trial(one) for one in _list(value, "trials", _MOST_TRIALS)),
+        axes=_axes(value),
     )
+
+
+def _axes(value: Mapping[str, Any]) -> Axes:
+    axes = _mapping(value, "axes")
+    if len(axes) > _MOST_AXES:
+        raise DamagedFile(f"axes: expected at most {_MOST_AXES}, got {len(axes)}")
+    return {
+        _checked(name, "axes"): given if given is None or type(given) is int else _text(axes, name)
+        for name, given in axes.items()
+    }
 
 
 def _trial(value: object) -> Trial:

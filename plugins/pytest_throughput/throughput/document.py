@@ -70,18 +70,20 @@ def _sum_of_known(values: Sequence[float | None]) -> float | None:
 
 
 def throughput_block(
-    ledger: Ledger, *, deselected: Sequence[str] | None, fingerprint: Mapping[str, Any]
+    ledger: Ledger, *, deselected: Sequence[str] | None, fingerprint: Mapping[str, Any], individual: str | None
 ) -> dict[str, Any]:
     """The top-level ``throughput`` object: every case that was asked for, measured or not.
 
     ``deselected``: the ids of the cases that ``-k``, ``-m`` or ``--deselect`` left out; None where
-    node ids were given, since pytest then does not say what it left out.
+    node ids were given, since pytest then does not say what it left out. ``individual``: which machine or GPU it was,
+    hashed.
     """
     return {
         "schema": SCHEMA,
         "complete": ledger.is_complete,
         "deselected": None if deselected is None else list(deselected),
         "fingerprint": dict(fingerprint),
+        "individual": individual,
         "cases": [_case(case) for case in ledger],
     }
 
@@ -99,8 +101,8 @@ def _case(case: CaseRecord) -> dict[str, Any]:
         "images_per_second": mean,
         "images_per_second_low": low,
         "images_per_second_high": high,
-        "settings": next(iter(case.fact("settings")), None),
-        "network_hash": next(iter(case.fact("network_hash")), None),
+        "settings": case.settings,
+        "network_hash": case.network_hash,
     }
 
 

@@ -116,6 +116,16 @@ class CaseRecord:
         fresh = all(settings.get("isolation") != "none" for settings in self.fact("settings"))
         return (mean, low, high) if fresh else (mean, None, None)
 
+    @property
+    def settings(self) -> Mapping[str, Any] | None:
+        """How it was measured; None where nothing was."""
+        return next(iter(self.fact("settings")), None)
+
+    @property
+    def network_hash(self) -> str | None:
+        """Of the network that was measured; None where unknown."""
+        return next(iter(self.fact("network_hash")), None)
+
     def fact(self, name: str) -> list[Any]:
         """A fact of each measured trial that knows it."""
         values = (trial.outcome.facts.get(name) for trial in self.measured)

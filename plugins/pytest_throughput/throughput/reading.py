@@ -100,6 +100,10 @@ class RunResult:
     """Whether every trial that was asked for has ended; a plain file does not know, and says so."""
     fingerprint: Mapping[str, Any]
     """The hardware; empty where unknown."""
+    individual: str | None = None
+    """Which of the machines that are alike it was, hashed; None where unknown."""
+    machine_info: Mapping[str, Any] = field(default_factory=dict)
+    """What pytest-benchmark says of the machine, unchecked."""
     deselected: tuple[str, ...] | None = None
     written_at: str | None = None
 
@@ -163,6 +167,8 @@ def _ours(document: Mapping[str, Any], block: Mapping[str, Any], benchmarks: Seq
         is_ours=True,
         complete=block.get("complete") is True,
         fingerprint=_optional_object(block.get("fingerprint")) or {},
+        individual=_optional_text(block.get("individual")),
+        machine_info=_optional_object(document.get("machine_info")) or {},
         deselected=tuple(map(str, deselected)) if isinstance(deselected, list) else None,
         written_at=_optional_text(document.get("datetime")),
     )
@@ -218,8 +224,14 @@ def _plain(document: Mapping[str, Any], benchmarks: Sequence[Mapping[str, Any]],
             )
         )
     cases = [CaseResult(name, DEFAULT_ENVIRONMENT, {}, "ok", None, None, tuple(of)) for name, of in trials.items()]
-    written_at = _optional_text(document.get("datetime"))
-    return RunResult(tuple(cases), is_ours=False, complete=True, fingerprint={}, written_at=written_at)
+    return RunResult(
+        tuple(cases),
+        is_ours=False,
+        complete=True,
+        fingerprint={},
+        machine_info=_optional_object(document.get("machine_info")) or {},
+        written_at=_optional_text(document.get("datetime")),
+    )
 
 
 def _without_trial(name: str) -> str:

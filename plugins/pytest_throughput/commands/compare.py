@@ -1,0 +1,45 @@
+"""``pytest-throughput compare``: judges the runs of one side by those of another."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from pytest_throughput.commands.judging import add_items_param, add_rules, tell
+
+if TYPE_CHECKING:
+    from pytest_throughput.regression.comparison import Comparison
+
+__all__ = ["add", "run"]
+
+
+def add(parsers: Any) -> None:
+    """Adds the command to those of argparse."""
+    parser = parsers.add_parser("compare", help="judge runs by other runs", description=__doc__)
+    for side, what in (("base", "judge by"), ("head", "judge")):
+        about = f"the runs to {what}; RUN.json#ENVIRONMENT where a file has two"
+        parser.add_argument(f"--{side}", nargs="+", required=True, metavar="RUN.json", help=about)
+    parser.add_argument(
+        "--paired",
+        action="store_true",
+        help="the runs were taken in turn, base head head base: the first of base belongs to the first of head. "
+        "Two environments of one file are compared in pairs of trials anyway",
+    )
+    add_rules(parser)
+    add_items_param(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the verdicts. Raises Unreadable, and ValueError for runs that do not go together."""
+    return tell(arguments, lambda: _compare(arguments))
+
+
+def _compare(arguments: argparse.Namespace) -> Comparison:
+    from pytest_throughput.regression.comparison import between
+    from pytest_throughput.regression.from_results import given_run
+
+    base, head = (
+        [given_run(file, arguments.items_param) for file in side] for side in (arguments.base, arguments.head)
+    )
+    return between(base, head, paired=arguments.paired)

@@ -1,0 +1,39 @@
+"""``pytest-throughput gate``: judges runs against the accepted ones of the same hardware."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from pytest_throughput.commands.judging import add_baseline, add_items_param, add_rules, tell
+from pytest_throughput.throughput.text import printable
+
+if TYPE_CHECKING:
+    from pytest_throughput.regression.comparison import Comparison
+
+__all__ = ["add", "run"]
+
+
+def add(parsers: Any) -> None:
+    """Adds the command to those of argparse."""
+    parser = parsers.add_parser("gate", help="judge runs against accepted ones", description=__doc__)
+    parser.add_argument("files", nargs="+", metavar="RUN.json", help="a result file, or RUN.json#ENVIRONMENT")
+    add_baseline(parser)
+    add_rules(parser)
+    add_items_param(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the verdicts. Raises Unreadable, StoreError, and ValueError for runs that do not go together."""
+    return tell(arguments, lambda: _compare(arguments))
+
+
+def _compare(arguments: argparse.Namespace) -> Comparison:
+    from pytest_throughput.regression.comparison import with_baseline
+    from pytest_throughput.regression.from_results import given_run
+
+    files = " ".join(shlex.quote(printable(file)) for file in arguments.files)
+    how = f"pytest-throughput accept {files} --baseline {shlex.quote(printable(str(arguments.baseline)))}"
+    return with_baseline([given_run(file, arguments.items_param) for file in arguments.files], arguments.baseline, how)

@@ -1,0 +1,99 @@
+"""What the commands that judge have in common: their options, and how a judgement is told."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pytest_throughput.regression.options import (
+    FAIL_ON,
+    read_baseline,
+    read_fail_on,
+    read_false_alarm_rate,
+    read_threshold,
+)
+from pytest_throughput.regression.verdicts import Rules
+
+if TYPE_CHECKING:
+    from pytest_throughput.regression.comparison import Comparison
+
+__all__ = ["add_baseline", "add_items_param", "add_rules", "tell"]
+
+_FORMATS = ("table", "json", "markdown")
+
+
+def add_baseline(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--baseline", required=True, type=_typed(read_baseline), metavar="DIR", help="the folder of accepted runs"
+    )
+
+
+def add_items_param(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--items-param",
+        metavar="NAME",
+        help="of plain pytest-benchmark JSON: the parameter, or extra_info, that says what a call works through; "
+        "without it, calls per second are judged",
+    )
+
+
+def add_rules(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--threshold",
+        type=_typed(read_threshold),
+        metavar="SHARE",
+        default=Rules.threshold,
+        help="the slowdown that matters, as a share of the seconds; default 3%%",
+    )
+    parser.add_argument(
+        "--false-alarm-rate",
+        type=_typed(read_false_alarm_rate),
+        metavar="SHARE",
+        default=Rules.false_alarm_rate,
+        help="of whole runs in which nothing changed; default 1%%",
+    )
+    parser.add_argument(
+        "--fail-on",
+        type=_typed(read_fail_on),
+        metavar="LIST",
+        default=FAIL_ON,
+        help=f"of regressed (exit status 10), missing, failed (11), inconclusive (13); default {','.join(FAIL_ON)}",
+    )
+    parser.add_argument("--format", choices=_FORMATS, default="table", help="default table")
+
+
+def tell(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> int:
+    """Judges, prints, and returns the exit status. Raises ValueError for runs that do not go together."""
+    # Imported here: whoever asks for --help need not wait for what judges.
+    from pytest_throughput.regression import report
+    from pytest_throughput.regression.comparison import Incomparable, nothing_comparable
+
+    rules = Rules(arguments.threshold, arguments.false_alarm_rate)
+    try:
+        comparison = compare()
+        judgement = comparison.judgement(comparison.verdicts(rules), arguments.fail_on)
+    except Incomparable as error:
+        judgement = nothing_comparable(str(error))
+    if arguments.format == "json":
+        print(report.as_json(judgement))
+    elif arguments.format == "markdown":
+        print(report.as_markdown(judgement))
+    else:
+        terminal = sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if terminal else None
+        print(report.as_table(judgement, width=width, colour=terminal and "NO_COLOR" not in os.environ))
+    return judgement.exit_status
+
+
+def _typed(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    def convert(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert

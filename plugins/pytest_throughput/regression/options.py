@@ -1,0 +1,56 @@
+"""What a user says of a gate, on either command line. Light to import: nothing here judges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_throughput.regression.judgement import FAILABLE
+from pytest_throughput.regression.verdicts import Rules, Verdict
+
+__all__ = ["FAIL_ON", "read_baseline", "read_fail_on", "read_false_alarm_rate", "read_threshold"]
+
+FAIL_ON = (str(Verdict.REGRESSED), str(Verdict.MISSING), str(Verdict.FAILED))
+"""By default. Inconclusive is neither a pass nor a failure."""
+
+
+def read_threshold(text: str) -> float:
+    """A share of the seconds. Raises ValueError."""
+    return Rules(threshold=_share(text)).threshold
+
+
+def read_false_alarm_rate(text: str) -> float:
+    """A share of whole runs. Raises ValueError."""
+    return Rules(false_alarm_rate=_share(text)).false_alarm_rate
+
+
+def _share(text: str) -> float:
+    """``3%`` or ``0.03``; a bare 3 might be either 3 % or 300 %."""
+    number, percent, _ = text.strip().partition("%")
+    try:
+        value = float(number) / (100 if percent else 1)
+    except ValueError:
+        value = 0.0
+    if not (text.strip().endswith("%") if percent else value < 1):
+        value = 0.0
+    if not value > 0:
+        raise ValueError(f"expected a share such as 3% or 0.03, got {text!r}")
+    return value
+
+
+def read_fail_on(text: str) -> tuple[str, ...]:
+    """A comma-separated list of verdicts. Raises ValueError."""
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    for name in names:
+        if name not in FAILABLE:
+            raise ValueError(f"unknown verdict {name!r}; expected some of: {', '.join(FAILABLE)}")
+    return names
+
+
+def read_baseline(text: str) -> Path:
+    """A folder, which need not exist before the first run is accepted. Raises ValueError."""
+    if "://" in text:
+        raise ValueError(f"expected a folder, got {text!r}; URLs are not read: fetch the folder first")
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"expected a folder, and {text!r} is a file; `pytest-throughput accept` makes folders of runs")
+    return path
