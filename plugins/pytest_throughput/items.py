@@ -34,7 +34,7 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> None:
     environments = settings.interpreters.environments
     if "measure_isolated" not in metafunc.fixturenames:
         environments = environments[:1]  # In this process there is but one interpreter.
-    trials = range(1, settings.trials + 1)
+    trials = range(1, settings.trials_and_reserve + 1)
     metafunc.parametrize("trial", trials, ids=_ids([f"t{trial}" for trial in trials]), indirect=True)
     metafunc.parametrize("environment", environments, ids=_ids(environments), indirect=True)
 
@@ -55,7 +55,7 @@ def measured(item: pytest.Item, settings: Settings) -> MeasuredItem | None:
     case_id = item.nodeid
     if len(settings.interpreters.environments) > 1:
         case_id = _without(environment, case_id)
-    if settings.trials > 1:
+    if settings.trials_and_reserve > 1:
         case_id = _without(f"t{trial}", case_id)
     return MeasuredItem(item, case_id, environment, trial)
 

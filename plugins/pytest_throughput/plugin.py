@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pytest
 
 from pytest_throughput import hookspec
+from pytest_throughput.gating import Gate
 from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.items import parametrize
 from pytest_throughput.measurement.step import Step
@@ -76,6 +77,8 @@ def pytest_configure(config: pytest.Config) -> None:
     results = Results(config, session)
     config.pluginmanager.register(results, "pytest-throughput-results")
     config.pluginmanager.register(Unwritten(config, session, results), "pytest-throughput-unwritten")
+    if session.settings.gate.mode != "off":
+        config.pluginmanager.register(Gate(config, session, results), "pytest-throughput-gate")
     config.pluginmanager.register(Recovery(config, session, results), "pytest-throughput-recovery")
 
 

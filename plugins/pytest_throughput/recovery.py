@@ -112,7 +112,8 @@ class Recovery:
                     f"({_difference(then, now)}), and one result does not mix them; its arguments were: {command}"
                 )
         entries = {entry.key: entry.record for entry in read.entries}
-        strangers = [key for key in entries if key not in {_key(found) for found in self._session.items.values()}]
+        asked = {_key(found) for found in (*self._session.items.values(), *self._session.reserve.values())}
+        strangers = [key for key in entries if key not in asked]
         if strangers:
             case_id, environment, trial = strangers[0]
             raise pytest.UsageError(

@@ -54,6 +54,12 @@ class Results:
         path: Path | None = self._config.getoption("benchmark_json")
         return path
 
+    @property
+    def deselected(self) -> list[str] | None:
+        """The ids of the cases that were; None where node ids were given, since pytest then does not say."""
+        by_node_id = any("::" in argument for argument in self._config.args)
+        return None if by_node_id else sorted(set(self._session.deselected))
+
     def refuse_what_cannot_be_written(self) -> None:
         """Raises pytest.UsageError: before an hour of measuring, not after it."""
         if self.path is None:
@@ -80,10 +86,9 @@ class Results:
             info = benchmark["extra_info"]
             if benchmark["fullname"] in self._session.items:
                 info["implausible"] = marks.get((info.get("case_id"), info.get("environment")))
-        by_node_id = any("::" in argument for argument in self._config.args)
         output_json["throughput"] = throughput_block(
             self._session.ledger,
-            deselected=None if by_node_id else sorted(set(self._session.deselected)),
+            deselected=self.deselected,
             fingerprint=fingerprint(self._session),
             individual=individual(self._session),
         )

@@ -48,6 +48,8 @@ class ThroughputSession:
         self.ledger = Ledger()
         self.items: dict[str, MeasuredItem] = {}
         """Every test that measures, by its node id."""
+        self.reserve: dict[str, MeasuredItem] = {}
+        """Tests that are run only if their case needs a second look, by node id."""
         self.deselected: list[str] = []
         self.devices: dict[str, None] = {}
         """Every device that was asked for, in order."""

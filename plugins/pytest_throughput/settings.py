@@ -6,14 +6,15 @@ import argparse
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_throughput.gate_settings import GateSettings, add_gate_options, read_gate_settings
 from pytest_throughput.isolation.conductor import ISOLATIONS
-from pytest_throughput.isolation.interpreters import Interpreter, Interpreters, parse_interpreter
+from pytest_throughput.isolation.interpreters import Interpreters, parse_interpreter
 from pytest_throughput.measurement.plan import PLANS, Plan
 from pytest_throughput.telemetry.cpu import usable_physical_cores
 
@@ -45,6 +46,13 @@ class Settings:
     """The journal of the run to go on with."""
     lock: bool = True
     """Whether to wait for other runs on the same GPU or processors."""
+    gate: GateSettings = field(default_factory=GateSettings)
+    """Whether and how the run is judged."""
+
+    @property
+    def trials_and_reserve(self) -> int:
+        """Trials of each case that may be run: those asked for, and those for a second look."""
+        return self.trials + self.gate.reserve_trials
 
     @property
     def of_measuring(self) -> dict[str, Any]:
@@ -90,6 +98,7 @@ def add_options(parser: pytest.Parser) -> None:
         "same processors")  # fmt: skip
     add("resume", metavar="JOURNAL", type=Path, help="go on with an interrupted run: repeat its command, "
         "with the journal that it left behind")  # fmt: skip
+    add_gate_options(add, _telling)
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -125,6 +134,7 @@ def read_settings(config: pytest.Config) -> Settings:
         budget_seconds=given("budget", None),
         resume=given("resume", None),
         lock=given("lock", "on") == "on",
+        gate=read_gate_settings(given, interpreters.environments),
     )
 
 
@@ -176,13 +186,19 @@ def _read_folder(text: str) -> Path:
     return folder
 
 
-def _interpreter(text: str) -> Interpreter:
-    try:
-        return parse_interpreter(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+def _telling(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """An argparse type of a function whose ValueError says it all."""
+
+    def convert(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert
 
 
+_interpreter = _telling(parse_interpreter)
 _positive_integer = _typed("a whole number of at least 1", _read_positive_integer)
 _positive_seconds = _typed("a number of seconds above 0", _read_positive_seconds)
 _byte_count = _typed("a number of bytes such as 8G, 500M or 1000000", _read_byte_count)

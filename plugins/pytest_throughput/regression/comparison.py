@@ -59,8 +59,9 @@ class Comparison:
 
     @property
     def _is_expected(self) -> Callable[[str], bool]:
-        # Both environments of one run were asked for the same.
-        return (lambda _: True) if self.design is Design.PAIRS else expected_of(self.scope, self.base)
+        if self.design is Design.PAIRS:  # Both environments are of one run, which knows what it was asked for.
+            return self.scope.asked.__contains__
+        return expected_of(self.scope, self.base)
 
 
 def nothing_comparable(why: str) -> Judgement:
@@ -107,6 +108,9 @@ def between(base: Sequence[GivenRun], head: Sequence[GivenRun], *, paired: bool)
         _check_hardware((*runs_base, *runs_head))
     except ValueError as error:
         raise Incomparable(f"{error}; compare runs of the same hardware") from None
+    for side, runs in (("base", runs_base), ("head", runs_head)):
+        if not any(run.cases for run in runs):
+            raise Incomparable(f"{side} has no cases; compare runs that have measured something")
     in_one_run = len(base) == len(head) == 1 and base[0].file == head[0].file
     if in_one_run:
         design = Design.PAIRS

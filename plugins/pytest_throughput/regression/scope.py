@@ -12,8 +12,10 @@ __all__ = ["Scope", "expected_of"]
 
 @dataclass(frozen=True)
 class Scope:
-    """The values of every axis, and what was deselected."""
+    """The cases that were asked for, the values of each of their axes, and what was deselected."""
 
+    asked: frozenset[str]
+    """Ids."""
     values: Mapping[str, frozenset[object]]
     deselected: frozenset[str] | None
     """Ids of cases that ``-k``, ``-m`` or ``--deselect`` left out; None where nobody knows what was."""
@@ -21,19 +23,23 @@ class Scope:
     @classmethod
     def of(cls, cases: Iterable[tuple[str, Axes]], deselected: Iterable[str] | None) -> Scope:
         """Of the cases that were asked for, run or not: their ids and axes."""
+        asked: set[str] = set()
         values: dict[str, set[object]] = {}
         for case_id, axes in cases:
+            asked.add(case_id)
             for name, value in _named(case_id, axes).items():
                 values.setdefault(name, set()).add(value)
         frozen = {name: frozenset(those) for name, those in values.items()}
-        return cls(frozen, None if deselected is None else frozenset(deselected))
+        return cls(frozenset(asked), frozen, None if deselected is None else frozenset(deselected))
 
     def __or__(self, other: Scope) -> Scope:
         """Of two runs together: deselected is what both left out."""
         names = {*self.values, *other.values}
         values = {name: self.values.get(name, frozenset()) | other.values.get(name, frozenset()) for name in names}
-        unknown = self.deselected is None or other.deselected is None
-        return Scope(values, None if unknown else (self.deselected or frozenset()) & (other.deselected or frozenset()))
+        asked = self.asked | other.asked
+        if self.deselected is None or other.deselected is None:
+            return Scope(asked, values, None)
+        return Scope(asked, values, self.deselected & other.deselected)
 
     def covers(self, case_id: str, axes: Axes) -> bool:
         """Whether each of the case's axis values is among this run's."""
@@ -58,6 +64,8 @@ def expected_of(scope: Scope, base: Sequence[Run]) -> Callable[[str], bool]:
     scopes = [Scope.of(((case.id, case.axes) for case in run.cases.values()), ()) for run in base]
 
     def is_expected(case_id: str) -> bool:
+        if case_id in scope.asked:
+            return True
         if scope.has_left_out(case_id) or not scope.covers(case_id, axes[case_id]):
             return False
         able = (

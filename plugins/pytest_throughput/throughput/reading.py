@@ -223,7 +223,11 @@ def _plain(document: Mapping[str, Any], benchmarks: Sequence[Mapping[str, Any]],
                 first_step_seconds=None,
             )
         )
-    cases = [CaseResult(name, DEFAULT_ENVIRONMENT, {}, "ok", None, None, tuple(of)) for name, of in trials.items()]
+    # What calls are counted by is all that is known of how they were measured.
+    settings = {"items_param": items_param}
+    cases = [
+        CaseResult(name, DEFAULT_ENVIRONMENT, {}, "ok", None, None, tuple(of), settings) for name, of in trials.items()
+    ]
     return RunResult(
         tuple(cases),
         is_ours=False,
