@@ -11,6 +11,7 @@ import pytest
 
 from pytest_throughput.gate_settings import BASE, HEAD
 from pytest_throughput.items import in_order, measured
+from pytest_throughput.regression.judgement import Incomparable, Judgement, nothing_comparable
 from pytest_throughput.results import Results, fingerprint, individual
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.throughput.text import printable
@@ -18,7 +19,6 @@ from pytest_throughput.throughput.text import printable
 if TYPE_CHECKING:
     from pytest_throughput.regression.comparison import Comparison
     from pytest_throughput.regression.from_results import GivenRun
-    from pytest_throughput.regression.judgement import Judgement
     from pytest_throughput.regression.verdicts import CaseVerdict
 
 __all__ = ["Gate"]
@@ -65,20 +65,21 @@ class Gate:
 
     def _look_again(self, session: pytest.Session) -> None:
         try:
-            self._first = self._compare().verdicts(self._settings.rules)
+            comparison = self._compare()
+            self._first = comparison.verdicts(self._settings.rules)
         except Exception:  # Told when the run is judged: the same will happen again.
             return
         from pytest_throughput.regression.confirmation import to_confirm
 
-        undecided = set(to_confirm(self._first))
+        undecided = set(to_confirm(self._first, comparison.design))
         ours = [found for found in self._session.reserve.values() if found.case_id in undecided]
         self._asked = tuple(dict.fromkeys(found.case_id for found in ours))
         if not ours:
             return
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            reporter.ensure_newline()
-            reporter.write_line(f"a second look at {len(self._asked)} cases: {len(ours)} more trials")
+            reporter.write_line("")
+            reporter.write_line(f"a second look, with {len(ours)} more trials, at: {printable(', '.join(self._asked))}")
         items = in_order([found.item for found in ours], self._session.settings)
         for found in ours:
             self._session.items[found.item.nodeid] = found
@@ -103,21 +104,19 @@ class Gate:
         return self._judgement
 
     def _judge(self) -> Judgement:
-        from pytest_throughput.regression.comparison import Incomparable, nothing_comparable
-        from pytest_throughput.regression.confirmation import after_confirmation
-        from pytest_throughput.regression.judgement import Judgement
-
         try:
             comparison = self._compare()
             verdicts = comparison.verdicts(self._settings.rules)
             if self._asked:
+                from pytest_throughput.regression.confirmation import after_confirmation
+
                 verdicts = after_confirmation(self._first, verdicts, self._asked)
             return comparison.judgement(verdicts, self._settings.fail_on)
         except Incomparable as error:
             return nothing_comparable(str(error))
         except Exception as error:
             # Out of a hook, it would hide what was measured.
-            why = printable(str(error)) or type(error).__name__
+            why = f"{type(error).__name__}: {printable(str(error))}"
             return Judgement("the run could not be judged", pytest.ExitCode.INTERNAL_ERROR, notes=(why,))
 
     def _compare(self) -> Comparison:

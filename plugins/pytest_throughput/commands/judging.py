@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pytest_throughput.regression.judgement import Incomparable, nothing_comparable
 from pytest_throughput.regression.options import (
     FAIL_ON,
     read_baseline,
@@ -70,7 +71,6 @@ def tell(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> in
     """Judges, prints, and returns the exit status. Raises ValueError for runs that do not go together."""
     # Imported here: whoever asks for --help need not wait for what judges.
     from pytest_throughput.regression import report
-    from pytest_throughput.regression.comparison import Incomparable, nothing_comparable
 
     rules = Rules(arguments.threshold, arguments.false_alarm_rate)
     try:

@@ -10,20 +10,16 @@ from pathlib import Path
 
 from pytest_throughput.regression.from_results import GivenRun
 from pytest_throughput.regression.judge import judge, software_changes
-from pytest_throughput.regression.judgement import NOTHING_COMPARABLE, Judgement, exit_status
+from pytest_throughput.regression.judgement import Incomparable, Judgement, exit_status
 from pytest_throughput.regression.runs import Run
 from pytest_throughput.regression.scope import Scope, expected_of
 from pytest_throughput.regression.store import Store
 from pytest_throughput.regression.verdicts import CaseVerdict, Design, Rules
 from pytest_throughput.throughput.text import printable
 
-__all__ = ["Comparison", "Incomparable", "between", "nothing_comparable", "with_baseline"]
+__all__ = ["Comparison", "between", "with_baseline"]
 
 _FEWEST_RUNS = 3
-
-
-class Incomparable(Exception):
-    """Nothing can be compared; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +58,6 @@ class Comparison:
         if self.design is Design.PAIRS:  # Both environments are of one run, which knows what it was asked for.
             return self.scope.asked.__contains__
         return expected_of(self.scope, self.base)
-
-
-def nothing_comparable(why: str) -> Judgement:
-    """Where there is no comparison at all."""
-    return Judgement("nothing to compare", NOTHING_COMPARABLE, notes=(why,))
 
 
 def with_baseline(head: Sequence[GivenRun], directory: Path, how_to_accept: str) -> Comparison:

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from pytest_throughput.regression.verdicts import WORTH_CONFIRMING, CaseVerdict
+from pytest_throughput.regression.verdicts import WORTH_CONFIRMING, CaseVerdict, Code, Design
 
 __all__ = ["after_confirmation", "to_confirm"]
 
 
-def to_confirm(verdicts: Sequence[CaseVerdict]) -> tuple[str, ...]:
+def to_confirm(verdicts: Sequence[CaseVerdict], design: Design = Design.HISTORY) -> tuple[str, ...]:
     """The ids of the cases that more trials may decide, or ought to bear out."""
-    return tuple(one.id for one in verdicts if one.code in WORTH_CONFIRMING)
+    # In pairs of trials, each further one is the unit that is lacking.
+    codes = WORTH_CONFIRMING | {Code.TOO_FEW_RUNS} if design is Design.PAIRS else WORTH_CONFIRMING
+    return tuple(one.id for one in verdicts if one.code in codes)
 
 
 def after_confirmation(

@@ -15,8 +15,10 @@ __all__ = [
     "NOTHING_COMPARABLE",
     "REGRESSED",
     "SCHEMA",
+    "Incomparable",
     "Judgement",
     "exit_status",
+    "nothing_comparable",
 ]
 
 SCHEMA = 1
@@ -35,6 +37,10 @@ _STATUSES = {
 FAILABLE = tuple(str(verdict) for verdict in _STATUSES)
 """What a gate can be asked to fail on."""
 _WITHOUT_COMPARISON = (Verdict.NEW, Verdict.INCOMPARABLE)
+
+
+class Incomparable(Exception):
+    """Nothing can be compared; the message says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -72,3 +78,8 @@ def exit_status(verdicts: Sequence[CaseVerdict], fail_on: Collection[str]) -> in
         if verdict in there and verdict in fail_on:
             return status
     return NOTHING_COMPARABLE if there <= {*_WITHOUT_COMPARISON} else 0
+
+
+def nothing_comparable(why: str) -> Judgement:
+    """Where there is no comparison at all."""
+    return Judgement("nothing to compare", NOTHING_COMPARABLE, notes=(why,))

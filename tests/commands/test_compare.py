@@ -1,0 +1,101 @@
+"""``pytest-throughput compare``: pairs of trials, pairs of runs, and groups of runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import result_files
+from result_files import CASES
+
+Command = Callable[..., tuple[int, str, str]]
+Files = Callable[..., list[str]]
+
+SLOW = {CASES[0]: 0.10}
+
+
+def regressed(out: str) -> list[str]:
+    return [case["id"] for case in json.loads(out)["cases"] if case["verdict"] == "regressed"]
+
+
+def test_two_environments_of_one_file_are_pairs_of_trials(command: Command, files: Files) -> None:
+    (file,) = files("p", [1], environments=("base", "head"), slower=SLOW)
+    sides = ("--base", f"{file}#base", "--head", f"{file}#head")
+    status, out, _ = command("compare", *sides, "--format", "json")
+    assert (status, regressed(out)) == (10, [CASES[0]])
+    assert json.loads(out)["title"] == "p1.json#head against p1.json#base, in pairs of trials"
+    assert command("compare", *sides, "--paired", "--format", "json")[1] == out
+
+
+def test_of_pairs_only_what_both_were_asked_for_can_be_missing(command: Command, files: Files) -> None:
+    (file,) = files("p", [1], environments=("base", "head"))
+    document = json.loads(Path(file).read_text())
+    cases = document["throughput"]["cases"]
+    heads = [case for case in cases if case["environment"] == "head"]
+    never_run, never_asked = heads[:2]
+    never_run |= {"status": None, "trials": []}
+    cases.remove(never_asked)
+    result_files.write(Path(), file, document)
+    status, out, _ = command("compare", "--base", f"{file}#base", "--head", f"{file}#head", "--format", "json")
+    assert status == 11
+    assert [case["id"] for case in json.loads(out)["cases"] if case["verdict"] == "missing"] == [CASES[0]]
+
+
+def test_files_in_turn_are_pairs_of_runs(command: Command, files: Files) -> None:
+    base, head = files("b", range(5)), files("h", range(10, 15), slower=SLOW)
+    status, out, _ = command("compare", "--base", *base, "--head", *head, "--paired", "--format", "json")
+    assert (status, regressed(out)) == (10, [CASES[0]])
+    assert "in pairs of runs" in out
+    status, _, err = command("compare", "--base", *base, "--head", *head[:4], "--paired")
+    assert (status, "as many of base as of head, got 5 and 4" in err) == (2, True)
+
+
+def test_files_as_they_come_are_two_groups(command: Command, files: Files) -> None:
+    base, head = files("b", range(4)), files("h", range(10, 13), slower=SLOW)
+    status, out, _ = command("compare", "--base", *base, "--head", *head, "--format", "json")
+    assert (status, regressed(out)) == (10, [CASES[0]])
+    assert json.loads(out)["title"] == "3 runs (h10.json, …) against 4 runs (b0.json, …), as two groups of runs"
+
+
+def test_one_run_against_one_decides_nothing(command: Command, files: Files) -> None:
+    sides = ("--base", *files("b", [0]), "--head", *files("h", [9], slower=SLOW))
+    assert command("compare", *sides)[0] == 0
+    status, out, _ = command("compare", *sides, "--fail-on", "inconclusive")
+    assert (status, "inconclusive: 6 cases" in out) == (13, True)
+
+
+def test_different_hardware_cannot_be_compared(command: Command, files: Files) -> None:
+    sides = ("--base", *files("b", [0]), "--head", *files("h", [9], fingerprint={"cpu": {"threads": 1}}))
+    status, out, _ = command("compare", *sides)
+    assert (status, "different hardware" in out) == (12, True)
+
+
+def test_an_empty_side_is_nothing_comparable(command: Command, files: Files) -> None:
+    (empty,) = files("e", [0], cases=[])
+    status, out, _ = command("compare", "--base", *files("b", [0]), "--head", empty, "--format", "markdown")
+    assert (status, "head has no cases" in out) == (12, True)
+
+
+def test_plain_files_without_trials(command: Command) -> None:
+    """Each case once in each file, as pytest-benchmark alone measures."""
+    for seed in range(12):
+        document = result_files.plain_document(seed, trials=1, slower=0.2 if seed >= 6 else 0.0)
+        for benchmark in document["benchmarks"]:
+            benchmark["params"] = None
+            benchmark["fullname"] = benchmark["fullname"].replace("-t1]", "]")
+        result_files.write(Path(), f"{seed}.json", document)
+    base, head = ([f"{seed}.json" for seed in seeds] for seeds in (range(6), range(6, 12)))
+    status, out, _ = command("compare", "--base", *base, "--head", *head, "--format", "json")
+    assert (status, regressed(out)) == (10, ["bench.py::test_it[0]"])
+
+
+def test_an_unreadable_file_is_bad_usage(command: Command, files: Files) -> None:
+    status, _, err = command("compare", "--base", *files("b", [0]), "--head", "nowhere.json")
+    assert (status, "nowhere.json: cannot be read" in err) == (2, True)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--base", "a.json"), ("--base", "--head", "a.json")])
+def test_both_sides_have_to_be_given(command: Command, arguments: tuple[str, ...]) -> None:
+    assert command("compare", *arguments)[0] == 2
