@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pytest_throughput.regression.judgement import FAILABLE
@@ -25,14 +26,9 @@ def read_false_alarm_rate(text: str) -> float:
 
 def _share(text: str) -> float:
     """``3%`` or ``0.03``; a bare 3 might be either 3 % or 300 %."""
-    number, percent, _ = text.strip().partition("%")
-    try:
-        value = float(number) / (100 if percent else 1)
-    except ValueError:
-        value = 0.0
-    if not (text.strip().endswith("%") if percent else value < 1):
-        value = 0.0
-    if not value > 0:
+    parts = re.fullmatch(r"(\d{1,9}(?:\.\d{1,12})?|\.\d{1,12}) ?(%?)", text.strip(), re.ASCII)
+    value = 0.0 if parts is None else float(parts[1]) / (100 if parts[2] else 1)
+    if parts is None or value <= 0 or (not parts[2] and value >= 1):
         raise ValueError(f"expected a share such as 3% or 0.03, got {text!r}")
     return value
 

@@ -23,7 +23,7 @@ _STYLES = {Verdict.REGRESSED: "red", Verdict.FAILED: "red", Verdict.MISSING: "re
 _MOST_IDS = 5
 """Named in a line; of more, their number is told."""
 _MOST_LINES = 20
-_MOST_ROWS = 200
+_MOST_ROWS = 100
 _LONGEST_ID = 200
 _UNLIMITED = 10_000
 _HEADINGS = ("verdict", "case", "images/s, head ÷ base", "trials", "why")
