@@ -128,7 +128,7 @@ class Gate:
         return with_baseline([self._given(environment)], self._settings.baseline, self._how_to_accept())
 
     def _given(self, environment: str) -> GivenRun:
-        from pytest_throughput.regression.from_results import GivenRun, run_of
+        from pytest_throughput.regression.from_results import GivenRun, axes_of, run_of
         from pytest_throughput.regression.scope import Scope
 
         cases = [case for case in self._session.ledger if case.environment == environment]
@@ -138,7 +138,7 @@ class Gate:
             individual=individual(self._session),
             written_at=datetime.now(UTC).isoformat(),
         )
-        scope = Scope.of(((case.id, case.labels) for case in cases), self._results.deselected)
+        scope = Scope.of(((case.id, axes_of(case.labels)) for case in cases), self._results.deselected)
         return GivenRun(run, scope, "this run" if self._settings.baseline is not None else environment)
 
     def _how_to_accept(self) -> str:

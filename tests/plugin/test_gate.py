@@ -205,7 +205,7 @@ def test_axes_that_were_not_asked_for_are_not_missing(gated: Gated) -> None:
     import pytest
     NAMES = {names}
     @pytest.mark.parametrize("name", [
-        pytest.param(name, marks=pytest.mark.throughput_case(f"case-{{name}}", model=name[0], size=len(name)))
+        pytest.param(name, marks=pytest.mark.throughput_case(f"case-{{name}}", model=name[0], size=len(name), x=0.5))
         for name in NAMES
     ])
     def test_it(measure_isolated, name, trial, environment):

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from pytest_throughput.regression.runs import CaseResult, Run, Trial, hashed_individual
+from pytest_throughput.regression.runs import Axes, CaseResult, Run, Trial, hashed_individual
 from pytest_throughput.regression.scope import Scope
 from pytest_throughput.throughput.reading import read_run
 from pytest_throughput.throughput.text import printable
 from pytest_throughput.throughput.untrusted import Unreadable
 
-__all__ = ["GivenRun", "given_run", "run_of"]
+__all__ = ["GivenRun", "axes_of", "given_run", "run_of"]
 
 _CHOSEN_WHILE_MEASURING = ("warm_up_steps", "steps_per_round")
 """Settings that the measuring loop decides anew in each trial."""
@@ -101,7 +101,7 @@ def given_run(argument: str, items_param: str | None = None) -> GivenRun:
         raise Unreadable(file, str(error)) from None
     return GivenRun(
         run=run,
-        scope=Scope.of(((case.id, case.labels) for case in cases), result.deselected),
+        scope=Scope.of(((case.id, axes_of(case.labels)) for case in cases), result.deselected),
         name=printable(argument),
         file=file,
         complete=result.complete,
@@ -151,11 +151,13 @@ def _case(case: MeasuredCase) -> CaseResult:
         trials=tuple(trials),
         network_hash=None if case.network_hash is None else str(case.network_hash),
         settings_digest=_digest(case.settings),
-        axes={
-            str(name): value if value is None or type(value) is int else str(value)
-            for name, value in case.labels.items()
-        },
+        axes=axes_of(case.labels),
     )
+
+
+def axes_of(labels: Mapping[str, Any]) -> Axes:
+    """The labels of a case as texts and whole numbers, the same whether it has just ended or is read from a file."""
+    return {str(name): value if value is None or type(value) is int else str(value) for name, value in labels.items()}
 
 
 def _digest(settings: Mapping[str, Any] | None) -> str | None:
