@@ -177,7 +177,7 @@ def _text_or_none(mapping: Mapping[str, Any], key: str) -> str | None:
 def _checked(value: object, key: str) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= _MOST_CHARACTERS:
         raise DamagedFile(f"{key[:40]}: expected a text of 1 to {_MOST_CHARACTERS} characters")
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise DamagedFile(f"{key[:40]}: half a character")
     return value
 
