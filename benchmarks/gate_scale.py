@@ -48,7 +48,13 @@ def make_store(directory: Path, cases: int, runs: int, trials: int) -> None:
         for case_id in ids:
             rate = 90.0 if run == runs and case_id == ids[0] else 100.0
             figures = (Trial(one, rate * generator.lognormvariate(0, 0.01), 0.0) for one in range(1, trials + 1))
-            axes = {"mode": "training", "framework": "pytorch", "device": "cuda", "model": case_id, "batch_size": 8}
+            axes: dict[str, str | int | None] = {
+                "mode": "training",
+                "framework": "pytorch",
+                "device": "cuda",
+                "model": case_id,
+                "batch_size": 8,
+            }
             results[case_id] = CaseResult(case_id, "ok", tuple(figures), "0" * 16, "1" * 16, axes)
         started_at = f"2026-01-{1 + run % 28:02d}T{run // 28:02d}:00:00+00:00"
         Store(directory).accept(Run(started_at, FINGERPRINT, "a", {"torch": "2.12"}, results))

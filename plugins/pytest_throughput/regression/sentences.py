@@ -15,6 +15,7 @@ __all__ = [
     "missing",
     "new",
     "no_figures",
+    "too_few_in_groups",
     "too_few_machines",
     "too_few_runs",
     "unseen_individual",
@@ -55,7 +56,7 @@ class Facts:
 
 
 def missing(runs: int) -> str:
-    return f"in {_count(runs, 'accepted run')}, but not in this one, though it was asked for"
+    return f"in {_count(runs, 'run')} of the baseline, but not in this one, though it was asked for"
 
 
 def new(status_before: str | None, status_now: str) -> str:
@@ -79,6 +80,14 @@ def too_few_runs(own: int, all_runs: int) -> str:
     return (
         f"how far runs lie apart cannot be known from {_count(all_runs, 'accepted run')}{of_them}; "
         f"accept {_count(max(3 - own, 1), 'more run')} of this machine, or compare interleaved pairs"
+    )
+
+
+def too_few_in_groups(runs: int) -> str:
+    """``runs``: of both sides together."""
+    return (
+        f"how far runs lie apart cannot be known from {_count(runs, 'run')} in all; "
+        f"measure {_count(max(4 - runs, 1), 'more run')} of this machine, or compare interleaved pairs"
     )
 
 
@@ -119,6 +128,8 @@ def _within_threshold(facts: Facts) -> str:
 def _too_few_runs(facts: Facts) -> str:
     if facts.design.is_paired:
         return f"{_count(facts.units, 'pair')} cannot tell noise from change; measure at least 5 pairs"
+    if facts.design is Design.GROUPS:
+        return too_few_in_groups(facts.units + 1)
     return too_few_runs(facts.runs_base, facts.runs_base)
 
 

@@ -47,6 +47,8 @@ def select_units(base: Sequence[Run], head: Sequence[Run], design: Design) -> Se
     if len(machines_head) > 1:
         return Selection(refusal=(Code.TOO_FEW_RUNS, sentences.too_few_machines(len(machines_base))))
     if machines_head <= machines_base:
+        if design is Design.GROUPS:
+            return Selection(refusal=(Code.TOO_FEW_RUNS, sentences.too_few_in_groups(len(own) + len(head))))
         return Selection(refusal=(Code.TOO_FEW_RUNS, sentences.too_few_runs(len(own), len(base))))
     return Selection(refusal=(Code.UNSEEN_INDIVIDUAL, sentences.unseen_individual(len(machines_base))))
 
