@@ -120,7 +120,7 @@ def test_a_first_run_says_what_to_do(gated: Gated) -> None:
     result.stdout.fnmatch_lines(["*repeat the run with --benchmark-json=run.json, and then pytest-throughput accept*"])
 
 
-def test_verdicts_stand_in_the_terminal_and_in_the_json(gated: Gated) -> None:
+def test_verdicts_stand_in_the_terminal_and_in_the_json(gated: Gated, capsys: pytest.CaptureFixture[str]) -> None:
     gated.accept_some()
     result = gated.run(BASELINE, slower={"c": 0.1}, version="2")
     assert result.ret == 10
@@ -138,7 +138,10 @@ def test_verdicts_stand_in_the_terminal_and_in_the_json(gated: Gated) -> None:
     found = gated.project.json()["throughput"]["verdicts"]
     assert found["software_changes"] == {"steps": {"base": "1", "head": "2"}}
     assert (found["schema"], found["exit_status"]) == (1, 10)
-    assert main(["gate", "run.json", "--baseline", "kept"]) == 10
+    capsys.readouterr()
+    assert main(["gate", "run.json", "--baseline", "kept", "--format", "json"]) == 10
+    of_file = json.loads(capsys.readouterr().out)
+    assert (of_file["cases"], of_file["software_changes"]) == (found["cases"], found["software_changes"])
 
 
 @pytest.mark.parametrize(
