@@ -72,14 +72,22 @@ class Gate:
         from pytest_throughput.regression.confirmation import to_confirm
 
         undecided = set(to_confirm(self._first, comparison.design))
-        ours = [found for found in self._session.reserve.values() if found.case_id in undecided]
+        compared = (
+            {BASE, HEAD} if self._settings.baseline is None else {*self._session.settings.interpreters.environments}
+        )
+        ours = [
+            found
+            for found in self._session.reserve.values()
+            if found.case_id in undecided and found.environment in compared
+        ]
         self._asked = tuple(dict.fromkeys(found.case_id for found in ours))
         if not ours:
             return
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.write_line("")
-            reporter.write_line(f"a second look, with {len(ours)} more trials, at: {printable(', '.join(self._asked))}")
+            cases = printable(", ".join(self._asked)) if len(self._asked) < 6 else f"{len(self._asked)} cases"
+            reporter.write_line(f"a second look, with {len(ours)} more trials, at: {cases}")
         items = in_order([found.item for found in ours], self._session.settings)
         for found in ours:
             self._session.items[found.item.nodeid] = found
