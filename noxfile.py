@@ -25,7 +25,7 @@ def bench(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after -- go to pytest."""
     session.install(*CONSTRAINTS, *FRAMEWORKS, ".[dev]")
-    session.run("pytest", *(session.posargs or ["tests/"]))
+    session.run("pytest", *(session.posargs or ["-n", "2", "tests/"]))
 
 
 @nox.session

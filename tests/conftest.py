@@ -13,6 +13,8 @@ def _as_without_neighbours(request: pytest.FixtureRequest, monkeypatch: pytest.M
 
     Nor do they load hypothesis, which takes a second at the end of each.
     """
+    for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
+        monkeypatch.delenv(name, raising=False)  # They are not workers of the run that tests them.
     if "pytester" in request.fixturenames:
         request.getfixturevalue("pytester")  # It clears the variable.
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly -p no:hypothesispytest")

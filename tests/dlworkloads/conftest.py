@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from dlworkloads import models
 from dlworkloads.case import Case
 from dlworkloads.frameworks import FRAMEWORKS
 from dlworkloads.frameworks.base import Workload
@@ -185,14 +187,25 @@ def small_network(request: pytest.FixtureRequest) -> Network:
 
 
 @pytest.fixture
+def on_small_images() -> Callable[[str], Network]:
+    """Give a network of the suite for smaller images than it is measured on, if it is for large ones: for less work."""
+
+    def build(name: str) -> Network:
+        network = models.build(name)
+        return replace(network, input_shape=(3, 75, 75)) if network.input_shape == (3, 224, 224) else network
+
+    return build
+
+
+@pytest.fixture
 def weights(small_network: Network) -> dict[str, np.ndarray]:
     """Weights for the small network."""
     return _random_weights(small_network)
 
 
-@pytest.fixture(params=FRAMEWORKS)
+@pytest.fixture(params=[name for name, known in FRAMEWORKS.items() if known.by_default])
 def framework(request: pytest.FixtureRequest) -> str:
-    """Each framework in turn, as far as it is installed."""
+    """Each framework in turn, as far as it is installed; not the NumPy reference."""
     pytest.importorskip(FRAMEWORKS[request.param].package)
     return str(request.param)
 
@@ -225,8 +238,9 @@ def _open(
     pytest.importorskip(known.package)
     execution = execution or known.default_execution
     case = Case(mode, framework, device, network.name, batch_size, precision, execution, layout)
-    module = importlib.import_module(f"dlworkloads.frameworks.{framework}")
-    workload: Workload = getattr(module, known.workload)(case, network, THREADS)
+    kind = getattr(importlib.import_module(f"dlworkloads.frameworks.{framework}"), known.workload)
+    kind.prepare(case, THREADS)
+    workload: Workload = kind(case, network)
     return workload
 
 

@@ -17,35 +17,53 @@ from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import Conv2d, Dense, Flatten, LocalResponseNorm, ReLU
 from dlworkloads.models.network import Network
 
-CANDIDATES = pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])  # PyTorch in nchw is the reference
+LAYOUTS = {"pytorch": "nhwc", "tensorflow": "nhwc", "numpy": "nchw"}
+"""PyTorch in nchw is what all are compared with."""
+
+IN_INFERENCE = pytest.mark.parametrize("framework", ["pytorch", "tensorflow", "numpy"])
+IN_TRAINING = pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+EVERY_NETWORK = pytest.mark.parametrize("name", models.names())
 
 
-@CANDIDATES
-@pytest.mark.parametrize("mode", ["inference", "training"])
-def test_every_layer_agrees_in_float64(
-    assert_agreement: Callable[..., None], small_network: Network, framework: str, mode: str
+@IN_INFERENCE
+def test_every_layer_agrees_in_float64_inference(
+    assert_agreement: Callable[..., None], small_network: Network, framework: str
 ) -> None:
-    assert_agreement(framework, small_network, mode, 1e-8, layout="nhwc")
+    assert_agreement(framework, small_network, "inference", 1e-8, layout=LAYOUTS[framework])
 
 
-@CANDIDATES
+@IN_TRAINING
+def test_every_layer_agrees_in_float64_training(
+    assert_agreement: Callable[..., None], small_network: Network, framework: str
+) -> None:
+    assert_agreement(framework, small_network, "training", 1e-8, layout=LAYOUTS[framework])
+
+
+@IN_INFERENCE
 def test_every_layer_agrees_in_float32_inference(
     assert_agreement: Callable[..., None], small_network: Network, framework: str
 ) -> None:
-    assert_agreement(framework, small_network, "inference", 1e-4, precision="fp32", layout="nhwc")
+    assert_agreement(framework, small_network, "inference", 1e-4, precision="fp32", layout=LAYOUTS[framework])
 
 
-@CANDIDATES
-def test_a_network_of_the_suite_agrees_in_training(assert_agreement: Callable[..., None], framework: str) -> None:
-    assert_agreement(framework, models.build("mnist_cnn"), "training", 1e-8, layout="nhwc")
-
-
-@CANDIDATES
-def test_a_large_network_of_the_suite_agrees_in_inference(
-    assert_agreement: Callable[..., None], framework: str
+@EVERY_NETWORK
+@pytest.mark.parametrize("framework", ["tensorflow", "numpy"])
+def test_every_network_agrees_in_inference(
+    assert_agreement: Callable[..., None], on_small_images: Callable[[str], Network], name: str, framework: str
 ) -> None:
-    network = models.build("alexnet")
-    assert_agreement(framework, network, "inference", 1e-4, precision="fp32", layout="nhwc", batch_size=1)
+    network, layout = on_small_images(name), LAYOUTS[framework]
+    options = {"layout": layout, "batch_size": 2, "execution": "eager"}
+    assert_agreement(framework, network, "inference", 1e-8, precision="fp64", **options)
+    assert_agreement(framework, network, "inference", 1e-4, precision="fp32", **options)
+
+
+@EVERY_NETWORK
+def test_every_network_agrees_in_training(
+    assert_agreement: Callable[..., None], on_small_images: Callable[[str], Network], name: str
+) -> None:
+    """Its loss and every gradient."""
+    options = {"layout": "nhwc", "batch_size": 2, "execution": "eager"}
+    assert_agreement("tensorflow", on_small_images(name), "training", 1e-8, **options)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dlworkloads import models
 from dlworkloads.data import synthetic
 from dlworkloads.frameworks import FRAMEWORKS
 from dlworkloads.frameworks.base import Workload
@@ -20,7 +21,9 @@ NORMALISED = Network("normalised", (3, 5, 6), Sequential(BatchNorm(), GlobalAver
 DROPPED = Network("dropped", (8,), Sequential(Dense(1000), Dropout(0.25), Dense(2, bias=False)))
 
 
-EAGER_AND_GRAPH = [(n, e) for n, known in FRAMEWORKS.items() for e in ("eager", "graph") if e in known.executions]
+EAGER_AND_GRAPH = [
+    (n, e) for n, known in FRAMEWORKS.items() if known.by_default for e in ("eager", "graph") if e in known.executions
+]
 
 
 @pytest.fixture(params=EAGER_AND_GRAPH, ids="-".join)
@@ -114,6 +117,22 @@ def test_the_precision_is_the_one_asked_for_and_suffices(
     for path, values in training.read(training.run()).items():
         assert np.isfinite(values).all(), path
         assert np.linalg.norm(values) > 0, path
+
+
+@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_every_network_stays_finite(
+    open_workload: Callable[..., Any],
+    on_small_images: Callable[[str], Network],
+    framework: str,
+    name: str,
+    precision: str,
+) -> None:
+    """With the weights that it is measured with, in the precisions whose range or digits are few."""
+    options = {"precision": precision, "execution": "eager", "batch_size": 1}
+    workload = open_workload(framework, on_small_images(name), "inference", **options)
+    logits = workload.read(workload.run())["logits"]
+    assert np.isfinite(logits).all() and np.linalg.norm(logits) > 0
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])

@@ -15,25 +15,57 @@ from dlworkloads.models.network import Network, without_dropout
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters", "flops"),
+    ("name", "input_shape", "parameters", "flops"),
     [
         # Parameters and FLOPs of torchvision's networks, counted by torch.utils.flop_counter.
-        ("alexnet", 61_100_840, 1_428_376_960),
-        ("vgg16", 138_357_544, 30_940_528_640),
+        ("alexnet", (3, 224, 224), 61_100_840, 1_428_376_960),
+        ("resnet50", (3, 224, 224), 25_557_032, 8_178_368_512),
+        ("resnet152", (3, 224, 224), 60_192_808, 23_027_253_248),
+        ("vgg16", (3, 224, 224), 138_357_544, 30_940_528_640),
+        ("vit_b_16", (3, 224, 224), 86_567_656, 35_127_656_448),
+        # Parameters of Caffe's bvlc_googlenet without its auxiliary classifiers.
+        ("googlenet", (3, 224, 224), 6_998_552, 3_165_343_744),
         # Parameters of Keras' MNIST example; FLOPs: 2 * (26*26*32*9 + 24*24*64*288 + 9216*128 + 1280).
-        ("mnist_cnn", 1_199_882, 23_984_896),
+        ("mnist_cnn", (1, 28, 28), 1_199_882, 23_984_896),
+        # 2 * (32*32*32*27 + 30*30*32*288 + 15*15*64*288 + 13*13*64*576 + 2304*512 + 512*10), or 512*100.
+        ("cifar10_cnn", (3, 32, 32), 1_250_858, 41_482_240),
+        ("cifar100_cnn", (3, 32, 32), 1_297_028, 41_574_400),
+        # 2 * (16*50 + 50*22 + 22*26).
+        ("letter_mlp", (16,), 2_570, 4_944),
+        # The convolutions of VGG16, 30_693_261_312, and 2 * (25088*512 + 512*256 + 256), or 2 * (25088*4096 + 4096*2).
+        ("dogcat_vgg16_keras", (3, 224, 224), 27_691_841, 30_719_214_080),
+        ("dogcat_vgg16_pytorch", (3, 224, 224), 117_487_426, 30_898_798_592),
     ],
 )
-def test_parameters_and_flops(name: str, parameters: int, flops: int) -> None:
+def test_parameters_and_flops(name: str, input_shape: tuple[int, ...], parameters: int, flops: int) -> None:
     network = models.build(name)
     assert network.name == name
+    assert network.input_shape == input_shape
     assert network.parameter_count == parameters
-    assert network.flops_per_image == flops
+    assert network.inference_flops == flops
+
+
+def test_every_network_has_its_figures_asserted() -> None:
+    (marker,) = (mark for mark in test_parameters_and_flops.pytestmark if mark.name == "parametrize")  # type: ignore[attr-defined]
+    assert sorted(name for name, *_ in marker.args[1]) == sorted(models.names())
 
 
 @pytest.mark.parametrize("name", models.names())
 def test_parameters_and_flops_are_those_of_the_translation(name: str) -> None:
     _assert_like_pytorch(models.build(name))
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_tensorflows_graph_of_a_step_does_no_other_work(name: str) -> None:
+    keras = pytest.importorskip("keras")
+    from dlworkloads.foreign.tensorflow import flops_per_image
+    from dlworkloads.frameworks.tensorflow import Translation
+
+    network = models.build(name)
+    model = Translation(network, "nhwc", keras.DTypePolicy("float32")).model
+    channels, *size = network.input_shape
+    assert flops_per_image(model, (*size, channels), "inference") == network.inference_flops
+    assert flops_per_image(model, (*size, channels), "training") == network.training_flops
 
 
 def test_parameters_and_flops_of_every_layer_are_those_of_the_translation(small_network: Network) -> None:
@@ -46,11 +78,18 @@ def _assert_like_pytorch(network: Network) -> None:
 
     from dlworkloads.frameworks.pytorch import translate
 
-    with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        module = translate(network.body, network.input_shape).eval()
-        logits = module(torch.empty(1, *network.input_shape))
+    with torch.device("meta"):
+        module = translate(network.body, network.input_shape)
+        images = torch.empty(2, *network.input_shape)
+    with FlopCounterMode(display=False) as inference:
+        logits = module.eval()(images)
     assert network.outputs == logits.shape[1]
-    assert network.flops_per_image == counter.get_total_flops()
+    assert 2 * network.inference_flops == inference.get_total_flops()
+    if any(getattr(layer, "groups", 1) > 1 for _, layer, _, _ in network.walk()):
+        return  # in the gradients of a grouped convolution's weights, torch's counter forgets the groups
+    with FlopCounterMode(display=False) as training:
+        torch.autograd.grad(module.train()(images).sum(), list(module.parameters()))
+    assert 2 * network.training_flops == training.get_total_flops()
     assert network.parameters == {path: tuple(value.shape) for path, value in module.named_parameters()}
     buffers = {path: tuple(value.shape) for path, value in module.named_buffers()}
     assert network.buffers == {path: shape for path, shape in buffers.items() if "num_batches" not in path}
@@ -79,8 +118,17 @@ def test_a_hash_stays_what_it_is() -> None:
     """Results are compared by it: if this fails, every stored baseline is void."""
     assert {name: models.build(name).hash for name in models.names()} == {
         "alexnet": "c347a901d2aa8717",
+        "cifar100_cnn": "50e42ab1f0dc647e",
+        "cifar10_cnn": "404afaa56e24be31",
+        "dogcat_vgg16_keras": "004b7e598e7f4b15",
+        "dogcat_vgg16_pytorch": "d50d3ef3398cf586",
+        "googlenet": "97d85e01ada13554",
+        "letter_mlp": "0e1898f368526708",
         "mnist_cnn": "7cd78da41474eb27",
+        "resnet152": "96ffa0df85755b4f",
+        "resnet50": "86ab8f05572d8683",
         "vgg16": "109f7eb772a92097",
+        "vit_b_16": "151cdb92297293a6",
     }
 
 
@@ -132,7 +180,7 @@ def test_without_dropout_keeps_paths_and_drops_nothing(small_network: Network) -
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="no model 'vgg61': the known ones are alexnet, mnist_cnn, vgg16"):
+    with pytest.raises(ValueError, match=r"no model 'vgg61': the known ones are alexnet, .*, vgg16, vit_b_16"):
         models.build("vgg61")
 
 

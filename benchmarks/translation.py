@@ -1,0 +1,267 @@
+"""Translated networks against those that a framework's own people write, interleaved in one process.
+
+Is a difference between two frameworks a difference between frameworks, and not between our translations? Each pair of
+lines below is the same case measured by the same loop, once with our translation of the neutral network, and once with
+a network written by hand in this file, or taken from ``keras.applications``. Both are opened in one process, by turns
+ours first and theirs first, and run in blocks in random order. Processes are the unit: two copies of one network can
+differ by percents within a process, for as long as it lives, by where their memory lies. ``twin`` shows by how much:
+it compares the hand-written network with another copy of itself.
+
+Last, how many times as long as inference our training takes, on a large batch: twice the work again, and so about 3;
+under 2 the gradients are not all computed, over 4.5 something else is.
+
+Run it on an idle machine, with the project installed: ``python benchmarks/translation.py``. It ends with exit status 1
+if, with 95 % confidence, a translation is slower than by hand by more than 2 %, or training is outside of 2 to 4.5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from scipy import stats
+
+from dlworkloads import models
+from dlworkloads.case import Case
+from dlworkloads.frameworks import FRAMEWORKS
+from dlworkloads.models.network import Network, without_dropout
+from dlworkloads.opening import open_step
+from pytest_throughput.measurement.step import Step
+
+SLOWEST = 0.98
+TRAINING_PER_INFERENCE = (2.0, 4.5)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two networks in the same case."""
+
+    framework: str
+    ours: str
+    theirs: str
+    batch_size: int
+
+
+COMPARISONS = (
+    Comparison("pytorch", "resnet50", "translation:resnet50_in_pytorch", 4),
+    Comparison("pytorch", "vgg16", "translation:vgg16_in_pytorch", 1),
+    Comparison("tensorflow", "translation:vgg16_without_dropout", "keras:VGG16", 1),
+    Comparison("tensorflow", "mnist_cnn", "translation:mnist_cnn_in_keras", 8),
+)
+LARGE = (("resnet50", 8), ("vgg16", 4), ("cifar10_cnn", 128))
+"""Networks and batch sizes to compare training with inference."""
+
+MODES = ("inference", "training")
+
+
+def main() -> None:
+    """Run every comparison in fresh processes, print a line for each, and judge."""
+    parser = argparse.ArgumentParser(description="Our translations against hand-written networks, as ratios.")
+    parser.add_argument("--processes", type=int, default=4, help="of each comparison; default 4")
+    parser.add_argument("--pairs", type=int, default=20, help="of blocks in each process; default 20")
+    parser.add_argument("--seconds", type=float, default=0.5, help="of each block, at least one step; default 0.5")
+    parser.add_argument("--threads", type=int, default=1, help="intra-op threads, default 1: the steadiest")
+    parser.add_argument("--framework", choices=("pytorch", "tensorflow"), help="only this one")
+    parser.add_argument("--execution", help="only this one")
+    parser.add_argument("--mode", choices=MODES, help="only this one")
+    parser.add_argument("--twin", action="store_true", help="compare each hand-written network with itself")
+    parser.add_argument("--in-process", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.in_process:
+        print(json.dumps(_ratios(**json.loads(options.in_process))))
+        return
+    wrong = [*_translations(options), *([] if options.twin else _training_per_inference(options))]
+    if any(wrong):
+        sys.exit("not as it should be:\n" + "\n".join(filter(None, wrong)))
+
+
+def _translations(options: argparse.Namespace) -> Iterator[str | None]:
+    """Compare images per second, ours ÷ theirs; give the lines of those that are too slow."""
+    for each, mode in product(COMPARISONS, MODES):
+        for execution in FRAMEWORKS[each.framework].executions:
+            if execution != "compiled-graphs" and _wanted(options, each.framework, execution, mode):
+                cases = [
+                    Case(mode, each.framework, "cpu", model, each.batch_size, "fp32", execution)
+                    for model in (each.theirs if options.twin else each.ours, each.theirs)
+                ]
+                line, _, high = _compare(f"{cases[0].id} / {cases[1].model}", cases, options)
+                yield line if high < SLOWEST else None
+
+
+def _training_per_inference(options: argparse.Namespace) -> Iterator[str | None]:
+    """Compare seconds, training ÷ inference; give the lines of those where that cannot be."""
+    lowest, highest = TRAINING_PER_INFERENCE
+    for framework, (model, batch_size) in product(("pytorch", "tensorflow"), LARGE):
+        execution = FRAMEWORKS[framework].default_execution
+        if options.mode is None and _wanted(options, framework, execution, None):
+            cases = [Case(mode, framework, "cpu", model, batch_size, "fp32", execution) for mode in MODES]
+            line, low, high = _compare(f"seconds of training / of {cases[0].id}", cases, options)
+            yield line if high < lowest or low > highest else None
+
+
+def _wanted(options: argparse.Namespace, framework: str, execution: str, mode: str | None) -> bool:
+    given = (options.framework, options.execution, options.mode)
+    return all(each in (None, axis) for each, axis in zip(given, (framework, execution, mode), strict=True))
+
+
+def _compare(name: str, cases: Sequence[Case], options: argparse.Namespace) -> tuple[str, float, float]:
+    """Print, and return with its interval, how many times as long the second case's steps take as the first's."""
+    medians = []
+    for process in range(options.processes):
+        task = {
+            "cases": [case.to_json() for case in cases],
+            "threads": options.threads,
+            "pairs": options.pairs,
+            "seconds": options.seconds,
+            "seed": process,
+        }
+        medians.append(statistics.median(_in_a_fresh_process(task)))
+    logarithms = [math.log(median) for median in medians]
+    middle, half = statistics.fmean(logarithms), math.inf
+    if len(logarithms) > 1:
+        deviation = statistics.stdev(logarithms) / math.sqrt(len(logarithms))
+        half = deviation * float(stats.t.ppf(0.975, len(logarithms) - 1))
+    ratio, low, high = (math.exp(each) for each in (middle, middle - half, middle + half))
+    processes = " ".join(f"{median:.3f}" for median in medians)
+    line = f"{name}: {ratio:.3f} (95 %: {low:.3f} to {high:.3f}; by process {processes})"
+    print(line, flush=True)
+    return line, low, high
+
+
+def _in_a_fresh_process(task: dict[str, Any]) -> list[float]:
+    here = str(Path(__file__).parent)
+    path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    ran = subprocess.run(
+        [sys.executable, __file__, "--in-process", json.dumps(task)],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        sys.exit(f"{task['cases']} failed:\n{ran.stderr[-2000:]}")
+    ratios: list[float] = json.loads(ran.stdout.splitlines()[-1])
+    return ratios
+
+
+def _ratios(cases: Sequence[dict[str, Any]], threads: int, pairs: int, seconds: float, seed: int) -> list[float]:
+    """Return seconds per step of the second case ÷ those of the first, of each pair of blocks."""
+    order = (0, 1) if seed % 2 == 0 else (1, 0)
+    opened = {place: open_step(**cases[place], threads=threads) for place in order}
+    steps = [opened[0], opened[1]]
+    for step in steps:
+        _block(step, 3)
+    counts = [max(1, round(seconds / statistics.median(_block(step, 1) for _ in range(3)))) for step in steps]
+    generator = random.Random(seed)
+    ratios = []
+    for _ in range(pairs):
+        taken = {place: _block(steps[place], counts[place]) / counts[place] for place in generator.sample((0, 1), 2)}
+        ratios.append(taken[1] / taken[0])
+    return ratios
+
+
+def _block(step: Step, count: int) -> float:
+    started = time.perf_counter()
+    for _ in range(count):
+        step.wait(step.run())
+    return time.perf_counter() - started
+
+
+def vgg16_without_dropout(case: Case) -> Network:
+    """Ours, as Keras' own VGG16 is."""
+    return without_dropout(models.build("vgg16"))
+
+
+def vgg16_in_pytorch(case: Case) -> Any:
+    """VGG16 as one writes it in PyTorch."""
+    from torch import nn
+
+    layers: list[Any] = []
+    inputs = 3
+    for count, channels in ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512)):
+        for _ in range(count):
+            layers += [nn.Conv2d(inputs, channels, 3, padding=1), nn.ReLU(inplace=True)]
+            inputs = channels
+        layers.append(nn.MaxPool2d(2))
+    layers += [nn.Flatten(), nn.Linear(25088, 4096), nn.ReLU(inplace=True), nn.Dropout()]
+    layers += [nn.Linear(4096, 4096), nn.ReLU(inplace=True), nn.Dropout(), nn.Linear(4096, 1000)]
+    return nn.Sequential(*layers), (3, 224, 224)
+
+
+def resnet50_in_pytorch(case: Case) -> Any:
+    """ResNet-50 as one writes it in PyTorch."""
+    import torch
+    from torch import nn
+
+    class Bottleneck(nn.Module):  # type: ignore[misc]  # torch has no types here
+        def __init__(self, inputs: int, width: int, stride: int) -> None:
+            super().__init__()
+            self.conv1 = nn.Conv2d(inputs, width, 1, bias=False)
+            self.bn1 = nn.BatchNorm2d(width)
+            self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
+            self.bn2 = nn.BatchNorm2d(width)
+            self.conv3 = nn.Conv2d(width, 4 * width, 1, bias=False)
+            self.bn3 = nn.BatchNorm2d(4 * width)
+            self.relu = nn.ReLU(inplace=True)
+            self.downsample = None
+            if inputs != 4 * width:
+                shortcut = nn.Conv2d(inputs, 4 * width, 1, stride, bias=False)
+                self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(4 * width))
+
+        def forward(self, x: Any) -> Any:
+            identity = x if self.downsample is None else self.downsample(x)
+            out = self.relu(self.bn1(self.conv1(x)))
+            out = self.relu(self.bn2(self.conv2(out)))
+            out = self.bn3(self.conv3(out))
+            out += identity
+            return self.relu(out)
+
+    layers: list[Any] = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True)]
+    layers.append(nn.MaxPool2d(3, 2, 1))
+    inputs = 64
+    for width, count, stride in ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2)):
+        for block in range(count):
+            layers.append(Bottleneck(inputs, width, 1 if block else stride))
+            inputs = 4 * width
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000)]
+    network = nn.Sequential(*layers)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight)
+    return network, (3, 224, 224)
+
+
+def mnist_cnn_in_keras(case: Case) -> Any:
+    """The network of Keras' MNIST example."""
+    import keras
+    from keras import layers
+
+    relu: Callable[..., Any] = keras.activations.relu
+    network = [
+        layers.Conv2D(32, 3, activation=relu),
+        layers.Conv2D(64, 3, activation=relu),
+        layers.MaxPooling2D(),
+        layers.Dropout(0.25),
+        layers.Flatten(),
+        layers.Dense(128, activation=relu),
+        layers.Dropout(0.5),
+        layers.Dense(10),
+    ]
+    return keras.Sequential([keras.Input((28, 28, 1)), *network]), (28, 28, 1)
+
+
+if __name__ == "__main__":
+    main()

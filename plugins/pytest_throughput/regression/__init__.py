@@ -1,0 +1,1 @@
+"""Did it get worse? Baselines, the model of noise, verdicts. Needs scipy (the extra ``gate``)."""

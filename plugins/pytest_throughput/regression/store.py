@@ -1,0 +1,140 @@
+"""Accepted runs in a directory: a folder for each hardware, an immutable file for each run.
+
+A file is written once, under a name made of its time and of a digest of its content, and never
+changed: two jobs can accept at once without a lock, accepting the same run twice is accepting it
+once, and a repository of baselines merges without conflicts. What stands in a file, ids above all,
+never becomes part of a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+from pytest_throughput.regression.runs import Run, hardware_key
+from pytest_throughput.regression.store_format import MOST_BYTES, DamagedFile, decode, encode, utc
+
+__all__ = ["Baseline", "Store", "StoreError"]
+
+_NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{16}\.json")
+_KEY = re.compile(r"[0-9a-f]{16}")
+_MOST_FILES = 1_000
+"""Read of one folder, the latest: whoever keeps more has them pruned, or reads a second of JSON for nothing."""
+
+
+class StoreError(Exception):
+    """The directory cannot be read or written."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What there is for one hardware."""
+
+    runs: tuple[Run, ...]
+    """In the order of time."""
+    damaged: tuple[tuple[Path, str], ...] = ()
+    """Files that were left out, and why."""
+    other_hardware: int = 0
+    """Folders for hardware other than was asked for: tells an empty store from a new machine."""
+
+
+class Store:
+    """The accepted runs under one directory, which need not exist before the first is accepted."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def accept(self, run: Run, *, keep: int | None = None) -> Path:
+        """Writes the run, and deletes all but the latest ``keep`` of its hardware.
+
+        Raises StoreError where it cannot be written, and ValueError for a run without any figure or
+        whose time is none.
+        """
+        if keep is not None and keep < 1:
+            raise ValueError(f"keep: expected 1 or more runs, got {keep}")
+        if not any(case.trials for case in run.cases.values()):
+            raise ValueError("the run has no figures; expected at least one case with a trial")
+        content = encode(run)
+        decode(content)  # What is accepted can be read again.
+        moment = utc(run.started_at).astimezone(UTC)
+        name = f"{moment:%Y%m%dT%H%M%SZ}-{hashlib.sha256(content).hexdigest()[:16]}.json"
+        path = self._folder(run.fingerprint) / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_at_once(path, content)
+        except OSError as error:
+            raise StoreError(f"could not write {path}: {error.strerror}; give a writable directory") from error
+        if keep is not None:
+            self._prune(path.parent, keep)
+        return path
+
+    def read(self, fingerprint: Mapping[str, Any]) -> Baseline:
+        """All accepted runs of that hardware. Raises StoreError where the directory cannot be read."""
+        folder = self._folder(fingerprint)
+        runs: list[Run] = []
+        damaged: list[tuple[Path, str]] = []
+        try:
+            others = sum(1 for other in self._directory.glob("*/") if _KEY.fullmatch(other.name) and other != folder)
+            paths = _run_files(folder)[-_MOST_FILES:]
+        except OSError as error:
+            raise StoreError(f"could not read {folder}: {error.strerror}") from error
+        for path in paths:
+            try:
+                run = decode(_content(path))
+                if hardware_key(run.fingerprint) != folder.name:
+                    raise DamagedFile("it is of other hardware than its folder")
+                runs.append(run)
+            except DamagedFile as error:
+                damaged.append((path, str(error)))
+            except OSError as error:
+                damaged.append((path, error.strerror or type(error).__name__))
+        return Baseline(tuple(sorted(runs, key=lambda run: utc(run.started_at))), tuple(damaged), others)
+
+    def _folder(self, fingerprint: Mapping[str, Any]) -> Path:
+        return self._directory / hardware_key(fingerprint)
+
+    @staticmethod
+    def _prune(folder: Path, keep: int) -> None:
+        for path in _run_files(folder)[:-keep]:
+            with suppress(FileNotFoundError):  # another job may prune at the same time
+                path.unlink()
+
+
+def _run_files(folder: Path) -> list[Path]:
+    """By name, which begins with the time. Other files are none of ours, and stay."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+
+
+def _content(path: Path) -> bytes:
+    """Of a regular file of bounded size: no link out of the store, no pipe to wait on forever."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise DamagedFile("no regular file")
+        return file.read(MOST_BYTES + 1)
+
+
+def _write_at_once(path: Path, content: bytes) -> None:
+    """The whole file or none, whatever happens meanwhile."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".accepting-", delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            os.chmod(file.fileno(), 0o644)
+            os.replace(file.name, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(file.name)
+            raise

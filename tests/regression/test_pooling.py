@@ -1,0 +1,71 @@
+"""What a case borrows of the others' variances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import special, stats
+
+from pytest_throughput.regression.pooling import _inverse_trigamma, moderated_variances
+
+
+@pytest.mark.parametrize("value", [1e-4, 0.01, 0.5, 1.0, 5.0, 1e3])
+def test_the_inverse_of_trigamma(value: float) -> None:
+    assert special.polygamma(1, _inverse_trigamma(np.array([value])))[0] == pytest.approx(value, rel=1e-6)
+
+
+def test_cases_that_are_alike_pool() -> None:
+    generator = np.random.default_rng(1)
+    variances = generator.chisquare(4, (200, 50)) / 4
+    moderated, degrees = moderated_variances(variances, np.full(variances.shape, 4.0))
+    assert np.median(degrees) > 40
+    assert np.median(moderated) == pytest.approx(1.0, abs=0.2)
+
+
+def test_the_moderated_statistic_is_students() -> None:
+    """With variances drawn as the model has it, differences beyond the quantile are as rare as it says, or rarer."""
+    generator = np.random.default_rng(2)
+    shape = (400, 100)
+    true = 5 / generator.chisquare(5, shape)
+    variances = true * generator.chisquare(4, shape) / 4
+    moderated, degrees = moderated_variances(variances, np.full(shape, 4.0))
+    statistic = generator.standard_normal(shape) * np.sqrt(true / moderated)
+    for tail in (0.05, 0.01, 0.001):
+        beyond = float((statistic > stats.t.isf(tail, degrees)).mean())
+        assert tail / 4 < beyond < tail * 1.15
+
+
+def test_cases_that_differ_keep_to_themselves() -> None:
+    generator = np.random.default_rng(3)
+    true = np.array([1e-5, 1e-4, 1e-3, 1e-2] * 10)
+    variances = true * generator.chisquare(8, true.shape) / 8
+    moderated, degrees = moderated_variances(variances, np.full(true.shape, 8.0))
+    assert degrees.max() < 11
+    assert np.all(np.abs(np.log(moderated / variances)) < 1.5)
+
+
+def test_nobody_gets_less_than_his_own() -> None:
+    variances = np.array([1.0, 1.0, 1.0, 1.0, 9.0, 0.01])
+    moderated, _ = moderated_variances(variances, np.full(6, 4.0))
+    assert np.all(moderated >= variances)
+    assert moderated[5] > 0.01
+
+
+def test_equal_figures_are_no_certainty() -> None:
+    moderated, degrees = moderated_variances(np.array([0.0, 1.0, 1.0, 1.0, 1.0]), np.full(5, 4.0))
+    assert moderated[0] > 0
+    assert np.isfinite(degrees).all()
+
+
+def test_a_case_without_degrees_of_freedom_takes_what_the_others_have() -> None:
+    moderated, degrees = moderated_variances(
+        np.array([0.0, 1.1, 0.9, 1.0, 1.2, 0.8]), np.array([0.0, 4.0, 4.0, 4.0, 4.0, 4.0])
+    )
+    assert moderated[0] == pytest.approx(1.0, rel=0.3)
+    assert degrees[0] > 0
+
+
+def test_nothing_to_know_anything_from() -> None:
+    moderated, degrees = moderated_variances(np.zeros(5), np.zeros(5))
+    assert np.isfinite(moderated).all()
+    assert np.all(degrees < 0.01)
