@@ -1,40 +1,37 @@
-"""An endurance run: small cases with random faults for as long as you like, each of them accounted for.
+"""An endurance run: pytest measures small cases for as long as you like, and random faults befall them.
 
-One process conducts case after case, as pytest does, and keeps their journal. About every third case
-meets a fault, drawn with a seed: a signal, an exit, an exception, garbage, a hang, a deaf worker, a
-child left behind, more memory than is allowed. At the end stands what became of each kind, and
-whether this process has grown, or anything of it lives on: ``python benchmarks/soak.py --minutes 60``.
-Exit status 1 if a case got another status than its fault has, or something leaked.
+About every third case meets a fault, drawn with a seed: a signal, an exit, an exception, garbage, a
+hang, a deaf worker, a child left behind, more memory than is allowed. Meanwhile the pytest process is
+watched from outside. At the end stands what became of each kind, and whether pytest has grown, or
+anything of it lives on: ``python benchmarks/soak.py --minutes 60``. Exit status 1 if a case got another
+status than its fault has, or none and is not among those that the budget left, or something leaked.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
-import pytest_throughput
-from pytest_throughput.isolation.conductor import Conductor, Place
-from pytest_throughput.isolation.interpreters import Interpreter
-from pytest_throughput.isolation.protocol import Request
-from pytest_throughput.isolation.staging import StagedPath
-from pytest_throughput.measurement.plan import ONCE
-from pytest_throughput.throughput.journal import Entry, Heading, Journal, read_journal
-from pytest_throughput.throughput.ledger import TrialRecord
-
+PLUGINS = Path(__file__).parents[1] / "plugins"
 STEPS = """
 import os, signal, subprocess, sys, threading, time
 from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
 
 def well():
-    return Step(lambda: None)
+    return Step(lambda: time.sleep(0.002))
 
 def fault(how):
     def run():
@@ -47,7 +44,7 @@ def fault(how):
             thread.join()
         if how == "unsupported": raise Unsupported("not here")
         if how == "refused": raise OutOfMemory("12 GiB")
-        if how == "garbage": os.write(1, os.urandom(2**20)); os.write(2, os.urandom(2**20))
+        if how == "garbage": os.write(1, os.urandom(2**16)); os.write(2, os.urandom(2**16))
         if how == "hang": time.sleep(1000)
         if how == "deaf": signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1000)
         if how == "child":
@@ -56,6 +53,21 @@ def fault(how):
             os.kill(os.getpid(), signal.SIGKILL)
         if how == "greedy": held = b"x" * (300 << 20); time.sleep(1000)
     return Step(run)
+"""
+TESTS = """
+import json
+import pytest
+
+FAULTS = json.load(open("faults.json"))
+CASES = [
+    pytest.param(fault, marks=pytest.mark.throughput_case(f"{number:06}-{fault}"), id=f"{number:06}-{fault}")
+    for number, fault in enumerate(FAULTS)
+]
+
+@pytest.mark.parametrize("fault", CASES)
+def test_it(measure_isolated, fault):
+    target = "steps:well" if fault == "none" else "steps:fault"
+    measure_isolated(target, {} if fault == "none" else {"how": fault})
 """
 FAULTS = {
     **dict.fromkeys(("SIGKILL", "SIGSEGV", "SIGBUS", "SIGABRT", "exit", "child"), "crashed"),
@@ -69,12 +81,27 @@ FAULTS = {
 SLOW = ("hang", "deaf")
 """Each costs a timeout: drawn ten times less often than the others."""
 SHARE_OF_FAULTS = 0.3
-TIMEOUT_SECONDS = 5.0
-MEMORY_LIMIT_BYTES = 250 << 20
+CASES_A_MINUTE = 250
+"""More than can be measured: the budget ends the run."""
+OPTIONS = (
+    *("-p", "pytest_throughput.plugin", "-p", "no:cacheprovider", "-p", "no:randomly", "-q", "--tb=line"),
+    *("--throughput-protocol=paper", "--throughput-isolation=framework", "--throughput-timeout=5"),
+    *("--throughput-memory-limit=250M", "--throughput-lock=off", "--benchmark-json=run.json"),
+)
 READINGS = 12
-"""Of this process's memory, over the whole run."""
-MOST_GROWTH_BYTES = 4 << 20
-"""Of this process between the first reading, when all is loaded, and the last."""
+"""Of the pytest process, over the whole run."""
+MOST_BYTES_A_CASE = 16 << 10
+"""By which pytest may grow: what it keeps of a case until the end, its samples and its report."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The pytest process at one moment."""
+
+    minutes: float
+    cases: int
+    resident_bytes: int
+    descriptors: int
 
 
 def main() -> int:
@@ -84,76 +111,135 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the faults; default 0")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        return soak(Path(folder), 60 * arguments.minutes, random.Random(arguments.seed))
+        return soak(Path(folder), arguments.minutes, random.Random(arguments.seed))
 
 
-def soak(folder: Path, seconds: float, chance: random.Random) -> int:
-    """Runs for so many seconds, in a folder of its own."""
-    (folder / "steps.py").write_text(STEPS)
-    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+def soak(folder: Path, minutes: float, chance: random.Random) -> int:
+    """Runs for so many minutes, in a folder of its own."""
     names, weights = list(FAULTS), [1 if name in SLOW else 10 for name in FAULTS]
-    staged = StagedPath([Path(pytest_throughput.__file__).parent])
-    conductors = [
-        Conductor(
-            isolation=isolation,
-            staged=staged,
-            pythonpath=[folder],
-            threads=1,
-            timeout_seconds=TIMEOUT_SECONDS,
-            memory_limit_bytes=MEMORY_LIMIT_BYTES,
-        )
-        for isolation in ("framework", "trial")
+    faults = [
+        chance.choices(names, weights)[0] if chance.random() < SHARE_OF_FAULTS else "none"
+        for _ in range(max(1, round(CASES_A_MINUTE * minutes)))
     ]
-    place = Place(Interpreter("default", "python", (sys.executable,)), trial=1)
-    journal = Journal(folder / "soak.journal.jsonl", Heading({}, {}))
-    me, began, outcomes = psutil.Process(), time.monotonic(), Counter[tuple[str, str]]()
-    readings: list[tuple[float, int, int, int]] = []
-    number, descriptors_before = 0, me.num_fds()
-    while (elapsed := time.monotonic() - began) < seconds:
-        if number % 50 == 0 and elapsed >= len(readings) * seconds / READINGS:
-            readings.append((elapsed, number, me.memory_info().rss, me.num_fds()))
-        fault = chance.choices(names, weights)[0] if chance.random() < SHARE_OF_FAULTS else "none"
-        request = Request("steps:well", {}, ONCE) if fault == "none" else Request("steps:fault", {"how": fault}, ONCE)
-        outcome, _ = chance.choice(conductors).conduct(request, place)
-        outcomes[fault, outcome.status] += 1
-        number += 1
-        journal.add(Entry(f"case-{number}", "default", {"fault": fault}, TrialRecord(1, "", 1, outcome)))
-    for conductor in conductors:
-        conductor.close()
-    staged.remove()
-    journal.close()
-    readings.append((time.monotonic() - began, number, me.memory_info().rss, me.num_fds()))
-    return _account(folder, journal, outcomes, readings, descriptors_before)
+    (folder / "faults.json").write_text(json.dumps(faults))
+    (folder / "steps.py").write_text(STEPS)
+    (folder / "test_soak.py").write_text(TESTS)
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    mark = uuid.uuid4().hex
+    began = time.monotonic()
+    with (folder / "output").open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *OPTIONS, f"--throughput-budget={round(60 * minutes)}s"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(PLUGINS), "TMPDIR": str(temporary), "SOAK": mark},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            readings, peak_bytes = _watch(process, folder / "run.json.journal.jsonl", began, minutes)
+        finally:
+            process.kill()
+            process.wait()
+    problems = _account(folder, process.returncode)
+    problems |= _growth(readings, peak_bytes)
+    left = [each.info for each in psutil.process_iter(["pid", "cmdline", "environ"]) if _is_of(each, mark)]
+    files = sorted(path.name for path in temporary.iterdir())
+    print(f"left behind: {len(left)} processes, {len(files)} temporary files (expected: none)")
+    problems |= {f"left behind: {left} {files}": bool(left or files)}
+    found = [problem for problem, holds in problems.items() if holds]
+    if found:
+        print("".join((folder / "output").read_text().splitlines(keepends=True)[-30:]))
+    print("FOUND: " + "; ".join(found) if found else "every case is accounted for, and nothing leaked")
+    return 1 if found else 0
 
 
-def _account(
-    folder: Path,
-    journal: Journal,
-    outcomes: Counter[tuple[str, str]],
-    readings: list[tuple[float, int, int, int]],
-    descriptors_before: int,
-) -> int:
-    print(f"{'fault':<12} {'cases':>6}  status")
+def _watch(process: subprocess.Popen[bytes], journal: Path, began: float, minutes: float) -> tuple[list[Reading], int]:
+    """Reads the process now and then until it ends; the readings, and the most that it ever held."""
+    watched, readings, cases, peak_bytes = psutil.Process(process.pid), list[Reading](), 0, 0
+    print(f"{'minute':>7} {'cases':>7} {'pytest holds':>13} {'descriptors':>12}", flush=True)
+    read_bytes = 0
+    while process.poll() is None:
+        try:
+            if journal.exists():
+                with journal.open("rb") as file:
+                    file.seek(read_bytes)
+                    new = file.read()
+                read_bytes += len(new)
+                cases += new.count(b"\n") - (1 if read_bytes == len(new) and new else 0)  # The first is the heading.
+            elapsed = (time.monotonic() - began) / 60
+            peak_bytes = max(peak_bytes, _most_resident_bytes(process.pid))
+            # The first once everything is loaded; none while the table is drawn.
+            due = max(1, len(readings)) * minutes / READINGS
+            if cases and (not readings or (elapsed >= due and elapsed < minutes)):
+                readings.append(Reading(elapsed, cases, watched.memory_info().rss, watched.num_fds()))
+                print(_line(readings[-1]), flush=True)
+        except (psutil.Error, OSError):
+            break
+        time.sleep(1)
+    process.wait()
+    return readings, peak_bytes
+
+
+def _line(reading: Reading) -> str:
+    held = f"{reading.resident_bytes / 2**20:.1f} MiB"
+    return f"{reading.minutes:>7.1f} {reading.cases:>7} {held:>13} {reading.descriptors:>12}"
+
+
+def _most_resident_bytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next((1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), 0)
+
+
+def _account(folder: Path, exit_status: int) -> dict[str, bool]:
+    """Prints what became of each fault; each problem, and whether there is one."""
+    document: dict[str, Any] = json.loads((folder / "run.json").read_text())
+    cases = document["throughput"]["cases"]
+    outcomes = Counter((case["id"].partition("-")[2], case["status"]) for case in cases if case["status"] is not None)
+    print(f"\n{'fault':<12} {'cases':>6}  {'expected':<14} {'got':<14}")
     wrong = 0
     for (fault, status), count in sorted(outcomes.items()):
-        right = status == FAULTS.get(fault, "ok")
-        wrong += 0 if right else count
-        print(f"{fault:<12} {count:>6}  {status}{'' if right else ' (WRONG)'}")
-    print(f"\n{'minutes':>8} {'cases':>7} {'resident':>9} {'descriptors':>12}")
-    for elapsed, number, resident_bytes, descriptors in readings:
-        print(f"{elapsed / 60:>8.1f} {number:>7} {resident_bytes / 2**20:>5.1f} MiB {descriptors:>12}")
-    kept = len(read_journal(journal.path).entries)
-    problems = {
+        expected = FAULTS.get(fault, "ok")
+        wrong += 0 if status == expected else count
+        print(f"{fault:<12} {count:>6}  {expected:<14} {status:<14}{'' if status == expected else ' WRONG'}".rstrip())
+    asked = len(json.loads((folder / "faults.json").read_text()))
+    ended = sum(outcomes.values())
+    # The budget ends the run between two cases: what it left is the rest, and nothing before it.
+    skipped = sum(case["status"] is None for case in cases[:ended])
+    lines = (folder / "run.json.journal.jsonl").read_bytes().count(b"\n") if ended < asked else ended + 1
+    print(f"\ncases: {ended} ended, {wrong} of them with another status than expected; {asked - ended} of {asked} left")
+    print(f"unaccounted: {asked - len(cases)} cases without a row, {skipped} passed over (expected: none)")
+    measured = sum(status == "ok" for _, status in outcomes.elements())
+    return {
         f"{wrong} cases got another status than their fault has": wrong > 0,
-        f"the journal holds {kept} cases of {sum(outcomes.values())}": kept != sum(outcomes.values()),
-        "this process has grown": readings[-1][2] - readings[min(1, len(readings) - 1)][2] > MOST_GROWTH_BYTES,
-        "a descriptor was lost": readings[-1][3] > descriptors_before,
-        "a process lives on": bool(psutil.Process().children(recursive=True)),
-        "a temporary file was left": {path.name for path in folder.iterdir()} != {"steps.py", journal.path.name},
+        f"{asked - len(cases)} cases are not in the JSON, {skipped} were passed over": len(cases) < asked
+        or skipped > 0,
+        f"{len(document['benchmarks'])} benchmarks of {measured}": len(document["benchmarks"]) != measured,
+        f"the journal holds {lines - 1} trials of {ended}": lines - 1 != ended,
+        f"the exit status was {exit_status}": exit_status != 1,
     }
-    found = [problem for problem, holds in problems.items() if holds]
-    print("\n" + ("; ".join(found) if found else f"all {sum(outcomes.values())} cases accounted for; nothing leaked"))
-    return 1 if found else 0
+
+
+def _growth(readings: list[Reading], peak_bytes: int) -> dict[str, bool]:
+    if len(readings) < 3:
+        return {f"only {len(readings)} readings: run it longer": True}
+    first, last = readings[1], readings[-1]
+    grown = last.resident_bytes - first.resident_bytes
+    each = grown / max(1, last.cases - first.cases)
+    print(
+        f"memory of pytest: {readings[0].resident_bytes / 2**20:.1f} MiB at the first case, "
+        f"{last.resident_bytes / 2**20:.1f} MiB at case {last.cases}, {each / 2**10:.1f} KiB a case "
+        f"(expected: at most {MOST_BYTES_A_CASE >> 10}); {peak_bytes / 2**20:.1f} MiB at most, drawing the table"
+    )
+    print(f"descriptors of pytest: {first.descriptors}, then {last.descriptors} (expected: no more)")
+    return {
+        f"pytest grew by {each / 2**10:.1f} KiB a case": each > MOST_BYTES_A_CASE,
+        "a descriptor was lost": last.descriptors > max(first.descriptors, readings[0].descriptors),
+    }
+
+
+def _is_of(process: psutil.Process, mark: str) -> bool:
+    return (process.info["environ"] or {}).get("SOAK") == mark
 
 
 if __name__ == "__main__":

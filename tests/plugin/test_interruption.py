@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ def blocking(deaf):
         if deaf:
             signal.signal(signal.SIGTERM, lambda *_: said("asked to end"))
         said(f"{os.getpid()} {os.getppid()}")
-        while True: time.sleep(1000)
+        time.sleep(1000)
     return Step(run)
 
 def said(text):
@@ -65,7 +64,7 @@ class Interrupted:
 
     def event(self) -> str:
         """What the worker says next; returns when it has."""
-        return (self.project.path / "events").read_text()
+        return self.project.event("events", self.process)
 
     def end(self) -> str:
         """What the run wrote, once it and all its processes are gone, and their files."""
@@ -77,12 +76,8 @@ class Interrupted:
 
 
 @pytest.fixture
-def interrupted(project: Project) -> Iterator[Interrupted]:
-    run = Interrupted(project)
-    yield run
-    if run.process.poll() is None:
-        run.process.kill()
-        run.process.communicate()
+def interrupted(project: Project) -> Interrupted:
+    return Interrupted(project)
 
 
 def resumed(project: Project) -> dict[str, Any]:
@@ -116,6 +111,22 @@ def test_a_run_that_is_asked_to_end_writes_what_it_has(interrupted: Interrupted,
     assert [benchmark["name"] for benchmark in document["benchmarks"]] == ["test_first"]
     assert "not complete: 2 of 4 trials were not run" in output
     assert f"to go on, repeat the command with --throughput-resume={JOURNAL}" in output
+
+
+def test_a_terminal_that_is_closed_takes_nothing_with_it(project: Project) -> None:
+    """Nobody hears any more what the run says, and every word that it writes is an error."""
+    (project.path / "steps.py").write_text(STEPS)
+    project.tests(TESTS.replace("DEAF", "False"))
+    os.mkfifo(project.path / "events")
+    process, master = project.start_on_a_terminal(*ARGUMENTS)
+    worker = psutil.Process(int(project.event("events", process).split()[0]))
+    os.close(master)
+    process.wait()
+    psutil.wait_procs([worker], timeout=60)
+    assert not worker.is_running()
+    assert [case["status"] for case in project.json()["throughput"]["cases"]] == ["failed", "ok", None, None]
+    assert [benchmark["name"] for benchmark in project.json()["benchmarks"]] == ["test_first"]
+    assert (project.path / JOURNAL).exists()
 
 
 def test_a_second_interruption_ends_it_at_once(project: Project) -> None:
