@@ -159,6 +159,7 @@ class Recovery:
     def pytest_sessionfinish(self) -> None:
         if self._journal is None:
             return
+        self._results.make_last()
         if self._session.ledger.is_complete and self._results.problem is None:
             self._journal.remove()
         else:

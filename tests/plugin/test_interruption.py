@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -359,6 +360,21 @@ def test_an_autosaved_file_that_cannot_be_written_has_it_too(project: Project) -
     assert process.returncode == 14
     assert "could not write " in output and "Traceback" not in output
     assert len(project.json()["benchmarks"]) == 1  # this one was written
+
+
+def test_a_disk_that_fails_at_the_last_moment_has_it_too(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network's disk may tell only then that it is full: the journal must still be there."""
+
+    def fail(path: Path) -> None:
+        if path.name == "run.json":
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr("pytest_throughput.results.to_disk", fail)
+    project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})")
+    result = project.run(*ARGUMENTS)
+    assert result.ret == 14
+    result.stdout.fnmatch_lines(["could not write *run.json: Disk quota exceeded; free space there*"])
+    assert (project.path / JOURNAL).exists()
 
 
 def test_a_folder_that_takes_no_file_is_refused_before_measuring(project: Project) -> None:
