@@ -269,6 +269,18 @@ def test_the_killer_of_a_cgroup_is_recognised(start: Callable[..., Worker], cgro
     assert "out-of-memory killer" in (outcome.reason or "")
 
 
+TENSORFLOW_REFUSED = """\
+W0000 bfc_allocator.cc:502] Allocator (mklcpu) ran out of memory trying to allocate 338.00MiB (rounded to 354418688)
+W0000 op_kernel.cc:1858] OP_REQUIRES failed at mkl_util.h:848 : RESOURCE_EXHAUSTED: OOM when allocating tensor with \
+shape[4096,26,26,32] and type float on /job:localhost/replica:0/task:0/device:CPU:0 by allocator mklcpu
+Fatal Python error: Segmentation fault
+"""
+TENSORFLOW_DID_WITHOUT = """\
+W0000 bfc_allocator.cc:310] Allocator (GPU_0_bfc) ran out of memory trying to allocate 1.16GiB with freed_by_count=0. \
+The caller indicates that this is not a failure, but this may mean that there could be performance gains.
+"""
+
+
 @pytest.mark.parametrize(
     ("status", "stderr", "kills", "expected"),
     [
@@ -277,7 +289,16 @@ def test_the_killer_of_a_cgroup_is_recognised(start: Callable[..., Worker], cgro
         (137, "", 1, "the kernel's"),  # through a shell, or docker
         (-signal.SIGSEGV, "", 1, None),
         (1, "std::bad_alloc", 0, None),
-        (134, "std::bad_alloc", 0, "the allocator"),
+        (134, "std::bad_alloc", 0, "the allocator refused: std::bad_alloc"),
+        (
+            -signal.SIGSEGV,
+            TENSORFLOW_REFUSED,
+            0,
+            "the allocator refused 338.00MiB: W0000 op_kernel.cc:1858] OP_REQUIRES",
+        ),
+        (-signal.SIGSEGV, TENSORFLOW_DID_WITHOUT, 0, None),
+        (127, "cannot allocate memory for thread-local data: ABORT\n", 0, "the allocator refused: cannot"),
+        (127, "sh: python: not found\n", 0, None),
     ],
 )
 def test_what_means_that_memory_ran_out(status: int, stderr: str, kills: int, expected: str | None) -> None:
