@@ -22,7 +22,7 @@ def open_step(**axes):
     # Limited only now: what a framework does where it cannot even be loaded is another question.
     step = dlworkloads.opening.open_step(**axes)
     (size,) = (line for line in open("/proc/self/status") if line.startswith("VmSize"))
-    most = 1024 * int(size.split()[1]) + (300 << 20)
+    most = 1024 * int(size.split()[1]) + (1 << 30)
     def run():
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         return step.run()
@@ -39,7 +39,7 @@ def test_an_allocator_that_is_refused(framework: str, package: str, execution: s
     pytest.importorskip(package)
     (tmp_path / "limited.py").write_text(LIMITED)
     path = os.pathsep.join(map(str, [ROOT / "plugins", ROOT / "fixtures", tmp_path]))
-    axes = {"model": "mnist_cnn", "mode": "inference", "device": "cpu", "precision": "fp32", "batch_size": 4096}
+    axes = {"model": "mnist_cnn", "mode": "inference", "device": "cpu", "precision": "fp32", "batch_size": 32768}
     worker = Worker([sys.executable], {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""})
     try:
         arguments = {**axes, "framework": framework, "execution": execution, "threads": 1}
