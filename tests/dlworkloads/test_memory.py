@@ -47,4 +47,4 @@ def test_an_allocator_that_is_refused(framework: str, package: str, execution: s
     finally:
         worker.close()
     assert outcome.status == "out_of_memory", outcome.reason
-    assert "allocate" in (outcome.reason or "")
+    assert "allocat" in (outcome.reason or "")
