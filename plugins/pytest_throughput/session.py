@@ -144,7 +144,8 @@ class ThroughputSession:
             raise
         except BaseException as error:
             # Such as pytest-timeout's, or a step's sys.exit(): whoever ended the trial, it has ended.
-            message = f"{type(error).__name__}: {error}".strip().removesuffix(":")
+            ended = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error).strip()
+            message = ended or type(error).__name__
             outcome, stderr = Outcome("timed_out" if "pytest-timeout" in message else "failed", reason=message), ""
         record = TrialRecord(found.trial, started_at, items, self._with_settings(outcome, isolation))
         if self.keeper is not None:

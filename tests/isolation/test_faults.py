@@ -192,9 +192,11 @@ def test_a_worker_that_closes_its_output_and_goes_on_is_not_waited_for(conduct: 
     assert (outcome.status, outcome.reason) == ("crashed", "the worker closed its output and went on")
 
 
-def test_a_hang_in_native_code_is_ended(conduct: Callable[..., Outcome]) -> None:
-    outcome = conduct("hangs_in_native_code", seconds=1)
-    assert outcome.status == "timed_out"
+def test_a_hang_in_native_code_is_ended(start: Callable[..., Worker]) -> None:
+    worker = start()
+    assert worker.conduct(once("well"), 60).status == "ok"  # It has started, and only the step hangs.
+    assert worker.conduct(once("hangs_in_native_code"), 1).status == "timed_out"
+    assert not worker.is_alive
 
 
 def test_a_line_of_a_hundred_megabytes_is_not_read_to_its_end(conduct: Callable[..., Outcome]) -> None:

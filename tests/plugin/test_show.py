@@ -42,7 +42,9 @@ def cases(project: Project) -> Project:
 
 
 @pytest.mark.parametrize("trials", [1, 2])
-def test_a_finished_run_is_shown_as_it_printed_itself(cases: Project, capsys: pytest.CaptureFixture[str], trials: int) -> None:
+def test_a_finished_run_is_shown_as_it_printed_itself(
+    cases: Project, capsys: pytest.CaptureFixture[str], trials: int
+) -> None:
     result = cases.run(*ARGUMENTS, f"--throughput-trials={trials}")
     assert cases.json()["throughput"]["complete"] is True
     capsys.readouterr()

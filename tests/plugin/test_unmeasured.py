@@ -42,7 +42,7 @@ def test_every_case_has_a_status_and_a_reason(project: Project) -> None:
             "failed",
             "before it was measured: ValueError: items is what a step works through, at least 1, got 0",
         ),
-        "exits": ("failed", "SystemExit: 3"),
+        "exits": ("failed", "sys.exit(3)"),
         "nothing": ("unsupported", "the test ended without measuring"),
     }
     assert block["complete"] is True
