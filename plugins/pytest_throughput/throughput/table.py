@@ -20,6 +20,7 @@ __all__ = ["heading", "notes", "render"]
 _CONTENDERS = ("framework", "execution", "layout")
 """The axes that are compared with each other; the others say what the work is."""
 _UNLIMITED = 10_000
+_MUCH_SWAPPED_BYTES = 2**20
 
 
 class Trial(Protocol):
@@ -144,6 +145,12 @@ def notes(ledger: Iterable[Case]) -> list[str]:
     )
     if shared_worker and not any(case.fact("peak_memory_bytes") for case in cases):
         lines.append("peak memory on a CPU is known of processes that measure one case: --throughput-isolation trial")
+    swapped = [(_name(case), max(_numbers(case, "swapped_bytes"), default=0)) for case in cases]
+    if any(size >= _MUCH_SWAPPED_BYTES for _, size in swapped):
+        lines.append(
+            "memory did not suffice for these cases, a part was swapped out, and their figures tell of the disk, too: "
+            + ", ".join(f"{name} ({byte_count(size)})" for name, size in swapped if size >= _MUCH_SWAPPED_BYTES)
+        )
     disturbed = [_name(case) for case in cases if any(map(_is_mostly_disturbed, case.measured))]
     if disturbed:
         lines.append(
