@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -139,13 +140,14 @@ class ThroughputSession:
             self.observer.running(found)
         try:
             outcome, stderr = conduct(self.settings.plan)
-        except (KeyboardInterrupt, SystemExit, pytest.exit.Exception):
+        except (KeyboardInterrupt, pytest.exit.Exception):
             if self.observer is not None:
                 self.observer.interrupted()
             raise
         except BaseException as error:
-            # Such as pytest-timeout's: whoever ended the trial, it has ended.
-            message = str(error).strip() or type(error).__name__
+            # Such as pytest-timeout's, or a step's sys.exit(): whoever ended the trial, it has ended.
+            ended = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error).strip()
+            message = ended or type(error).__name__
             outcome, stderr = Outcome("timed_out" if "pytest-timeout" in message else "failed", reason=message), ""
         record = TrialRecord(found.trial, started_at, items, self._with_settings(outcome, isolation))
         if self.keeper is not None:
@@ -208,8 +210,12 @@ class ThroughputSession:
             gpu = find_gpu(device, self.gpus)
             if gpu is not None:
                 names.append(gpu.uuid)
+            elif device == "cpu":
+                names += cpu_names()
             else:
-                names += cpu_names() if device == "cpu" else [device.replace(":", "-")]
+                # Such as a MIG instance, which NVML does not list.
+                shown = visibility(device, self.gpus)["CUDA_VISIBLE_DEVICES"] or device
+                names.append("cuda-" + re.sub(r"[^A-Za-z0-9-]", "-", shown))
         try:
             self._locks.hold(names)
         except OSError as error:

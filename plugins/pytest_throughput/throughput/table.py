@@ -20,6 +20,7 @@ __all__ = ["heading", "notes", "render"]
 _CONTENDERS = ("framework", "execution", "layout")
 """The axes that are compared with each other; the others say what the work is."""
 _UNLIMITED = 10_000
+_MUCH_SWAPPED_BYTES = 2**20
 
 
 class Trial(Protocol):
@@ -63,7 +64,9 @@ class Case(Protocol):
 def heading(fingerprint: Mapping[str, Any], cases: Iterable[Case]) -> str:
     """The hardware, and how all of it was measured, on one line."""
     gpus, cpu = fingerprint.get("gpus"), fingerprint.get("cpu")
-    parts = [gpu.get("name") if isinstance(gpu, dict) else "unknown GPU" for gpu in gpus or () if gpus is not None]
+    parts: list[object] = []
+    for gpu in gpus if isinstance(gpus, list) else ():
+        parts.append(gpu.get("name") if isinstance(gpu, dict) else "unknown GPU")
     parts.append((cpu.get("model") if isinstance(cpu, dict) else None) or "unknown CPU")
     used = [settings for case in cases for settings in case.fact("settings")]
     for name in ("threads", "protocol", "isolation"):
@@ -142,6 +145,12 @@ def notes(ledger: Iterable[Case]) -> list[str]:
     )
     if shared_worker and not any(case.fact("peak_memory_bytes") for case in cases):
         lines.append("peak memory on a CPU is known of processes that measure one case: --throughput-isolation trial")
+    swapped = [(_name(case), max(_numbers(case, "swapped_bytes"), default=0)) for case in cases]
+    if any(size >= _MUCH_SWAPPED_BYTES for _, size in swapped):
+        lines.append(
+            "memory did not suffice for these cases, a part was swapped out, and their figures tell of the disk, too: "
+            + ", ".join(f"{name} ({byte_count(size)})" for name, size in swapped if size >= _MUCH_SWAPPED_BYTES)
+        )
     disturbed = [_name(case) for case in cases if any(map(_is_mostly_disturbed, case.measured))]
     if disturbed:
         lines.append(
