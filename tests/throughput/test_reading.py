@@ -368,7 +368,7 @@ def _go_on_with(entries: Iterable[Entry]) -> None:
             json.dumps(extra_info(case, entry.record, entry.record.measurement))
     mark_implausible(ledger)
     assert "\x1b" not in table.render(ledger, width=None, colour=False)
-    json.dumps(throughput_block(ledger, deselected=None, fingerprint={}), individual=None)
+    json.dumps(throughput_block(ledger, deselected=None, fingerprint={}, individual=None))
 
 
 def test_nothing_is_unpickled_or_evaluated() -> None:
