@@ -87,7 +87,8 @@ class Gate:
         if reporter is not None:
             reporter.write_line("")
             cases = printable(", ".join(self._asked)) if len(self._asked) < 6 else f"{len(self._asked)} cases"
-            reporter.write_line(f"a second look, with {len(ours)} more trials, at: {cases}")
+            trials = "1 more trial" if len(ours) == 1 else f"{len(ours)} more trials"
+            reporter.write_line(f"a second look, with {trials}, at: {cases}")
         items = in_order([found.item for found in ours], self._session.settings)
         for found in ours:
             self._session.items[found.item.nodeid] = found
