@@ -148,6 +148,16 @@ def test_a_trial_too_disturbed_to_mean_anything_says_so(ledger: Ledger) -> None:
     assert "2/3" in table.render(ledger, width=None, colour=False)
 
 
+@pytest.mark.parametrize(("ratio", "mark"), [(0.974, "ok, host-bound 0.97"), (0.89, "ok"), (None, "ok"), ("x", "ok")])
+def test_a_step_that_waits_for_the_host_is_marked(ledger: Ledger, ratio: Any, mark: str) -> None:
+    case = next(iter(ledger))
+    ledger.settle(case.id, "default", trial(1, 0.25, enqueue_ratio=ratio))
+    row = table.render(ledger, width=None, colour=False).splitlines()[2]
+    assert row.endswith(f"  {mark}")
+    explained = [note for note in table.notes(ledger) if note.startswith("host-bound: ")]
+    assert len(explained) == (mark != "ok")
+
+
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_a_narrow_terminal_folds_and_loses_nothing(ledger: Ledger, width: int) -> None:
     for case in list(ledger):

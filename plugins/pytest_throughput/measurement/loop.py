@@ -22,7 +22,7 @@ from pytest_throughput.measurement.plan import Plan
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.measurement.stopping import StoppingRule
 
-__all__ = ["Measurement", "measure"]
+__all__ = ["Measurement", "measure", "undisturbed_interpreter"]
 
 Clock = Callable[[], float]
 
@@ -103,7 +103,7 @@ def measure(
     the fewest that make a round last 0.2 s (but 1 where the plan fixes the number of rounds).
     Whatever the step raises passes through.
     """
-    with _undisturbed_interpreter(), DisturbanceWatch() as watch:
+    with undisturbed_interpreter(), DisturbanceWatch() as watch:
         first_step_seconds = _time_round(step, 1, clock)
         warm_up_steps = _warm_up(step, plan, clock)
         if steps_per_round is None:
@@ -144,7 +144,8 @@ def _warm_up(step: Step, plan: Plan, clock: Clock) -> int:
     seconds: List[float] = []
     elapsed_seconds = 0.0
     while len(seconds) < _MAX_WARM_UP_STEPS:
-        if elapsed_seconds >= plan.min_warm_up_seconds and _is_warm(seconds, elapsed_seconds, plan):
+        prepared = len(seconds) >= step.least_warm_up_steps and elapsed_seconds >= plan.min_warm_up_seconds
+        if prepared and _is_warm(seconds, elapsed_seconds, plan):
             break
         seconds.append(_time_round(step, 1, clock))
         elapsed_seconds += seconds[-1]
@@ -197,7 +198,7 @@ def _single_steps(step: Step, clock: Clock) -> List[float]:
 
 
 @contextmanager
-def _undisturbed_interpreter() -> Iterator[None]:
+def undisturbed_interpreter() -> Iterator[None]:
     """No garbage collection, tracing or profiling while measuring; all restored afterwards."""
     collecting, tracer, profiler = gc.isenabled(), sys.gettrace(), sys.getprofile()
     gc.disable()

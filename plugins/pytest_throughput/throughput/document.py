@@ -23,6 +23,8 @@ _UNKNOWN_UNLESS_GIVEN = (
     "parameters",
     "flops_per_image",
     "network_hash",
+    "device_seconds",
+    "enqueue_ratio",
 )
 
 

@@ -20,6 +20,8 @@ __all__ = ["heading", "notes", "render"]
 _CONTENDERS = ("framework", "execution", "layout")
 """The axes that are compared with each other; the others say what the work is."""
 _UNLIMITED = 10_000
+_HOST_BOUND = 0.9
+"""Launching takes so large a share of a step that a faster device would hardly make it shorter."""
 
 
 class Trial(Protocol):
@@ -119,9 +121,19 @@ def render(ledger: Iterable[Case], *, width: int | None, colour: bool, unit: str
 
 
 def _status(case: Case) -> Text:
-    if case.status == "ok" and case.implausible is not None:
-        return Text("ok, implausible", style="yellow")
-    return Text(case.status or "not run", style="" if case.status == "ok" else "yellow")
+    if case.status != "ok":
+        return Text(case.status or "not run", style="yellow")
+    marks = ["implausible"] if case.implausible is not None else []
+    marks += [f"host-bound {_enqueue_ratio(case):.2f}"] if _is_host_bound(case) else []
+    return Text(", ".join(["ok", *marks]), style="yellow" if marks else "")
+
+
+def _enqueue_ratio(case: Case) -> float:
+    return _median(_numbers(case, "enqueue_ratio")) or 0.0
+
+
+def _is_host_bound(case: Case) -> bool:
+    return _HOST_BOUND <= _enqueue_ratio(case) <= 1.0
 
 
 def notes(ledger: Iterable[Case]) -> list[str]:
@@ -142,6 +154,11 @@ def notes(ledger: Iterable[Case]) -> list[str]:
     )
     if shared_worker and not any(case.fact("peak_memory_bytes") for case in cases):
         lines.append("peak memory on a CPU is known of processes that measure one case: --throughput-isolation trial")
+    if any(_is_host_bound(case) for case in cases):
+        lines.append(
+            "host-bound: the host takes as long to launch a step as the device to work it off; "
+            "a larger batch, or compiled-graphs, tells more of the device"
+        )
     disturbed = [_name(case) for case in cases if any(map(_is_mostly_disturbed, case.measured))]
     if disturbed:
         lines.append(
