@@ -23,6 +23,7 @@ from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.settings import Settings
 from pytest_throughput.telemetry.gpus import Gpu, find_gpu, list_gpus, visibility
+from pytest_throughput.telemetry.utilisation import Utilisation
 from pytest_throughput.throughput import replay
 from pytest_throughput.throughput.document import extra_info
 from pytest_throughput.throughput.ledger import Ledger, TrialRecord
@@ -82,7 +83,8 @@ class ThroughputSession:
 
         def conduct(plan: Plan) -> tuple[Outcome, str]:
             request = Request(target, dict(arguments), plan, self.settings.steps_per_round)
-            return self._conductor.conduct(request, place)
+            outcome, stderr = self._conductor.conduct(request, place)
+            return (outcome if plan == ONCE else self._put_into_place(outcome, items, device)), stderr
 
         self._measure(found, benchmark, clock, items, self.settings.isolation, conduct)
 
@@ -95,6 +97,14 @@ class ThroughputSession:
             return conduct_opened(step, plan, self.settings.steps_per_round), ""
 
         self._measure(self._find(item), benchmark, clock, items, "none", conduct)
+
+    def _put_into_place(self, outcome: Outcome, items: int, device: str) -> Outcome:
+        """Adds what the figures mean on this device."""
+        rate = TrialRecord(1, "", items, outcome).images_per_second
+        if rate is None:
+            return outcome
+        gpu = find_gpu(device, self.gpus)
+        return replace(outcome, facts={**outcome.facts, **self._utilisation.facts(outcome.facts, rate, device, gpu)})
 
     def _find(self, item: pytest.Item) -> MeasuredItem:
         if item.nodeid not in self.items:
@@ -174,6 +184,10 @@ class ThroughputSession:
             **outcome.facts.get("settings", {}),
         }
         return replace(outcome, facts={**outcome.facts, "settings": settings})
+
+    @cached_property
+    def _utilisation(self) -> Utilisation:
+        return Utilisation(self.settings.peak_tflops)
 
     @cached_property
     def gpus(self) -> list[Gpu]:

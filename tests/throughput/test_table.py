@@ -148,6 +148,17 @@ def test_a_trial_too_disturbed_to_mean_anything_says_so(ledger: Ledger) -> None:
     assert "2/3" in table.render(ledger, width=None, colour=False)
 
 
+@pytest.mark.parametrize(("value", "shown"), [(0.4321, "43 %"), (0.0432, "4.3 %"), (0.00432, "0.43 %"), (1.2, "120 %")])
+def test_the_share_of_the_peak_is_shown_where_it_is_known(ledger: Ledger, value: float, shown: str) -> None:
+    first, second, *_ = ledger
+    ledger.settle(second.id, "default", trial(1, 0.25))
+    assert "peak" not in table.render(ledger, width=None, colour=False)
+    ledger.settle(first.id, "default", trial(1, 0.25, model_flops_utilisation=value))
+    text = table.render(ledger, width=None, colour=False)
+    assert "peak" in text
+    assert f" {shown} " in text
+
+
 @pytest.mark.parametrize(("ratio", "mark"), [(0.974, "ok, host-bound 0.97"), (0.89, "ok"), (None, "ok"), ("x", "ok")])
 def test_a_step_that_waits_for_the_host_is_marked(ledger: Ledger, ratio: Any, mark: str) -> None:
     case = next(iter(ledger))

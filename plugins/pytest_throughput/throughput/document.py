@@ -25,6 +25,8 @@ _UNKNOWN_UNLESS_GIVEN = (
     "network_hash",
     "device_seconds",
     "enqueue_ratio",
+    "model_flops_utilisation",
+    "peak",
 )
 
 

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.measurement.stopping import relative_half_width
-from pytest_throughput.throughput.text import byte_count, duration, percent, printable, significant
+from pytest_throughput.throughput.text import byte_count, duration, percent, printable, share, significant
 
 __all__ = ["heading", "notes", "render"]
 
@@ -90,6 +90,7 @@ def render(ledger: Iterable[Case], *, width: int | None, colour: bool, unit: str
         unit or ("images/s" if images else "items/s"): [_rate(case) for case in rows],
         "± trials" if several_trials else "± rounds": [_spread(case, several_trials) for case in rows],
         "ms/step": [_milliseconds(case) for case in rows],
+        "of\npeak": [share(_median(_numbers(case, "model_flops_utilisation"))) for case in rows],
         "first\nstep": [duration(_median(_first_steps(case))) for case in rows],
         "build": [duration(_median(_numbers(case, "build_seconds"))) for case in rows],
         "peak\nmemory": [byte_count(max(_numbers(case, "peak_memory_bytes"), default=None)) for case in rows],
