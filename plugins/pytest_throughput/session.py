@@ -24,6 +24,7 @@ from pytest_throughput.measurement.step import Step
 from pytest_throughput.settings import Settings
 from pytest_throughput.telemetry.gpus import Gpu, find_gpu, list_gpus, visibility
 from pytest_throughput.telemetry.utilisation import Utilisation
+from pytest_throughput.telemetry.watch import Telemetry, Watch
 from pytest_throughput.throughput import replay
 from pytest_throughput.throughput.document import extra_info
 from pytest_throughput.throughput.ledger import Ledger, TrialRecord
@@ -83,8 +84,12 @@ class ThroughputSession:
 
         def conduct(plan: Plan) -> tuple[Outcome, str]:
             request = Request(target, dict(arguments), plan, self.settings.steps_per_round)
-            outcome, stderr = self._conductor.conduct(request, place)
-            return (outcome if plan == ONCE else self._put_into_place(outcome, items, device)), stderr
+            if plan == ONCE:
+                return self._conductor.conduct(request, place)
+            isolated = self.settings.isolation != "none"
+            with self._telemetry.watching(device, find_gpu(device, self.gpus), isolated=isolated) as watch:
+                outcome, stderr = self._conductor.conduct(request, place)
+            return self._put_into_place(outcome, items, watch), stderr
 
         self._measure(found, benchmark, clock, items, self.settings.isolation, conduct)
 
@@ -98,13 +103,18 @@ class ThroughputSession:
 
         self._measure(self._find(item), benchmark, clock, items, "none", conduct)
 
-    def _put_into_place(self, outcome: Outcome, items: int, device: str) -> Outcome:
-        """Adds what the figures mean on this device."""
+    def _put_into_place(self, outcome: Outcome, items: int, watch: Watch) -> Outcome:
+        """Adds what the figures mean on their device, and what it did meanwhile."""
         rate = TrialRecord(1, "", items, outcome).images_per_second
-        if rate is None:
+        if outcome.measurement is None or rate is None:
             return outcome
-        gpu = find_gpu(device, self.gpus)
-        return replace(outcome, facts={**outcome.facts, **self._utilisation.facts(outcome.facts, rate, device, gpu)})
+        gpu = find_gpu(watch.device, self.gpus)
+        facts = {
+            **outcome.facts,
+            **watch.facts(outcome.measurement, rate),
+            **self._utilisation.facts(outcome.facts, rate, watch.device, gpu),
+        }
+        return replace(outcome, facts=facts)
 
     def _find(self, item: pytest.Item) -> MeasuredItem:
         if item.nodeid not in self.items:
@@ -184,6 +194,10 @@ class ThroughputSession:
             **outcome.facts.get("settings", {}),
         }
         return replace(outcome, facts={**outcome.facts, "settings": settings})
+
+    @cached_property
+    def _telemetry(self) -> Telemetry:
+        return Telemetry()
 
     @cached_property
     def _utilisation(self) -> Utilisation:
@@ -294,6 +308,8 @@ class ThroughputSession:
         if "_conductor" in self.__dict__:
             self._conductor.close()
             self._staged.remove()
+        if "_telemetry" in self.__dict__:
+            self._telemetry.close()
         if "_locks" in self.__dict__:
             self._locks.release()
 

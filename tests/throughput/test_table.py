@@ -169,6 +169,16 @@ def test_a_step_that_waits_for_the_host_is_marked(ledger: Ledger, ratio: Any, ma
     assert len(explained) == (mark != "ok")
 
 
+def test_a_trial_on_a_throttled_gpu_is_disturbed_as_a_whole(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    ledger.settle(case.id, "default", trial(1, 0.2, 0.2, disturbed_by="2 other processes on the GPU"))
+    assert case.trials[0].rounds_disturbed == 2
+    notes = table.notes(ledger)
+    assert "inference-pytorch: disturbed: 2 other processes on the GPU" in notes
+    assert not any("held up most rounds" in note for note in notes)
+    assert "2/2" in table.render(ledger, width=None, colour=False)
+
+
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_a_narrow_terminal_folds_and_loses_nothing(ledger: Ledger, width: int) -> None:
     for case in list(ledger):

@@ -54,6 +54,8 @@ class Measurement:
     latency_seconds: float
     """Median of single steps, each waited for."""
     disturbances: Tuple[Disturbance, ...]
+    window: Optional[Tuple[float, float]] = None
+    """``time.monotonic``, which all processes of a machine share, before the first round and after the last."""
 
     def to_json(self) -> Dict[str, Any]:
         """The measurement as a JSON object; ``from_json`` reads it back."""
@@ -65,6 +67,11 @@ class Measurement:
         fields = dict(value)
         fields["round_seconds"] = tuple(fields["round_seconds"])
         fields["disturbances"] = tuple(Disturbance(**each) for each in fields["disturbances"])
+        if fields.get("window") is not None:
+            began_at, ended_at = fields["window"]
+            if not (type(began_at) is type(ended_at) is float and 0.0 <= began_at <= ended_at < _LONGEST_SECONDS):
+                raise ValueError("expected a window from one time to a later one")
+            fields["window"] = began_at, ended_at
         measurement = cls(**fields)
         times = [*measurement.round_seconds, measurement.first_step_seconds, measurement.latency_seconds]
         for each in measurement.disturbances:
@@ -111,7 +118,9 @@ def measure(
             steps_per_round = _steps_for_a_long_round(step, clock) if pipelined else 1
         gc.collect()
         watch.start()
+        began_at = time.monotonic()
         round_seconds, stop_reason = _rounds(step, plan, steps_per_round, clock, watch)
+        window = (began_at, time.monotonic())
         disturbances = watch.disturbances()
         singles = round_seconds if steps_per_round == 1 else _single_steps(step, clock)
     return Measurement(
@@ -122,6 +131,7 @@ def measure(
         stop_reason=stop_reason,
         latency_seconds=statistics.median(singles),
         disturbances=tuple(disturbances),
+        window=window,
     )
 
 

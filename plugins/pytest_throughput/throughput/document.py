@@ -27,6 +27,9 @@ _UNKNOWN_UNLESS_GIVEN = (
     "enqueue_ratio",
     "model_flops_utilisation",
     "peak",
+    "images_per_joule",
+    "telemetry",
+    "disturbed_by",
 )
 
 

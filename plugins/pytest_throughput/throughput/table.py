@@ -160,7 +160,10 @@ def notes(ledger: Iterable[Case]) -> list[str]:
             "host-bound: the host takes as long to launch a step as the device to work it off; "
             "a larger batch, or compiled-graphs, tells more of the device"
         )
-    disturbed = [_name(case) for case in cases if any(map(_is_mostly_disturbed, case.measured))]
+    for case in cases:
+        lines += [f"{_name(case)}: disturbed: {reason}" for reason in _texts(case, "disturbed_by")]
+    others = [case for case in cases if not _texts(case, "disturbed_by")]
+    disturbed = [_name(case) for case in others if any(map(_is_mostly_disturbed, case.measured))]
     if disturbed:
         lines.append(
             "other processes held up most rounds of these cases, whose figures tell of that work, too; "
@@ -197,6 +200,11 @@ def _first_steps(case: Case) -> list[float]:
 def _numbers(case: Case, name: str) -> list[float]:
     """A fact of each trial that knows it; whoever opened the step may have named anything."""
     return [value for value in case.fact(name) if type(value) in (int, float) and 0 <= value < 1e18]
+
+
+def _texts(case: Case, name: str) -> list[str]:
+    """The same, of texts; each once."""
+    return list(dict.fromkeys(printable(value) for value in case.fact(name) if isinstance(value, str)))
 
 
 def _disturbed(case: Case) -> str:
