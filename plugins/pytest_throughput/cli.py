@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pytest_throughput.commands import show
+from pytest_throughput.commands import doctor, show
 from pytest_throughput.throughput.untrusted import Unreadable
 
 __all__ = ["BAD_USAGE", "main"]
@@ -15,12 +15,14 @@ __all__ = ["BAD_USAGE", "main"]
 BAD_USAGE = 2
 """Exit status of wrong arguments, and of files that cannot be read."""
 
-_COMMANDS = (show,)
+_COMMANDS = (show, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="pytest-throughput", description="Looks at what a run has measured.")
+    parser = argparse.ArgumentParser(
+        prog="pytest-throughput", description="Looks at what a run has measured, and with what."
+    )
     parsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:
         command.add(parsers)

@@ -13,7 +13,7 @@ from typing import Any
 
 from pytest_throughput.telemetry.gpus import Gpu
 
-__all__ = ["CLOCK_REASONS", "GpuProbe", "Reading"]
+__all__ = ["CLOCK_REASONS", "GpuProbe", "Reading", "reason_of"]
 
 CLOCK_REASONS = {
     0x4: "power limit",
@@ -92,10 +92,15 @@ class GpuProbe:
         return value
 
     def _reason(self, error: Exception) -> str:
-        name = type(error).__name__
-        if name == "NVMLError_NotSupported" and self._gpu.mig:
+        if type(error).__name__ == "NVMLError_NotSupported" and self._gpu.mig:
             return "not supported by a GPU that is divided (MIG)"
-        return _REASONS.get(name, f"NVML: {str(error) or name}")
+        return reason_of(error)
+
+
+def reason_of(error: Exception) -> str:
+    """What an error of NVML means, in a few words."""
+    name = type(error).__name__
+    return _REASONS.get(name, f"NVML: {str(error) or name}")
 
 
 _FOR_GOOD = (
