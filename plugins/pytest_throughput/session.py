@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import pytest_throughput
+from pytest_throughput.isolated import Conducted, IsolatedTrials
 from pytest_throughput.isolation.conduct import conduct_opened
 from pytest_throughput.isolation.conductor import Conductor, Place
 from pytest_throughput.isolation.lock import Locks, cpu_names
@@ -23,8 +24,6 @@ from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.settings import Settings
 from pytest_throughput.telemetry.gpus import Gpu, find_gpu, list_gpus, visibility
-from pytest_throughput.telemetry.utilisation import Utilisation
-from pytest_throughput.telemetry.watch import Telemetry, Watch
 from pytest_throughput.throughput import replay
 from pytest_throughput.throughput.document import extra_info
 from pytest_throughput.throughput.ledger import Ledger, TrialRecord
@@ -32,7 +31,7 @@ from pytest_throughput.throughput.text import printable, printable_lines
 
 __all__ = ["ThroughputSession"]
 
-Conduct = Callable[[Plan], tuple[Outcome, str]]
+Conduct = Callable[[Plan], Conducted]
 
 _REFUSED = "pytest_throughput_refused"
 _NO_XDIST = (
@@ -71,8 +70,12 @@ class ThroughputSession:
         items: int,
         device: str,
         interpreter: str,
+        largest: str | None = None,
     ) -> None:
-        """One trial of ``target`` in the place that the settings say."""
+        """One trial of ``target`` in the place that the settings say.
+
+        ``largest``: the argument whose largest value that fits is searched, and is the number of items.
+        """
         found = self._find(item)
         self.devices[device] = None
         place = Place(
@@ -82,39 +85,39 @@ class ThroughputSession:
             variables=tuple(visibility(device, self.gpus).items()),
         )
 
-        def conduct(plan: Plan) -> tuple[Outcome, str]:
-            request = Request(target, dict(arguments), plan, self.settings.steps_per_round)
-            if plan == ONCE:
-                return self._conductor.conduct(request, place)
-            isolated = self.settings.isolation != "none"
-            with self._telemetry.watching(device, find_gpu(device, self.gpus), isolated=isolated) as watch:
-                outcome, stderr = self._conductor.conduct(request, place)
-            return self._put_into_place(outcome, items, watch), stderr
+        request = Request(target, dict(arguments), self.settings.plan, self.settings.steps_per_round)
+        if largest is not None:
+            self._refuse_endless_search(device)
 
-        self._measure(found, benchmark, clock, items, self.settings.isolation, conduct)
+        def conduct(plan: Plan) -> Conducted:
+            planned = replace(request, plan=plan)
+            if largest is not None:
+                return self._isolated.conduct_largest(planned, place, largest)
+            return self._isolated.conduct(planned, place, items)
+
+        self._measure(found, benchmark, clock, None if largest else items, self.settings.isolation, conduct)
 
     def measure_step(
         self, item: pytest.Item, benchmark: Any, clock: replay.ReplayClock, step: Step, *, items: int
     ) -> None:
         """One trial of a step that is open in this process."""
 
-        def conduct(plan: Plan) -> tuple[Outcome, str]:
-            return conduct_opened(step, plan, self.settings.steps_per_round), ""
+        def conduct(plan: Plan) -> Conducted:
+            return Conducted(conduct_opened(step, plan, self.settings.steps_per_round), "", items)
 
         self._measure(self._find(item), benchmark, clock, items, "none", conduct)
 
-    def _put_into_place(self, outcome: Outcome, items: int, watch: Watch) -> Outcome:
-        """Adds what the figures mean on their device, and what it did meanwhile."""
-        rate = TrialRecord(1, "", items, outcome).images_per_second
-        if outcome.measurement is None or rate is None:
-            return outcome
-        gpu = find_gpu(watch.device, self.gpus)
-        facts = {
-            **outcome.facts,
-            **watch.facts(outcome.measurement, rate),
-            **self._utilisation.facts(outcome.facts, rate, watch.device, gpu),
-        }
-        return replace(outcome, facts=facts)
+    def _refuse_endless_search(self, device: str) -> None:
+        if self.settings.isolation != "trial":
+            raise pytest.UsageError(
+                "the largest batch is searched in fresh processes: "
+                f"--throughput-isolation trial, not {self.settings.isolation}"
+            )
+        if device == "cpu" and self.settings.memory_limit_bytes is None:
+            raise pytest.UsageError(
+                "the largest batch on a CPU is that of a limit, or it would fill this machine's memory: "
+                "--throughput-memory-limit 8G"
+            )
 
     def _find(self, item: pytest.Item) -> MeasuredItem:
         if item.nodeid not in self.items:
@@ -129,34 +132,33 @@ class ThroughputSession:
         found: MeasuredItem,
         benchmark: Any,
         clock: replay.ReplayClock,
-        items: int,
+        items: int | None,
         isolation: str,
         conduct: Conduct,
     ) -> None:
-        if items < 1:
+        """``items``: None where only the trial tells."""
+        if items is not None and items < 1:
             raise ValueError(f"items is what a step works through, at least 1, got {items}")
         clock.use()
         if benchmark.disabled:
-            outcome, stderr = conduct(ONCE)
+            outcome, stderr, _ = conduct(ONCE)
             benchmark.pedantic(lambda: None)
             _report(found.item, outcome, stderr)
             return
         record = None if self.keeper is None else self.keeper.take(found)
         stderr = ""
-        if record is None or record.items != items:
-            record, stderr = self._measure_now(found, items, isolation, conduct)
+        if record is None or items not in (record.items, None):
+            record, stderr = self._measure_now(found, isolation, conduct)
         self._settle(found, benchmark, clock, record)
         _report(found.item, record.outcome, stderr)
 
-    def _measure_now(
-        self, found: MeasuredItem, items: int, isolation: str, conduct: Conduct
-    ) -> tuple[TrialRecord, str]:
+    def _measure_now(self, found: MeasuredItem, isolation: str, conduct: Conduct) -> tuple[TrialRecord, str]:
         self._have_to_ourselves()
         started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         if self.observer is not None:
             self.observer.running(found)
         try:
-            outcome, stderr = conduct(self.settings.plan)
+            outcome, stderr, items = conduct(self.settings.plan)
         except (KeyboardInterrupt, SystemExit, pytest.exit.Exception):
             if self.observer is not None:
                 self.observer.interrupted()
@@ -164,7 +166,8 @@ class ThroughputSession:
         except BaseException as error:
             # Such as pytest-timeout's: whoever ended the trial, it has ended.
             message = str(error).strip() or type(error).__name__
-            outcome, stderr = Outcome("timed_out" if "pytest-timeout" in message else "failed", reason=message), ""
+            outcome = Outcome("timed_out" if "pytest-timeout" in message else "failed", reason=message)
+            stderr, items = "", 1
         record = TrialRecord(found.trial, started_at, items, self._with_settings(outcome, isolation))
         if self.keeper is not None:
             self.keeper.keep(found, record)
@@ -196,14 +199,6 @@ class ThroughputSession:
         return replace(outcome, facts={**outcome.facts, "settings": settings})
 
     @cached_property
-    def _telemetry(self) -> Telemetry:
-        return Telemetry()
-
-    @cached_property
-    def _utilisation(self) -> Utilisation:
-        return Utilisation(self.settings.peak_tflops)
-
-    @cached_property
     def gpus(self) -> list[Gpu]:
         """The machine's NVIDIA GPUs."""
         return list_gpus()
@@ -224,6 +219,10 @@ class ThroughputSession:
             timeout_seconds=self.settings.timeout_seconds,
             memory_limit_bytes=self.settings.memory_limit_bytes,
         )
+
+    @cached_property
+    def _isolated(self) -> IsolatedTrials:
+        return IsolatedTrials(self.settings, self.gpus, self._conductor)
 
     def _have_to_ourselves(self) -> None:
         """Waits for other runs on the same devices."""
@@ -308,8 +307,8 @@ class ThroughputSession:
         if "_conductor" in self.__dict__:
             self._conductor.close()
             self._staged.remove()
-        if "_telemetry" in self.__dict__:
-            self._telemetry.close()
+        if "_isolated" in self.__dict__:
+            self._isolated.close()
         if "_locks" in self.__dict__:
             self._locks.release()
 

@@ -30,6 +30,7 @@ _UNKNOWN_UNLESS_GIVEN = (
     "images_per_joule",
     "telemetry",
     "disturbed_by",
+    "largest_batch",
 )
 
 

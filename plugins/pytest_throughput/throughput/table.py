@@ -87,6 +87,7 @@ def render(ledger: Iterable[Case], *, width: int | None, colour: bool, unit: str
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     rows = _side_by_side(cases)
     figures = {
+        "largest\nbatch": [_largest_batch(case) for case in rows],
         unit or ("images/s" if images else "items/s"): [_rate(case) for case in rows],
         "± trials" if several_trials else "± rounds": [_spread(case, several_trials) for case in rows],
         "ms/step": [_milliseconds(case) for case in rows],
@@ -174,6 +175,16 @@ def notes(ledger: Iterable[Case]) -> list[str]:
 
 def _is_mostly_disturbed(trial: Trial) -> bool:
     return 2 * (trial.rounds_disturbed or 0) > (trial.rounds or 0)
+
+
+def _largest_batch(case: Case) -> str:
+    """Of several trials the smallest: what fits for sure."""
+    fits = [case_search["fits"] for case_search in case.fact("largest_batch") if _is_search(case_search)]
+    return f"{min(fits):,}" if fits else "-"
+
+
+def _is_search(value: Any) -> bool:
+    return isinstance(value, dict) and type(value.get("fits")) is int and 0 < value["fits"] < 1e18
 
 
 def _rate(case: Case) -> str:
