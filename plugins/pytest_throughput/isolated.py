@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
+import pytest
+
 from pytest_throughput.isolation.conductor import Conductor, Place
 from pytest_throughput.isolation.protocol import Outcome, Request
 from pytest_throughput.largest import search_largest
@@ -15,7 +17,7 @@ from pytest_throughput.telemetry.utilisation import Utilisation
 from pytest_throughput.telemetry.watch import Telemetry, Watch
 from pytest_throughput.throughput.ledger import TrialRecord
 
-__all__ = ["Conducted", "IsolatedTrials"]
+__all__ = ["Conducted", "IsolatedTrials", "refuse_endless_search"]
 
 
 class Conducted(NamedTuple):
@@ -79,3 +81,16 @@ class IsolatedTrials:
     def close(self) -> None:
         """Lets the GPUs go."""
         self._telemetry.close()
+
+
+def refuse_endless_search(settings: Settings, device: str) -> None:
+    """Raises pytest.UsageError where a search for the largest batch would have no end, or no fresh processes."""
+    if settings.isolation != "trial":
+        raise pytest.UsageError(
+            f"the largest batch is searched in fresh processes: --throughput-isolation trial, not {settings.isolation}"
+        )
+    if device == "cpu" and settings.memory_limit_bytes is None:
+        raise pytest.UsageError(
+            "the largest batch on a CPU is that of a limit, or it would fill this machine's memory: "
+            "--throughput-memory-limit 8G"
+        )

@@ -41,6 +41,8 @@ def search_largest(run: Callable[[int, Plan], Outcome], plan: Plan) -> Sized:
         outcome = whole(size)
         if outcome.status in _REFUSALS and size > 1:
             (size, outcome), refused = _bracket(whole, (size, outcome))
+    if outcome.status == "unsupported":
+        return size, outcome
     if outcome.status != "ok":
         return size, replace(outcome, reason=f"with a batch of {size:,}: {outcome.reason}")
     search = {

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import pytest_throughput
-from pytest_throughput.isolated import Conducted, IsolatedTrials
+from pytest_throughput.isolated import Conducted, IsolatedTrials, refuse_endless_search
 from pytest_throughput.isolation.conduct import conduct_opened
 from pytest_throughput.isolation.conductor import Conductor, Place
 from pytest_throughput.isolation.lock import Locks, cpu_names
@@ -87,7 +87,7 @@ class ThroughputSession:
 
         request = Request(target, dict(arguments), self.settings.plan, self.settings.steps_per_round)
         if largest is not None:
-            self._refuse_endless_search(device)
+            refuse_endless_search(self.settings, device)
 
         def conduct(plan: Plan) -> Conducted:
             planned = replace(request, plan=plan)
@@ -106,18 +106,6 @@ class ThroughputSession:
             return Conducted(conduct_opened(step, plan, self.settings.steps_per_round), "", items)
 
         self._measure(self._find(item), benchmark, clock, items, "none", conduct)
-
-    def _refuse_endless_search(self, device: str) -> None:
-        if self.settings.isolation != "trial":
-            raise pytest.UsageError(
-                "the largest batch is searched in fresh processes: "
-                f"--throughput-isolation trial, not {self.settings.isolation}"
-            )
-        if device == "cpu" and self.settings.memory_limit_bytes is None:
-            raise pytest.UsageError(
-                "the largest batch on a CPU is that of a limit, or it would fill this machine's memory: "
-                "--throughput-memory-limit 8G"
-            )
 
     def _find(self, item: pytest.Item) -> MeasuredItem:
         if item.nodeid not in self.items:

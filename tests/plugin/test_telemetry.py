@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pynvml
 import pytest
 from fake_nvml import ERRORS, FakeNvml
@@ -38,6 +40,22 @@ def test_a_trial_on_a_gpu_tells_what_the_gpu_did(project: Project, nvml: FakeNvm
     assert info["telemetry"]["cpu"]["seconds"] > 0
     assert nvml.opened == 0
     result.stdout.fnmatch_lines(["test_it.py::test_it: disturbed: 1 other process on the GPU"])
+
+
+def test_joules_are_counted_over_long_rounds(project: Project, nvml: FakeNvml) -> None:
+    def millijoules(_: str) -> int:
+        return int(600_000 * time.monotonic())  # 600 W
+
+    nvml.monkeypatch.setattr(pynvml, "nvmlDeviceGetTotalEnergyConsumption", millijoules)
+    project.tests(TESTS.replace(": 20", ": 100"))
+    result = project.run("--throughput-protocol=paper", "--benchmark-json=run.json")
+    info = project.json()["benchmarks"][0]["extra_info"]
+    gpu = info["telemetry"]["gpu"]
+    assert gpu["power_method"] == "energy counter", info["telemetry"]["unknown"]
+    assert gpu["power_seconds"] >= 1.5
+    assert 300 < gpu["power_watts"] < 1200
+    assert info["images_per_joule"] == pytest.approx(info["images_per_second"] / gpu["power_watts"])
+    result.stdout.fnmatch_lines(["*images/J*"])
 
 
 @pytest.mark.parametrize("error", [pynvml.NVMLError_GpuIsLost, pynvml.NVMLError_NotSupported, OSError, MemoryError])

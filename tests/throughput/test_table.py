@@ -153,9 +153,11 @@ def test_the_share_of_the_peak_is_shown_where_it_is_known(ledger: Ledger, value:
     first, second, *_ = ledger
     ledger.settle(second.id, "default", trial(1, 0.25))
     assert "peak" not in table.render(ledger, width=None, colour=False)
-    ledger.settle(first.id, "default", trial(1, 0.25, model_flops_utilisation=value))
+    assert "images/J" not in table.render(ledger, width=None, colour=False)
+    ledger.settle(first.id, "default", trial(1, 0.25, model_flops_utilisation=value, images_per_joule=1.234))
     text = table.render(ledger, width=None, colour=False)
     assert "peak" in text
+    assert " 1.234 " in text
     assert f" {shown} " in text
 
 

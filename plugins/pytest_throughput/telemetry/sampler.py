@@ -72,5 +72,5 @@ class Sampler:
 def _is_descendant(process: int) -> bool:
     try:
         return os.getpid() in {parent.pid for parent in psutil.Process(process).parents()}
-    except psutil.Error:
+    except (psutil.Error, ValueError, OverflowError):
         return False

@@ -92,6 +92,7 @@ def render(ledger: Iterable[Case], *, width: int | None, colour: bool, unit: str
         "± trials" if several_trials else "± rounds": [_spread(case, several_trials) for case in rows],
         "ms/step": [_milliseconds(case) for case in rows],
         "of\npeak": [share(_median(_numbers(case, "model_flops_utilisation"))) for case in rows],
+        "images/J": [significant(_median(_numbers(case, "images_per_joule"))) for case in rows],
         "first\nstep": [duration(_median(_first_steps(case))) for case in rows],
         "build": [duration(_median(_numbers(case, "build_seconds"))) for case in rows],
         "peak\nmemory": [byte_count(max(_numbers(case, "peak_memory_bytes"), default=None)) for case in rows],
