@@ -221,11 +221,10 @@ def resnet50_in_pytorch(case: Case) -> Any:
                 self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(4 * width))
 
         def forward(self, x: Any) -> Any:
-            identity = x if self.downsample is None else self.downsample(x)
             out = self.relu(self.bn1(self.conv1(x)))
             out = self.relu(self.bn2(self.conv2(out)))
             out = self.bn3(self.conv3(out))
-            out += identity
+            out += x if self.downsample is None else self.downsample(x)
             return self.relu(out)
 
     layers: list[Any] = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True)]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["pytester"]
+
+# A commit passes its tests or does not; `--hypothesis-profile default` looks for more than that.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +20,8 @@ def _as_without_neighbours(request: pytest.FixtureRequest, monkeypatch: pytest.M
     """
     for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
         monkeypatch.delenv(name, raising=False)  # They are not workers of the run that tests them.
+    for name in ("CI", "BUILD_NUMBER"):
+        monkeypatch.delenv(name, raising=False)  # Where they are set, pytest folds nothing away.
     if "pytester" in request.fixturenames:
         request.getfixturevalue("pytester")  # It clears the variable.
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly -p no:hypothesispytest")

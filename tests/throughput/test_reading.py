@@ -230,6 +230,16 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, capsys: pytest.Captur
     assert capsys.readouterr().err.startswith("pytest-throughput: ")
 
 
+@pytest.mark.parametrize("gpus", [True, 1, "a", {"name": "b"}, [None, {"name": "\x1b[31mc"}]])
+def test_a_fingerprint_may_name_anything(tmp_path: Path, capsys: pytest.CaptureFixture[str], gpus: object) -> None:
+    document = copy.deepcopy(OURS)
+    document["throughput"]["fingerprint"]["gpus"] = gpus
+    (tmp_path / "run.json").write_text(json.dumps(document))
+    assert main(["show", str(tmp_path / "run.json")]) == 0
+    heading = capsys.readouterr().out.splitlines()[0]
+    assert "A processor" in heading and "\x1b" not in heading
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),

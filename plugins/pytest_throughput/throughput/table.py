@@ -65,7 +65,9 @@ class Case(Protocol):
 def heading(fingerprint: Mapping[str, Any], cases: Iterable[Case]) -> str:
     """The hardware, and how all of it was measured, on one line."""
     gpus, cpu = fingerprint.get("gpus"), fingerprint.get("cpu")
-    parts = [gpu.get("name") if isinstance(gpu, dict) else "unknown GPU" for gpu in gpus or () if gpus is not None]
+    parts: list[object] = []
+    for gpu in gpus if isinstance(gpus, list) else ():
+        parts.append(gpu.get("name") if isinstance(gpu, dict) else "unknown GPU")
     parts.append((cpu.get("model") if isinstance(cpu, dict) else None) or "unknown CPU")
     used = [settings for case in cases for settings in case.fact("settings")]
     for name in ("threads", "protocol", "isolation"):

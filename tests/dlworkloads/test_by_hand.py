@@ -1,0 +1,78 @@
+"""Our translations do what networks written by hand in the framework do: operation by operation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dlworkloads.case import MODES, Case
+from dlworkloads.foreign.network import find_network
+from dlworkloads.frameworks import FRAMEWORKS
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def _workload(framework: str, model: str, mode: str, execution: str) -> Any:
+    case = Case(mode, framework, "cpu", model, 1, "fp32", execution)
+    workload = getattr(import_module(f"dlworkloads.frameworks.{framework}"), FRAMEWORKS[framework].workload)
+    workload.prepare(case, 1)
+    return workload(case, find_network(case))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("model", ["resnet50", "vgg16"])
+def test_pytorch_dispatches_the_same(model: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("torch")
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils._pytree import tree_leaves
+
+    class Record(TorchDispatchMode):  # type: ignore[misc]  # torch has no types here
+        def __init__(self) -> None:
+            super().__init__()
+            self.operations: list[Any] = []
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            given = [tuple(each.shape) if hasattr(each, "shape") else each for each in tree_leaves((args, kwargs))]
+            self.operations.append((str(func), given))
+            return func(*args, **(kwargs or {}))
+
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    recorded = []
+    for name in (model, f"translation:{model}_in_pytorch"):
+        workload = _workload("pytorch", name, mode, "eager")
+        with Record() as record:
+            workload.run()
+        recorded.append(record.operations)
+    ours, by_hand = recorded
+    assert len(ours) > 30
+    assert ours == by_hand
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("ours", "by_hand", "shape"),
+    [
+        ("mnist_cnn", "translation:mnist_cnn_in_keras", (28, 28, 1)),
+        ("translation:vgg16_without_dropout", "keras:VGG16", (224, 224, 3)),
+    ],
+)
+def test_tensorflow_traces_the_same(
+    ours: str, by_hand: str, shape: tuple[int, ...], mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tf = pytest.importorskip("tensorflow")
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    recorded = []
+    for name in (ours, by_hand):
+        workload = _workload("tensorflow", name, mode, "graph")
+        batch = [tf.TensorSpec((1, *shape)), tf.TensorSpec((1,), tf.int64)][: 1 if mode == "inference" else 2]
+        graph = workload.function.get_concrete_function(*batch).graph
+        recorded.append(
+            Counter((each.type, str([out.shape for out in each.outputs])) for each in graph.get_operations())
+        )
+        workload.close()
+    assert sum(recorded[0].values()) > 20
+    assert recorded[0] == recorded[1]
