@@ -129,6 +129,13 @@ def test_another_process_that_came_and_went_is_seen() -> None:
     assert found.disturbed_by == "1 other process on the GPU"
 
 
+def test_who_had_ended_before_the_rounds_disturbed_none() -> None:
+    found = summary(
+        readings(processes=lambda index: frozenset({9}) if index < 3 else frozenset({10})), (1.0, 2.0), ours=(10,)
+    )
+    assert (found.fields["foreign_processes"], found.disturbed_by) == (0, None)
+
+
 def test_memory_is_the_most_of_the_whole_trial() -> None:
     found = summary(readings(memory_used_bytes=lambda index: 5e9 if index == 3 else 1e9), (1.0, 2.0))
     assert (found.fields["memory_peak_bytes"], found.fields["memory_before_bytes"]) == (5e9, 1e9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 
 import pynvml
@@ -9,7 +10,7 @@ import pytest
 from fake_nvml import ERRORS, POWER_COUNTER, READING_FUNCTIONS, THERMAL_COUNTER, FakeNvml
 
 from pytest_throughput.telemetry.gpus import Gpu
-from pytest_throughput.telemetry.probe import GpuProbe, Reading
+from pytest_throughput.telemetry.probe import CLOCK_REASONS, GpuProbe, Reading
 
 GPU = Gpu("GPU-fake", "NVIDIA H200", 150 * 10**9, False, 700.0)
 FIELDS = {
@@ -33,6 +34,48 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> FakeNvml:
     nvml.counters = {POWER_COUNTER: 2_500_000_000, THERMAL_COUNTER: 250_000_000}
     nvml.processes = [10, 20]
     return nvml
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        ("nvmlDeviceGetClockInfo", 2),
+        ("nvmlDeviceGetMaxClockInfo", 2),
+        ("nvmlDeviceGetTemperatureV", 2),
+        ("nvmlDeviceGetTemperature", 2),
+        ("nvmlDeviceGetPowerUsage", 1),
+        ("nvmlDeviceGetTotalEnergyConsumption", 1),
+        ("nvmlDeviceGetCurrentClocksEventReasons", 1),
+        ("nvmlDeviceGetCurrentClocksThrottleReasons", 1),
+        ("nvmlDeviceGetFieldValues", 2),
+        ("nvmlDeviceGetUtilizationRates", 1),
+        ("nvmlDeviceGetMemoryInfo", 1),
+        ("nvmlDeviceGetComputeRunningProcesses", 1),
+        ("nvmlDeviceGetHandleByUUID", 1),
+        ("nvmlDeviceGetPersistenceMode", 1),
+        ("nvmlSystemGetDriverVersion", 0),
+        ("nvmlSystemGetCudaDriverVersion_v2", 0),
+    ],
+)
+def test_nvidias_module_has_what_is_called(function: str, arguments: int) -> None:
+    inspect.signature(getattr(pynvml, function)).bind(*range(arguments))
+
+
+def test_the_fields_of_its_structures_are_those_that_are_read() -> None:
+    assert {"nvmlReturn", "valueType", "value"} <= {name for name, _ in pynvml.c_nvmlFieldValue_t._fields_}
+    assert "ullVal" in {name for name, _ in pynvml.c_nvmlValue_t._fields_}
+    assert "gpu" in {name for name, _ in pynvml.c_nvmlUtilization_t._fields_}
+    assert {"total", "used"} <= {name for name, _ in pynvml.c_nvmlMemory_t._fields_}
+    bits = {name: value for name, value in vars(pynvml).items() if name.startswith("nvmlClocksEventReason")}
+    lowering = {
+        "SwPowerCap",
+        "HwSlowdown",
+        "SyncBoost",
+        "SwThermalSlowdown",
+        "HwThermalSlowdown",
+        "HwPowerBrakeSlowdown",
+    }
+    assert {bits[f"nvmlClocksEventReason{name}"] for name in lowering} == set(CLOCK_REASONS)
 
 
 def test_all_is_read_in_its_unit(nvml: FakeNvml) -> None:
