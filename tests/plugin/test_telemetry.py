@@ -47,7 +47,7 @@ def test_joules_are_counted_over_long_rounds(project: Project, nvml: FakeNvml) -
         return int(600_000 * time.monotonic())  # 600 W
 
     nvml.monkeypatch.setattr(pynvml, "nvmlDeviceGetTotalEnergyConsumption", millijoules)
-    project.tests(TESTS.replace(": 20", ": 100"))
+    project.tests(TESTS.replace(": 20", ": 200"))
     result = project.run("--throughput-protocol=paper", "--benchmark-json=run.json")
     info = project.json()["benchmarks"][0]["extra_info"]
     gpu = info["telemetry"]["gpu"]

@@ -58,7 +58,7 @@ def summarise(
     shares = {name: share for bit, name in CLOCK_REASONS.items() if (share := _share(bits, bit))}
     power = _Power.of(during, unknown)
     # Peak, not what was read during the rounds alone: a network is largest in its first step.
-    memory = [reading.values["memory_used_bytes"] for reading in readings if "memory_used_bytes" in reading.values]
+    memory = [int(reading.values["memory_used_bytes"]) for reading in readings if "memory_used_bytes" in reading.values]
     # A worker that has just ended may still be listed when the next one starts: it is in no round of that.
     foreign = _foreign_processes(during or readings, ours)
     disturbances = [
