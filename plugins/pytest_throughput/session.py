@@ -84,16 +84,14 @@ class ThroughputSession:
             device=device,
             variables=tuple(visibility(device, self.gpus).items()),
         )
-
-        request = Request(target, dict(arguments), self.settings.plan, self.settings.steps_per_round)
         if largest is not None:
             refuse_endless_search(self.settings, device)
 
         def conduct(plan: Plan) -> Conducted:
-            planned = replace(request, plan=plan)
+            request = Request(target, dict(arguments), plan, self.settings.steps_per_round)
             if largest is not None:
-                return self._isolated.conduct_largest(planned, place, largest)
-            return self._isolated.conduct(planned, place, items)
+                return self._isolated.conduct_largest(request, place, largest)
+            return self._isolated.conduct(request, place, items)
 
         self._measure(found, benchmark, clock, None if largest else items, self.settings.isolation, conduct)
 
