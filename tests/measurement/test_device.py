@@ -42,6 +42,12 @@ def test_gaps_in_which_the_device_waits_are_its_seconds_too(device: FakeDevice) 
     assert found["enqueue_ratio"] == pytest.approx(0.001 / 0.0012)
 
 
+def test_of_long_steps_a_few_are_enough(device: FakeDevice) -> None:
+    found = observe_device(device.step(2.0), 1, clock=device.clock)
+    assert found["device_seconds"] == pytest.approx(2.001)
+    assert device.launches == 3
+
+
 def test_a_device_without_a_clock_still_has_a_ratio(device: FakeDevice) -> None:
     step = replace(device.step(0.099), device_clock=None)
     found = observe_device(step, 20, clock=device.clock)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 import time
 from itertools import repeat
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional
 
 from pytest_throughput.measurement.loop import Clock, undisturbed_interpreter
 from pytest_throughput.measurement.step import Step
@@ -16,6 +16,9 @@ from pytest_throughput.measurement.step import Step
 __all__ = ["observe_device"]
 
 _SINGLE_STEPS = 10
+_LEAST_SINGLE_STEPS = 3
+_ENOUGH_SECONDS = 1.0
+"""Of single steps: long ones agree with each other, and nobody waits for ten of them."""
 _PIPELINED_ROUNDS = 3
 
 
@@ -43,7 +46,7 @@ def observe_device(step: Step, steps_per_round: int, *, clock: Clock = time.perf
     if not step.asynchronous:
         return {}
     with undisturbed_interpreter():
-        singles = [_round(step, 1, clock) for _ in range(_SINGLE_STEPS)]
+        singles = _singles(step, clock)
         rounds = singles
         if steps_per_round > 1 and step.device_clock is not None:
             rounds = [_round(step, steps_per_round, clock) for _ in range(_PIPELINED_ROUNDS)]
@@ -53,6 +56,15 @@ def observe_device(step: Step, steps_per_round: int, *, clock: Clock = time.perf
         "enqueue_ratio": statistics.median(ratios) if ratios else None,
         "device_seconds": statistics.median(seconds) if seconds else None,
     }
+
+
+def _singles(step: Step, clock: Clock) -> List[_Round]:
+    found: List[_Round] = []
+    while len(found) < _SINGLE_STEPS:
+        if len(found) >= _LEAST_SINGLE_STEPS and sum(one.total for one in found) >= _ENOUGH_SECONDS:
+            break
+        found.append(_round(step, 1, clock))
+    return found
 
 
 def _round(step: Step, steps: int, clock: Clock) -> _Round:
