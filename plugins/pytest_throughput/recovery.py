@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_throughput.interruption import Signals
+from pytest_throughput.isolation.protocol import Outcome
 from pytest_throughput.items import MeasuredItem
 from pytest_throughput.results import Results, fingerprint, move_away
 from pytest_throughput.session import ThroughputSession
@@ -44,6 +45,8 @@ class Recovery:
         self._resumed = 0
         """How many trials the resumed journal held."""
         self._deadline: float | None = None
+        self._left_out: set[str] = set()
+        """Tests, by their node id, for which the budget did not suffice."""
         self._is_left = False
         """Whether there is a journal to go on with."""
 
@@ -131,13 +134,32 @@ class Recovery:
         if found is None or self._deadline is None or _key(found) in self._earlier:
             return
         if monotonic() >= self._deadline:
+            self._left_out.add(item.nodeid)
             budget = duration(self._session.settings.budget_seconds)
             pytest.skip(f"not run: --throughput-budget of {budget} is spent")
+
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
+        """Settles a case whose test ended before it measured: skipped, or its fixtures broke. It is not left to run."""
+        found = self._session.items.get(item.nodeid)
+        if found is None or not self._session.is_measuring or item.nodeid in self._left_out:
+            return
+        if (call.excinfo is None and call.when != "call") or self._session.ledger.has_ended(*_key(found)):
+            return
+        if call.excinfo is None:
+            outcome = Outcome("unsupported", reason="the test ended without measuring")
+        elif call.excinfo.errisinstance((pytest.skip.Exception, pytest.xfail.Exception)):
+            outcome = Outcome("unsupported", reason=str(call.excinfo.value) or "skipped")
+        else:
+            outcome = Outcome("failed", reason=f"before it was measured: {call.excinfo.exconly(tryshort=True)}")
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        # Not into the journal: it cost nothing, and a run that goes on has it again.
+        self._session.ledger.settle(found.case_id, found.environment, TrialRecord(found.trial, now, 1, outcome))
 
     @pytest.hookimpl(trylast=True)  # Whether the results were written is known by now.
     def pytest_sessionfinish(self) -> None:
         if self._journal is None:
             return
+        self._results.make_last()
         if self._session.ledger.is_complete and self._results.problem is None:
             self._journal.remove()
         else:

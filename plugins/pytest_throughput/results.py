@@ -16,6 +16,7 @@ from pytest_throughput.session import ThroughputSession
 from pytest_throughput.telemetry.cpu import cpu_model, usable_physical_cores
 from pytest_throughput.telemetry.gpus import find_gpu
 from pytest_throughput.throughput.document import throughput_block
+from pytest_throughput.throughput.journal import to_disk
 from pytest_throughput.throughput.plausibility import mark_implausible
 from pytest_throughput.throughput.text import printable
 
@@ -101,6 +102,15 @@ class Results:
             return
         try:
             self.path.write_text(json.dumps(self._empty_document(), indent=4), encoding="ascii")
+        except OSError as error:
+            self.note_unwritten(error)
+
+    def make_last(self) -> None:
+        """Has the result file outlive a power failure, before the journal that holds the same is removed."""
+        if self.path is None or not self.path.is_file() or self.problem is not None:
+            return
+        try:
+            to_disk(self.path)
         except OSError as error:
             self.note_unwritten(error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -134,27 +135,30 @@ class ThroughputSession:
         record = None if self.keeper is None else self.keeper.take(found)
         stderr = ""
         if record is None or items not in (record.items, None):
-            record, stderr = self._measure_now(found, isolation, conduct)
+            record, stderr = self._measure_now(found, items, isolation, conduct)
         self._settle(found, benchmark, clock, record)
         _report(found.item, record.outcome, stderr)
 
-    def _measure_now(self, found: MeasuredItem, isolation: str, conduct: Conduct) -> tuple[TrialRecord, str]:
+    def _measure_now(
+        self, found: MeasuredItem, items: int | None, isolation: str, conduct: Conduct
+    ) -> tuple[TrialRecord, str]:
         self._have_to_ourselves()
         started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         if self.observer is not None:
             self.observer.running(found)
         try:
-            outcome, stderr, items = conduct(self.settings.plan)
-        except (KeyboardInterrupt, SystemExit, pytest.exit.Exception):
+            outcome, stderr, worked_through = conduct(self.settings.plan)
+        except (KeyboardInterrupt, pytest.exit.Exception):
             if self.observer is not None:
                 self.observer.interrupted()
             raise
         except BaseException as error:
-            # Such as pytest-timeout's: whoever ended the trial, it has ended.
-            message = str(error).strip() or type(error).__name__
+            # Such as pytest-timeout's, or a step's sys.exit(): whoever ended the trial, it has ended.
+            ended = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error).strip()
+            message = ended or type(error).__name__
             outcome = Outcome("timed_out" if "pytest-timeout" in message else "failed", reason=message)
-            stderr, items = "", 1
-        record = TrialRecord(found.trial, started_at, items, self._with_settings(outcome, isolation))
+            stderr, worked_through = "", items or 1
+        record = TrialRecord(found.trial, started_at, worked_through, self._with_settings(outcome, isolation))
         if self.keeper is not None:
             self.keeper.keep(found, record)
         return record, stderr
@@ -219,8 +223,12 @@ class ThroughputSession:
             gpu = find_gpu(device, self.gpus)
             if gpu is not None:
                 names.append(gpu.uuid)
+            elif device == "cpu":
+                names += cpu_names()
             else:
-                names += cpu_names() if device == "cpu" else [device.replace(":", "-")]
+                # Such as a MIG instance, which NVML does not list.
+                shown = visibility(device, self.gpus)["CUDA_VISIBLE_DEVICES"] or device
+                names.append("cuda-" + re.sub(r"[^A-Za-z0-9-]", "-", shown))
         try:
             self._locks.hold(names)
         except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 
 import pytest
 
@@ -50,7 +50,7 @@ class Terminal:
             return
         who = "another run" if holder is None else f"the run of process {holder}"
         capture = self._config.pluginmanager.get_plugin("capturemanager")
-        with nullcontext() if capture is None else capture.global_and_fixture_disabled():
+        with suppress(OSError), nullcontext() if capture is None else capture.global_and_fixture_disabled():
             reporter.ensure_newline()
             reporter.write_line(f"waiting for {who}, which has {printable(name)} (--throughput-lock=off does not wait)")
             reporter.flush()

@@ -55,19 +55,33 @@ def chatty(megabytes, descriptor):
                 data = data[os.write(descriptor, data):]
     return Step(run)
 
-def protocol_line(megabytes):
-    # The answers go out by the descriptor after those of the standard streams; find it by its pipe.
-    pipes = [fd for fd in range(3, 20) if os.path.exists(f"/proc/self/fd/{fd}")
-             and os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")]
+def pipes():
+    # The answers go out by a descriptor after those of the standard streams; it is found by its pipe.
+    return [fd for fd in range(3, 20) if os.path.exists(f"/proc/self/fd/{fd}")
+            and os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")]
+
+def protocol_line(megabytes, end=""):
     def run():
-        for fd in pipes:
+        for fd in pipes():
             try:
                 for _ in range(megabytes):
                     data = b"x" * 2**20
                     while data: data = data[os.write(fd, data):]
+                os.write(fd, end.encode())
             except OSError:
                 pass
     return Step(run)
+
+def closes_its_output():
+    def run():
+        for fd in pipes(): os.close(fd)
+        time.sleep(1000)
+    return Step(run)
+
+def hangs_in_native_code():
+    # With the interpreter's lock held: no Python handler of a signal would ever run.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    return Step(lambda: ctypes.PyDLL(None).sleep(1000))
 
 def grown(megabytes, file=None, child=False):
     held = []
@@ -80,9 +94,11 @@ def grown(megabytes, file=None, child=False):
         time.sleep(1000)
     return Step(run)
 
-def refused():
-    resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
-    return Step(lambda: bytearray(2**34))
+def refused(when):
+    import numpy
+    resource.setrlimit(resource.RLIMIT_AS, (2**32, 2**32))
+    def allocate(*_): return numpy.empty(2**32)
+    return Step(allocate) if when == "step" else Step(lambda: None, wait=allocate, asynchronous=True)
 
 def aborted():
     def run():
@@ -111,20 +127,30 @@ def once(function: str, **arguments: object) -> Request:
 
 
 @pytest.fixture
-def conduct(environment: dict[str, str]) -> Iterator[Callable[..., Outcome]]:
-    """Conducts one trial in a worker of its own; after all of them nothing is left."""
+def start(environment: dict[str, str]) -> Iterator[Callable[..., Worker]]:
+    """Makes workers; after all of them nothing is left."""
     before = set(os.listdir("/proc/self/fd"))
+    workers = []
 
-    def one(function: str, *, seconds: float = 60, limit: int | None = None, **arguments: object) -> Outcome:
-        worker = Worker([sys.executable], environment, memory_limit_bytes=limit)
-        try:
-            return worker.conduct(once(function, **arguments), seconds)
-        finally:
-            worker.close()
+    def one(*command: str, limit: int | None = None) -> Worker:
+        workers.append(Worker(command or [sys.executable], environment, memory_limit_bytes=limit))
+        return workers[-1]
 
     yield one
+    for worker in workers:
+        worker.close()
     assert psutil.Process().children(recursive=True) == []
     assert set(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.fixture
+def conduct(start: Callable[..., Worker]) -> Callable[..., Outcome]:
+    """Conducts one trial in a worker of its own."""
+
+    def one(function: str, *, seconds: float = 60, limit: int | None = None, **arguments: object) -> Outcome:
+        return start(limit=limit).conduct(once(function, **arguments), seconds)
+
+    return one
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGTERM", "SIGUSR1"])
@@ -147,13 +173,30 @@ def test_an_exception_in_a_thread_fails_the_case(conduct: Callable[..., Outcome]
 
 
 @pytest.mark.parametrize("descriptor", [1, 2])
-def test_megabytes_of_garbage_disturb_nothing(environment: dict[str, str], descriptor: int) -> None:
-    worker = Worker([sys.executable], environment)
+def test_megabytes_of_garbage_disturb_nothing(start: Callable[..., Worker], descriptor: int) -> None:
+    worker = start()
     outcome = worker.conduct(once("chatty", megabytes=5, descriptor=descriptor), 60)
     said = worker.new_stderr()
-    worker.close()
     assert outcome.status == "ok"
     assert 1000 < len(said) <= 2**16
+
+
+def test_an_answer_that_is_garbage_is_a_crash(conduct: Callable[..., Outcome]) -> None:
+    outcome = conduct("protocol_line", megabytes=1, end="\n")
+    assert outcome.status == "crashed"
+    assert (outcome.reason or "").startswith("the worker's answer cannot be read: ")
+
+
+def test_a_worker_that_closes_its_output_and_goes_on_is_not_waited_for(conduct: Callable[..., Outcome]) -> None:
+    outcome = conduct("closes_its_output", seconds=600)
+    assert (outcome.status, outcome.reason) == ("crashed", "the worker closed its output and went on")
+
+
+def test_a_hang_in_native_code_is_ended(start: Callable[..., Worker]) -> None:
+    worker = start()
+    assert worker.conduct(once("well"), 60).status == "ok"  # It has started, and only the step hangs.
+    assert worker.conduct(once("hangs_in_native_code"), 1).status == "timed_out"
+    assert not worker.is_alive
 
 
 def test_a_line_of_a_hundred_megabytes_is_not_read_to_its_end(conduct: Callable[..., Outcome]) -> None:
@@ -171,8 +214,12 @@ def test_a_limit_counts_the_whole_tree(conduct: Callable[..., Outcome], child: b
     assert (outcome.reason or "").endswith(" MiB, and --throughput-memory-limit is 200 MiB; killed")
 
 
-def test_an_allocator_that_refuses_says_how_much(conduct: Callable[..., Outcome]) -> None:
-    assert conduct("refused").status == "out_of_memory"
+@pytest.mark.parametrize("when", ["step", "wait"])
+def test_an_allocator_that_refuses_says_how_much(conduct: Callable[..., Outcome], when: str) -> None:
+    """Also where it does so only when the device is waited for."""
+    outcome = conduct("refused", when=when)
+    assert outcome.status == "out_of_memory"
+    assert (outcome.reason or "").startswith("Unable to allocate 32.0 GiB for an array")
 
 
 def test_an_allocator_that_aborts_is_told_from_other_aborts(conduct: Callable[..., Outcome]) -> None:
@@ -216,13 +263,24 @@ def cgroup() -> Iterator[Path]:
     folder.rmdir()
 
 
-def test_the_killer_of_a_cgroup_is_recognised(environment: dict[str, str], cgroup: Path) -> None:
+def test_the_killer_of_a_cgroup_is_recognised(start: Callable[..., Worker], cgroup: Path) -> None:
     into = f'echo $$ > "{cgroup}/cgroup.procs" && exec "$0" "$@"'
-    worker = Worker(["sh", "-c", into, sys.executable], environment)
+    worker = start("sh", "-c", into, sys.executable)
     outcome = worker.conduct(once("grown", megabytes=400), 60)
-    worker.close()
     assert outcome.status == "out_of_memory"
     assert "out-of-memory killer" in (outcome.reason or "")
+
+
+TENSORFLOW_REFUSED = """\
+W0000 bfc_allocator.cc:502] Allocator (mklcpu) ran out of memory trying to allocate 338.00MiB (rounded to 354418688)
+W0000 op_kernel.cc:1858] OP_REQUIRES failed at mkl_util.h:848 : RESOURCE_EXHAUSTED: OOM when allocating tensor with \
+shape[4096,26,26,32] and type float on /job:localhost/replica:0/task:0/device:CPU:0 by allocator mklcpu
+Fatal Python error: Segmentation fault
+"""
+TENSORFLOW_DID_WITHOUT = """\
+W0000 bfc_allocator.cc:310] Allocator (GPU_0_bfc) ran out of memory trying to allocate 1.16GiB with freed_by_count=0. \
+The caller indicates that this is not a failure, but this may mean that there could be performance gains.
+"""
 
 
 @pytest.mark.parametrize(
@@ -233,7 +291,16 @@ def test_the_killer_of_a_cgroup_is_recognised(environment: dict[str, str], cgrou
         (137, "", 1, "the kernel's"),  # through a shell, or docker
         (-signal.SIGSEGV, "", 1, None),
         (1, "std::bad_alloc", 0, None),
-        (134, "std::bad_alloc", 0, "the allocator"),
+        (134, "std::bad_alloc", 0, "the allocator refused: std::bad_alloc"),
+        (
+            -signal.SIGSEGV,
+            TENSORFLOW_REFUSED,
+            0,
+            "the allocator refused 338.00MiB: W0000 op_kernel.cc:1858] OP_REQUIRES",
+        ),
+        (-signal.SIGSEGV, TENSORFLOW_DID_WITHOUT, 0, None),
+        (127, "cannot allocate memory for thread-local data: ABORT\n", 0, "the allocator refused: cannot"),
+        (127, "sh: python: not found\n", 0, None),
     ],
 )
 def test_what_means_that_memory_ran_out(status: int, stderr: str, kills: int, expected: str | None) -> None:
@@ -248,9 +315,9 @@ def test_the_last_lines_are_part_of_the_reason() -> None:
     assert told(3, "no such option") == "the worker exited with status 3; its last lines: no such option"
 
 
-def test_a_child_that_left_the_session_is_ended_too(environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_child_that_left_the_session_is_ended_too(start: Callable[..., Worker], tmp_path: Path) -> None:
     file = tmp_path / "pid"
-    worker = Worker([sys.executable], environment)
+    worker = start()
     assert worker.conduct(once("escaped", file=str(file)), 60).status == "ok"
     child = psutil.Process(int(file.read_text()))
     worker.close()

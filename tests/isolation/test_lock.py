@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def holder(tmp_path: Path) -> subprocess.Popen[str]:
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process, that has the locks."""
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
     pipe = subprocess.PIPE
@@ -37,7 +38,9 @@ def holder(tmp_path: Path) -> subprocess.Popen[str]:
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
-    return process
+    yield process
+    process.kill()
+    process.communicate()
 
 
 def test_a_lock_dies_with_its_holder(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
@@ -49,7 +52,6 @@ def test_a_lock_dies_with_its_holder(tmp_path: Path, holder: subprocess.Popen[st
 
     locks = Locks(waiting, tmp_path)
     locks.hold(["GPU-1"])
-    holder.communicate()
     assert told == [("GPU-1", holder.pid)]
     assert (tmp_path / "GPU-1.lock").read_text() == str(os.getpid())
     locks.release()
@@ -65,7 +67,6 @@ def test_others_are_not_waited_for(tmp_path: Path, holder: subprocess.Popen[str]
     locks.hold(["GPU-3"])
     locks.release()
     Locks(waiting, tmp_path).hold(["GPU-3"])
-    holder.communicate()
 
 
 def test_who_cannot_wait_any_longer_holds_nothing(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
@@ -80,7 +81,6 @@ def test_who_cannot_wait_any_longer_holds_nothing(tmp_path: Path, holder: subpro
         locks.hold(["GPU-0", "GPU-1"])
     locks.release()
     assert set(os.listdir("/proc/self/fd")) == descriptors
-    holder.communicate()
 
 
 @pytest.mark.parametrize("note", [b"", b"\x1b[31m", b"9" * 10**5])
@@ -94,7 +94,6 @@ def test_a_strangers_note_is_not_believed(tmp_path: Path, holder: subprocess.Pop
 
     Locks(waiting, tmp_path).hold(["GPU-1"])
     assert told in ([None], [int("9" * 32)])
-    holder.communicate()
 
 
 def test_what_is_no_lock_file_is_not_opened(tmp_path: Path) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def blocking(deaf):
         if deaf:
             signal.signal(signal.SIGTERM, lambda *_: said("asked to end"))
         said(f"{os.getpid()} {os.getppid()}")
-        while True: time.sleep(1000)
+        time.sleep(1000)
     return Step(run)
 
 def said(text):
@@ -65,7 +65,7 @@ class Interrupted:
 
     def event(self) -> str:
         """What the worker says next; returns when it has."""
-        return (self.project.path / "events").read_text()
+        return self.project.event("events", self.process)
 
     def end(self) -> str:
         """What the run wrote, once it and all its processes are gone, and their files."""
@@ -77,12 +77,8 @@ class Interrupted:
 
 
 @pytest.fixture
-def interrupted(project: Project) -> Iterator[Interrupted]:
-    run = Interrupted(project)
-    yield run
-    if run.process.poll() is None:
-        run.process.kill()
-        run.process.communicate()
+def interrupted(project: Project) -> Interrupted:
+    return Interrupted(project)
 
 
 def resumed(project: Project) -> dict[str, Any]:
@@ -116,6 +112,22 @@ def test_a_run_that_is_asked_to_end_writes_what_it_has(interrupted: Interrupted,
     assert [benchmark["name"] for benchmark in document["benchmarks"]] == ["test_first"]
     assert "not complete: 2 of 4 trials were not run" in output
     assert f"to go on, repeat the command with --throughput-resume={JOURNAL}" in output
+
+
+def test_a_terminal_that_is_closed_takes_nothing_with_it(project: Project) -> None:
+    """Nobody hears any more what the run says, and every word that it writes is an error."""
+    (project.path / "steps.py").write_text(STEPS)
+    project.tests(TESTS.replace("DEAF", "False"))
+    os.mkfifo(project.path / "events")
+    process, master = project.start_on_a_terminal(*ARGUMENTS)
+    worker = psutil.Process(int(project.event("events", process).split()[0]))
+    os.close(master)
+    process.wait()
+    psutil.wait_procs([worker], timeout=60)
+    assert not worker.is_running()
+    assert [case["status"] for case in project.json()["throughput"]["cases"]] == ["failed", "ok", None, None]
+    assert [benchmark["name"] for benchmark in project.json()["benchmarks"]] == ["test_first"]
+    assert (project.path / JOURNAL).exists()
 
 
 def test_a_second_interruption_ends_it_at_once(project: Project) -> None:
@@ -348,6 +360,21 @@ def test_an_autosaved_file_that_cannot_be_written_has_it_too(project: Project) -
     assert process.returncode == 14
     assert "could not write " in output and "Traceback" not in output
     assert len(project.json()["benchmarks"]) == 1  # this one was written
+
+
+def test_a_disk_that_fails_at_the_last_moment_has_it_too(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network's disk may tell only then that it is full: the journal must still be there."""
+
+    def fail(path: Path) -> None:
+        if path.name == "run.json":
+            raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr("pytest_throughput.results.to_disk", fail)
+    project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})")
+    result = project.run(*ARGUMENTS)
+    assert result.ret == 14
+    result.stdout.fnmatch_lines(["could not write *run.json: Disk quota exceeded; free space there*"])
+    assert (project.path / JOURNAL).exists()
 
 
 def test_a_folder_that_takes_no_file_is_refused_before_measuring(project: Project) -> None:

@@ -7,15 +7,17 @@ import os
 import pytest
 from plugin_project import Project
 
+from pytest_throughput.telemetry.gpus import Gpu
+
 TESTS = """
-import os
+import os, time
 
 def test_it(measure_step):
     def step():
         if not os.path.exists("first"):
             open("first", "w").close()
             open("events", "w").write("measuring")
-            while True: os.read(os.open("never", os.O_RDONLY), 1)
+            time.sleep(1000)
     measure_step(step)
 """
 
@@ -26,10 +28,9 @@ def test_a_run_waits_for_another_unless_told_not_to(project: Project, monkeypatc
     (project.path / "conftest.py").write_text(
         "import pathlib, pytest_throughput.isolation.lock as lock\nlock.FOLDER = pathlib.Path('locks').absolute()\n"
     )
-    for name in ("events", "never"):
-        os.mkfifo(project.path / name)
+    os.mkfifo(project.path / "events")
     first = project.start("--throughput-protocol=paper", "--throughput-lock=on")
-    assert (project.path / "events").read_text() == "measuring"
+    assert project.event("events", first) == "measuring"
 
     assert project.run("--throughput-protocol=paper").ret == 0  # it is off, as in every other test
 
@@ -41,3 +42,24 @@ def test_a_run_waits_for_another_unless_told_not_to(project: Project, monkeypatc
     first.communicate()
     output, _ = second.communicate()
     assert (second.returncode, "1 passed" in output) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("visible", "lock"),
+    [(None, "GPU-aaaa"), ("GPU-bbbb", "GPU-bbbb"), ("MIG-1/2:3", "cuda-MIG-1-2-3"), ("1", "cuda-1")],
+)
+def test_a_gpu_is_locked_by_what_it_is_and_not_by_its_number(
+    project: Project, monkeypatch: pytest.MonkeyPatch, visible: str | None, lock: str
+) -> None:
+    gpus = [Gpu("GPU-aaaa", "NVIDIA H200", None, False, None), Gpu("GPU-bbbb", "NVIDIA L4", None, False, None)]
+    monkeypatch.setattr("pytest_throughput.session.list_gpus", lambda: gpus)
+    monkeypatch.setattr("pytest_throughput.isolation.lock.FOLDER", project.path / "locks")
+    monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    project.tests(
+        "def test_it(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1}, device='cuda')"
+    )
+    assert project.run("--throughput-protocol=paper", "--throughput-lock=on").ret == 0
+    assert [path.name for path in (project.path / "locks").iterdir()] == [f"{lock}.lock"]

@@ -141,7 +141,7 @@ def test_a_step_of_this_process(project: Project) -> None:
     settings = benchmark["extra_info"]["settings"]
     assert benchmark["extra_info"]["batch_size"] == 32
     assert (settings["isolation"], settings["threads"]) == ("none", None)
-    assert 100 < settings["steps_per_round"] <= 210  # pipelined into rounds of 0.2 s
+    assert 1 < settings["steps_per_round"] <= 210  # pipelined into rounds of 0.2 s
     assert min(benchmark["stats"]["data"]) >= 0.001
 
 

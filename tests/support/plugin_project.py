@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 STEPS = """
@@ -33,6 +36,9 @@ def end(how):
 _PLUGINS = ("-p", "pytest_throughput.plugin", "-p", "known_machine")
 _ALONE = "--throughput-lock=off"
 """Tests wait for nobody, and nobody for them, but for those of the locks."""
+_ON_A_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
 _PATH = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2] / "plugins")])
 
 
@@ -42,6 +48,7 @@ class Project:
     def __init__(self, pytester: pytest.Pytester) -> None:
         self.path = pytester.path
         self._pytester = pytester
+        self._started: list[subprocess.Popen[str]] = []
         pytester.makepyfile(steps=STEPS)
 
     def tests(self, text: str) -> None:
@@ -55,14 +62,79 @@ class Project:
 
     def start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Begins a run in a process of its own, to be disturbed."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "pytest", *_PLUGINS, _ALONE, "-p", "no:cacheprovider", *arguments],
+        process = subprocess.Popen(
+            self._command(*arguments),
             cwd=self.path,
-            env={**os.environ, "PYTHONPATH": _PATH, **(environment or {})},
+            env=self._variables(environment or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self._started.append(process)
+        return process
+
+    def start_on_a_terminal(self, *arguments: str) -> tuple[subprocess.Popen[str], int]:
+        """The same on a terminal of its own; the descriptor of the terminal's other end, to be closed."""
+        master, slave = os.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-c", _ON_A_TERMINAL, *self._command(*arguments)],
+            cwd=self.path,
+            env=self._variables({}),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            text=True,
+        )
+        os.close(slave)
+        self._started.append(process)
+        return process, master
+
+    @staticmethod
+    def _command(*arguments: str) -> list[str]:
+        return [sys.executable, "-m", "pytest", *_PLUGINS, _ALONE, "-p", "no:cacheprovider", *arguments]
+
+    @staticmethod
+    def _variables(given: Mapping[str, str]) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": _PATH, **given}
+
+    def event(self, pipe: str, process: subprocess.Popen[str]) -> str:
+        """What somebody writes into the named pipe next; fails if the process ends instead."""
+        reading = os.open(self.path / pipe, os.O_RDONLY | os.O_NONBLOCK)
+        ended = os.pidfd_open(process.pid)
+        try:
+            poll = select.poll()
+            poll.register(reading, select.POLLIN)
+            poll.register(ended, select.POLLIN)
+            said = b""
+            while True:
+                ready = dict(poll.poll())
+                if reading in ready:
+                    with suppress(BlockingIOError):  # It has been opened, and nothing said yet.
+                        part = os.read(reading, 2**16)
+                        if not part:
+                            return said.decode()
+                        said += part
+                elif ended in ready:
+                    output = "" if process.stdout is None else process.stdout.read()
+                    raise AssertionError(f"the run ended with {process.wait()} and no event: {output}")
+        finally:
+            os.close(reading)
+            os.close(ended)
+
+    def end_all(self) -> None:
+        """Ends whatever was started and still lives: a test that failed leaves nothing behind."""
+        for process in self._started:
+            children: list[psutil.Process] = []
+            with suppress(psutil.NoSuchProcess):
+                children = psutil.Process(process.pid).children(recursive=True)
+            process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+            # The guardian first has its turn.
+            for child in psutil.wait_procs(children, timeout=10)[1]:
+                child.kill()
 
     def run_json(self, *arguments: str) -> dict[str, Any]:
         """Runs it and reads what ``--benchmark-json`` wrote."""

@@ -6,7 +6,7 @@ import copy
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,13 @@ from hypothesis import strategies as st
 
 from pytest_throughput.cli import main
 from pytest_throughput.isolation.protocol import Outcome
-from pytest_throughput.throughput import untrusted
+from pytest_throughput.measurement.disturbance import Disturbance
+from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.throughput import table, untrusted
+from pytest_throughput.throughput.document import extra_info, throughput_block
 from pytest_throughput.throughput.journal import Entry, Heading, Journal, read_journal
-from pytest_throughput.throughput.ledger import TrialRecord
+from pytest_throughput.throughput.ledger import Ledger, TrialRecord
+from pytest_throughput.throughput.plausibility import mark_implausible
 from pytest_throughput.throughput.reading import read_run
 from pytest_throughput.throughput.untrusted import Unreadable, parse_object
 
@@ -298,6 +302,13 @@ def failed(case_id: str, reason: str = "because") -> Entry:
     return Entry(case_id, "default", {"model": "m"}, TrialRecord(1, "2026", 8, Outcome("failed", reason=reason)))
 
 
+def measured(case_id: str) -> Entry:
+    quiet = Disturbance(0.0, 0.0, 0, 0.0, 0.0)
+    measurement = Measurement((0.1, 0.2), 1, 0.3, 2, "target", 0.1, (quiet, quiet))
+    outcome = Outcome("ok", measurement=measurement, facts={**INFO, "implausible": None})
+    return Entry(case_id, "default", {"model": "m"}, TrialRecord(1, "2026", 8, outcome))
+
+
 def test_a_journal_is_read_as_it_was_written_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = journal(tmp_path / "run.json.journal.jsonl", failed("a"), failed("b", HOSTILE))
     read = read_journal(path)
@@ -332,7 +343,8 @@ def test_a_journal_cut_anywhere_keeps_its_whole_lines(cut: int, tmp_path: Path) 
 def test_any_part_of_a_journal_may_be_anything(
     data: st.DataObject, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = journal(tmp_path / "j.jsonl", failed("a"), failed("b"))
+    """Shown, or gone on with: what was read becomes part of the next run's table and JSON."""
+    path = journal(tmp_path / "j.jsonl", measured("a"), failed("b"))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     *way, last = data.draw(st.sampled_from(_places(lines)[1:]))
     place: Any = lines
@@ -343,6 +355,20 @@ def test_any_part_of_a_journal_may_be_anything(
     status = main(["show", str(path)])
     captured = capsys.readouterr()
     assert (status == 0 and captured.out) or (status == 2 and captured.err.count("\n") == 1)
+    if status == 0:
+        _go_on_with(read_journal(path).entries)
+
+
+def _go_on_with(entries: Iterable[Entry]) -> None:
+    ledger = Ledger()
+    for entry in entries:
+        ledger.ask(entry.case_id, entry.environment, entry.record.trial, {"model": "m", "batch_size": 8})
+        case = ledger.settle(entry.case_id, entry.environment, entry.record)
+        if entry.record.measurement is not None:
+            json.dumps(extra_info(case, entry.record, entry.record.measurement))
+    mark_implausible(ledger)
+    assert "\x1b" not in table.render(ledger, width=None, colour=False)
+    json.dumps(throughput_block(ledger, deselected=None, fingerprint={}))
 
 
 def test_nothing_is_unpickled_or_evaluated() -> None:

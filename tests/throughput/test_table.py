@@ -99,6 +99,14 @@ def test_a_case_that_yielded_nothing_keeps_its_row_and_says_why(ledger: Ledger) 
     assert f"{first.id}: out_of_memory: tried 3 GiB\\x1b[31m" in table.notes(ledger)
 
 
+def test_a_swapped_process_is_named(ledger: Ledger) -> None:
+    first, second, *_ = ledger
+    ledger.settle(first.id, "default", trial(1, 0.2, swapped_bytes=300 << 20))
+    ledger.settle(second.id, "default", trial(1, 0.2, swapped_bytes=4096))
+    (note,) = [line for line in table.notes(ledger) if "swapped" in line]
+    assert note.endswith(f"and their figures tell of the disk, too: {first.id} (300 MiB)")
+
+
 def test_what_cannot_be_known_is_not_called_undisturbed(ledger: Ledger) -> None:
     case = next(iter(ledger))
     unknown = replace(measurement(0.2, 0.2), disturbances=(Disturbance(0.1, 0.1, 0, None, None),) * 2)

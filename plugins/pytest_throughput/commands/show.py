@@ -12,6 +12,7 @@ from typing import Any
 from pytest_throughput.throughput import table
 from pytest_throughput.throughput.journal import read_journal
 from pytest_throughput.throughput.ledger import Ledger
+from pytest_throughput.throughput.plausibility import mark_implausible
 from pytest_throughput.throughput.reading import read_run
 from pytest_throughput.throughput.text import printable
 
@@ -46,6 +47,7 @@ def _journal(file: Path) -> list[str]:
     for entry in read.entries:
         ledger.ask(entry.case_id, entry.environment, entry.record.trial, entry.labels)
         ledger.settle(entry.case_id, entry.environment, entry.record)
+    mark_implausible(ledger)
     shown = [table.heading(read.heading.fingerprint, ledger), "", *_table(ledger), *table.notes(ledger)]
     how = f"to go on, repeat it with --throughput-resume={printable(str(file))}; its arguments were:"
     return [*shown, f"not complete: the journal of a run that was interrupted; {how}", *_command(read.heading.command)]

@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 from pytest_throughput.isolation.protocol import Outcome, Request
 from pytest_throughput.measurement.device import observe_device
 from pytest_throughput.measurement.loop import Measurement, measure
-from pytest_throughput.measurement.memory import peak_resident_bytes
+from pytest_throughput.measurement.memory import peak_resident_bytes, swapped_bytes
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
 
@@ -105,6 +105,8 @@ def _facts(step: Step, open_seconds: float, own_process: bool) -> Dict[str, Any]
     if facts["peak_memory_bytes"] is None and own_process:
         # Of a shared process it would tell the most that any case before has needed.
         facts["peak_memory_bytes"] = peak_resident_bytes()
+    # A fresh process has memory swapped out only if there is too little: its steps may have waited for the disk.
+    facts.setdefault("swapped_bytes", swapped_bytes())
     facts.setdefault("implausible", None)
     facts["build_seconds"] = open_seconds if step.build_seconds is None else step.build_seconds
     facts["versions"] = {"python": platform.python_version(), **facts.get("versions", {})}

@@ -11,7 +11,15 @@ __all__ = ["kernel_oom_kills", "last_words", "ran_out_of_memory", "told"]
 _LAST_LINES = 3
 _ASKED_TO_END = 128
 """A shell, and so a wrapper, exits with this plus the number of the signal that ended what it started."""
-_ALLOCATORS = ("std::bad_alloc", "terminate called after throwing an instance of 'std::bad_array_new_length'")
+_FATAL = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL)
+_REFUSAL = re.compile(
+    r"^.*(?:std::bad_alloc|std::bad_array_new_length"  # C++
+    r"|OOM when allocating tensor"  # TensorFlow, before an operation on the CPU goes on without its memory
+    r"|cannot allocate memory for thread-local data).*$",  # the C library, which then exits with 127
+    re.MULTILINE,
+)
+_ASKED_FOR = re.compile(r"ran out of memory trying to allocate ([\d.]+ ?[KMGT]?i?B)")
+_C_LIBRARY_GIVES_UP = 127
 _FAULT = re.compile(r"^Fatal Python error: (.+)$", re.MULTILINE)
 _FRAME = re.compile(r'^  File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 
@@ -42,9 +50,11 @@ def ran_out_of_memory(status: int, stderr: str, oom_kills: int) -> str | None:
     killed = status in (-signal.SIGKILL, _ASKED_TO_END + signal.SIGKILL)
     if killed and oom_kills > 0:
         return "the kernel's out-of-memory killer ended the worker (of the machine, or of a cgroup such as a container)"
-    aborted = status in (-signal.SIGABRT, _ASKED_TO_END + signal.SIGABRT)
-    if aborted and any(sign in stderr for sign in _ALLOCATORS):
-        return f"the allocator refused: {last_words(stderr)}"
+    fatal = -status in _FATAL or status - _ASKED_TO_END in _FATAL or status == _C_LIBRARY_GIVES_UP
+    refusals = _REFUSAL.findall(stderr) if fatal else []
+    if refusals:
+        asked_for = _ASKED_FOR.findall(stderr)
+        return f"the allocator refused{f' {asked_for[-1]}' if asked_for else ''}: {refusals[-1].strip()}"
     return None
 
 

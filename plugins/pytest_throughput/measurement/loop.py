@@ -78,9 +78,10 @@ class Measurement:
             times += [seconds for seconds in asdict(each).values() if seconds is not None]
         if not all(type(seconds) in (float, int) and 0.0 <= seconds < _LONGEST_SECONDS for seconds in times):
             raise ValueError("expected times of zero seconds or more")
-        counts = (measurement.steps_per_round, measurement.warm_up_steps)
+        counts = [measurement.steps_per_round, measurement.warm_up_steps]
+        counts += [each.involuntary_switches for each in measurement.disturbances]
         if not all(type(count) is int for count in counts) or not isinstance(measurement.stop_reason, str):
-            raise TypeError("expected whole numbers of steps, and a text as stop_reason")
+            raise TypeError("expected whole numbers of steps and switches, and a text as stop_reason")
         if not 1 <= len(measurement.round_seconds) == len(measurement.disturbances) or measurement.steps_per_round < 1:
             raise ValueError("expected at least one round of at least one step, each with its disturbance")
         return measurement

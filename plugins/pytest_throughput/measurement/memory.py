@@ -1,18 +1,27 @@
-"""The peak resident memory of this process."""
+"""What this process holds in memory: the most that was resident, and what was swapped out."""
 
 from __future__ import annotations
 
 from typing import Optional
 
-__all__ = ["peak_resident_bytes"]
+__all__ = ["peak_resident_bytes", "swapped_bytes"]
 
 
-def peak_resident_bytes() -> Optional[int]:
+def peak_resident_bytes(status_file: str = "/proc/self/status") -> Optional[int]:
     """The largest resident set since the process began, in bytes (proc(5), VmHWM); None where unknown."""
+    return _read(status_file, "VmHWM:")
+
+
+def swapped_bytes(status_file: str = "/proc/self/status") -> Optional[int]:
+    """What of the process is swapped out now, in bytes (proc(5), VmSwap); None where unknown."""
+    return _read(status_file, "VmSwap:")
+
+
+def _read(status_file: str, name: str) -> Optional[int]:
     try:
-        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+        with open(status_file, encoding="ascii", errors="replace") as status:
             for line in status:
-                if line.startswith("VmHWM:"):
+                if line.startswith(name):
                     return int(line.split()[1]) * 1024
     except (OSError, ValueError, IndexError):
         pass

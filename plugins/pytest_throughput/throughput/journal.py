@@ -17,7 +17,7 @@ from pytest_throughput.isolation.protocol import Outcome, encode
 from pytest_throughput.throughput.ledger import TrialRecord
 from pytest_throughput.throughput.untrusted import Unreadable, parse_object, read_lines
 
-__all__ = ["Entry", "Heading", "Journal", "read_journal"]
+__all__ = ["Entry", "Heading", "Journal", "read_journal", "to_disk"]
 
 _VERSION = 1
 _MAX_BYTES = 2**30
@@ -108,6 +108,8 @@ class Journal:
         try:
             if self._descriptor is None:
                 self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+                with suppress(OSError):  # Of folders, not every file system can say.
+                    to_disk(self.path.parent)  # A file without its name would be lost.
             # Whatever an earlier attempt, or an earlier run, left behind the last whole line.
             os.ftruncate(self._descriptor, self._length)
             written = 0
@@ -128,6 +130,18 @@ class _Read:
     entries: tuple[Entry, ...]
     length: int
     """Bytes of the whole lines."""
+
+
+def to_disk(path: Path) -> None:
+    """Returns when what was written to a file, or the names in a folder, would survive a power failure.
+
+    Raises OSError where that turns out to have failed, as on a network's full disk.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_journal(path: Path) -> _Read:

@@ -152,6 +152,10 @@ class Ledger:
         case.trials = [trial for trial in case.trials if trial.trial != record.trial] + [record]
         return case
 
+    def has_ended(self, case_id: str, environment: str, trial: int) -> bool:
+        """Whether a trial that was asked for has ended."""
+        return any(each.trial == trial for each in self._cases[case_id, environment].trials)
+
     @property
     def is_complete(self) -> bool:
         """Whether every trial of every case has ended."""

@@ -32,21 +32,25 @@ def mark_implausible(cases: Iterable[CaseRecord]) -> None:
     cases = list(cases)
     for case in cases:
         case.implausible = _by_itself(case)
-    by_work = {_axes(case): case for case in cases if case.labels and _slowest_median(case) is not None}
-    for axes, case in by_work.items():
+    comparable = [case for case in cases if case.labels and _slowest_median(case) is not None]
+    by_work = {_axes(case): case for case in comparable}
+    batches: dict[Axes, list[CaseRecord]] = {}
+    for case in comparable:
+        batches.setdefault(_axes(case, batch_size=None), []).append(case)
+    for case in comparable:
         if case.implausible is None:
-            case.implausible = _beside_inference(case, axes, by_work) or _beside_smaller_batches(case, axes, by_work)
+            case.implausible = _beside_inference(case, by_work) or _beside_smaller_batches(
+                case, batches[_axes(case, batch_size=None)]
+            )
 
 
-Axes = frozenset[tuple[str, object]]
+Axes = frozenset[tuple[str, str]]
 
 
-def _axes(case: CaseRecord) -> Axes:
-    return frozenset({**case.labels, "environment": case.environment}.items())
-
-
-def _other(axes: Axes, **changed: object) -> Axes:
-    return frozenset({**dict(axes), **changed}.items())
+def _axes(case: CaseRecord, **changed: object) -> Axes:
+    """What the case is, but for what is changed; as text, since a test may name lists among its axes."""
+    axes = {**case.labels, "environment": case.environment, **changed}
+    return frozenset((name, repr(value)) for name, value in axes.items())
 
 
 def _by_itself(case: CaseRecord) -> str | None:
@@ -75,22 +79,18 @@ def _above_its_peak(facts: Mapping[str, Any]) -> str | None:
     )
 
 
-def _beside_inference(case: CaseRecord, axes: Axes, by_work: Mapping[Axes, CaseRecord]) -> str | None:
-    if case.labels.get("mode") != "training":
+def _beside_inference(case: CaseRecord, by_work: Mapping[Axes, CaseRecord]) -> str | None:
+    inference = by_work.get(_axes(case, mode="inference"))
+    if case.labels.get("mode") != "training" or inference is None:
         return None
-    inference = by_work.get(_other(axes, mode="inference"))
-    return (
-        None if inference is None else _faster(case, inference, _TRAINING_SHARE, "a training step, but its inference")
-    )
+    return _faster(case, inference, _TRAINING_SHARE, "a training step, but its inference")
 
 
-def _beside_smaller_batches(case: CaseRecord, axes: Axes, by_work: Mapping[Axes, CaseRecord]) -> str | None:
+def _beside_smaller_batches(case: CaseRecord, batches: Iterable[CaseRecord]) -> str | None:
     batch_size = case.labels.get("batch_size")
-    if not isinstance(batch_size, int):
-        return None
-    for other_axes, other in by_work.items():
+    for other in batches:
         smaller = other.labels.get("batch_size")
-        if isinstance(smaller, int) and smaller < batch_size and other_axes == _other(axes, batch_size=smaller):
+        if isinstance(batch_size, int) and isinstance(smaller, int) and smaller < batch_size:
             reason = _faster(case, other, _LARGER_BATCH_SHARE, f"a step of batch {batch_size}, but batch {smaller}")
             if reason is not None:
                 return reason

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 from rich.cells import set_cell_size
@@ -61,5 +61,6 @@ class Progress:
         self._show(_ERASE_LINE)
 
     def _show(self, text: str) -> None:
-        with self._suspend_capture():
+        # A terminal that has been closed is no reason for a trial to fail, or for an interruption to get lost.
+        with suppress(OSError), self._suspend_capture():
             self._write(text)

@@ -22,6 +22,7 @@ _CONTENDERS = ("framework", "execution", "layout")
 _UNLIMITED = 10_000
 _HOST_BOUND = 0.9
 """Launching takes so large a share of a step that a faster device would hardly make it shorter."""
+_MUCH_SWAPPED_BYTES = 2**20
 
 
 class Trial(Protocol):
@@ -159,6 +160,12 @@ def notes(ledger: Iterable[Case]) -> list[str]:
     )
     if shared_worker and not any(case.fact("peak_memory_bytes") for case in cases):
         lines.append("peak memory on a CPU is known of processes that measure one case: --throughput-isolation trial")
+    swapped = [(_name(case), max(_numbers(case, "swapped_bytes"), default=0)) for case in cases]
+    if any(size >= _MUCH_SWAPPED_BYTES for _, size in swapped):
+        lines.append(
+            "memory did not suffice for these cases, a part was swapped out, and their figures tell of the disk, too: "
+            + ", ".join(f"{name} ({byte_count(size)})" for name, size in swapped if size >= _MUCH_SWAPPED_BYTES)
+        )
     if any(_is_host_bound(case) for case in cases):
         lines.append(
             "host-bound: the host takes as long to launch a step as the device to work it off; "

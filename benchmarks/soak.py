@@ -1,0 +1,248 @@
+"""An endurance run: pytest measures small cases for as long as you like, and random faults befall them.
+
+About every third case meets a fault, drawn with a seed: a signal, an exit, an exception, garbage, a
+hang, a deaf worker, a child left behind, more memory than is allowed. Meanwhile the pytest process is
+watched from outside. At the end stands what became of each kind, and whether pytest has grown, or
+anything of it lives on: ``python benchmarks/soak.py --minutes 60``. Exit status 1 if a case got another
+status than its fault has, or none and is not among those that the budget left, or something leaked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PLUGINS = Path(__file__).parents[1] / "plugins"
+STEPS = """
+import os, signal, subprocess, sys, threading, time
+from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
+
+def well():
+    return Step(lambda: time.sleep(0.02))
+
+def fault(how):
+    def run():
+        if how.startswith("SIG"): os.kill(os.getpid(), getattr(signal, how))
+        if how == "exit": os._exit(3)
+        if how == "error": raise RuntimeError("broken")
+        if how == "thread":
+            thread = threading.Thread(target=lambda: 1 / 0)
+            thread.start()
+            thread.join()
+        if how == "unsupported": raise Unsupported("not here")
+        if how == "refused": raise OutOfMemory("12 GiB")
+        if how == "garbage": os.write(1, os.urandom(2**16)); os.write(2, os.urandom(2**16))
+        if how == "hang": time.sleep(1000)
+        if how == "deaf": signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(1000)
+        if how == "child":
+            sleeping = [sys.executable, "-c", "import time; time.sleep(1000)"]
+            subprocess.Popen(sleeping, close_fds=False)
+            os.kill(os.getpid(), signal.SIGKILL)
+        if how == "greedy": held = b"x" * (300 << 20); time.sleep(1000)
+    return Step(run)
+"""
+TESTS = """
+import json
+import pytest
+
+FAULTS = json.load(open("faults.json"))
+CASES = [
+    pytest.param(fault, marks=pytest.mark.throughput_case(f"{number:06}-{fault}"), id=f"{number:06}-{fault}")
+    for number, fault in enumerate(FAULTS)
+]
+
+@pytest.mark.parametrize("fault", CASES)
+def test_it(measure_isolated, fault):
+    target = "steps:well" if fault == "none" else "steps:fault"
+    measure_isolated(target, {} if fault == "none" else {"how": fault})
+"""
+FAULTS = {
+    **dict.fromkeys(("SIGKILL", "SIGSEGV", "SIGBUS", "SIGABRT", "exit", "child"), "crashed"),
+    **dict.fromkeys(("error", "thread"), "failed"),
+    **dict.fromkeys(("hang", "deaf"), "timed_out"),
+    **dict.fromkeys(("refused", "greedy"), "out_of_memory"),
+    "unsupported": "unsupported",
+    "garbage": "ok",
+}
+"""Each fault, and the status that its case must get."""
+SLOW = ("hang", "deaf")
+"""Each costs a timeout: drawn ten times less often than the others."""
+SHARE_OF_FAULTS = 0.3
+CASES_A_MINUTE = 150
+"""More than can be measured: the budget ends the run."""
+OPTIONS = (
+    *("-p", "pytest_throughput.plugin", "-p", "no:cacheprovider", "-p", "no:randomly", "-q", "--tb=line"),
+    *("--throughput-protocol=paper", "--throughput-isolation=framework", "--throughput-timeout=15"),
+    *("--throughput-memory-limit=250M", "--throughput-lock=off", "--benchmark-json=run.json"),
+)
+READINGS = 12
+"""Of the pytest process, over the whole run."""
+MOST_BYTES_A_CASE = 40 << 10
+"""By which pytest may grow: it keeps every result, with its samples and its reports, until it writes them."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The pytest process at one moment."""
+
+    minutes: float
+    cases: int
+    resident_bytes: int
+    descriptors: int
+
+
+def main() -> int:
+    """Prints the account; returns the exit status."""
+    parser = argparse.ArgumentParser(description="Small cases with random faults, each accounted for.")
+    parser.add_argument("--minutes", type=float, default=60.0, help="how long; default 60")
+    parser.add_argument("--seed", type=int, default=0, help="of the faults; default 0")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        return soak(Path(folder), arguments.minutes, random.Random(arguments.seed))
+
+
+def soak(folder: Path, minutes: float, chance: random.Random) -> int:
+    """Runs for so many minutes, in a folder of its own."""
+    names, weights = list(FAULTS), [1 if name in SLOW else 10 for name in FAULTS]
+    faults = [
+        chance.choices(names, weights)[0] if chance.random() < SHARE_OF_FAULTS else "none"
+        for _ in range(max(1, round(CASES_A_MINUTE * minutes)))
+    ]
+    (folder / "faults.json").write_text(json.dumps(faults))
+    (folder / "steps.py").write_text(STEPS)
+    (folder / "test_soak.py").write_text(TESTS)
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    mark = uuid.uuid4().hex
+    began = time.monotonic()
+    with (folder / "output").open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *OPTIONS, f"--throughput-budget={round(60 * minutes)}s"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(PLUGINS), "TMPDIR": str(temporary), "SOAK": mark},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            readings, peak_bytes = _watch(process, folder / "run.json.journal.jsonl", began, minutes)
+        finally:
+            process.kill()
+            process.wait()
+    problems = _account(folder, process.returncode)
+    problems |= _growth(readings, peak_bytes)
+    left = [each.info for each in psutil.process_iter(["pid", "cmdline", "environ"]) if _is_of(each, mark)]
+    files = sorted(path.name for path in temporary.iterdir())
+    print(f"left behind: {len(left)} processes, {len(files)} temporary files (expected: none)")
+    problems |= {f"left behind: {left} {files}": bool(left or files)}
+    found = [problem for problem, holds in problems.items() if holds]
+    if found:
+        print("".join((folder / "output").read_text().splitlines(keepends=True)[-30:]))
+    print("FOUND: " + "; ".join(found) if found else "every case is accounted for, and nothing leaked")
+    return 1 if found else 0
+
+
+def _watch(process: subprocess.Popen[bytes], journal: Path, began: float, minutes: float) -> tuple[list[Reading], int]:
+    """Reads the process now and then until it ends; the readings, and the most that it ever held."""
+    watched, readings, cases, peak_bytes = psutil.Process(process.pid), list[Reading](), 0, 0
+    print(f"{'minute':>7} {'cases':>7} {'pytest holds':>13} {'descriptors':>12}", flush=True)
+    read_bytes = 0
+    while process.poll() is None:
+        try:
+            if journal.exists():
+                with journal.open("rb") as file:
+                    file.seek(read_bytes)
+                    new = file.read()
+                read_bytes += len(new)
+                cases += new.count(b"\n") - (1 if read_bytes == len(new) and new else 0)  # The first is the heading.
+            elapsed = (time.monotonic() - began) / 60
+            peak_bytes = max(peak_bytes, _most_resident_bytes(process.pid))
+            # The first once everything is loaded; none while the table is drawn.
+            due = max(1, len(readings)) * minutes / READINGS
+            if cases and (not readings or (elapsed >= due and elapsed < minutes)):
+                readings.append(Reading(elapsed, cases, watched.memory_info().rss, watched.num_fds()))
+                print(_line(readings[-1]), flush=True)
+        except (psutil.Error, OSError):
+            break
+        time.sleep(1)
+    process.wait()
+    return readings, peak_bytes
+
+
+def _line(reading: Reading) -> str:
+    held = f"{reading.resident_bytes / 2**20:.1f} MiB"
+    return f"{reading.minutes:>7.1f} {reading.cases:>7} {held:>13} {reading.descriptors:>12}"
+
+
+def _most_resident_bytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next((1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), 0)
+
+
+def _account(folder: Path, exit_status: int) -> dict[str, bool]:
+    """Prints what became of each fault; each problem, and whether there is one."""
+    document: dict[str, Any] = json.loads((folder / "run.json").read_text())
+    cases = document["throughput"]["cases"]
+    outcomes = Counter((case["id"].partition("-")[2], case["status"]) for case in cases if case["status"] is not None)
+    print(f"\n{'fault':<12} {'cases':>6}  {'expected':<14} {'got':<14}")
+    wrong = 0
+    for (fault, status), count in sorted(outcomes.items()):
+        expected = FAULTS.get(fault, "ok")
+        wrong += 0 if status == expected else count
+        print(f"{fault:<12} {count:>6}  {expected:<14} {status:<14}{'' if status == expected else ' WRONG'}".rstrip())
+    asked = len(json.loads((folder / "faults.json").read_text()))
+    ended = sum(outcomes.values())
+    # The budget ends the run between two cases: what it left is the rest, and nothing before it.
+    skipped = sum(case["status"] is None for case in cases[:ended])
+    lines = (folder / "run.json.journal.jsonl").read_bytes().count(b"\n") if ended < asked else ended + 1
+    print(f"\ncases: {ended} ended, {wrong} of them with another status than expected; {asked - ended} of {asked} left")
+    print(f"unaccounted: {asked - len(cases)} cases without a row, {skipped} passed over (expected: none)")
+    measured = sum(status == "ok" for _, status in outcomes.elements())
+    return {
+        f"{wrong} cases got another status than their fault has": wrong > 0,
+        f"{asked - len(cases)} cases are not in the JSON, {skipped} were passed over": len(cases) < asked
+        or skipped > 0,
+        f"{len(document['benchmarks'])} benchmarks of {measured}": len(document["benchmarks"]) != measured,
+        f"the journal holds {lines - 1} trials of {ended}": lines - 1 != ended,
+        f"the exit status was {exit_status}": exit_status != 1,
+    }
+
+
+def _growth(readings: list[Reading], peak_bytes: int) -> dict[str, bool]:
+    if len(readings) < 3:
+        return {f"only {len(readings)} readings: run it longer": True}
+    first, last = readings[1], readings[-1]
+    each = (last.resident_bytes - first.resident_bytes) / max(1, last.cases - first.cases)
+    print(
+        f"memory of pytest: {readings[0].resident_bytes / 2**20:.1f} MiB at the first case, "
+        f"{last.resident_bytes / 2**20:.1f} MiB at case {last.cases}, {peak_bytes / 2**20:.1f} MiB at most (writing)"
+    )
+    print(
+        f"growth of pytest: {each / 2**10:.1f} KiB a case, which is what it keeps of each until it writes them "
+        f"(expected: at most {MOST_BYTES_A_CASE >> 10})"
+    )
+    print(f"descriptors of pytest: {first.descriptors}, then {last.descriptors} (expected: no more)")
+    return {
+        f"pytest grew by {each / 2**10:.1f} KiB a case": each > MOST_BYTES_A_CASE,
+        "a descriptor was lost": last.descriptors > max(first.descriptors, readings[0].descriptors),
+    }
+
+
+def _is_of(process: psutil.Process, mark: str) -> bool:
+    return (process.info["environ"] or {}).get("SOAK") == mark
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""``pytest-throughput show`` prints what the run itself has printed."""
+
+from __future__ import annotations
+
+import pytest
+from plugin_project import Project
+
+from pytest_throughput.cli import main
+
+TESTS = """
+import pytest
+
+@pytest.mark.parametrize("batch_size", [1, 8])
+@pytest.mark.parametrize("mode", ["inference", "training"])
+@pytest.mark.parametrize("how", ["ok", "unsupported", "failed"])
+def test_end(measure_isolated, mode, batch_size, how):
+    measure_isolated("steps:end", {"how": how}, items=batch_size)
+
+"""
+CONFTEST = """
+import os
+import pytest
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        axes = {name: item.callspec.params[name] for name in ("mode", "batch_size", "how")}
+        name = "-".join(map(str, axes.values()))
+        item.add_marker(pytest.mark.throughput_case(name, model="m", framework=axes.pop("how"), **axes))
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+    if os.path.exists("stop") and "training" in item.name: item.session.shouldstop = "enough"
+"""
+ARGUMENTS = ("--throughput-protocol=paper", "--throughput-isolation=framework", "--benchmark-json=run.json")
+
+
+@pytest.fixture
+def cases(project: Project) -> Project:
+    project.tests(TESTS)
+    (project.path / "conftest.py").write_text(CONFTEST)
+    return project
+
+
+@pytest.mark.parametrize("trials", [1, 2])
+def test_a_finished_run_is_shown_as_it_printed_itself(
+    cases: Project, capsys: pytest.CaptureFixture[str], trials: int
+) -> None:
+    result = cases.run(*ARGUMENTS, f"--throughput-trials={trials}")
+    assert cases.json()["throughput"]["complete"] is True
+    capsys.readouterr()
+    assert main(["show", "run.json"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) > 12
+    # All of it, as it stood there.
+    first = result.outlines.index(shown[0])
+    assert result.outlines[first : first + len(shown)] == shown
+
+
+def test_an_interrupted_run_is_shown_with_how_to_go_on(cases: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    (cases.path / "stop").touch()
+    result = cases.run(*ARGUMENTS)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    rows = [line.split() for line in result.outlines if line.endswith(" ok")]
+    assert rows
+    for file in ("run.json", "run.json.journal.jsonl"):
+        capsys.readouterr()
+        assert main(["show", file]) == 0
+        shown = capsys.readouterr().out
+        assert [line.split() for line in shown.splitlines() if line.endswith(" ok")] == rows
+        assert "not complete: " in shown
+    assert "--throughput-resume=run.json.journal.jsonl; its arguments were:\n    -p pytest_throughput" in shown
