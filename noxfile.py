@@ -1,6 +1,13 @@
-"""The environments of the project: ``nox -s bench``, ``nox -s tests``, ``nox -s lint``."""
+"""The environments of the project: ``nox -s bench``, ``nox -s gpu``, ``nox -s tests``, ``nox -s lint``."""
 
 from __future__ import annotations
+
+import ctypes
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
 
 import nox
 
@@ -12,6 +19,10 @@ nox.options.sessions = ["lint", "tests"]
 CONSTRAINTS = ("--constraint", "constraints.txt")
 # TensorFlow's CPU build is a distribution of its own: the extra's `tensorflow` is several times as large.
 FRAMEWORKS = (".[pytorch]", "tensorflow-cpu")
+# Each brings CUDA libraries of its own, and they exclude each other. A worker needs nothing else.
+GPU_FRAMEWORKS = {"pytorch": ("torch", "numpy"), "tensorflow": ("tensorflow[and-cuda]", "numpy")}
+ENVIRONMENTS = Path(".nox")
+BASELINES = Path("baselines")
 
 
 @nox.session
@@ -19,6 +30,17 @@ def bench(session: nox.Session) -> None:
     """Measure PyTorch and TensorFlow; arguments after -- go to pytest."""
     session.install(*CONSTRAINTS, *FRAMEWORKS)
     session.run("pytest", "bench/", "--benchmark-json=run.json", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def gpu(session: nox.Session) -> None:
+    """Measure on the GPU, each framework in an environment of its own; arguments after -- go to pytest."""
+    missing = why_no_gpu()
+    if missing is not None:
+        session.error(f"there is no GPU to measure on: {missing}")
+    python = install(session, "gpu", ".[gate]")
+    built = {name: install(session, f"gpu-{name}", *GPU_FRAMEWORKS[name]) for name in to_build(session.posargs)}
+    session.run(*gpu_command(python, built, session.posargs, any(BASELINES.glob("**/*.json"))))
 
 
 @nox.session
@@ -35,3 +57,46 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+
+
+def why_no_gpu() -> str | None:
+    """Why CUDA's driver sees no GPU; None if it sees one. Asked of the driver: nothing is installed yet."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return "no NVIDIA driver is installed (libcuda.so.1), or the container was started without it (--gpus all)"
+    count = ctypes.c_int(0)
+    status = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
+    if status != 0:
+        return f"the NVIDIA driver answers with CUDA error {status}"
+    return None if count.value else "the NVIDIA driver sees none (CUDA_VISIBLE_DEVICES?)"
+
+
+def install(session: nox.Session, name: str, *packages: str) -> str:
+    """Install into an environment of that name, made if it is not there; return its Python."""
+    python = ENVIRONMENTS / name / "bin" / "python"
+    if not python.exists():
+        session.run(sys.executable, "-m", "venv", str(ENVIRONMENTS / name))
+    session.run(str(python), "-m", "pip", "install", "--quiet", *CONSTRAINTS, *packages)
+    return str(python.absolute())
+
+
+def to_build(arguments: Sequence[str]) -> list[str]:
+    """The frameworks that are asked for, but for those whose interpreter is given."""
+    asked = [name for value in values_of("--framework", arguments) for name in value.split(",")]
+    given = {value.partition("=")[0].rpartition("/")[2] for value in values_of("--throughput-interpreter", arguments)}
+    return [name for name in GPU_FRAMEWORKS if name in (asked or GPU_FRAMEWORKS) and name not in given]
+
+
+def gpu_command(python: str, built: Mapping[str, str], arguments: Sequence[str], has_baseline: bool) -> list[str]:
+    """The command that measures: the arguments stand last, so that they win."""
+    interpreters = [f"--throughput-interpreter={name}={shlex.quote(path)}" for name, path in built.items()]
+    baseline = [f"--throughput-baseline={BASELINES}"] if has_baseline else []
+    usual = ["--device=cuda", "--preset=paper", "--benchmark-json=run.json"]
+    return [python, "-m", "pytest", "bench/", *usual, *baseline, *interpreters, *arguments]
+
+
+def values_of(option: str, arguments: Sequence[str]) -> list[str]:
+    """What an option is given, as ``--option value`` or ``--option=value``."""
+    separate = [value for name, value in pairwise(arguments) if name == option]
+    return separate + [each.partition("=")[2] for each in arguments if each.startswith(f"{option}=")]

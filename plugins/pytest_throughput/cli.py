@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pytest_throughput.commands import accept, compare, gate, show
+from pytest_throughput.commands import accept, compare, doctor, gate, show
 from pytest_throughput.regression.store import StoreError
 from pytest_throughput.throughput.text import printable
 
@@ -17,12 +17,12 @@ BAD_USAGE = 2
 """Exit status of wrong arguments, and of files that cannot be read."""
 NOT_WRITTEN = 14
 
-_COMMANDS = (show, accept, gate, compare)
+_COMMANDS = (show, accept, gate, compare, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="pytest-throughput", description="Looks at runs, and judges them.")
+    parser = argparse.ArgumentParser(prog="pytest-throughput", description="Looks at runs and machines; judges runs.")
     parsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:
         command.add(parsers)

@@ -49,12 +49,15 @@ class MeasureIsolated(Protocol):
         items: int = 1,
         device: str = "cpu",
         interpreter: str = "python",
+        largest: str | None = None,
     ) -> None:
         """Measures in a worker process the ``Step`` that ``target(**arguments)`` returns there.
 
         ``target``: ``"module:function"``, importable in the worker. ``arguments``: JSON values.
         ``items``: what one step works through. ``device``: ``cpu``, ``cuda`` or ``cuda:N``, the one
         device that the worker is shown. ``interpreter``: the NAME of ``--throughput-interpreter``.
+        ``largest``: the name of a further argument, such as ``"batch_size"``: the largest value for which memory
+        suffices is searched first, and is then ``items``, too.
         """
 
 
@@ -150,6 +153,7 @@ def measure_isolated(
         items: int = 1,
         device: str = "cpu",
         interpreter: str = "python",
+        largest: str | None = None,
     ) -> None:
         session.measure_isolated(
             request.node,
@@ -160,6 +164,7 @@ def measure_isolated(
             items=items,
             device=device,
             interpreter=interpreter,
+            largest=largest,
         )
 
     return measure

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import pytest_throughput
+from pytest_throughput.isolated import Conducted, IsolatedTrials, refuse_endless_search
 from pytest_throughput.isolation.conduct import conduct_opened
 from pytest_throughput.isolation.conductor import Conductor, Place
 from pytest_throughput.isolation.lock import Locks, cpu_names
@@ -31,7 +32,7 @@ from pytest_throughput.throughput.text import printable, printable_lines
 
 __all__ = ["ThroughputSession"]
 
-Conduct = Callable[[Plan], tuple[Outcome, str]]
+Conduct = Callable[[Plan], Conducted]
 
 _REFUSED = "pytest_throughput_refused"
 _NO_XDIST = (
@@ -72,8 +73,12 @@ class ThroughputSession:
         items: int,
         device: str,
         interpreter: str,
+        largest: str | None = None,
     ) -> None:
-        """One trial of ``target`` in the place that the settings say."""
+        """One trial of ``target`` in the place that the settings say.
+
+        ``largest``: the argument whose largest value that fits is searched, and is the number of items.
+        """
         found = self._find(item)
         self.devices[device] = None
         place = Place(
@@ -82,20 +87,24 @@ class ThroughputSession:
             device=device,
             variables=tuple(visibility(device, self.gpus).items()),
         )
+        if largest is not None:
+            refuse_endless_search(self.settings, device)
 
-        def conduct(plan: Plan) -> tuple[Outcome, str]:
+        def conduct(plan: Plan) -> Conducted:
             request = Request(target, dict(arguments), plan, self.settings.steps_per_round)
-            return self._conductor.conduct(request, place)
+            if largest is not None:
+                return self._isolated.conduct_largest(request, place, largest)
+            return self._isolated.conduct(request, place, items)
 
-        self._measure(found, benchmark, clock, items, self.settings.isolation, conduct)
+        self._measure(found, benchmark, clock, None if largest else items, self.settings.isolation, conduct)
 
     def measure_step(
         self, item: pytest.Item, benchmark: Any, clock: replay.ReplayClock, step: Step, *, items: int
     ) -> None:
         """One trial of a step that is open in this process."""
 
-        def conduct(plan: Plan) -> tuple[Outcome, str]:
-            return conduct_opened(step, plan, self.settings.steps_per_round), ""
+        def conduct(plan: Plan) -> Conducted:
+            return Conducted(conduct_opened(step, plan, self.settings.steps_per_round), "", items)
 
         self._measure(self._find(item), benchmark, clock, items, "none", conduct)
 
@@ -112,34 +121,35 @@ class ThroughputSession:
         found: MeasuredItem,
         benchmark: Any,
         clock: replay.ReplayClock,
-        items: int,
+        items: int | None,
         isolation: str,
         conduct: Conduct,
     ) -> None:
-        if items < 1:
+        """``items``: None where only the trial tells."""
+        if items is not None and items < 1:
             raise ValueError(f"items is what a step works through, at least 1, got {items}")
         clock.use()
         if benchmark.disabled:
-            outcome, stderr = conduct(ONCE)
+            outcome, stderr, _ = conduct(ONCE)
             benchmark.pedantic(lambda: None)
             _report(found.item, outcome, stderr)
             return
         record = None if self.keeper is None else self.keeper.take(found)
         stderr = ""
-        if record is None or record.items != items:
+        if record is None or items not in (record.items, None):
             record, stderr = self._measure_now(found, items, isolation, conduct)
         self._settle(found, benchmark, clock, record)
         _report(found.item, record.outcome, stderr)
 
     def _measure_now(
-        self, found: MeasuredItem, items: int, isolation: str, conduct: Conduct
+        self, found: MeasuredItem, items: int | None, isolation: str, conduct: Conduct
     ) -> tuple[TrialRecord, str]:
         self._have_to_ourselves()
         started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         if self.observer is not None:
             self.observer.running(found)
         try:
-            outcome, stderr = conduct(self.settings.plan)
+            outcome, stderr, worked_through = conduct(self.settings.plan)
         except (KeyboardInterrupt, pytest.exit.Exception):
             if self.observer is not None:
                 self.observer.interrupted()
@@ -148,8 +158,9 @@ class ThroughputSession:
             # Such as pytest-timeout's, or a step's sys.exit(): whoever ended the trial, it has ended.
             ended = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error).strip()
             message = ended or type(error).__name__
-            outcome, stderr = Outcome("timed_out" if "pytest-timeout" in message else "failed", reason=message), ""
-        record = TrialRecord(found.trial, started_at, items, self._with_settings(outcome, isolation))
+            outcome = Outcome("timed_out" if "pytest-timeout" in message else "failed", reason=message)
+            stderr, worked_through = "", items or 1
+        record = TrialRecord(found.trial, started_at, worked_through, self._with_settings(outcome, isolation))
         if self.keeper is not None:
             self.keeper.keep(found, record)
         return record, stderr
@@ -200,6 +211,10 @@ class ThroughputSession:
             timeout_seconds=self.settings.timeout_seconds,
             memory_limit_bytes=self.settings.memory_limit_bytes,
         )
+
+    @cached_property
+    def _isolated(self) -> IsolatedTrials:
+        return IsolatedTrials(self.settings, self.gpus, self._conductor)
 
     def _have_to_ourselves(self) -> None:
         """Waits for other runs on the same devices."""
@@ -288,6 +303,8 @@ class ThroughputSession:
         if "_conductor" in self.__dict__:
             self._conductor.close()
             self._staged.remove()
+        if "_isolated" in self.__dict__:
+            self._isolated.close()
         if "_locks" in self.__dict__:
             self._locks.release()
 

@@ -44,6 +44,8 @@ class Settings:
     """No further trial is begun once the run has taken so long; None for no end."""
     resume: Path | None = None
     """The journal of the run to go on with."""
+    peak_tflops: float | None = None
+    """The device's peak, for utilisation; None for that of the table, or of a measurement."""
     lock: bool = True
     """Whether to wait for other runs on the same GPU or processors."""
     gate: GateSettings = field(default_factory=GateSettings)
@@ -94,6 +96,8 @@ def add_options(parser: pytest.Parser) -> None:
         "or 500M; one that holds more is killed, and its case is out_of_memory")  # fmt: skip
     add("budget", metavar="TIME", type=_duration, help="begin no further trial once the run has taken so long: "
         "20m, 1h30m, 90s; what is left can be resumed")  # fmt: skip
+    add("peak-tflops", metavar="X", type=_positive_number, help="the device's peak in 10^12 operations per second, "
+        "for utilisation; default by a table of GPUs, or of a CPU by a large matrix product")  # fmt: skip
     add("lock", choices=("on", "off"), help="'on' (default): wait while another run measures on the same GPU or the "
         "same processors")  # fmt: skip
     add("resume", metavar="JOURNAL", type=Path, help="go on with an interrupted run: repeat its command, "
@@ -133,6 +137,7 @@ def read_settings(config: pytest.Config) -> Settings:
         memory_limit_bytes=given("memory_limit", None),
         budget_seconds=given("budget", None),
         resume=given("resume", None),
+        peak_tflops=given("peak_tflops", None),
         lock=given("lock", "on") == "on",
         gate=read_gate_settings(given, interpreters.environments),
     )
@@ -157,7 +162,7 @@ def _read_positive_integer(text: str) -> int:
     return value
 
 
-def _read_positive_seconds(text: str) -> float:
+def _read_positive_number(text: str) -> float:
     value = float(text)
     if not (0 < value < math.inf):
         raise ValueError
@@ -176,7 +181,7 @@ def _read_duration(text: str) -> float:
     if parts is None:
         raise ValueError
     hours, minutes, seconds = (int(part or 0) for part in parts.groups())
-    return _read_positive_seconds(str(3600 * hours + 60 * minutes + seconds))
+    return _read_positive_number(str(3600 * hours + 60 * minutes + seconds))
 
 
 def _read_folder(text: str) -> Path:
@@ -200,7 +205,8 @@ def _telling(read: Callable[[str], Any]) -> Callable[[str], Any]:
 
 _interpreter = _telling(parse_interpreter)
 _positive_integer = _typed("a whole number of at least 1", _read_positive_integer)
-_positive_seconds = _typed("a number of seconds above 0", _read_positive_seconds)
+_positive_seconds = _typed("a number of seconds above 0", _read_positive_number)
+_positive_number = _typed("a number above 0", _read_positive_number)
 _byte_count = _typed("a number of bytes such as 8G, 500M or 1000000", _read_byte_count)
 _duration = _typed("a time above 0 such as 90s, 20m or 1h30m", _read_duration)
 _folder = _typed("an existing folder", _read_folder)

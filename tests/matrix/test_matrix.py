@@ -64,6 +64,32 @@ def test_batch_sizes(option: str, sizes: list[int]) -> None:
     assert [case.split("-")[3] for case in ids if case.startswith("training")] == [f"b{size}" for size in sizes]
 
 
+def test_the_largest_batch_is_an_axis_of_its_own() -> None:
+    ids = collected(
+        *("--framework=pytorch", "--device=cpu", "--model=vgg16,mnist_cnn", "--find-max-batch"),
+        "--throughput-memory-limit=1G",
+    )
+    assert ids == [
+        f"{mode}[pytorch-cpu-{model}-bmax-fp32-eager]"
+        for mode in ("inference", "training")
+        for model in ("vgg16", "mnist_cnn")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--device=cpu"], "as in --throughput-memory-limit 8G"),
+        (["--device=cuda", "--batch-size=8"], "leave --batch-size out"),
+        (["--device=cuda", "--throughput-isolation=framework"], "--throughput-isolation trial, not framework"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused(options: list[str], message: str) -> None:
+    result = run("bench/", "--collect-only", "-q", "--framework=pytorch", "--find-max-batch", *options)
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert message in result.stderr
+
+
 @pytest.mark.parametrize(
     ("option", "message"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import sys
+import time
 import weakref
 from typing import Any
 
@@ -238,6 +239,15 @@ def test_garbage_collection_and_tracing_are_off_meanwhile_and_restored(device: F
     assert sys.gettrace() is tracer_before
 
 
+def test_the_window_is_that_of_the_rounds(device: FakeDevice) -> None:
+    """By the machine's own clock, whatever the rounds are timed by: so that others can tell what happened meanwhile."""
+    before = time.monotonic()
+    measurement = measure(device.step(0.1), PAPER, clock=device.clock)
+    assert measurement.window is not None
+    assert before <= measurement.window[0] <= measurement.window[1] <= time.monotonic()
+    assert Measurement.from_json({**measurement.to_json(), "window": None}).window is None
+
+
 def test_a_measurement_survives_json(device: FakeDevice) -> None:
     measurement = measure(device.step(0.1), PAPER, clock=device.clock)
     assert Measurement.from_json(measurement.to_json()) == measurement
@@ -252,6 +262,9 @@ def test_a_measurement_survives_json(device: FakeDevice) -> None:
         {"round_seconds": [1.0] * 19},
         {"steps_per_round": 0},
         {"first_step_seconds": math.inf},
+        {"window": [2.0, 1.0]},
+        {"window": [1.0, math.inf]},
+        {"window": [1.0, 2.0, 3.0]},
     ],
 )
 def test_figures_that_cannot_be_are_refused(device: FakeDevice, changes: dict[str, Any]) -> None:

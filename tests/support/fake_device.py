@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pytest_throughput.measurement.step import Step
+from pytest_throughput.measurement.step import DeviceClock, Step
 
 
 class FakeDevice:
@@ -36,6 +36,10 @@ class FakeDevice:
         self.waits += 1
         self.now = max(self.now, self._busy_until)
 
+    def mark(self) -> float:
+        """When the device will have done what it was handed so far."""
+        return max(self.now, self._busy_until)
+
     def step(self, work_seconds: Callable[[int], float] | float, *, asynchronous: bool = True) -> Step:
         """A step of so many seconds of device work; a function is given the number of the launch, from 0."""
 
@@ -44,4 +48,9 @@ class FakeDevice:
             self.launch(seconds)
             return object()
 
-        return Step(run, self.synchronize, asynchronous=asynchronous)
+        return Step(
+            run,
+            self.synchronize,
+            asynchronous=asynchronous,
+            device_clock=DeviceClock(self.mark, lambda before, after: after - before),
+        )

@@ -71,3 +71,22 @@ def test_noise_of_the_size_that_was_seen_marks_nothing() -> None:
                 rounds = [seconds * slow * chance.uniform(1.0, 1.1) for _ in range(20)]
                 cases.append((mode, batch_size, rounds))
         assert set(marks(*cases).values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("utilisation", "method", "expected"),
+    [
+        (0.99, "datasheet", False),
+        (1.01, "datasheet", True),
+        (1.01, "given", True),
+        (1.4, "measured", False),
+        (1.6, "measured", True),
+        ("2.0", "datasheet", False),
+    ],
+)
+def test_more_than_the_device_can_do_is_marked(utilisation: Any, method: str, expected: bool) -> None:
+    peak = {"tflops": 67.0, "method": method, "source": "NVIDIA H200 datasheet"}
+    found = marks(("inference", 1, [0.1]), model_flops_utilisation=utilisation, peak=peak)["inference", 1]
+    assert (found is not None) == expected
+    if expected:
+        assert "of the device's peak (NVIDIA H200 datasheet): something is not waited for" in (found or "")

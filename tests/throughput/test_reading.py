@@ -35,6 +35,16 @@ INFO = {
     "peak_memory_bytes": 2**20,
     "settings": {"threads": 2, "isolation": "trial", "protocol": "quick"},
 }
+OF_A_GPU = {
+    "enqueue_ratio": 0.97,
+    "device_seconds": 0.19,
+    "model_flops_utilisation": 1.3,
+    "peak": {"tflops": 989.5, "method": "datasheet", "source": "a datasheet"},
+    "images_per_joule": 0.12,
+    "disturbed_by": "1 other process on the GPU",
+    "largest_batch": {"fits": 8, "refused": 9, "tried": {"8": "ok"}},
+    "telemetry": {"gpu": {"readings": 20}, "cpu": {}, "unknown": {}},
+}
 BENCHMARK = {
     "fullname": "t.py::t[8]",
     "extra_info": INFO,
@@ -71,6 +81,7 @@ OURS: dict[str, Any] = {
         ],
     },
 }
+ON_A_GPU = {**OURS, "benchmarks": [{**BENCHMARK, "extra_info": {**INFO, **OF_A_GPU}}]}
 PLAIN: dict[str, Any] = {
     "benchmarks": [
         {"fullname": "t.py::t[8]", "params": {"batch_size": 8}, "extra_info": {}, "stats": {"median": 0.5}},
@@ -256,11 +267,18 @@ def _places(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [way, *(place for key, each in inner for place in _places(each, (*way, key)))]
 
 
+def test_what_a_gpu_did_is_shown_from_the_file(show: Callable[..., tuple[int, str, str]]) -> None:
+    status, out, _ = show(ON_A_GPU)
+    assert status == 0
+    for text in ("host-bound 0.97", "130 %", "0.1200", "disturbed: 1 other process on the GPU", "largest"):
+        assert text in out
+
+
 @given(data=st.data())
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_any_part_may_be_anything(data: st.DataObject, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One value of a good file replaced, or left out: shown, or refused with one line; no traceback."""
-    document = copy.deepcopy(data.draw(st.sampled_from([OURS, PLAIN])))
+    document = copy.deepcopy(data.draw(st.sampled_from([OURS, ON_A_GPU, PLAIN])))
     *way, last = data.draw(st.sampled_from(_places(document)[1:]))
     place = document
     for key in way:
@@ -346,6 +364,7 @@ def test_any_part_of_a_journal_may_be_anything(
     """Shown, or gone on with: what was read becomes part of the next run's table and JSON."""
     path = journal(tmp_path / "j.jsonl", measured("a"), failed("b"))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines[1]["outcome"]["facts"].update(copy.deepcopy(OF_A_GPU))
     *way, last = data.draw(st.sampled_from(_places(lines)[1:]))
     place: Any = lines
     for key in way:

@@ -156,6 +156,39 @@ def test_a_trial_too_disturbed_to_mean_anything_says_so(ledger: Ledger) -> None:
     assert "2/3" in table.render(ledger, width=None, colour=False)
 
 
+@pytest.mark.parametrize(("value", "shown"), [(0.4321, "43 %"), (0.0432, "4.3 %"), (0.00432, "0.43 %"), (1.2, "120 %")])
+def test_the_share_of_the_peak_is_shown_where_it_is_known(ledger: Ledger, value: float, shown: str) -> None:
+    first, second, *_ = ledger
+    ledger.settle(second.id, "default", trial(1, 0.25))
+    assert "peak" not in table.render(ledger, width=None, colour=False)
+    assert "images/J" not in table.render(ledger, width=None, colour=False)
+    ledger.settle(first.id, "default", trial(1, 0.25, model_flops_utilisation=value, images_per_joule=1.234))
+    text = table.render(ledger, width=None, colour=False)
+    assert "peak" in text
+    assert " 1.234 " in text
+    assert f" {shown} " in text
+
+
+@pytest.mark.parametrize(("ratio", "mark"), [(0.974, "ok, host-bound 0.97"), (0.89, "ok"), (None, "ok"), ("x", "ok")])
+def test_a_step_that_waits_for_the_host_is_marked(ledger: Ledger, ratio: Any, mark: str) -> None:
+    case = next(iter(ledger))
+    ledger.settle(case.id, "default", trial(1, 0.25, enqueue_ratio=ratio))
+    row = table.render(ledger, width=None, colour=False).splitlines()[2]
+    assert row.endswith(f"  {mark}")
+    explained = [note for note in table.notes(ledger) if note.startswith("host-bound: ")]
+    assert len(explained) == (mark != "ok")
+
+
+def test_a_trial_on_a_throttled_gpu_is_disturbed_as_a_whole(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    ledger.settle(case.id, "default", trial(1, 0.2, 0.2, disturbed_by="2 other processes on the GPU"))
+    assert case.trials[0].rounds_disturbed == 2
+    notes = table.notes(ledger)
+    assert "inference-pytorch: disturbed: 2 other processes on the GPU" in notes
+    assert not any("held up most rounds" in note for note in notes)
+    assert "2/2" in table.render(ledger, width=None, colour=False)
+
+
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_a_narrow_terminal_folds_and_loses_nothing(ledger: Ledger, width: int) -> None:
     for case in list(ledger):

@@ -14,9 +14,10 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from pytest_throughput.isolation.protocol import Outcome, Request
-from pytest_throughput.measurement.loop import measure
+from pytest_throughput.measurement.device import observe_device
+from pytest_throughput.measurement.loop import Measurement, measure
 from pytest_throughput.measurement.memory import peak_resident_bytes, swapped_bytes
-from pytest_throughput.measurement.plan import Plan
+from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
 
 __all__ = ["conduct", "conduct_opened"]
@@ -45,6 +46,8 @@ def _conduct(open_step: Callable[[], Step], plan: Plan, steps_per_round: Optiona
                 step.reset_peak_memory()
             measurement = measure(step, plan, steps_per_round=steps_per_round)
         facts = _facts(step, open_seconds, own_process)
+        if plan != ONCE:
+            facts.update(_observe(step, measurement))
         if facts["implausible"] is None:
             facts["implausible"] = _check(step)
         outcome = Outcome("ok", measurement=measurement, facts=facts)
@@ -108,6 +111,15 @@ def _facts(step: Step, open_seconds: float, own_process: bool) -> Dict[str, Any]
     facts["build_seconds"] = open_seconds if step.build_seconds is None else step.build_seconds
     facts["versions"] = {"python": platform.python_version(), **facts.get("versions", {})}
     return facts
+
+
+def _observe(step: Step, measurement: Measurement) -> Dict[str, Optional[float]]:
+    """What the device's clock and the launches say. What was measured stays measured, whatever comes of it."""
+    try:
+        return observe_device(step, measurement.steps_per_round)
+    except Exception:
+        traceback.print_exc()
+        return {}
 
 
 def _check(step: Step) -> Optional[str]:

@@ -22,7 +22,7 @@ from pytest_throughput.measurement.plan import Plan
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.measurement.stopping import StoppingRule
 
-__all__ = ["Measurement", "measure"]
+__all__ = ["Measurement", "measure", "undisturbed_interpreter"]
 
 Clock = Callable[[], float]
 
@@ -54,6 +54,8 @@ class Measurement:
     latency_seconds: float
     """Median of single steps, each waited for."""
     disturbances: Tuple[Disturbance, ...]
+    window: Optional[Tuple[float, float]] = None
+    """``time.monotonic``, which all processes of a machine share, before the first round and after the last."""
 
     def to_json(self) -> Dict[str, Any]:
         """The measurement as a JSON object; ``from_json`` reads it back."""
@@ -65,6 +67,11 @@ class Measurement:
         fields = dict(value)
         fields["round_seconds"] = tuple(fields["round_seconds"])
         fields["disturbances"] = tuple(Disturbance(**each) for each in fields["disturbances"])
+        if fields.get("window") is not None:
+            began_at, ended_at = fields["window"]
+            if not (type(began_at) is type(ended_at) is float and 0.0 <= began_at <= ended_at < _LONGEST_SECONDS):
+                raise ValueError("expected a window from one time to a later one")
+            fields["window"] = began_at, ended_at
         measurement = cls(**fields)
         times = [*measurement.round_seconds, measurement.first_step_seconds, measurement.latency_seconds]
         for each in measurement.disturbances:
@@ -104,7 +111,7 @@ def measure(
     the fewest that make a round last 0.2 s (but 1 where the plan fixes the number of rounds).
     Whatever the step raises passes through.
     """
-    with _undisturbed_interpreter(), DisturbanceWatch() as watch:
+    with undisturbed_interpreter(), DisturbanceWatch() as watch:
         first_step_seconds = _time_round(step, 1, clock)
         warm_up_steps = _warm_up(step, plan, clock)
         if steps_per_round is None:
@@ -112,7 +119,9 @@ def measure(
             steps_per_round = _steps_for_a_long_round(step, clock) if pipelined else 1
         gc.collect()
         watch.start()
+        began_at = time.monotonic()
         round_seconds, stop_reason = _rounds(step, plan, steps_per_round, clock, watch)
+        window = (began_at, time.monotonic())
         disturbances = watch.disturbances()
         singles = round_seconds if steps_per_round == 1 else _single_steps(step, clock)
     return Measurement(
@@ -123,6 +132,7 @@ def measure(
         stop_reason=stop_reason,
         latency_seconds=statistics.median(singles),
         disturbances=tuple(disturbances),
+        window=window,
     )
 
 
@@ -145,7 +155,8 @@ def _warm_up(step: Step, plan: Plan, clock: Clock) -> int:
     seconds: List[float] = []
     elapsed_seconds = 0.0
     while len(seconds) < _MAX_WARM_UP_STEPS:
-        if elapsed_seconds >= plan.min_warm_up_seconds and _is_warm(seconds, elapsed_seconds, plan):
+        prepared = len(seconds) >= step.least_warm_up_steps and elapsed_seconds >= plan.min_warm_up_seconds
+        if prepared and _is_warm(seconds, elapsed_seconds, plan):
             break
         seconds.append(_time_round(step, 1, clock))
         elapsed_seconds += seconds[-1]
@@ -198,7 +209,7 @@ def _single_steps(step: Step, clock: Clock) -> List[float]:
 
 
 @contextmanager
-def _undisturbed_interpreter() -> Iterator[None]:
+def undisturbed_interpreter() -> Iterator[None]:
     """No garbage collection, tracing or profiling while measuring; all restored afterwards."""
     collecting, tracer, profiler = gc.isenabled(), sys.gettrace(), sys.getprofile()
     gc.disable()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping, Optional
 
-__all__ = ["OutOfMemory", "Step", "Unsupported"]
+__all__ = ["DeviceClock", "OutOfMemory", "Step", "Unsupported"]
 
 
 class Unsupported(Exception):
@@ -25,6 +25,17 @@ def _raised_by_the_host(error: BaseException) -> bool:
 
 
 @dataclass(frozen=True)
+class DeviceClock:
+    """A clock on the device, which tells when it has worked through what it was handed."""
+
+    mark: Callable[[], Any]
+    """Hands the device a mark to note the time at, and returns at once."""
+
+    seconds_between: Callable[[Any, Any], float]
+    """Of two marks in their order, once they have been waited for."""
+
+
+@dataclass(frozen=True)
 class Step:
     """One opened case: what a round repeats, and what is known about it.
 
@@ -39,6 +50,13 @@ class Step:
 
     asynchronous: bool = False
     """True if ``run`` may return before the work is done, so that steps can be pipelined."""
+
+    device_clock: Optional[DeviceClock] = None
+    """The device's own clock, where it has one."""
+
+    least_warm_up_steps: int = 0
+    """Steps after the first in which it still prepares itself: tries kernels out, or records what it will replay.
+    They belong to the warm-up, whatever the plan says."""
 
     build_seconds: Optional[float] = None
     """Seconds it took to build the network; None to have the whole opening timed instead."""

@@ -23,6 +23,14 @@ _UNKNOWN_UNLESS_GIVEN = (
     "parameters",
     "flops_per_image",
     "network_hash",
+    "device_seconds",
+    "enqueue_ratio",
+    "model_flops_utilisation",
+    "peak",
+    "images_per_joule",
+    "telemetry",
+    "disturbed_by",
+    "largest_batch",
 )
 
 

@@ -58,8 +58,19 @@ class TrialRecord:
         return None if self.measurement is None else len(self.measurement.round_seconds)
 
     @property
+    def disturbed_by(self) -> str | None:
+        """Why its figures tell of something else, too, such as a GPU that was throttled; None if of nothing."""
+        reason = self.outcome.facts.get("disturbed_by")
+        return None if reason is None else str(reason)
+
+    @property
     def rounds_disturbed(self) -> int | None:
-        """How many of them the rest of the machine held up, as far as that is known; None where of none it is."""
+        """How many of them the rest of the machine held up, as far as that is known; None where of none it is.
+
+        All, where what disturbed them disturbed the trial.
+        """
+        if self.disturbed_by is not None:
+            return self.rounds
         known = [] if self.measurement is None else [each for each in self.measurement.disturbed if each is not None]
         return sum(known) if known else None
 

@@ -7,9 +7,10 @@ that was mixed up: each gives a rate, and only another figure shows that it cann
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pytest_throughput.throughput.ledger import CaseRecord
-from pytest_throughput.throughput.text import duration, printable
+from pytest_throughput.throughput.text import duration, printable, share
 
 __all__ = ["mark_implausible"]
 
@@ -18,6 +19,8 @@ _TRAINING_SHARE = 0.9
 _LARGER_BATCH_SHARE = 0.65
 """A launch may dominate, so that two batches take equally long; single cases of one machine were up to 45 %
 slower in one hour than in another, and 1 / 1.45 = 0.69."""
+_MOST_OF_A_PEAK = {"measured": 1.5}
+"""By how the peak is known. One that was measured may have been held up by others as much as that."""
 
 
 def mark_implausible(cases: Iterable[CaseRecord]) -> None:
@@ -57,7 +60,23 @@ def _by_itself(case: CaseRecord) -> str | None:
         said = trial.outcome.facts.get("implausible")
         if said is not None:
             return str(said)
+        above = _above_its_peak(trial.outcome.facts)
+        if above is not None:
+            return above
     return None
+
+
+def _above_its_peak(facts: Mapping[str, Any]) -> str | None:
+    utilisation, peak = facts.get("model_flops_utilisation"), facts.get("peak")
+    if not isinstance(utilisation, float) or not isinstance(peak, dict):
+        return None
+    if utilisation <= _MOST_OF_A_PEAK.get(str(peak.get("method")), 1.0):
+        return None
+    source = printable(str(peak.get("source")))
+    return (
+        f"{share(utilisation)} of the device's peak ({source}): something is not waited for, the precision "
+        "is another, or the work is less than is counted (as Winograd's convolutions are)"
+    )
 
 
 def _beside_inference(case: CaseRecord, by_work: Mapping[Axes, CaseRecord]) -> str | None:

@@ -13,13 +13,15 @@ from rich.text import Text
 
 from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.measurement.stopping import relative_half_width
-from pytest_throughput.throughput.text import byte_count, duration, percent, printable, significant
+from pytest_throughput.throughput.text import byte_count, duration, percent, printable, share, significant
 
 __all__ = ["heading", "notes", "render"]
 
 _CONTENDERS = ("framework", "execution", "layout")
 """The axes that are compared with each other; the others say what the work is."""
 _UNLIMITED = 10_000
+_HOST_BOUND = 0.9
+"""Launching takes so large a share of a step that a faster device would hardly make it shorter."""
 _MUCH_SWAPPED_BYTES = 2**20
 
 
@@ -88,9 +90,12 @@ def render(ledger: Iterable[Case], *, width: int | None, colour: bool, unit: str
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     rows = _side_by_side(cases)
     figures = {
+        "largest\nbatch": [_largest_batch(case) for case in rows],
         unit or ("images/s" if images else "items/s"): [_rate(case) for case in rows],
         "± trials" if several_trials else "± rounds": [_spread(case, several_trials) for case in rows],
         "ms/step": [_milliseconds(case) for case in rows],
+        "of\npeak": [share(_median(_numbers(case, "model_flops_utilisation"))) for case in rows],
+        "images/J": [significant(_median(_numbers(case, "images_per_joule"))) for case in rows],
         "first\nstep": [duration(_median(_first_steps(case))) for case in rows],
         "build": [duration(_median(_numbers(case, "build_seconds"))) for case in rows],
         "peak\nmemory": [byte_count(max(_numbers(case, "peak_memory_bytes"), default=None)) for case in rows],
@@ -122,9 +127,19 @@ def render(ledger: Iterable[Case], *, width: int | None, colour: bool, unit: str
 
 
 def _status(case: Case) -> Text:
-    if case.status == "ok" and case.implausible is not None:
-        return Text("ok, implausible", style="yellow")
-    return Text(case.status or "not run", style="" if case.status == "ok" else "yellow")
+    if case.status != "ok":
+        return Text(case.status or "not run", style="yellow")
+    marks = ["implausible"] if case.implausible is not None else []
+    marks += [f"host-bound {_enqueue_ratio(case):.2f}"] if _is_host_bound(case) else []
+    return Text(", ".join(["ok", *marks]), style="yellow" if marks else "")
+
+
+def _enqueue_ratio(case: Case) -> float:
+    return _median(_numbers(case, "enqueue_ratio")) or 0.0
+
+
+def _is_host_bound(case: Case) -> bool:
+    return _HOST_BOUND <= _enqueue_ratio(case) <= 1.0
 
 
 def notes(ledger: Iterable[Case]) -> list[str]:
@@ -151,7 +166,15 @@ def notes(ledger: Iterable[Case]) -> list[str]:
             "memory did not suffice for these cases, a part was swapped out, and their figures tell of the disk, too: "
             + ", ".join(f"{name} ({byte_count(size)})" for name, size in swapped if size >= _MUCH_SWAPPED_BYTES)
         )
-    disturbed = [_name(case) for case in cases if any(map(_is_mostly_disturbed, case.measured))]
+    if any(_is_host_bound(case) for case in cases):
+        lines.append(
+            "host-bound: the host takes as long to launch a step as the device to work it off; "
+            "a larger batch, or compiled-graphs, tells more of the device"
+        )
+    for case in cases:
+        lines += [f"{_name(case)}: disturbed: {reason}" for reason in _texts(case, "disturbed_by")]
+    others = [case for case in cases if not _texts(case, "disturbed_by")]
+    disturbed = [_name(case) for case in others if any(map(_is_mostly_disturbed, case.measured))]
     if disturbed:
         lines.append(
             "other processes held up most rounds of these cases, whose figures tell of that work, too; "
@@ -162,6 +185,16 @@ def notes(ledger: Iterable[Case]) -> list[str]:
 
 def _is_mostly_disturbed(trial: Trial) -> bool:
     return 2 * (trial.rounds_disturbed or 0) > (trial.rounds or 0)
+
+
+def _largest_batch(case: Case) -> str:
+    """Of several trials the smallest: what fits for sure."""
+    fits = [case_search["fits"] for case_search in case.fact("largest_batch") if _is_search(case_search)]
+    return f"{min(fits):,}" if fits else "-"
+
+
+def _is_search(value: Any) -> bool:
+    return isinstance(value, dict) and type(value.get("fits")) is int and 0 < value["fits"] < 1e18
 
 
 def _rate(case: Case) -> str:
@@ -188,6 +221,11 @@ def _first_steps(case: Case) -> list[float]:
 def _numbers(case: Case, name: str) -> list[float]:
     """A fact of each trial that knows it; whoever opened the step may have named anything."""
     return [value for value in case.fact(name) if type(value) in (int, float) and 0 <= value < 1e18]
+
+
+def _texts(case: Case, name: str) -> list[str]:
+    """The same, of texts; each once."""
+    return list(dict.fromkeys(printable(value) for value in case.fact(name) if isinstance(value, str)))
 
 
 def _disturbed(case: Case) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["byte_count", "duration", "percent", "printable", "printable_lines", "significant"]
+__all__ = ["byte_count", "duration", "percent", "printable", "printable_lines", "share", "significant"]
 
 
 def printable(text: str) -> str:
@@ -52,3 +52,8 @@ def percent(share: float | None) -> str:
     if share is None or not math.isfinite(share):
         return "-"
     return f"±{100 * share:.{1 if share < 0.0995 else 0}f} %"
+
+
+def share(value: float | None) -> str:
+    """A part of a whole: ``43 %``, ``4.3 %``, ``0.43 %``."""
+    return "-" if value is None else f"{significant(100 * value, 2)} %"

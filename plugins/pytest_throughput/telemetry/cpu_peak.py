@@ -1,0 +1,68 @@
+"""How many floating-point operations per second this machine's CPU does in a large matrix product.
+
+Run as a program, so that nobody else's process holds its threads and its memory: ``python cpu_peak.py float32``
+prints one number. The number of threads is that of the environment.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+__all__ = ["measured_cpu_flops"]
+
+_THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_TIMEOUT_SECONDS = 60.0
+_FIRST_SIZE, _LARGEST_SIZE = 512, 8192
+_LONG_ENOUGH_SECONDS = 0.015
+"""Long enough to keep all threads busy for most of it, and short enough for many to be held up by nobody."""
+_SECONDS = 0.6
+_LEAST_PRODUCTS = 3
+
+
+def measured_cpu_flops(threads: int, dtype: str) -> float | None:
+    """The rate of ``float32`` or ``float64`` products by NumPy with so many threads; None where it fails."""
+    environment = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(threads))}
+    try:
+        # -P: the modules that lie beside this file are not to be taken for others of their names.
+        answer = subprocess.run(
+            [sys.executable, "-P", str(Path(__file__)), dtype],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT_SECONDS,
+            check=True,
+        )
+        flops = float(answer.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return flops if 0 < flops < math.inf else None
+
+
+def _measure(dtype: str) -> float:
+    """The fastest of several products: whatever held up one of them is not the processor's limit."""
+    import numpy as np
+
+    generator = np.random.default_rng(0)
+    size, fastest, spent, products = _FIRST_SIZE, 0.0, 0.0, 0
+    left, right = (generator.standard_normal((size, size)).astype(dtype) for _ in range(2))
+    while spent < _SECONDS or products < _LEAST_PRODUCTS:
+        start = time.perf_counter()
+        left @ right
+        seconds = time.perf_counter() - start
+        if seconds < _LONG_ENOUGH_SECONDS and size < _LARGEST_SIZE:
+            # Grown by copying: random numbers for a large matrix would take longer than its product.
+            size *= 2
+            left, right = np.tile(left, (2, 2)), np.tile(right, (2, 2))
+            continue
+        fastest = max(fastest, 2 * size**3 / seconds)
+        spent, products = spent + seconds, products + 1
+    return fastest
+
+
+if __name__ == "__main__":
+    print(_measure(sys.argv[1]))

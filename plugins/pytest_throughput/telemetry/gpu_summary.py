@@ -1,0 +1,155 @@
+"""What the readings of a GPU say of one trial's rounds."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_throughput.telemetry.probe import CLOCK_REASONS, Reading
+
+__all__ = ["GpuSummary", "summarise"]
+
+_DISTURBED_SHARE = 0.05
+_LEAST_ENERGY_SECONDS = 1.5
+"""The counter advances about ten times a second: over so long a time it is right to 7 %."""
+_LEAST_ENERGY_STEPS = 10
+_AT_FULL_LOAD = 0x4
+"""The power limit: where a GPU at full load is expected to be. It is told, and disturbs nothing."""
+_TOO_SHORT = "the rounds did not last long enough"
+
+
+@dataclass(frozen=True)
+class GpuSummary:
+    """Parts of a trial's ``extra_info``."""
+
+    fields: Mapping[str, Any]
+    """Of the ``telemetry`` object; null where unknown."""
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    """Why, by the field's name."""
+    images_per_joule: float | None = None
+    disturbed_by: str | None = None
+    """What makes the trial's figures tell of something else, too; None if nothing does."""
+
+
+def summarise(
+    readings: Sequence[Reading],
+    window: tuple[float, float],
+    images_per_second: float,
+    ours: Set[int],
+    reasons: Mapping[str, str],
+) -> GpuSummary:
+    """Sums up the readings of a trial whose rounds lasted from one moment to another (of ``time.monotonic``).
+
+    ``ours``: processes of this run. ``reasons``: why fields could not be read.
+    """
+    during = [reading for reading in readings if window[0] <= reading.at <= window[1]]
+    unknown = dict(reasons)
+
+    def values(name: str) -> list[float]:
+        found = [reading.values[name] for reading in during if name in reading.values]
+        if not found:
+            unknown.setdefault(name, _TOO_SHORT)
+        return found
+
+    highest_clock = max(values("highest_sm_clock_mhz"), default=None)
+    bits = [int(value) for value in values("clock_reasons")]
+    shares = {name: share for bit, name in CLOCK_REASONS.items() if (share := _share(bits, bit))}
+    power = _Power.of(during, unknown)
+    # Peak, not what was read during the rounds alone: a network is largest in its first step.
+    memory = [int(reading.values["memory_used_bytes"]) for reading in readings if "memory_used_bytes" in reading.values]
+    # A worker that has just ended may still be listed when the next one starts: it is in no round of that.
+    foreign = _foreign_processes(during or readings, ours)
+    disturbances = [
+        f"{name} in {share:.0%} of the time"
+        for bit, name in CLOCK_REASONS.items()
+        if bit != _AT_FULL_LOAD and (share := _share(bits, bit)) > _DISTURBED_SHARE
+    ]
+    thermally_limited = _advance(during, "thermally_limited_seconds", unknown)
+    if not disturbances and (thermally_limited or 0.0) > _DISTURBED_SHARE:
+        disturbances.append(f"thermal limit in {thermally_limited:.0%} of the time")
+    if foreign:
+        disturbances.append(f"{foreign} other {'process' if foreign == 1 else 'processes'} on the GPU")
+    return GpuSummary(
+        fields={
+            "readings": len(during),
+            "sm_clock_mhz": {**_mean_and(min, values("sm_clock_mhz")), "highest_possible": highest_clock},
+            "memory_clock_mhz": _mean_and(min, values("memory_clock_mhz")),
+            "temperature_celsius": _mean_and(max, values("temperature_celsius")),
+            "power_watts": None if power is None else power.watts,
+            "power_method": None if power is None else power.method,
+            "power_seconds": None if power is None else power.seconds,
+            "throttled_share": _share(bits, sum(CLOCK_REASONS)) if bits else None,
+            "throttle_reasons": shares if bits else None,
+            "power_limited_share": _advance(during, "power_limited_seconds", unknown),
+            "thermally_limited_share": thermally_limited,
+            "utilisation_percent": _mean(values("utilisation_percent")),
+            "memory_peak_bytes": max(memory, default=None),
+            "memory_before_bytes": memory[0] if memory else None,
+            "foreign_processes": foreign,
+        },
+        unknown=unknown,
+        images_per_joule=images_per_second / power.watts if power is not None and power.watts > 0 else None,
+        disturbed_by=", ".join(disturbances) or None,
+    )
+
+
+@dataclass(frozen=True)
+class _Power:
+    watts: float
+    method: str
+    seconds: float
+
+    @classmethod
+    def of(cls, during: Sequence[Reading], unknown: dict[str, str]) -> _Power | None:
+        """By the counter of energy; by the sensor of power where there is no counter; over a long window only."""
+        for name, method in (("energy_joules", "energy counter"), ("power_watts", "mean of the power sensor")):
+            known = [reading for reading in during if name in reading.values]
+            if not known:
+                unknown.setdefault(name, _TOO_SHORT)
+                continue
+            seconds, values = known[-1].at - known[0].at, [reading.values[name] for reading in known]
+            if seconds < _LEAST_ENERGY_SECONDS or len(known) < _LEAST_ENERGY_STEPS:
+                unknown["power_watts"] = f"{_TOO_SHORT}: {seconds:.1f} s, and {_LEAST_ENERGY_SECONDS:g} s are needed"
+                return None
+            if name == "power_watts":
+                return cls(statistics.fmean(values), method, seconds)
+            if len(set(values)) >= _LEAST_ENERGY_STEPS and values == sorted(values):
+                return cls((values[-1] - values[0]) / seconds, method, seconds)
+            unknown[name] = "the counter did not advance steadily"
+        return None
+
+
+def _foreign_processes(readings: Iterable[Reading], ours: Set[int]) -> int | None:
+    """The most processes of others that were seen at a time.
+
+    In a container the numbers are the host's, and none of them is known to be ours: then all but one are others'.
+    """
+    seen = [reading.processes for reading in readings if reading.processes is not None]
+    if not seen:
+        return None
+    unknown = 0 if ours else 1
+    return max(max(0, len(processes - ours) - unknown) for processes in seen)
+
+
+def _share(bits: Sequence[int], mask: int) -> float:
+    return sum(1 for each in bits if each & mask) / len(bits) if bits else 0.0
+
+
+def _advance(during: Sequence[Reading], name: str, unknown: dict[str, str]) -> float | None:
+    """By how much a counter of seconds advanced in a second."""
+    known = [reading for reading in during if name in reading.values]
+    seconds = known[-1].at - known[0].at if known else 0.0
+    if seconds <= 0:
+        unknown.setdefault(name, _TOO_SHORT)
+        return None
+    return max(0.0, (known[-1].values[name] - known[0].values[name]) / seconds)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.fmean(values) if values else None
+
+
+def _mean_and(extreme: Callable[[Sequence[float]], float], values: Sequence[float]) -> dict[str, float | None]:
+    return {"mean": _mean(values), extreme.__name__: extreme(values) if values else None}

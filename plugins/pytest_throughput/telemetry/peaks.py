@@ -1,0 +1,93 @@
+"""The peak rates of NVIDIA GPUs by precision, dense, as their datasheets give them.
+
+What others ship cannot be used: of the tables looked at, each gave some common GPU the figure of another,
+the doubled one for sparse matrices, or a guess for one that it did not know. A GPU that is not here has no
+peak, until somebody names it with ``--throughput-peak-tflops``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+__all__ = ["Peak", "datasheet_peak"]
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The most floating-point operations per second; a multiply-add is two."""
+
+    flops: float
+    method: str
+    """``datasheet``, ``given`` or ``measured``."""
+    source: str
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """One kind of GPU. Rates in TFLOP/s."""
+
+    names: str
+    """A pattern of the whole name that the driver gives it, without ``NVIDIA`` or ``Tesla``: the form factor
+    matters, and a slice of it (MIG) bears the name, too, and more."""
+    source: str
+    rates: Mapping[str, float]
+    """By precision. ``fp32`` without tensor cores; ``bf16`` and ``fp16`` of tensor cores that add up in float32."""
+
+
+_SHEETS = (
+    _Sheet("K80", "NVIDIA Tesla K80 board specification, 8.73 for two devices", {"fp32": 4.37}),
+    _Sheet(r"P100-SXM2-16GB", "NVIDIA Tesla P100 datasheet, for NVLink", {"fp32": 10.6, "fp16": 21.2}),
+    _Sheet(r"P100-PCIE-1[26]GB", "NVIDIA Tesla P100 datasheet, for PCIe", {"fp32": 9.3, "fp16": 18.7}),
+    _Sheet(r"V100-SXM2-(16|32)GB", "NVIDIA V100 datasheet, for NVLink", {"fp32": 15.7, "fp16": 125.0}),
+    _Sheet(r"V100-PCIE-(16|32)GB", "NVIDIA V100 datasheet, for PCIe", {"fp32": 14.0, "fp16": 112.0}),
+    _Sheet("T4", "NVIDIA T4 datasheet", {"fp32": 8.1, "fp16": 65.0}),
+    _Sheet(
+        r"A100-SXM4-(40|80)GB|A100-PCIE-40GB|A100 80GB PCIe",
+        "NVIDIA A100 datasheet",
+        {"fp32": 19.5, "tf32": 156.0, "bf16": 312.0, "fp16": 312.0},
+    ),
+    _Sheet("A40", "NVIDIA A40 datasheet", {"fp32": 37.4, "tf32": 74.8, "bf16": 149.7, "fp16": 149.7}),
+    _Sheet(
+        "GeForce RTX 4090",
+        "NVIDIA Ada GPU architecture whitepaper",
+        {"fp32": 82.6, "tf32": 82.6, "bf16": 165.2, "fp16": 165.2},
+    ),
+    _Sheet("L4", "NVIDIA Ada GPU architecture whitepaper", {"fp32": 30.3, "tf32": 60.0, "bf16": 121.0, "fp16": 121.0}),
+    _Sheet("L40S", "NVIDIA L40S datasheet", {"fp32": 91.6, "tf32": 183.0, "bf16": 362.0, "fp16": 362.0}),
+    _Sheet(
+        "H100 PCIe",
+        "NVIDIA H100 datasheet, halved for dense matrices",
+        {"fp32": 51.2, "tf32": 378.0, "bf16": 756.0, "fp16": 756.0},
+    ),
+    _Sheet(
+        "H100 80GB HBM3",
+        "NVIDIA H100 datasheet, for SXM, halved for dense matrices",
+        {"fp32": 67.0, "tf32": 494.5, "bf16": 989.5, "fp16": 989.5},
+    ),
+    _Sheet(
+        "H200",
+        "NVIDIA H200 datasheet, for SXM, halved for dense matrices",
+        {"fp32": 67.0, "tf32": 494.5, "bf16": 989.5, "fp16": 989.5},
+    ),
+    _Sheet(
+        "B200",
+        "NVIDIA Blackwell datasheet, HGX B200, halved for dense matrices",
+        {"fp32": 80.0, "tf32": 1100.0, "bf16": 2250.0, "fp16": 2250.0},
+    ),
+    _Sheet(
+        "GB200",
+        "NVIDIA Blackwell datasheet, GB200 per GPU, halved for dense matrices",
+        {"fp32": 90.0, "tf32": 1250.0, "bf16": 2500.0, "fp16": 2500.0},
+    ),
+)
+
+
+def datasheet_peak(name: str, precision: str) -> Peak | None:
+    """The peak of a GPU by the name that its driver gives it; None where it is not known."""
+    model = re.sub(r"^(NVIDIA |Tesla )+", "", name.strip())
+    for sheet in _SHEETS:
+        if re.fullmatch(sheet.names, model) and precision in sheet.rates:
+            return Peak(sheet.rates[precision] * 1e12, "datasheet", sheet.source)
+    return None

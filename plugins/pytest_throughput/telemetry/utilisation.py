@@ -1,0 +1,67 @@
+"""How close a trial came to what its device can do at most: model FLOPs utilisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pytest_throughput.telemetry.cpu_peak import measured_cpu_flops
+from pytest_throughput.telemetry.gpus import Gpu
+from pytest_throughput.telemetry.peaks import Peak, datasheet_peak
+
+__all__ = ["Utilisation"]
+
+_DTYPES = {"fp32": "float32", "fp64": "float64"}
+"""Those that NumPy multiplies matrices of; a CPU's peak in others is not known."""
+_MEASURED_AT_MOST = 3
+
+
+class Utilisation:
+    """Knows the peaks of this run's devices; that of a CPU is measured when it is first asked for."""
+
+    def __init__(self, given_tflops: float | None, measure: Callable[[int, str], float | None] | None = None) -> None:
+        """``given_tflops``: of ``--throughput-peak-tflops``, for every device and precision."""
+        self._given_tflops = given_tflops
+        self._measure = measured_cpu_flops if measure is None else measure
+        self._measured: dict[tuple[int, str], list[float | None]] = {}
+
+    def facts(self, facts: Mapping[str, Any], images_per_second: float, device: str, gpu: Gpu | None) -> dict[str, Any]:
+        """``model_flops_utilisation`` and ``peak`` of a trial, by what is known of it; nothing if its work is not.
+
+        ``gpu``: the one that it ran on, where that can be told.
+        """
+        flops_per_image = facts.get("flops_per_image")
+        if not isinstance(flops_per_image, (int, float)) or not 0 < flops_per_image < 1e18:
+            return {}
+        rate = flops_per_image * images_per_second
+        peak = self._peak(facts, rate, device, gpu)
+        if peak is None:
+            return {}
+        return {
+            "model_flops_utilisation": rate / peak.flops,
+            "peak": {"tflops": peak.flops / 1e12, "method": peak.method, "source": peak.source},
+        }
+
+    def _peak(self, facts: Mapping[str, Any], rate: float, device: str, gpu: Gpu | None) -> Peak | None:
+        if self._given_tflops is not None:
+            return Peak(self._given_tflops * 1e12, "given", "--throughput-peak-tflops")
+        precision = str(facts.get("precision"))
+        if device == "cpu":
+            settings = facts.get("settings")
+            return self._cpu_peak(settings.get("threads") if isinstance(settings, dict) else None, precision, rate)
+        if gpu is not None and gpu.mig:
+            return None  # A slice of it has but a part of its peak.
+        name = gpu.name if gpu is not None else facts.get("device_name")
+        return datasheet_peak(name, precision) if isinstance(name, str) else None
+
+    def _cpu_peak(self, threads: Any, precision: str, rate: float) -> Peak | None:
+        if not isinstance(threads, int) or threads < 1 or precision not in _DTYPES:
+            return None
+        tried = self._measured.setdefault((threads, precision), [])
+        while len(tried) < _MEASURED_AT_MOST and max(filter(None, tried), default=0.0) < rate:
+            # The first time; and again where a case does better, since something held up the product.
+            tried.append(self._measure(threads, _DTYPES[precision]))
+            if tried[-1] is None:
+                break
+        best = max(filter(None, tried), default=None)
+        return None if best is None else Peak(best, "measured", f"a large product of matrices, {threads} threads")

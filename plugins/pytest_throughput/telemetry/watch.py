@@ -1,0 +1,114 @@
+"""Telemetry of a trial: begun before its worker, ended after it, and never the reason why a benchmark fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.telemetry.cpu_load import CpuReading, read_cpu, summarise_cpu
+from pytest_throughput.telemetry.gpu_summary import summarise
+from pytest_throughput.telemetry.gpus import Gpu
+from pytest_throughput.telemetry.probe import GpuProbe, Reading
+from pytest_throughput.telemetry.sampler import Sampler
+
+__all__ = ["Telemetry", "Watch"]
+
+_IN_THIS_PROCESS = "measured in the pytest process, which reading would disturb (--throughput-isolation none)"
+_WHICH_GPU = "NVML sees no GPU, or not which of them it is (CUDA_VISIBLE_DEVICES by number): name it by its UUID"
+_ANOTHER_CLOCK = "the worker's clock is not this machine's"
+
+
+class Telemetry:
+    """Of one run; GPUs stay open from their first trial on."""
+
+    def __init__(self, probe: Callable[[Gpu], GpuProbe] = GpuProbe) -> None:
+        self._probe = probe
+        self._probes: dict[str, GpuProbe | None] = {}
+        """By UUID; None for one that no longer answers."""
+
+    @contextmanager
+    def watching(self, device: str, gpu: Gpu | None, *, isolated: bool) -> Iterator[Watch]:
+        """Reads the device from now to the end of the block. ``gpu``: the one that it is, where that is known."""
+        watch = Watch(device)
+        sampler = None
+        if device == "cpu":
+            pass
+        elif not isolated:
+            watch.unknown = _IN_THIS_PROCESS
+        elif gpu is None:
+            watch.unknown = _WHICH_GPU
+        else:
+            with suppress(RuntimeError):  # No further thread can be started.
+                sampler = self._start(gpu, watch)
+        try:
+            yield watch
+        finally:
+            watch.after = read_cpu()
+            if sampler is not None and gpu is not None:
+                watch.readings = sampler.stop()
+                watch.ours = sampler.ours
+                if sampler.hangs:
+                    self._probes[gpu.uuid] = None
+
+    def _start(self, gpu: Gpu, watch: Watch) -> Sampler | None:
+        if gpu.uuid not in self._probes:
+            self._probes[gpu.uuid] = self._probe(gpu)
+        probe = self._probes[gpu.uuid]
+        if probe is None:
+            watch.unknown = "NVML did not answer any more"
+            return None
+        watch.reasons = probe.unknown
+        if "gpu" in probe.unknown:
+            watch.unknown = probe.unknown["gpu"]
+            return None
+        sampler = Sampler(probe)
+        sampler.start()
+        return sampler
+
+    def close(self) -> None:
+        """Lets NVML go."""
+        for probe in self._probes.values():
+            if probe is not None:
+                probe.close()
+        self._probes.clear()
+
+
+class Watch:
+    """What was read around one trial."""
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.before: CpuReading = read_cpu()
+        self.after: CpuReading | None = None
+        self.readings: list[Reading] = []
+        self.ours: set[int] = set()
+        self.reasons: dict[str, str] = {}
+        self.unknown: str | None = None
+        """Why nothing is known of the GPU."""
+
+    def facts(self, measurement: Measurement, images_per_second: float) -> dict[str, Any]:
+        """``telemetry``, ``images_per_joule`` and ``disturbed_by`` of a trial that has ended."""
+        cpu, unknown = summarise_cpu(self.before, self.after or read_cpu())
+        found: dict[str, Any] = {"images_per_joule": None, "disturbed_by": None}
+        gpu = None
+        if self.device != "cpu":
+            reason = self.unknown or self._no_window(measurement)
+            if reason is not None:
+                unknown["gpu"] = reason
+            else:
+                assert measurement.window is not None
+                summary = summarise(self.readings, measurement.window, images_per_second, self.ours, self.reasons)
+                gpu = dict(summary.fields)
+                unknown.update(summary.unknown)
+                found = {"images_per_joule": summary.images_per_joule, "disturbed_by": summary.disturbed_by}
+        return {"telemetry": {"cpu": cpu, "gpu": gpu, "unknown": unknown}, **found}
+
+    def _no_window(self, measurement: Measurement) -> str | None:
+        """A worker elsewhere, or in a container with a clock of its own, has its rounds at other times."""
+        if not self.readings or measurement.window is None:
+            return "nothing was read"
+        began_at, ended_at = measurement.window
+        inside = self.readings[0].at <= began_at <= ended_at <= self.readings[-1].at
+        return None if inside else _ANOTHER_CLOCK

@@ -1,0 +1,199 @@
+"""On an NVIDIA GPU: the clocks agree, memory ends tidily, telemetry sees what it should. Skipped without one.
+
+Bounds are wide: they tell a mistake, such as a wait that does not wait, from a figure, and no figure from another.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_throughput.isolation.process import Worker
+from pytest_throughput.isolation.protocol import Outcome, Request
+from pytest_throughput.measurement.plan import PLANS
+from pytest_throughput.telemetry.gpus import Gpu, find_gpu, list_gpus, visibility
+from pytest_throughput.telemetry.probe import GpuProbe
+
+pytestmark = pytest.mark.gpu
+
+ROOT = Path(__file__).parents[2]
+ADAPTIVE, PAPER = PLANS["adaptive"], PLANS["paper"]
+
+
+@pytest.fixture(scope="module")
+def gpu() -> Gpu:
+    """The first that can be seen."""
+    found = find_gpu("cuda", list_gpus())
+    if found is None:
+        pytest.skip("NVML sees no GPU")
+    return found
+
+
+@pytest.fixture
+def torch_on_gpu(gpu: Gpu) -> None:
+    """Asked in another process: this one shall not hold a context on the GPU that it watches."""
+    asked = "import torch, sys; sys.exit(not torch.cuda.is_available())"
+    if subprocess.run([sys.executable, "-c", asked], capture_output=True, check=False).returncode:
+        pytest.skip("PyTorch finds no CUDA device")
+
+
+def conduct(gpu: Gpu, plan: Any = ADAPTIVE, steps_per_round: int | None = None, **axes: Any) -> Outcome:
+    """One case in a worker of its own."""
+    case = {
+        "mode": "inference",
+        "framework": "pytorch",
+        "device": "cuda",
+        "model": "resnet50",
+        "batch_size": 32,
+        "precision": "fp32",
+        "execution": "eager",
+        **axes,
+    }
+    path = os.pathsep.join([str(ROOT / "plugins"), str(ROOT / "fixtures")])
+    worker = Worker([sys.executable], {**os.environ, "PYTHONPATH": path})
+    request = Request("dlworkloads.opening:open_step", case, plan, steps_per_round, True, visibility("cuda", [gpu]))
+    try:
+        outcome = worker.conduct(request, 600)
+    finally:
+        worker.close()
+    assert (outcome.status, outcome.reason) == ("ok", None), worker
+    return outcome
+
+
+def bench(folder: Path, *arguments: str) -> dict[str, Any]:
+    """The result file of a run over this project's bench/."""
+    file = folder / "run.json"
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "bench/",
+        "-p",
+        "no:cacheprovider",
+        f"--benchmark-json={file}",
+        *arguments,
+    ]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    document: dict[str, Any] = json.loads(file.read_text())
+    return document
+
+
+def test_the_gpu_answers(gpu: Gpu) -> None:
+    probe = GpuProbe(gpu)
+    reading = probe.read(time.monotonic())
+    probe.close()
+    assert 100 < reading.values["sm_clock_mhz"] <= reading.values["highest_sm_clock_mhz"] < 10_000
+    assert 0 < reading.values["temperature_celsius"] < 120
+    assert reading.processes is not None, probe.unknown
+    assert set(probe.unknown) <= {"energy_joules", "power_limited_seconds", "thermally_limited_seconds"}, probe.unknown
+
+
+def test_a_worker_sees_the_gpu_that_was_chosen_by_uuid(gpu: Gpu, torch_on_gpu: None) -> None:
+    asked = (
+        "import torch; found = torch.cuda.get_device_properties(0); "
+        "print(torch.cuda.device_count(), found.uuid, found.name, sep='|')"
+    )
+    environment = {**os.environ, **visibility("cuda", [gpu])}
+    answer = subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, text=True, check=True)
+    count, uuid, name = answer.stdout.strip().split("|")
+    assert (count, f"GPU-{uuid}", name) == ("1", gpu.uuid, gpu.name)
+
+
+def test_the_devices_clock_agrees_with_ours(gpu: Gpu, torch_on_gpu: None) -> None:
+    outcome = conduct(gpu)
+    assert outcome.measurement is not None
+    seconds = statistics.median(outcome.measurement.seconds_per_step)
+    assert outcome.measurement.steps_per_round > 1
+    assert outcome.facts["device_seconds"] == pytest.approx(seconds, rel=0.05)
+    assert 0 < outcome.facts["enqueue_ratio"] <= 1
+
+
+def test_twice_the_work_takes_twice_as_long(gpu: Gpu, torch_on_gpu: None) -> None:
+    """It would not if launches were timed."""
+    seconds = {
+        batch_size: statistics.median(measured.seconds_per_step)
+        for batch_size in (64, 128)
+        if (measured := conduct(gpu, batch_size=batch_size).measurement) is not None
+    }
+    assert 1.6 < seconds[128] / seconds[64] < 2.4
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+def test_a_small_network_waits_for_the_host_and_a_large_one_does_not(
+    gpu: Gpu, framework: str, request: pytest.FixtureRequest
+) -> None:
+    if framework == "pytorch":
+        request.getfixturevalue("torch_on_gpu")
+    else:
+        asked = "import tensorflow, sys; sys.exit(not tensorflow.config.list_physical_devices('GPU'))"
+        if subprocess.run([sys.executable, "-c", asked], capture_output=True, check=False).returncode:
+            pytest.skip("TensorFlow finds no CUDA device")
+    execution = {"pytorch": "eager", "tensorflow": "graph"}[framework]
+    axes: dict[str, Any] = {"framework": framework, "execution": execution}
+    small = conduct(gpu, model="resnet152", batch_size=1, precision="bf16", **axes)
+    large = conduct(gpu, model="vgg16", batch_size=64, **axes)
+    assert large.facts["enqueue_ratio"] < 0.5 < small.facts["enqueue_ratio"]
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_recording_cuda_graphs_is_in_no_round(gpu: Gpu, torch_on_gpu: None, mode: str) -> None:
+    outcome = conduct(gpu, PAPER, mode=mode, execution="compiled-graphs", batch_size=8)
+    assert outcome.measurement is not None
+    rounds = outcome.measurement.round_seconds
+    assert rounds[0] < 2 * statistics.median(rounds)
+    eager = conduct(gpu, PAPER, mode=mode, batch_size=8)
+    assert outcome.facts["enqueue_ratio"] < eager.facts["enqueue_ratio"]
+
+
+def test_a_run_tells_watts_clocks_and_the_share_of_the_peak(gpu: Gpu, torch_on_gpu: None, tmp_path: Path) -> None:
+    document = bench(
+        tmp_path, "--framework=pytorch", "--device=cuda", "--model=vgg16", "--batch-size=64", "--preset=full"
+    )
+    for benchmark in document["benchmarks"]:
+        info = benchmark["extra_info"]
+        found = info["telemetry"]["gpu"]
+        assert found is not None, info["telemetry"]["unknown"]
+        assert found["readings"] >= 10
+        assert found["sm_clock_mhz"]["min"] > 100
+        assert found["memory_peak_bytes"] >= info["peak_memory_bytes"]
+        assert found["power_method"] in ("energy counter", "mean of the power sensor"), info["telemetry"]["unknown"]
+        assert 20 < found["power_watts"] < 1.1 * (gpu.power_limit_watts or 2000)
+        assert info["images_per_joule"] == pytest.approx(info["images_per_second"] / found["power_watts"])
+        assert found["foreign_processes"] == 0, "another process computes on this GPU: run these tests alone"
+        if info["model_flops_utilisation"] is not None:
+            assert 0.05 < info["model_flops_utilisation"] < 1
+        assert info["implausible"] is None
+
+
+def test_a_sweep_goes_on_where_memory_has_ended(gpu: Gpu, torch_on_gpu: None, tmp_path: Path) -> None:
+    too_large = 2 ** ((gpu.memory_bytes or 2**37) // (25 << 20)).bit_length()
+    document = bench(
+        tmp_path,
+        *("--framework=pytorch", "--device=cuda", "--model=vgg16", f"--batch-size=1,{too_large},2"),
+        *("--throughput-protocol=paper", "-k", "test_training"),
+    )
+    cases = document["throughput"]["cases"]
+    assert [case["status"] for case in cases] == ["ok", "out_of_memory", "ok"]
+    assert "GiB" in cases[1]["reason"]
+
+
+def test_the_largest_batch_is_found(gpu: Gpu, torch_on_gpu: None, tmp_path: Path) -> None:
+    document = bench(
+        tmp_path,
+        *("--framework=pytorch", "--device=cuda", "--model=vgg16", "--find-max-batch"),
+        *("--throughput-protocol=paper", "-k", "test_training"),
+    )
+    (benchmark,) = document["benchmarks"]
+    info = benchmark["extra_info"]
+    assert info["batch_size"] == info["largest_batch"]["fits"] == info["largest_batch"]["refused"] - 1
+    assert info["telemetry"]["gpu"]["memory_peak_bytes"] > 0.5 * (gpu.memory_bytes or 0)

@@ -1,0 +1,111 @@
+"""``nox -s gpu``: what it runs, and that it ends at once where there is no GPU."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def noxfile() -> ModuleType:
+    pytest.importorskip("nox")
+    specification = importlib.util.spec_from_file_location("noxfile_of_the_project", ROOT / "noxfile.py")
+    assert specification is not None and specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("arguments", "built"),
+    [
+        ("", ["pytorch", "tensorflow"]),
+        ("--framework pytorch", ["pytorch"]),
+        ("--framework=tensorflow,numpy", ["tensorflow"]),
+        ("--throughput-interpreter pytorch='docker run -i image python'", ["tensorflow"]),
+        ("--throughput-interpreter=pytorch=/opt/python --framework=pytorch", []),
+        ("--throughput-interpreter=base/pytorch=/a --throughput-interpreter head/pytorch=/b", ["tensorflow"]),
+        ("--model --framework", ["pytorch", "tensorflow"]),
+    ],
+)
+def test_builds_an_environment_for_each_framework_that_has_none(
+    noxfile: ModuleType, arguments: str, built: list[str]
+) -> None:
+    assert noxfile.to_build(shlex.split(arguments)) == built
+
+
+def test_measures_with_the_environments_that_were_built(noxfile: ModuleType) -> None:
+    command = noxfile.gpu_command("/e/python", {"pytorch": "/a b/python"}, ["--preset=full", "-k", "vgg16"], False)
+    assert command == [
+        *("/e/python", "-m", "pytest", "bench/", "--device=cuda", "--preset=paper", "--benchmark-json=run.json"),
+        "--throughput-interpreter=pytorch='/a b/python'",
+        *("--preset=full", "-k", "vgg16"),
+    ]
+
+
+def test_gives_verdicts_where_there_is_a_baseline(noxfile: ModuleType) -> None:
+    assert "--throughput-baseline=baselines" in noxfile.gpu_command("python", {}, [], True)
+
+
+def test_the_options_it_gives_are_options_of_the_suite(noxfile: ModuleType) -> None:
+    command = noxfile.gpu_command(
+        sys.executable, {"pytorch": sys.executable}, ["--device=cpu", "--collect-only"], False
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    ran = subprocess.run(
+        [*command, "-q", "-p", "no:cacheprovider", "--benchmark-json=/dev/null"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "test_training[pytorch-cpu-vgg16-b32-fp32-eager]" in ran.stdout
+
+
+def test_without_a_gpu_it_fails_at_once_and_builds_nothing(noxfile: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "noxfile.py").write_text((ROOT / "noxfile.py").read_text())
+    ran = subprocess.run(
+        [sys.executable, "-m", "nox", "-s", "gpu", "--", "--preset=quick"],
+        cwd=tmp_path,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 1
+    assert "there is no GPU to measure on: " in ran.stdout + ran.stderr
+    assert not list(tmp_path.glob(".nox/*/bin"))
+
+
+def test_the_driver_is_asked(noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Driver:
+        """CUDA's driver, with so many GPUs, or an error."""
+
+        def __init__(self, gpus: int, status: int = 0) -> None:
+            self.gpus, self.status = gpus, status
+
+        def cuInit(self, flags: int) -> int:
+            return self.status
+
+        def cuDeviceGetCount(self, count: object) -> int:
+            count._obj.value = self.gpus  # type: ignore[attr-defined]
+            return 0
+
+    for driver, expected in (
+        (Driver(2), None),
+        (Driver(0), "the NVIDIA driver sees none (CUDA_VISIBLE_DEVICES?)"),
+        (Driver(0, 803), "the NVIDIA driver answers with CUDA error 803"),
+    ):
+        monkeypatch.setattr(noxfile.ctypes, "CDLL", lambda name, driver=driver: driver)
+        assert noxfile.why_no_gpu() == expected

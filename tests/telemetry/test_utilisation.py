@@ -1,0 +1,111 @@
+"""How close a trial came to its device's peak."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pytest_throughput.telemetry.cpu_peak import measured_cpu_flops
+from pytest_throughput.telemetry.gpus import Gpu
+from pytest_throughput.telemetry.utilisation import Utilisation
+
+H200 = Gpu("GPU-aaaa", "NVIDIA H200", 150 * 10**9, False, 700.0)
+RESNET50 = {"flops_per_image": 8.178e9, "precision": "bf16", "settings": {"threads": 2}}
+
+
+class Products:
+    """What products of matrices give, one after the other, and how they were asked for."""
+
+    def __init__(self, *flops: float | None) -> None:
+        self._flops: Iterator[float | None] = iter(flops)
+        self.asked: list[tuple[int, str]] = []
+
+    def __call__(self, threads: int, dtype: str) -> float | None:
+        self.asked.append((threads, dtype))
+        return next(self._flops)
+
+
+def test_a_gpu_is_known_by_its_name_and_the_precision_of_the_case() -> None:
+    found = Utilisation(None).facts(RESNET50, 12_100.0, "cuda", H200)
+    assert found["model_flops_utilisation"] == pytest.approx(0.1, rel=0.001)
+    assert found["peak"]["tflops"] == pytest.approx(989.5)
+    assert (found["peak"]["method"], "H200 datasheet" in found["peak"]["source"]) == ("datasheet", True)
+
+
+def test_without_nvml_it_is_known_by_the_name_that_the_framework_gives_it() -> None:
+    facts = {**RESNET50, "device_name": "NVIDIA H200"}
+    assert Utilisation(None).facts(facts, 12_100.0, "cuda", None)["peak"]["tflops"] == pytest.approx(989.5)
+    assert Utilisation(None).facts(RESNET50, 12_100.0, "cuda", None) == {}
+
+
+@pytest.mark.parametrize("gpu", [Gpu("GPU-a", "NVIDIA Z1", None, False, None), Gpu("GPU-b", "NVIDIA H200", 1, True, 1)])
+def test_an_unknown_gpu_and_a_slice_of_one_have_no_utilisation(gpu: Gpu) -> None:
+    assert Utilisation(None).facts(RESNET50, 100.0, "cuda", gpu) == {}
+
+
+def test_a_peak_that_is_given_wins() -> None:
+    found = Utilisation(100.0).facts(RESNET50, 12_228.0, "cuda", H200)
+    assert found["model_flops_utilisation"] == pytest.approx(1.0, rel=0.001)
+    assert found["peak"] == {"tflops": 100.0, "method": "given", "source": "--throughput-peak-tflops"}
+
+
+def test_the_peak_of_a_cpu_is_measured_once_for_each_number_of_threads() -> None:
+    products = Products(1e11, 2e11)
+    utilisation = Utilisation(None, products)
+    facts = {**RESNET50, "precision": "fp32"}
+    for rate, expected in ((6.114, 0.5), (3.057, 0.25)):
+        found = utilisation.facts(facts, rate, "cpu", None)
+        assert found["model_flops_utilisation"] == pytest.approx(expected, rel=0.001)
+        assert found["peak"] == {
+            "tflops": 0.1,
+            "method": "measured",
+            "source": "a large product of matrices, 2 threads",
+        }
+    utilisation.facts({**facts, "settings": {"threads": 4}}, 6.0, "cpu", None)
+    assert products.asked == [(2, "float32"), (4, "float32")]
+
+
+def test_it_is_measured_again_where_a_case_does_better_but_not_for_ever() -> None:
+    """The product was held up, or the case cannot be."""
+    products = Products(1e11, 2e11, 1.5e11)
+    utilisation = Utilisation(None, products)
+    facts = {**RESNET50, "precision": "fp32"}
+    assert utilisation.facts(facts, 18.342, "cpu", None)["model_flops_utilisation"] == pytest.approx(0.75, rel=0.001)
+    assert utilisation.facts(facts, 48.912, "cpu", None)["model_flops_utilisation"] == pytest.approx(2.0, rel=0.001)
+    assert len(products.asked) == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"precision": "bf16"},
+        {"precision": None},
+        {"settings": {"threads": None}},
+        {"settings": "many"},
+        {"flops_per_image": None},
+        {"flops_per_image": -1},
+        {"flops_per_image": "8 GFLOP"},
+    ],
+)
+def test_what_is_not_known_of_a_case_leaves_it_without(changes: dict[str, Any]) -> None:
+    facts = {**RESNET50, "precision": "fp32", **changes}
+    assert Utilisation(None, Products()).facts(facts, 6.0, "cpu", None) == {}
+
+
+def test_a_product_that_fails_leaves_it_without() -> None:
+    products = Products(None, 1e11)
+    assert Utilisation(None, products).facts({**RESNET50, "precision": "fp32"}, 6.0, "cpu", None) == {}
+    assert len(products.asked) == 1
+
+
+def test_this_machine_multiplies_matrices() -> None:
+    flops = measured_cpu_flops(1, "float32")
+    assert flops is not None and 1e7 < flops < 1e14
+
+
+def test_numpy_that_fails_is_no_peak(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert measured_cpu_flops(1, "float3") is None
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    assert measured_cpu_flops(1, "float32") is None
