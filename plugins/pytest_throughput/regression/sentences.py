@@ -61,10 +61,10 @@ def missing(runs: int) -> str:
 
 def new(status_before: str | None, status_now: str) -> str:
     if status_before is not None:
-        return f"measured now, and {status_before} in the baseline; accept this run to judge it from now on"
+        return f"measured now, and {status_before} in the baseline; judged as soon as that has it"
     if status_now != "ok":
         return f"not in the baseline, and {status_now} now"
-    return "not in the baseline; accept this run to judge it from now on"
+    return "not in the baseline; judged as soon as that has it"
 
 
 def worse_status(status_before: str, status_now: str) -> str:
