@@ -38,7 +38,7 @@ def gpu(session: nox.Session) -> None:
     missing = why_no_gpu()
     if missing is not None:
         session.error(f"there is no GPU to measure on: {missing}")
-    python = install(session, "gpu", ".[gate]")
+    python = install(session, "gpu", ".")
     built = {name: install(session, f"gpu-{name}", *GPU_FRAMEWORKS[name]) for name in to_build(session.posargs)}
     session.run(*gpu_command(python, built, session.posargs, any(BASELINES.glob("**/*.json"))))
 
