@@ -47,7 +47,8 @@ def gpu(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after -- go to pytest."""
     session.install(*CONSTRAINTS, *FRAMEWORKS, ".[dev]")
-    session.run("pytest", *(session.posargs or ["-n", "2", "tests/"]))
+    # Three for two cores: many tests wait for processes that they have started.
+    session.run("pytest", *(session.posargs or ["-n", "3", "tests/"]))
 
 
 @nox.session
