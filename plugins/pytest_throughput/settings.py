@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pytest_throughput.argument_types import telling
 from pytest_throughput.gate_settings import GateSettings, add_gate_options, read_gate_settings
 from pytest_throughput.isolation.conductor import ISOLATIONS
 from pytest_throughput.isolation.interpreters import Interpreters, parse_interpreter
@@ -102,7 +103,7 @@ def add_options(parser: pytest.Parser) -> None:
         "same processors")  # fmt: skip
     add("resume", metavar="JOURNAL", type=Path, help="go on with an interrupted run: repeat its command, "
         "with the journal that it left behind")  # fmt: skip
-    add_gate_options(add, _telling)
+    add_gate_options(add, telling)
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -191,19 +192,7 @@ def _read_folder(text: str) -> Path:
     return folder
 
 
-def _telling(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """An argparse type of a function whose ValueError says it all."""
-
-    def convert(text: str) -> Any:
-        try:
-            return read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return convert
-
-
-_interpreter = _telling(parse_interpreter)
+_interpreter = telling(parse_interpreter)
 _positive_integer = _typed("a whole number of at least 1", _read_positive_integer)
 _positive_seconds = _typed("a number of seconds above 0", _read_positive_number)
 _positive_number = _typed("a number above 0", _read_positive_number)

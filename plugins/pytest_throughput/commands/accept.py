@@ -8,13 +8,11 @@ from typing import Any
 from pytest_throughput.commands.judging import add_baseline, add_items_param
 from pytest_throughput.regression.from_results import GivenRun, given_run
 from pytest_throughput.regression.store import Store
+from pytest_throughput.regression.verdicts import FEWEST_UNITS
 from pytest_throughput.throughput.text import printable
 from pytest_throughput.throughput.untrusted import Unreadable
 
 __all__ = ["add", "run"]
-
-_FEWEST_RUNS = 3
-"""That verdicts need."""
 
 
 def add(parsers: Any) -> None:
@@ -40,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         if one.implausible:
             print(f"  {len(one.implausible)} of them are implausible, such as {printable(one.implausible[0])}")
     baseline = store.read(given[-1].run.fingerprint)
-    left = _FEWEST_RUNS - len(baseline.runs)
+    left = FEWEST_UNITS - len(baseline.runs)
     more = f"; verdicts need {left} more" if left > 0 else ""
     print(f"{len(baseline.runs)} accepted for this hardware{more}")
     return 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any
 
+from pytest_throughput.argument_types import telling
 from pytest_throughput.isolation.interpreters import Interpreter, parse_interpreter
 from pytest_throughput.telemetry.diagnosis import diagnose_cpu, diagnose_gpus
 from pytest_throughput.throughput.text import printable
@@ -31,7 +31,6 @@ for name in sys.argv[1:]:
         pass
 print(json.dumps({"executable": sys.executable, "python": sys.version.split()[0], "found": found}))
 """
-_TIMEOUT_SECONDS = 60
 
 
 def add(parsers: Any) -> None:
@@ -42,17 +41,10 @@ def add(parsers: Any) -> None:
         metavar="NAME=COMMAND",
         action="append",
         default=[],
-        type=_interpreter,
+        type=telling(parse_interpreter),
         help="as --throughput-interpreter: a command that starts Python, to be asked for its frameworks; repeatable",
     )
     parser.set_defaults(run=run)
-
-
-def _interpreter(text: str) -> Interpreter:
-    try:
-        return parse_interpreter(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -76,14 +68,7 @@ def _frameworks(interpreter: Interpreter) -> list[str]:
     """What an interpreter has, by its metadata: importing a framework takes seconds, and memory of the GPU."""
     label = printable(interpreter.name)
     try:
-        answer = subprocess.run(
-            [*interpreter.command, "-c", _PROBE, *_DISTRIBUTIONS],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT_SECONDS,
-            check=True,
-        )
-        told = json.loads(answer.stdout.splitlines()[-1])
+        told = interpreter.ask(_PROBE, _DISTRIBUTIONS)
         found = {str(name): str(version) for name, version in told["found"].items()}
         who = f"{label}: {printable(str(told['executable']))}, Python {printable(str(told['python']))}"
     except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError, AttributeError) as error:

@@ -7,8 +7,9 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pytest_throughput.argument_types import telling
 from pytest_throughput.regression.judgement import Incomparable, nothing_comparable
 from pytest_throughput.regression.options import (
     FAIL_ON,
@@ -29,7 +30,7 @@ _FORMATS = ("table", "json", "markdown")
 
 def add_baseline(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--baseline", required=True, type=_typed(read_baseline), metavar="DIR", help="the folder of accepted runs"
+        "--baseline", required=True, type=telling(read_baseline), metavar="DIR", help="the folder of accepted runs"
     )
 
 
@@ -45,21 +46,21 @@ def add_items_param(parser: argparse.ArgumentParser) -> None:
 def add_rules(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threshold",
-        type=_typed(read_threshold),
+        type=telling(read_threshold),
         metavar="SHARE",
         default=Rules.threshold,
         help="the slowdown that matters, as a share of the seconds; default 3%%",
     )
     parser.add_argument(
         "--false-alarm-rate",
-        type=_typed(read_false_alarm_rate),
+        type=telling(read_false_alarm_rate),
         metavar="SHARE",
         default=Rules.false_alarm_rate,
         help="of whole runs in which nothing changed; default 1%%",
     )
     parser.add_argument(
         "--fail-on",
-        type=_typed(read_fail_on),
+        type=telling(read_fail_on),
         metavar="LIST",
         default=FAIL_ON,
         help=f"of regressed (exit status 10), missing, failed (11), inconclusive (13); default {','.join(FAIL_ON)}",
@@ -87,13 +88,3 @@ def tell(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> in
         width = shutil.get_terminal_size().columns if terminal else None
         print(report.as_table(judgement, width=width, colour=terminal and "NO_COLOR" not in os.environ))
     return judgement.exit_status
-
-
-def _typed(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    def convert(text: str) -> Any:
-        try:
-            return read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return convert

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["DEFAULT_ENVIRONMENT", "Interpreter", "Interpreters", "parse_interpreter"]
 
@@ -36,6 +37,20 @@ class Interpreter:
         """Whether it is the Python that runs pytest."""
         return self.command == (sys.executable,)
 
+    def ask(self, program: str, arguments: Sequence[str]) -> Any:
+        """The JSON that a short program prints last.
+
+        Raises OSError, subprocess.SubprocessError, ValueError or IndexError where there is no answer.
+        """
+        answer = subprocess.run(
+            [*self.command, "-c", program, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PROBE_TIMEOUT_SECONDS,
+            check=True,
+        )
+        return json.loads(answer.stdout.splitlines()[-1])
+
     def installed(self, modules: Sequence[str]) -> set[str]:
         """Which top-level modules it could import, found without importing one.
 
@@ -45,14 +60,7 @@ class Interpreter:
         if self.is_running:
             return {name for name in modules if importlib.util.find_spec(name) is not None}
         try:
-            answer = subprocess.run(
-                [*self.command, "-c", _PROBE, *modules],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_PROBE_TIMEOUT_SECONDS,
-                check=True,
-            )
-            return set(json.loads(answer.stdout.splitlines()[-1]))
+            return set(self.ask(_PROBE, modules))
         except (OSError, subprocess.SubprocessError, ValueError, TypeError, IndexError):
             return set(modules)
 

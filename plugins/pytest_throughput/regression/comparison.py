@@ -14,12 +14,10 @@ from pytest_throughput.regression.judgement import Incomparable, Judgement, exit
 from pytest_throughput.regression.runs import Run
 from pytest_throughput.regression.scope import Scope, expected_of
 from pytest_throughput.regression.store import Store
-from pytest_throughput.regression.verdicts import CaseVerdict, Design, Rules
+from pytest_throughput.regression.verdicts import FEWEST_UNITS, CaseVerdict, Design, Rules
 from pytest_throughput.throughput.text import printable
 
 __all__ = ["Comparison", "between", "with_baseline"]
-
-_FEWEST_RUNS = 3
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ def with_baseline(head: Sequence[GivenRun], directory: Path, how_to_accept: str)
         what = "only the run itself is accepted" if baseline.runs else "no run is accepted for this hardware"
         others = f" (but for {baseline.other_hardware} other hardware)" if baseline.other_hardware else ""
         todo = f"accept runs that are good, and judge later ones by them: {how_to_accept}"
-        enough = f"verdicts need {_FEWEST_RUNS} accepted runs"
+        enough = f"verdicts need {FEWEST_UNITS} accepted runs"
         raise Incomparable("; ".join([f"{where}: {what}{others}", *notes, todo, enough]))
     return Comparison(
         title=f"{_names(head)} against {_count(len(accepted), 'accepted run')} of {printable(str(directory))}",

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pytest_throughput.regression.model import FOR_NOISE, Estimates
 from pytest_throughput.regression.spread import FEWEST_CASES_TO_POOL
-from pytest_throughput.regression.verdicts import WORTH_CONFIRMING, Code, Rules
+from pytest_throughput.regression.verdicts import FEWEST_UNITS, WORTH_CONFIRMING, Code, Rules
 
-__all__ = ["CODES", "FEWEST_UNITS", "Decisions", "decide"]
+__all__ = ["CODES", "Decisions", "decide"]
 
 Bools = NDArray[np.bool_]
 
@@ -26,8 +26,6 @@ CODES = (
     Code.NEAR_THRESHOLD,
     Code.NOISE,
 )
-FEWEST_UNITS = 3
-"""Pairs, or accepted runs: with two, the noise between them is known from a single difference."""
 _LOPSIDED = 0.5
 
 

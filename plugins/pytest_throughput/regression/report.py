@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Callable, Sequence
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pytest_throughput.regression.judgement import Judgement
 from pytest_throughput.regression.verdicts import CaseVerdict, Verdict
+from pytest_throughput.throughput.console import lines_of
 from pytest_throughput.throughput.text import printable
 
 __all__ = ["as_json", "as_markdown", "as_table", "summary"]
@@ -25,7 +24,6 @@ _MOST_IDS = 5
 _MOST_LINES = 20
 _MOST_ROWS = 100
 _LONGEST_ID = 200
-_UNLIMITED = 10_000
 _HEADINGS = ("verdict", "case", "images/s, head ÷ base", "trials", "why")
 
 
@@ -40,7 +38,7 @@ def as_table(judgement: Judgement, *, width: int | None = None, colour: bool = F
         for one in rows[:_MOST_ROWS]:
             cells = (str(one.verdict), _shown(one.id), _ratio(one), _trials(one), printable(one.reason))
             table.add_row(*map(Text, cells), style=_STYLES[one.verdict])
-        lines += [*_rendered(table, width, colour), ""]
+        lines += [*lines_of(table, width, colour), ""]
         if len(rows) > _MOST_ROWS:
             lines += [f"and {len(rows) - _MOST_ROWS} more; --format json has all", ""]
     lines += [f"{name}: {change}" for name, change in _software(judgement, printable)]
@@ -140,12 +138,3 @@ def _escaped(text: str) -> str:
         one if not one.isascii() or one.isalnum() or one in plain else f"&#{ord(one)};" for one in printable(text)
     )
     return re.sub(r"(?i)(?<=www)\.", "&#46;", "".join(escaped))
-
-
-def _rendered(table: Table, width: int | None, colour: bool) -> list[str]:
-    buffer = io.StringIO()
-    console = Console(
-        file=buffer, width=width or _UNLIMITED, force_terminal=colour, no_color=not colour, highlight=False
-    )
-    console.print(table)
-    return [line.rstrip() for line in buffer.getvalue().splitlines()]

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_throughput.regression import sentences
-from pytest_throughput.regression.decisions import FEWEST_UNITS
 from pytest_throughput.regression.runs import Run
-from pytest_throughput.regression.verdicts import Code, Design
+from pytest_throughput.regression.verdicts import FEWEST_UNITS, Code, Design
 
 __all__ = ["Selection", "Unit", "select_units"]
 

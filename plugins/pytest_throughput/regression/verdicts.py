@@ -7,7 +7,10 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["WORTH_CONFIRMING", "CaseVerdict", "Code", "Design", "Rules", "Verdict"]
+__all__ = ["FEWEST_UNITS", "WORTH_CONFIRMING", "CaseVerdict", "Code", "Design", "Rules", "Verdict"]
+
+FEWEST_UNITS = 3
+"""Pairs, or accepted runs: with two, the noise between them is known from a single difference."""
 
 
 class Verdict(StrEnum):

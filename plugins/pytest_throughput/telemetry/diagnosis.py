@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,12 +113,22 @@ def _process(number: int) -> str:
         return str(number)
 
 
+@contextmanager
+def _nvml() -> Iterator[Any]:
+    """NVML, ready to be asked; raises whatever it or its import does."""
+    import pynvml
+
+    pynvml.nvmlInit()
+    try:
+        yield pynvml
+    finally:
+        pynvml.nvmlShutdown()
+
+
 def _why_none() -> str:
     try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        pynvml.nvmlShutdown()
+        with _nvml():
+            pass
     except Exception as error:
         return reason_of(error)
     return "the driver is there, and sees none"
@@ -125,13 +136,8 @@ def _why_none() -> str:
 
 def _system(function: str, read: Callable[[Any], str]) -> str:
     try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        try:
+        with _nvml() as pynvml:
             return read(getattr(pynvml, function)())
-        finally:
-            pynvml.nvmlShutdown()
     except Exception as error:
         return f"unknown ({reason_of(error)})"
 
@@ -142,13 +148,8 @@ def _cuda_version() -> str:
 
 def _device(function: str, gpu: Gpu) -> int | None:
     try:
-        import pynvml
-
-        pynvml.nvmlInit()
-        try:
+        with _nvml() as pynvml:
             return int(getattr(pynvml, function)(pynvml.nvmlDeviceGetHandleByUUID(gpu.uuid)))
-        finally:
-            pynvml.nvmlShutdown()
     except Exception:
         return None
 

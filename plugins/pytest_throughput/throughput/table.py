@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.measurement.stopping import relative_half_width
+from pytest_throughput.throughput.console import lines_of
 from pytest_throughput.throughput.text import byte_count, duration, percent, printable, share, significant
 
 __all__ = ["heading", "notes", "render"]
 
 _CONTENDERS = ("framework", "execution", "layout")
 """The axes that are compared with each other; the others say what the work is."""
-_UNLIMITED = 10_000
 _HOST_BOUND = 0.9
 """Launching takes so large a share of a step that a faster device would hardly make it shorter."""
 _MUCH_SWAPPED_BYTES = 2**20
@@ -118,12 +116,7 @@ def render(ledger: Iterable[Case], *, width: int | None, colour: bool, unit: str
             _status(case),
         )
         previous_work = work
-    buffer = io.StringIO()
-    console = Console(
-        file=buffer, width=width or _UNLIMITED, force_terminal=colour, no_color=not colour, highlight=False
-    )
-    console.print(table)
-    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines())
+    return "\n".join(lines_of(table, width, colour))
 
 
 def _status(case: Case) -> Text:
