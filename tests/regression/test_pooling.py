@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from pytest_throughput.regression.pooling import _inverse_trigamma, moderated_variances
+from pytest_throughput.regression.pooling import _inverse_trigamma, moderated_variances, typical_variance
 
 
 @pytest.mark.parametrize("value", [1e-4, 0.01, 0.5, 1.0, 5.0, 1e3])
@@ -25,7 +25,7 @@ def test_cases_that_are_alike_pool() -> None:
 def test_the_moderated_statistic_is_students() -> None:
     """With variances drawn as the model has it, differences beyond the quantile are as rare as it says, or rarer."""
     generator = np.random.default_rng(2)
-    shape = (400, 100)
+    shape = (4000, 100)
     true = 5 / generator.chisquare(5, shape)
     variances = true * generator.chisquare(4, shape) / 4
     moderated, degrees = moderated_variances(variances, np.full(shape, 4.0))
@@ -68,4 +68,42 @@ def test_a_case_without_degrees_of_freedom_takes_what_the_others_have() -> None:
 def test_nothing_to_know_anything_from() -> None:
     moderated, degrees = moderated_variances(np.zeros(5), np.zeros(5))
     assert np.isfinite(moderated).all()
-    assert np.all(degrees < 0.01)
+    assert np.all(degrees < 0.02)
+
+
+def test_one_wild_case_neither_lends_nor_borrows() -> None:
+    variances = np.random.default_rng(4).chisquare(8, 10) / 8
+    calm, of_calm = moderated_variances(variances, np.full(10, 8.0))
+    variances[3] = 1e4
+    moderated, degrees = moderated_variances(variances, np.full(10, 8.0))
+    others = np.arange(10) != 3
+    assert (moderated[3], degrees[3]) == (1e4, 8)
+    assert degrees[others].min() > 0.8 * of_calm.min()
+    assert np.all(np.abs(np.log(moderated / calm))[others] < 0.3)
+
+
+def test_wild_cases_that_are_no_exception_are_part_of_the_noise() -> None:
+    variances = np.random.default_rng(5).chisquare(8, 10) / 8
+    variances[[1, 4, 7]] *= 1e4
+    _, degrees = moderated_variances(variances, np.full(10, 8.0))
+    assert degrees.max() < 11
+
+
+def test_a_case_known_from_little_says_little() -> None:
+    """Of nine cases that agree and one of a single degree of freedom that by chance is very calm, the nine decide."""
+    variances = np.ones(10)
+    variances[0] = 1e-4
+    degrees_of_own = np.full(10, 8.0)
+    degrees_of_own[0] = 1.0
+    moderated, degrees = moderated_variances(variances, degrees_of_own)
+    assert moderated[0] > 0.5
+    assert degrees.min() > 8
+
+
+@pytest.mark.parametrize("degrees", [1.0, 2.0, 8.0])
+def test_what_is_typical_does_not_depend_on_how_much_is_known(degrees: float) -> None:
+    variances = 3.0 * np.random.default_rng(6).chisquare(degrees, (50, 400)) / degrees
+    typical = typical_variance(variances, np.full(variances.shape, degrees))
+    assert typical.shape == (50, 1)
+    assert np.median(typical) == pytest.approx(3.0, rel=0.05)
+    assert typical_variance(variances[0], np.full(400, degrees)) == pytest.approx(typical[0])

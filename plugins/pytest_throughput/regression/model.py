@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from pytest_throughput.regression.contention import chance_of_contention, chance_of_separation, set_aside
-from pytest_throughput.regression.pooling import moderated_variances
+from pytest_throughput.regression.pooling import moderated_variances, typical_variance
 from pytest_throughput.regression.spread import FEWEST_CASES_TO_POOL, Spread, Units, spread_of, units_of
 from pytest_throughput.regression.verdicts import Design
 
@@ -164,7 +164,7 @@ def _prefer_pairs(base: Units, head: Units, groups: _Compared, shared: bool, fal
     )
     if pairs.shape[-1] >= FEWEST_CASES_TO_POOL:
         of_pairs, of_groups = (
-            one.common + np.median(one.own, axis=-1, keepdims=True) for one in (spread, groups.spread)
+            one.common + typical_variance(one.own, one.own_degrees) for one in (spread, groups.spread)
         )
         by_pairs = of_pairs < _PAIRS_AGREE * 2 * of_groups
     else:
