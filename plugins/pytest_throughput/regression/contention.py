@@ -21,6 +21,10 @@ _LEAST_GAP = 0.1
 """Before the tail, in logarithms. Nearer trials cannot be told from ordinary noise, and do less harm."""
 _GAP_IN_DEVIATIONS = 4.0
 """Before the tail, in standard deviations of what is kept: ordinary noise of any size has no such gap."""
+_FEWEST_BEFORE = 4
+"""Trials before the tail, of both sides, to know their spread by."""
+_EXCEPTIONS = 5
+"""One case in so many may be an exception: more of them tell of the noise of all."""
 _LEAST_KEPT = 0.5
 _LEAST_KEPT_OF_A_SIDE = 0.4
 
@@ -35,6 +39,8 @@ class Aside:
     tail: Bools
     """Trials far slower than all others of their case."""
     kept: Bools
+    is_exception: Bools
+    """The few cases of a run that keep a tail, of shape (…, cases): their spread says nothing of the others'."""
     steps: Floats
     """Between neighbouring trials of a tail; NaN where there is none."""
 
@@ -47,23 +53,31 @@ def set_aside(base: Floats, head: Floats, *, base_alone_first: bool) -> Aside:
     never taken for a tail, and noise with two humps loses the same hump on both.
     ``base_alone_first``: a long history is cleared by itself before, so that its tail cannot hide
     the head's. Tails whose trials agree with each other, in this case and in this run, are a second
-    hump of the noise and no contention: they are kept.
+    hump of the noise and no contention: they are kept. So are those without which too little would be
+    left. Where few cases of a run keep their tail, they are exceptions.
     """
-    alone = _tail(base, np.zeros(base.shape[-1], dtype=bool)) if base_alone_first else np.zeros(base.shape, dtype=bool)
+    alone = np.zeros(base.shape, dtype=bool)
+    if base_alone_first:
+        behind, is_enough = _tail(base, np.zeros(base.shape[-1], dtype=bool))
+        alone = behind & is_enough[..., None]
     logs = np.concatenate([base, head], axis=-1)
     is_head = np.arange(logs.shape[-1]) >= base.shape[-1]
     tail = np.concatenate([alone, np.zeros(head.shape, dtype=bool)], axis=-1)
-    tail |= _tail(np.where(tail, np.nan, logs), is_head)
+    behind, is_enough = _tail(np.where(tail, np.nan, logs), is_head)
 
-    steps = np.diff(np.sort(np.where(tail, logs, np.nan), axis=-1), axis=-1)
+    steps = np.diff(np.sort(np.where(tail | behind, logs, np.nan), axis=-1), axis=-1)
     small, count = (steps < _LEAST_GAP).sum(axis=-1), (~np.isnan(steps)).sum(axis=-1)
     everywhere = small.sum(axis=-1, keepdims=True) / np.maximum(count.sum(axis=-1, keepdims=True), 1)
     is_hump = (small + 2 * everywhere) / (count + 2) > 0.5
+    tail |= behind & is_enough[..., None]
     kept = ~np.isnan(logs) & ~(tail & ~is_hump[..., None])
-    return Aside(logs=logs, is_head=is_head, tail=tail, kept=kept, steps=steps)
+    has_kept_tail = ~is_enough | (tail.any(axis=-1) & is_hump)
+    few = has_kept_tail.sum(axis=-1, keepdims=True) <= logs.shape[-2] // _EXCEPTIONS
+    return Aside(logs=logs, is_head=is_head, tail=tail, kept=kept, is_exception=has_kept_tail & few, steps=steps)
 
 
-def _tail(logs: Floats, is_head: Bools) -> Bools:
+def _tail(logs: Floats, is_head: Bools) -> tuple[Bools, Bools]:
+    """The tail of each case, and whether enough is left without it. Where it is not, some of each side is."""
     order = np.argsort(-logs, axis=-1, kind="stable")  # the fastest first, NaN last
     present = ~np.isnan(np.take_along_axis(logs, order, axis=-1))
     # Counted from the fastest: squares of large numbers would swallow their small differences.
@@ -74,7 +88,7 @@ def _tail(logs: Floats, is_head: Bools) -> Bools:
     # What would be kept by a cut behind each trial in turn: how many of each side, and their spread.
     squares = np.zeros_like(ordered)
     count = np.zeros_like(ordered)
-    enough = np.ones(ordered.shape, dtype=bool)
+    enough, some = np.ones(ordered.shape, dtype=bool), np.ones(ordered.shape, dtype=bool)
     for side in (head & present, ~head & present):
         n = np.cumsum(side, axis=-1)
         total = np.cumsum(np.where(side, ordered, 0.0), axis=-1)
@@ -82,17 +96,21 @@ def _tail(logs: Floats, is_head: Bools) -> Bools:
         count += n
         whole = n[..., -1:]
         enough &= n >= np.maximum(np.minimum(2, whole), _LEAST_KEPT_OF_A_SIDE * whole)
+        some &= n >= np.minimum(1, whole)
     enough &= count >= _LEAST_KEPT * count[..., -1:]
     deviation = np.sqrt(np.maximum(squares, 0.0) / np.maximum(count - 2, 1))
     gap = np.zeros_like(ordered)
     gap[..., :-1] = np.where(present[..., 1:], ordered[..., :-1] - ordered[..., 1:], 0.0)
 
-    cut = enough & (gap > np.maximum(_LEAST_GAP, _GAP_IN_DEVIATIONS * deviation))
+    is_gap = gap > np.maximum(_LEAST_GAP, _GAP_IN_DEVIATIONS * deviation)
+    some &= count >= _FEWEST_BEFORE
+    is_enough = (enough & is_gap).any(axis=-1) | ~(some & is_gap).any(axis=-1)
+    cut = is_gap & np.where(is_enough[..., None], enough, some)
     first = np.where(cut.any(axis=-1), cut.argmax(axis=-1), ordered.shape[-1])[..., None]
     behind = np.arange(ordered.shape[-1]) > first
     tail = np.zeros(ordered.shape, dtype=bool)
     np.put_along_axis(tail, order, behind, axis=-1)
-    return tail & ~np.isnan(logs)
+    return tail & ~np.isnan(logs), is_enough
 
 
 def chance_of_contention(found: Aside, side: Bools) -> Floats:

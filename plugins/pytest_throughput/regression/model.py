@@ -27,6 +27,7 @@ from pytest_throughput.regression.verdicts import Design
 __all__ = ["FOR_NOISE", "Estimates", "estimate"]
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 Counts = NDArray[np.int_]
 
 FOR_NOISE = 0.5
@@ -87,9 +88,9 @@ def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: fl
 
     # Pairs are taken case by case, so that no unit holds all cases; runs do.
     shared = design is not Design.PAIRS and base.shape[-3] >= FEWEST_CASES_TO_POOL
-    compared = _compare_groups(units_base, units_head, shared, false_alarm_rate)
+    compared = _compare_groups(units_base, units_head, found.is_exception, shared, false_alarm_rate)
     if design.is_paired:
-        compared = _prefer_pairs(units_base, units_head, compared, shared, false_alarm_rate)
+        compared = _prefer_pairs(units_base, units_head, found.is_exception, compared, shared, false_alarm_rate)
     there = ~np.isnan(found.logs)
     measured_base, measured_head = ((~np.isnan(side)).any(axis=-1).sum(axis=-1) for side in (base, head))
     trials_base, trials_head = there[..., ~found.is_head].sum(axis=-1), there[..., found.is_head].sum(axis=-1)
@@ -123,18 +124,18 @@ class _Compared:
     """Of the units of one side."""
 
 
-def _compare_groups(base: Units, head: Units, shared: bool, false_alarm_rate: float) -> _Compared:
+def _compare_groups(base: Units, head: Units, is_exception: Bools, shared: bool, false_alarm_rate: float) -> _Compared:
     spread = spread_of([(base.means, base.there), (head.means, head.there)], shared=shared)
-    own, degrees = _moderated(spread.own, spread.own_degrees)
+    own, degrees = _moderated(spread.own, spread.own_degrees, is_exception)
     # Trials of one unit vary; units, being means of them, cannot be known to vary less than that makes them.
-    within, within_degrees = _moderated(*_within(base, head))
+    within, within_degrees = _moderated(*_within(base, head), is_exception)
     own = np.maximum(own, np.where(within_degrees > 0, within / base.typical_trials, 0.0))
 
     per_base, per_head = 1 / np.maximum(base.count, 1), 1 / np.maximum(head.count, 1)
     # A head of which little is left varies more than the units that the variance comes from.
     of_head = own * np.maximum(1.0, base.typical_trials / head.typical_trials)
     # And one whose trials are all over the place is not as well known as base is.
-    (of_base_trials, _), (of_head_trials, head_degrees) = _moderated(*_within(base)), _within(head)
+    (of_base_trials, _), (of_head_trials, head_degrees) = _moderated(*_within(base), is_exception), _within(head)
     is_wild = (head_degrees > 0) & (of_head_trials > _WILD * of_base_trials) & (within_degrees > head_degrees)
     of_head = np.where(is_wild, np.maximum(of_head, of_head_trials / head.typical_trials), of_head)
     degrees = np.where(is_wild, np.minimum(degrees, head_degrees), degrees)
@@ -149,7 +150,9 @@ def _compare_groups(base: Units, head: Units, shared: bool, false_alarm_rate: fl
     return _Compared(head.mean - base.mean, margin, half_interval, spread)
 
 
-def _prefer_pairs(base: Units, head: Units, groups: _Compared, shared: bool, false_alarm_rate: float) -> _Compared:
+def _prefer_pairs(
+    base: Units, head: Units, is_exception: Bools, groups: _Compared, shared: bool, false_alarm_rate: float
+) -> _Compared:
     """The comparison pair by pair, where neighbours in time agree; else that of the groups, which loses no pair.
 
     Which it is, is decided for all cases at once, and on their spread alone, never on the differences.
@@ -157,7 +160,7 @@ def _prefer_pairs(base: Units, head: Units, groups: _Compared, shared: bool, fal
     both = base.there & head.there
     differences = np.where(both, head.means - base.means, 0.0)
     spread = spread_of([(differences, both)], shared=shared)
-    own, degrees = _moderated(spread.own, spread.own_degrees)
+    own, degrees = _moderated(spread.own, spread.own_degrees, is_exception)
     pairs = np.maximum(both.sum(axis=-1), 1)
     margin, half_interval = _widths(
         spread.common / pairs, spread.common_degrees, own / pairs, degrees, false_alarm_rate
@@ -184,10 +187,10 @@ def _within(*sides: Units) -> tuple[Floats, Floats]:
     return squares / np.maximum(degrees, 1e-9), degrees
 
 
-def _moderated(variances: Floats, degrees: Floats) -> tuple[Floats, Floats]:
+def _moderated(variances: Floats, degrees: Floats, is_exception: Bools) -> tuple[Floats, Floats]:
     if variances.shape[-1] < FEWEST_CASES_TO_POOL:
         return variances, degrees
-    return moderated_variances(variances, degrees)
+    return moderated_variances(variances, degrees, ~is_exception)
 
 
 def _widths(

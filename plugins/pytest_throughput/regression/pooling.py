@@ -4,10 +4,9 @@ The empirical Bayes estimate of G. K. Smyth, *Linear models and empirical Bayes 
 differential expression in microarray experiments* (2004), section 6: the cases' true variances are
 taken for draws from a scaled inverse chi-squared distribution, whose centre and width are read off
 the variances themselves. Cases that are alike pool almost fully; where they differ, each is left
-with little more than its own. Two additions: cases known from fewer values count for less (R.
-DerSimonian and N. Laird, *Meta-analysis in clinical trials*, 1986), and a few cases far wilder than
-all others neither lend nor borrow (after B. Phipson et al., *Robust hyperparameter estimation protects
-against hypervariable genes*, 2016): one such case would keep all others from borrowing.
+with little more than its own. Two additions: a case is compared with the others alone, so that one
+that looks calm by chance is no reason to think that cases differ; and cases known from fewer values
+count for less (R. DerSimonian and N. Laird, *Meta-analysis in clinical trials*, 1986).
 """
 
 from __future__ import annotations
@@ -26,31 +25,22 @@ Bools = NDArray[np.bool_]
 _NEWTON_STEPS = 8
 _LEAST_VARIANCE = 1e-10
 """Of logarithms, so 0.001 % of a figure: figures that agree better have been rounded."""
+_TINY = 1e-9
 _LEAST_PRIOR = 0.01
 """Degrees of freedom of cases that have nothing in common."""
-_WILDEST = 5
-"""One case in so many may be apart from the others: more of them are part of the noise."""
-_CHANCE_APART = 0.00001
-"""That, where none is apart, the wildest of all cases is as wild as one that is called so."""
 
 
-def moderated_variances(variances: Floats, degrees: Floats) -> tuple[Floats, Floats]:
+def moderated_variances(variances: Floats, degrees: Floats, is_telling: Bools) -> tuple[Floats, Floats]:
     """Each case's variance and its degrees of freedom, after borrowing from the others.
 
-    Both of shape (…, cases). A case without degrees of freedom takes over what the others have. The
-    result is never below a case's own variance: the others may make it more careful, never less.
+    All of shape (…, cases). A case that is not telling neither lends nor borrows; one without degrees
+    of freedom takes over what the others have. The result is never below a case's own variance: the
+    others may make it more careful, never less.
     """
     own = np.maximum(variances, _LEAST_VARIANCE)
     known = degrees > 0
-    readings = _Readings.of(own, degrees)
-    order = np.argsort(np.argsort(np.where(known, -readings.logs, np.inf), axis=-1), axis=-1)
-    is_wildest = order < known.sum(axis=-1, keepdims=True) // _WILDEST
-    prior, prior_variance = _prior(readings, known & ~is_wildest)
-    chance = special.fdtrc(readings.degrees, prior, own / prior_variance)
-    is_apart = is_wildest & (chance < _CHANCE_APART / own.shape[-1])
-
-    prior, prior_variance = _prior(readings, known & ~is_apart)
-    lent = np.where(is_apart, 0.0, prior)
+    prior, prior_variance = _prior(_Readings.of(own, degrees), known & is_telling)
+    lent = np.where(known & ~is_telling, 0.0, prior)
     moderated = (lent * prior_variance + degrees * own) / (lent + degrees)
     return np.where(known, np.maximum(moderated, own), moderated), lent + degrees
 
@@ -58,7 +48,9 @@ def moderated_variances(variances: Floats, degrees: Floats) -> tuple[Floats, Flo
 def typical_variance(variances: Floats, degrees: Floats) -> Floats:
     """Of the cases, of shape (…, cases), with such degrees of freedom: their geometric mean, of shape (…, 1)."""
     readings = _Readings.of(np.maximum(variances, _LEAST_VARIANCE), degrees)
-    return np.asarray(np.exp(readings.centre(degrees > 0)))
+    weights = (degrees > 0) * readings.weights
+    total = np.maximum(weights.sum(axis=-1, keepdims=True), _TINY)
+    return np.asarray(np.exp((weights * readings.logs).sum(axis=-1, keepdims=True) / total))
 
 
 @dataclass(frozen=True)
@@ -67,37 +59,33 @@ class _Readings:
 
     logs: Floats
     """log s², less what it is off on average."""
-    errors: Floats
-    """Their variances, by chance."""
+    weights: Floats
+    """The inverse of their variances, by chance."""
     degrees: Floats
 
     @classmethod
     def of(cls, variances: Floats, degrees: Floats) -> _Readings:
         known = np.where(degrees > 0, degrees, 1.0)
         logs = np.log(variances) - special.digamma(known / 2) + np.log(known / 2)
-        return cls(logs, special.polygamma(1, known / 2), known)
-
-    def centre(self, used: Bools) -> Floats:
-        weights = used / self.errors
-        return np.asarray((weights * self.logs).sum(axis=-1, keepdims=True) / _sum(weights))
+        return cls(logs, 1 / special.polygamma(1, known / 2), known)
 
 
 def _prior(readings: _Readings, used: Bools) -> tuple[Floats, Floats]:
-    """Degrees of freedom and centre of what the cases' variances are draws from, of shape (…, 1)."""
-    weights = used / readings.errors
-    centre = readings.centre(used)
-    count = np.maximum(used.sum(axis=-1, keepdims=True), 1)
-    beyond_chance = (weights * (readings.logs - centre) ** 2).sum(axis=-1, keepdims=True) - (count - 1)
-    scatter = beyond_chance / np.maximum(_sum(weights) - _sum(weights**2) / _sum(weights), 1e-9)
+    """Degrees of freedom and centre of what each case's variance is a draw from, by the others that are used."""
+    logs, weights = readings.logs, used * readings.weights
+    total = np.maximum(_of_others(weights), _TINY)
+    centre = _of_others(weights * logs) / total
+    count = np.maximum(_of_others(used.astype(np.float64)), 1.0)
+    beyond_chance = _of_others(weights * logs**2) - total * centre**2 - (count - 1)
+    scatter = beyond_chance / np.maximum(total - _of_others(weights**2) / total, _TINY)
     prior = 2 * _inverse_trigamma(np.maximum(scatter, 1e-6))
     # What the others know is all that can be borrowed.
-    others = (used * readings.degrees).sum(axis=-1, keepdims=True) * (1 - 1 / count)
-    prior = np.clip(prior, _LEAST_PRIOR, np.maximum(others, _LEAST_PRIOR))
+    prior = np.clip(prior, _LEAST_PRIOR, np.maximum(_of_others(used * readings.degrees), _LEAST_PRIOR))
     return prior, np.exp(centre + special.digamma(prior / 2) - np.log(prior / 2))
 
 
-def _sum(weights: Floats) -> Floats:
-    return np.maximum(weights.sum(axis=-1, keepdims=True), 1e-9)
+def _of_others(values: Floats) -> Floats:
+    return np.asarray(values.sum(axis=-1, keepdims=True) - values)
 
 
 def _inverse_trigamma(values: Floats) -> Floats:
