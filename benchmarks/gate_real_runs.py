@@ -182,6 +182,11 @@ class Comparison:
     head: tuple[int, int]
 
     @property
+    def span(self) -> int:
+        """Rounds looked at."""
+        return sum(self.head) - self.base[0][0]
+
+    @property
     def latest(self) -> tuple[int, int]:
         """All pairs, or the last accepted run: what the other tools compare with."""
         return self.base[-1] if self.design is Design.HISTORY else (self.base[0][0], len(self.base))
@@ -256,10 +261,10 @@ def judged(found: Collection, comparisons: Sequence[Comparison], gate: Callable[
     if not comparisons:
         return [Count(0, 0, 0)] * (len(SLOWDOWNS) + 2)
     # Windows that share rounds share their luck: the intervals count as many as share none.
-    apart = max(len(comparisons) / comparisons[0].head[1], 1.0)
+    apart = max(len(comparisons) / comparisons[0].span, 1.0)
     both = [("a", "b"), ("b", "a")]
     alarms = sum(bool(gate(found, one, *sides, {})[0].any()) for one in comparisons for sides in both)
-    counts = [Count(alarms, 2 * len(comparisons), 2 * apart)]
+    counts = [Count(alarms, 2 * len(comparisons), apart)]
     unchanged = 0
     for variant in SLOWDOWNS:
         detected = 0

@@ -267,3 +267,46 @@ def test_keys_are_fit_for_names() -> None:
     assert hardware_key({"a": 1}) != hardware_key({"a": 2})
     assert len(hashed_individual("GPU-1234")) == 16
     assert "1234" not in hashed_individual("GPU-1234")
+
+
+def test_four_runs_of_a_machine_that_the_baseline_lacks(make_run: MakeRun) -> None:
+    base = [make_run(seed, individual="a") for seed in range(4)]
+    head = [make_run(seed + 9, individual="b", slower={"case-1": 0.5}) for seed in range(4)]
+    found = judge(base, head, design=Design.GROUPS, rules=RULES)
+    assert {one.code for one in found} == {Code.UNSEEN_INDIVIDUAL}
+
+
+def test_a_case_that_only_another_machine_has_measured(make_run: MakeRun) -> None:
+    history = [make_run(seed, cases=["old"]) for seed in range(3)]
+    history.append(make_run(7, cases=["old", "elsewhere"], individual="b"))
+    found = against(history, make_run(9, cases=["old", "elsewhere"]))
+    assert found["old"].verdict is Verdict.UNCHANGED
+    assert found["elsewhere"].code is Code.TOO_FEW_RUNS
+    assert (found["elsewhere"].ratio, found["elsewhere"].ratio_low) == (None, None)
+
+
+def test_machines_as_units_are_named_so(make_run: MakeRun) -> None:
+    history = [make_run(3 * one + run, individual=name) for one, name in enumerate("abc") for run in range(3)]
+    for_two = replace(history[0].cases["case-0"], id="young")
+    history = [with_case(run, for_two) if run.individual != "c" else run for run in history]
+    head = with_case(make_run(99, individual="d", slower={"case-1": 0.04}), for_two)
+    found = against(history, head)
+    assert found["young"].code is Code.TOO_FEW_RUNS
+    assert "2 machines" in found["young"].reason
+
+
+@pytest.mark.parametrize(("before", "now"), [(5e-324, 1e18), (1e18, 5e-324)])
+def test_figures_beyond_all_measure_are_still_judged(make_run: MakeRun, before: float, now: float) -> None:
+    def with_rate(run: Run, rate: float) -> Run:
+        return with_case(run, replace(run.cases["case-0"], trials=tuple(Trial(n, rate) for n in range(1, 6))))
+
+    history = [with_rate(make_run(seed), before) for seed in range(4)]
+    found = against(history, with_rate(make_run(9), now))
+    assert found["case-1"].verdict is Verdict.UNCHANGED
+    assert found["case-0"].ratio is not None and math.isfinite(found["case-0"].ratio)
+
+
+def test_a_false_alarm_rate_next_to_nothing(make_run: MakeRun) -> None:
+    history = [make_run(seed, cases=1, deviation=0.03) for seed in range(3)]
+    found = judge(history, [make_run(9, cases=1)], design=Design.HISTORY, rules=Rules(false_alarm_rate=1e-9))
+    assert found[0].verdict in (Verdict.INCONCLUSIVE, Verdict.UNCHANGED)

@@ -70,6 +70,25 @@ def test_histories_raise_few_false_alarms(noise: str, shift: float, cases: int, 
     assert decisions.regressed.any(axis=-1).mean() <= at_most(0.01, runs)
 
 
+def test_the_other_cases_vouch_for_how_far_humps_lie_apart() -> None:
+    """All of base in the fast hump and all of head in the slow one: of ten cases in five pairs, 1 run in 100 has it."""
+    random = np.random.default_rng(12)
+    logs = 0.03 * (random.choice([-1.0, 1.0], (3000, 10, 5, 2)) + 0.1 * random.standard_normal((3000, 10, 5, 2)))
+    base, head = logs[..., :1], logs[..., 1:]
+    apart = (base.min(axis=(-1, -2)) > head.max(axis=(-1, -2))).any(axis=-1)
+    assert apart.sum() > 15
+    assert verdicts(base, head, Design.PAIRS).regressed.any(axis=-1).sum() < 0.4 * apart.sum()
+
+
+@pytest.mark.parametrize("history", [3, 5])
+def test_a_noisy_case_among_calm_ones_raises_few_false_alarms(history: int) -> None:
+    random = np.random.default_rng([13, history])
+    logs = 0.01 * random.standard_normal((1500, 10, history + 1, 5))
+    logs[:, :1] += 0.03 * random.standard_normal((1500, 1, history + 1, 1))
+    decisions = verdicts(logs[:, :, :-1], logs[:, :, -1:], Design.HISTORY)
+    assert decisions.regressed.any(axis=-1).mean() <= at_most(0.012, 1500)
+
+
 @pytest.mark.parametrize("deviation", [0.003, 0.01])
 @pytest.mark.parametrize("design", [Design.PAIRS, Design.PAIRED_RUNS, Design.HISTORY])
 def test_a_slowdown_of_5_percent_is_found(design: Design, deviation: float) -> None:
@@ -88,6 +107,14 @@ def test_a_slowdown_is_found_among_contended_trials() -> None:
     base, head = (contended(random, (400, 10, 7, 1)) for _ in range(2))
     head[:, 0] -= math.log(1.10)
     assert verdicts(base, head, Design.PAIRS).regressed[:, 0].mean() > 0.9
+
+
+def test_a_slowdown_is_found_by_a_contended_history() -> None:
+    random = np.random.default_rng(14)
+    logs = contended(random, (400, 10, 6, 5))
+    logs[:, 0, -1] -= math.log(1.05)
+    decisions = verdicts(logs[:, :, :-1], logs[:, :, -1:], Design.HISTORY)
+    assert decisions.regressed[:, 0].mean() > 0.9
 
 
 @pytest.mark.parametrize("noise", NOISE)
@@ -186,6 +213,90 @@ def test_three_pairs_raise_no_alarm() -> None:
     decisions = verdicts(base, head, Design.PAIRS)
     assert CODES[decisions.codes[0]] is Code.TOO_FEW_TRIALS
     assert not decisions.can_alarm.any()
+
+
+def test_no_complete_pair_is_no_agreement() -> None:
+    """Base was contended in the last two pairs, head in the first two."""
+    random = np.random.default_rng(15)
+    shared = 0.05 * random.standard_normal((8, 4, 1))
+    base, head = shared + 0.0005 * random.standard_normal((2, 8, 4, 1))
+    base[0, 2:, 0] -= [1.0, 2.0]
+    head[0, :2, 0] -= [0.9, 2.2]
+    estimates = estimate(base, head, design=Design.PAIRS, false_alarm_rate=0.01)
+    assert estimates.set_aside.tolist() == [4, *[0] * 7]
+    assert estimates.margin[1:].max() < 0.01, "pair by pair"
+    assert estimates.half_interval[0] > 0.03
+    assert not decide(estimates, Rules()).unchanged[0]
+
+
+def test_of_a_single_case_it_is_the_trials_left_that_have_to_be_enough() -> None:
+    base, head = np.zeros((1, 5, 1)), np.full((1, 5, 1), -0.3)
+    base[0, :2, 0], head[0, :2, 0] = [-1.0, -2.0], [-1.4, -3.0]
+    base += 0.001 * np.arange(5)[:, None]
+    head += 0.001 * np.arange(5)[:, None]
+    decisions = verdicts(base, head, Design.PAIRS)
+    assert CODES[decisions.codes[0]] is Code.TOO_FEW_TRIALS
+    assert not decisions.can_alarm[0]
+
+
+def test_accepted_runs_of_which_all_trials_are_set_aside_do_not_count() -> None:
+    random = np.random.default_rng(16)
+    base, head = 0.01 * random.standard_normal((8, 3, 1)), 0.01 * random.standard_normal((8, 1, 5))
+    base[0, 1] -= 1.0
+    estimates = estimate(base, head, design=Design.HISTORY, false_alarm_rate=0.01)
+    assert estimates.units.tolist() == [2, *[3] * 7]
+
+
+def test_a_side_without_any_trial_is_not_compared() -> None:
+    random = np.random.default_rng(17)
+    base, head = 0.01 * random.standard_normal((6, 1, 5)), 0.01 * random.standard_normal((6, 4, 5))
+    base[0] = math.nan
+    head += 4.0
+    estimates = estimate(base, head, design=Design.GROUPS, false_alarm_rate=0.01)
+    assert CODES[decide(estimates, Rules()).codes[0]] is Code.TOO_FEW_RUNS
+
+
+def test_a_young_case_takes_nothing_from_the_old_ones() -> None:
+    """Four cases in five accepted runs, and a fifth in the last of them alone."""
+    random = np.random.default_rng(18)
+    base, head = 0.003 * random.standard_normal((5, 5, 5)), 0.003 * random.standard_normal((5, 1, 5))
+    base[4, :4] = math.nan
+    young = estimate(base, head, design=Design.HISTORY, false_alarm_rate=0.01)
+    alone = estimate(base[:4], head[:4], design=Design.HISTORY, false_alarm_rate=0.01)
+    assert np.all(young.margin[:4] < 2 * alone.margin)
+    assert young.units[4] == 1
+
+
+def test_cases_that_are_in_the_last_run_alone_do_not_hide_how_runs_lie_apart() -> None:
+    random = np.random.default_rng(19)
+    shift = 0.03 * random.standard_normal((800, 1, 4, 1))
+    logs = 0.003 * random.standard_normal((800, 25, 4, 5)) + shift
+    logs[:, 10:, :2] = math.nan
+    decisions = verdicts(logs[:, :, :-1], logs[:, :, -1:], Design.HISTORY)
+    assert decisions.regressed.any(axis=-1).mean() <= at_most(0.01, 800)
+
+
+def test_two_trials_of_head_against_runs_of_one_are_not_wild() -> None:
+    random = np.random.default_rng(20)
+    base, head = 0.01 * random.standard_normal((10, 10, 1)), 0.01 * random.standard_normal((10, 1, 2))
+    estimates = estimate(base, head, design=Design.HISTORY, false_alarm_rate=0.01)
+    assert np.median(estimates.margin) < 0.08
+
+
+def test_a_head_of_one_trial_never_alarms_however_long_the_history() -> None:
+    random = np.random.default_rng(21)
+    base, head = 0.001 * random.standard_normal((1, 80, 5)), np.full((1, 1, 1), -0.5)
+    decisions = verdicts(base, head, Design.HISTORY)
+    assert CODES[decisions.codes[0]] is Code.TOO_FEW_TRIALS
+    assert not decisions.can_alarm[0]
+
+
+def test_what_contention_may_explain_is_not_said_to_be_detectable() -> None:
+    random = np.random.default_rng(22)
+    base, head = 0.001 * random.standard_normal((1, 8, 1)), np.array([[[-0.5, -0.5005]]])
+    decisions = verdicts(base, head, Design.HISTORY)
+    assert CODES[decisions.codes[0]] is Code.CONTENTION
+    assert not decisions.can_alarm[0]
 
 
 @pytest.mark.parametrize(("threshold", "rate"), [(0.0, 0.01), (-1.0, 0.01), (0.03, 0.0), (0.03, 0.9)])

@@ -89,8 +89,8 @@ def test_an_exception_neither_lends_nor_borrows() -> None:
     moderated, degrees = moderated_variances(variances, np.full(10, 8.0), exception=3)
     others = np.arange(10) != 3
     assert (moderated[3], degrees[3]) == (1e4, 8)
-    assert np.all(degrees[others] > 0.6 * of_calm[others])
-    assert np.all(degrees[others] > 2 * of_spoilt[others])
+    assert np.median(degrees[others] / of_calm[others]) > 0.6
+    assert np.median(degrees[others] / of_spoilt[others]) > 2
     assert np.all(np.abs(np.log(moderated / calm))[others] < 0.3)
     assert np.isfinite(spoilt).all()
 
@@ -122,3 +122,20 @@ def test_a_case_calm_by_chance_is_no_reason_to_think_that_cases_differ() -> None
     moderated, degrees = moderated_variances(variances, np.full(10, 8.0))
     assert moderated[2] > 0.5 * np.median(variances)
     assert degrees[2] > 60
+
+
+def test_a_case_far_wilder_than_the_others_is_left_to_itself() -> None:
+    """What it jitters by is not known any better for their being known well."""
+    variances = np.random.default_rng(8).chisquare(8, 10) / 8
+    variances[6] = 40.0
+    moderated, degrees = moderated_variances(variances, np.full(10, 8.0))
+    assert (moderated[6], degrees[6]) == (40.0, 8.0)
+    assert np.all(np.delete(degrees, 6) > 8.0)
+
+
+def test_four_cases_do_not_pool() -> None:
+    variances = np.array([1.0, 1.1, 0.9, 1.2, 5.0])
+    degrees = np.array([4.0, 4.0, 4.0, 4.0, 0.0])
+    moderated, after = moderated_variances(variances, degrees)
+    assert moderated[:4].tolist() == variances[:4].tolist()
+    assert after.tolist() == degrees.tolist()

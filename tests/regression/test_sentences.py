@@ -18,6 +18,7 @@ OPEN = Facts(
     half_interval=0.06,
     units=5,
     runs_base=1,
+    units_are_machines=False,
     trials_base=5,
     trials_head=5,
     tail_head=0,
@@ -40,8 +41,12 @@ def test_pairs_that_would_decide() -> None:
         (replace(OPEN, half_interval=0.8), "no affordable number of pairs would decide"),
         (replace(OPEN, difference=-0.06), "about 11 pairs would decide"),
         (replace(OPEN, design=Design.GROUPS, half_interval=0.03), "about 7 runs would decide"),
-        (replace(OPEN, design=Design.HISTORY, runs_base=3, half_interval=0.03), "about 13 accepted runs would decide"),
-        (replace(OPEN, design=Design.HISTORY, runs_base=5), "interleaved pairs could decide, accepted runs hardly"),
+        (replace(OPEN, design=Design.HISTORY, units=3, half_interval=0.03), "about 13 accepted runs would decide"),
+        (
+            replace(OPEN, design=Design.HISTORY, units=3, units_are_machines=True, half_interval=0.03),
+            "about 13 machines would decide",
+        ),
+        (replace(OPEN, design=Design.HISTORY), "interleaved pairs could decide, accepted runs hardly"),
         (replace(OPEN, half_interval=math.inf), "nothing to know the noise from; measure more trials"),
     ],
 )

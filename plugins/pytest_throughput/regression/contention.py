@@ -22,7 +22,7 @@ _LEAST_GAP = 0.1
 _GAP_IN_DEVIATIONS = 4.0
 """Before the tail, in standard deviations of what is kept: ordinary noise of any size has no such gap."""
 _FEWEST_BEFORE = 4
-"""Trials before the tail, of both sides, to know their spread by."""
+"""Trials before a tail that leaves too little, to know by their spread that it is one."""
 _EXCEPTIONS = 5
 """One case in so many may be an exception: more of them tell of the noise of all."""
 _LEAST_KEPT = 0.5
@@ -37,7 +37,7 @@ class Aside:
     is_head: Bools
     """Of shape (trials)."""
     tail: Bools
-    """Trials far slower than all others of their case."""
+    """Trials far slower than all others of their case, of which enough is left without them."""
     kept: Bools
     is_exception: Bools
     """The few cases of a run that keep a tail, of shape (…, cases): their spread says nothing of the others'."""
@@ -58,26 +58,29 @@ def set_aside(base: Floats, head: Floats, *, base_alone_first: bool) -> Aside:
     """
     alone = np.zeros(base.shape, dtype=bool)
     if base_alone_first:
-        behind, is_enough = _tail(base, np.zeros(base.shape[-1], dtype=bool))
-        alone = behind & is_enough[..., None]
+        alone, _ = _tails(base, np.zeros(base.shape[-1], dtype=bool))
     logs = np.concatenate([base, head], axis=-1)
     is_head = np.arange(logs.shape[-1]) >= base.shape[-1]
     tail = np.concatenate([alone, np.zeros(head.shape, dtype=bool)], axis=-1)
-    behind, is_enough = _tail(np.where(tail, np.nan, logs), is_head)
+    more_of_it, too_long = _tails(np.where(tail, np.nan, logs), is_head)
+    tail |= more_of_it
 
-    steps = np.diff(np.sort(np.where(tail | behind, logs, np.nan), axis=-1), axis=-1)
+    steps = np.diff(np.sort(np.where(tail | too_long, logs, np.nan), axis=-1), axis=-1)
     small, count = (steps < _LEAST_GAP).sum(axis=-1), (~np.isnan(steps)).sum(axis=-1)
     everywhere = small.sum(axis=-1, keepdims=True) / np.maximum(count.sum(axis=-1, keepdims=True), 1)
     is_hump = (small + 2 * everywhere) / (count + 2) > 0.5
-    tail |= behind & is_enough[..., None]
     kept = ~np.isnan(logs) & ~(tail & ~is_hump[..., None])
-    has_kept_tail = ~is_enough | (tail.any(axis=-1) & is_hump)
+    has_kept_tail = too_long.any(axis=-1) | (tail.any(axis=-1) & is_hump)
     few = has_kept_tail.sum(axis=-1, keepdims=True) <= logs.shape[-2] // _EXCEPTIONS
     return Aside(logs=logs, is_head=is_head, tail=tail, kept=kept, is_exception=has_kept_tail & few, steps=steps)
 
 
-def _tail(logs: Floats, is_head: Bools) -> tuple[Bools, Bools]:
-    """The tail of each case, and whether enough is left without it. Where it is not, some of each side is."""
+def _tails(logs: Floats, is_head: Bools) -> tuple[Bools, Bools]:
+    """The trials behind the first gap of each case: those that leave enough, and those that leave too little.
+
+    A case has one or the other, or neither. Even the latter leave something of each side, since a side
+    that is slower as a whole is no tail.
+    """
     order = np.argsort(-logs, axis=-1, kind="stable")  # the fastest first, NaN last
     present = ~np.isnan(np.take_along_axis(logs, order, axis=-1))
     # Counted from the fastest: squares of large numbers would swallow their small differences.
@@ -103,14 +106,17 @@ def _tail(logs: Floats, is_head: Bools) -> tuple[Bools, Bools]:
     gap[..., :-1] = np.where(present[..., 1:], ordered[..., :-1] - ordered[..., 1:], 0.0)
 
     is_gap = gap > np.maximum(_LEAST_GAP, _GAP_IN_DEVIATIONS * deviation)
-    some &= count >= _FEWEST_BEFORE
-    is_enough = (enough & is_gap).any(axis=-1) | ~(some & is_gap).any(axis=-1)
-    cut = is_gap & np.where(is_enough[..., None], enough, some)
-    first = np.where(cut.any(axis=-1), cut.argmax(axis=-1), ordered.shape[-1])[..., None]
-    behind = np.arange(ordered.shape[-1]) > first
-    tail = np.zeros(ordered.shape, dtype=bool)
-    np.put_along_axis(tail, order, behind, axis=-1)
-    return tail & ~np.isnan(logs), is_enough
+    tail = enough & is_gap
+    too_long = some & is_gap & (count >= _FEWEST_BEFORE) & ~tail.any(axis=-1, keepdims=True)
+    return _behind_the_first(tail, order) & ~np.isnan(logs), _behind_the_first(too_long, order) & ~np.isnan(logs)
+
+
+def _behind_the_first(cuts: Bools, order: NDArray[np.intp]) -> Bools:
+    """Of cuts behind the trials in that order, those behind the first of each case, in their own order."""
+    first = np.where(cuts.any(axis=-1), cuts.argmax(axis=-1), cuts.shape[-1])[..., None]
+    behind = np.zeros(cuts.shape, dtype=bool)
+    np.put_along_axis(behind, order, np.arange(cuts.shape[-1]) > first, axis=-1)
+    return behind
 
 
 def chance_of_contention(found: Aside, side: Bools) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_throughput.regression.model import FOR_NOISE, Estimates
-from pytest_throughput.regression.spread import FEWEST_CASES_TO_POOL
+from pytest_throughput.regression.pooling import FEWEST_CASES_TO_POOL
 from pytest_throughput.regression.verdicts import FEWEST_UNITS, WORTH_CONFIRMING, Code, Rules
 
 __all__ = ["CODES", "Decisions", "decide"]
@@ -66,7 +66,8 @@ def decide(estimates: Estimates, rules: Rules) -> Decisions:
 
     difference, margin = estimates.difference, estimates.margin
     is_known = estimates.units >= FEWEST_UNITS
-    is_separable = estimates.alarm_by_separation <= separation_limit
+    is_separable = (estimates.alarm_by_separation <= separation_limit) & (estimates.trials_head > 1)
+    by_contention = estimates.alarm_by_contention > contention_limit
     looks_slower = (-difference > margin) & (difference <= -far)
     looks_faster = (difference > margin) & (difference >= far)
     ruled_out = difference - estimates.half_interval > -far
@@ -77,7 +78,7 @@ def decide(estimates: Estimates, rules: Rules) -> Decisions:
         [
             ~is_known,
             looks_slower & ~is_separable,
-            looks_slower & (estimates.alarm_by_contention > contention_limit),
+            looks_slower & by_contention,
             looks_slower,
             looks_faster & is_separable & (estimates.praise_by_contention <= contention_limit),
             ruled_out & (tail_head - tail_base >= _LOPSIDED),
@@ -101,4 +102,4 @@ def decide(estimates: Estimates, rules: Rules) -> Decisions:
         ],
         default=CODES.index(Code.NOISE),
     )
-    return Decisions(codes=codes, can_alarm=is_known & is_separable & np.isfinite(margin))
+    return Decisions(codes=codes, can_alarm=is_known & is_separable & ~by_contention & np.isfinite(margin))

@@ -89,6 +89,7 @@ def _compare(cases: Sequence[Comparable], design: Design, rules: Rules) -> list[
             half_interval=half_interval,
             units=int(estimates.units[index]),
             runs_base=case.runs_base,
+            units_are_machines=sum(map(bool, case.base)) < case.runs_base,
             trials_base=int(estimates.trials_base[index]),
             trials_head=int(estimates.trials_head[index]),
             tail_head=int(estimates.tail_head[index]),
@@ -101,13 +102,13 @@ def _compare(cases: Sequence[Comparable], design: Design, rules: Rules) -> list[
                 verdict=_VERDICTS.get(code, Verdict.INCONCLUSIVE),
                 code=code,
                 reason=sentences.compared(code, facts),
-                ratio=math.exp(difference),
-                ratio_low=math.exp(difference - half_interval) if has_interval else None,
-                ratio_high=math.exp(difference + half_interval) if has_interval else None,
+                ratio=_ratio(difference) if facts.trials_base and facts.trials_head else None,
+                ratio_low=_ratio(difference - half_interval) if has_interval else None,
+                ratio_high=_ratio(difference + half_interval) if has_interval else None,
                 trials_base=facts.trials_base,
                 trials_head=facts.trials_head,
                 runs_base=case.runs_base,
-                detectable_ratio=math.exp(-max(margin, rules.log_threshold)) if decisions.can_alarm[index] else None,
+                detectable_ratio=_ratio(-max(margin, rules.log_threshold)) if decisions.can_alarm[index] else None,
                 noise_between=_share(estimates.noise_between[index]),
                 noise_within=_share(estimates.noise_within[index]),
             )
@@ -127,4 +128,8 @@ def _as_array(cases: Sequence[tuple[tuple[float, ...], ...]]) -> NDArray[np.floa
 
 
 def _share(deviation_of_logs: float) -> float | None:
-    return None if math.isnan(deviation_of_logs) else math.expm1(deviation_of_logs)
+    return None if math.isnan(deviation_of_logs) else math.expm1(sentences.bounded(deviation_of_logs))
+
+
+def _ratio(log_ratio: float) -> float:
+    return math.exp(sentences.bounded(log_ratio))

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from scipy import special
 
 from pytest_throughput.regression.contention import chance_of_contention, chance_of_separation, set_aside
-from pytest_throughput.regression.pooling import moderated_variances, typical_variance
-from pytest_throughput.regression.spread import FEWEST_CASES_TO_POOL, Spread, Units, spread_of, units_of
-from pytest_throughput.regression.verdicts import Design
+from pytest_throughput.regression.pooling import FEWEST_CASES_TO_POOL, moderated_variances, typical_variance
+from pytest_throughput.regression.spread import Spread, Units, spread_of, units_of
+from pytest_throughput.regression.verdicts import FEWEST_UNITS, Design
 
 __all__ = ["FOR_NOISE", "Estimates", "estimate"]
 
@@ -86,14 +86,22 @@ def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: fl
     units_base = units_of(base, found.kept[..., ~found.is_head].reshape(base.shape))
     units_head = units_of(head, found.kept[..., found.is_head].reshape(head.shape))
 
+    is_telling = ~found.is_exception
     # Pairs are taken case by case, so that no unit holds all cases; runs do.
     shared = design is not Design.PAIRS and base.shape[-3] >= FEWEST_CASES_TO_POOL
-    compared = _compare_groups(units_base, units_head, found.is_exception, shared, false_alarm_rate)
+    compared = _compare_groups(units_base, units_head, is_telling, shared, false_alarm_rate)
     if design.is_paired:
-        compared = _prefer_pairs(units_base, units_head, found.is_exception, compared, shared, false_alarm_rate)
+        compared = _prefer_pairs(units_base, units_head, is_telling, compared, shared, false_alarm_rate)
     there = ~np.isnan(found.logs)
-    measured_base, measured_head = ((~np.isnan(side)).any(axis=-1).sum(axis=-1) for side in (base, head))
     trials_base, trials_head = there[..., ~found.is_head].sum(axis=-1), there[..., found.is_head].sum(axis=-1)
+    if design.is_paired:
+        measured_base, measured_head = ((~np.isnan(side)).any(axis=-1).sum(axis=-1) for side in (base, head))
+        units = np.minimum(measured_base, measured_head)
+    else:
+        both = (units_base.count > 0) & (units_head.count > 0)
+        units = np.where(both, units_base.count + units_head.count - 1, 0)
+    # Where cases are pooled, the others show how far humps lie apart, and few trials do.
+    separable = there if base.shape[-3] >= FEWEST_CASES_TO_POOL else found.kept
     within, within_degrees = _within(units_base, units_head)
     return Estimates(
         difference=compared.difference,
@@ -103,14 +111,16 @@ def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: fl
             compared.spread.own_degrees > 0, np.sqrt(compared.spread.common + compared.spread.own), np.nan
         ),
         noise_within=np.where(within_degrees > 0, np.sqrt(within), np.nan),
-        units=np.minimum(measured_base, measured_head) if design.is_paired else measured_base + measured_head - 1,
+        units=units,
         trials_base=trials_base,
         trials_head=trials_head,
         tail_base=found.tail[..., ~found.is_head].sum(axis=-1),
         tail_head=found.tail[..., found.is_head].sum(axis=-1),
         set_aside=(there & ~found.kept).sum(axis=-1),
         alarm_by_contention=chance_of_contention(found, found.is_head),
-        alarm_by_separation=chance_of_separation(trials_base, trials_head),
+        alarm_by_separation=chance_of_separation(
+            separable[..., ~found.is_head].sum(axis=-1), separable[..., found.is_head].sum(axis=-1)
+        ),
         praise_by_contention=chance_of_contention(found, ~found.is_head),
     )
 
@@ -124,19 +134,20 @@ class _Compared:
     """Of the units of one side."""
 
 
-def _compare_groups(base: Units, head: Units, is_exception: Bools, shared: bool, false_alarm_rate: float) -> _Compared:
+def _compare_groups(base: Units, head: Units, is_telling: Bools, shared: bool, false_alarm_rate: float) -> _Compared:
     spread = spread_of([(base.means, base.there), (head.means, head.there)], shared=shared)
-    own, degrees = _moderated(spread.own, spread.own_degrees, is_exception)
+    own, degrees = moderated_variances(spread.own, spread.own_degrees, is_telling)
     # Trials of one unit vary; units, being means of them, cannot be known to vary less than that makes them.
-    within, within_degrees = _moderated(*_within(base, head), is_exception)
+    within, within_degrees = moderated_variances(*_within(base, head), is_telling)
     own = np.maximum(own, np.where(within_degrees > 0, within / base.typical_trials, 0.0))
 
     per_base, per_head = 1 / np.maximum(base.count, 1), 1 / np.maximum(head.count, 1)
     # A head of which little is left varies more than the units that the variance comes from.
     of_head = own * np.maximum(1.0, base.typical_trials / head.typical_trials)
     # And one whose trials are all over the place is not as well known as base is.
-    (of_base_trials, _), (of_head_trials, head_degrees) = _moderated(*_within(base), is_exception), _within(head)
-    is_wild = (head_degrees > 0) & (of_head_trials > _WILD * of_base_trials) & (within_degrees > head_degrees)
+    (of_base_trials, base_degrees), (of_head_trials, head_degrees) = _within(base), _within(head)
+    of_base_trials, _ = moderated_variances(of_base_trials, base_degrees, is_telling)
+    is_wild = (head_degrees > 0) & (base_degrees > 0) & (of_head_trials > _WILD * of_base_trials)
     of_head = np.where(is_wild, np.maximum(of_head, of_head_trials / head.typical_trials), of_head)
     degrees = np.where(is_wild, np.minimum(degrees, head_degrees), degrees)
 
@@ -151,17 +162,20 @@ def _compare_groups(base: Units, head: Units, is_exception: Bools, shared: bool,
 
 
 def _prefer_pairs(
-    base: Units, head: Units, is_exception: Bools, groups: _Compared, shared: bool, false_alarm_rate: float
+    base: Units, head: Units, is_telling: Bools, groups: _Compared, shared: bool, false_alarm_rate: float
 ) -> _Compared:
     """The comparison pair by pair, where neighbours in time agree; else that of the groups, which loses no pair.
 
-    Which it is, is decided for all cases at once, and on their spread alone, never on the differences.
+    Whether they agree is decided for all cases at once, and on their spread alone, never on the
+    differences; where cases are too few to know it, they are taken to. A case of too few complete
+    pairs is compared as groups.
     """
     both = base.there & head.there
     differences = np.where(both, head.means - base.means, 0.0)
     spread = spread_of([(differences, both)], shared=shared)
-    own, degrees = _moderated(spread.own, spread.own_degrees, is_exception)
-    pairs = np.maximum(both.sum(axis=-1), 1)
+    own, degrees = moderated_variances(spread.own, spread.own_degrees, is_telling)
+    complete = both.sum(axis=-1)
+    pairs = np.maximum(complete, 1)
     margin, half_interval = _widths(
         spread.common / pairs, spread.common_degrees, own / pairs, degrees, false_alarm_rate
     )
@@ -169,9 +183,9 @@ def _prefer_pairs(
         of_pairs, of_groups = (
             one.common + typical_variance(one.own, one.own_degrees) for one in (spread, groups.spread)
         )
-        by_pairs = of_pairs < _PAIRS_AGREE * 2 * of_groups
+        by_pairs = (of_pairs < _PAIRS_AGREE * 2 * of_groups) & (complete >= FEWEST_UNITS)
     else:
-        by_pairs = np.ones((*pairs.shape[:-1], 1), dtype=bool)
+        by_pairs = complete >= FEWEST_UNITS
     return _Compared(
         np.where(by_pairs, differences.sum(axis=-1) / pairs, groups.difference),
         np.where(by_pairs, margin, groups.margin),
@@ -185,12 +199,6 @@ def _within(*sides: Units) -> tuple[Floats, Floats]:
     squares = sum(units.squares.sum(axis=-1) for units in sides)
     degrees = sum(np.maximum(units.trials - 1, 0).sum(axis=-1) for units in sides) + 0.0
     return squares / np.maximum(degrees, 1e-9), degrees
-
-
-def _moderated(variances: Floats, degrees: Floats, is_exception: Bools) -> tuple[Floats, Floats]:
-    if variances.shape[-1] < FEWEST_CASES_TO_POOL:
-        return variances, degrees
-    return moderated_variances(variances, degrees, ~is_exception)
 
 
 def _widths(

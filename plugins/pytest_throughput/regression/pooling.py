@@ -17,11 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-__all__ = ["moderated_variances", "typical_variance"]
+__all__ = ["FEWEST_CASES_TO_POOL", "moderated_variances", "typical_variance"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+FEWEST_CASES_TO_POOL = 5
+"""With fewer, what the cases have in common cannot be told from what each has of its own."""
+_IMPLAUSIBLE = 0.01
+"""Chance of a variance as large, by what the others have: such a case is of another kind than they are."""
 _NEWTON_STEPS = 8
 _LEAST_VARIANCE = 1e-10
 """Of logarithms, so 0.001 % of a figure: figures that agree better have been rounded."""
@@ -33,15 +37,19 @@ _LEAST_PRIOR = 0.01
 def moderated_variances(variances: Floats, degrees: Floats, is_telling: Bools) -> tuple[Floats, Floats]:
     """Each case's variance and its degrees of freedom, after borrowing from the others.
 
-    All of shape (…, cases). A case that is not telling neither lends nor borrows; one without degrees
-    of freedom takes over what the others have. The result is never below a case's own variance: the
-    others may make it more careful, never less.
+    All of shape (…, cases). A case that is not telling neither lends nor borrows; nor does any where
+    too few are telling. A case without degrees of freedom takes over what the others have. The result
+    is never below a case's own variance, and a case far wilder than the others is left to itself: they
+    may make it more careful, never less.
     """
     own = np.maximum(variances, _LEAST_VARIANCE)
     known = degrees > 0
-    prior, prior_variance = _prior(_Readings.of(own, degrees), known & is_telling)
-    lent = np.where(known & ~is_telling, 0.0, prior)
-    moderated = (lent * prior_variance + degrees * own) / (lent + degrees)
+    readings = _Readings.of(own, degrees)
+    prior, prior_variance = _prior(readings, known & is_telling)
+    is_alike = is_telling & (special.fdtrc(readings.degrees, prior, own / prior_variance) >= _IMPLAUSIBLE)
+    pools = (known & is_telling).sum(axis=-1, keepdims=True) >= FEWEST_CASES_TO_POOL
+    lent = np.where(pools & (is_alike | ~known), prior, 0.0)
+    moderated = (lent * prior_variance + degrees * own) / np.maximum(lent + degrees, _TINY)
     return np.where(known, np.maximum(moderated, own), moderated), lent + degrees
 
 

@@ -11,6 +11,7 @@ __all__ = [
     "NETWORK_CHANGED",
     "SETTINGS_CHANGED",
     "Facts",
+    "bounded",
     "compared",
     "missing",
     "new",
@@ -26,6 +27,7 @@ NETWORK_CHANGED = "the network is another than in the baseline; accept a run of 
 SETTINGS_CHANGED = "it was measured with other settings than the baseline; use the same, or accept a run with these"
 
 _MOST_UNITS_WORTH_NAMING = 100
+_LARGEST_LOG = 700.0
 _SURPLUS = 1.2
 """On what would just decide, since the noise is an estimate."""
 
@@ -41,6 +43,8 @@ class Facts:
     half_interval: float
     units: int
     runs_base: int
+    units_are_machines: bool
+    """Whether the units of base are machines with several runs."""
     trials_base: int
     trials_head: int
     tail_head: int
@@ -130,7 +134,9 @@ def _too_few_runs(facts: Facts) -> str:
         return f"{_count(facts.units, 'pair')} cannot tell noise from change; measure at least 5 pairs"
     if facts.design is Design.GROUPS:
         return too_few_in_groups(facts.units + 1)
-    return too_few_runs(facts.runs_base, facts.runs_base)
+    if facts.units_are_machines:
+        return unseen_individual(facts.units)
+    return too_few_runs(facts.units, facts.units)
 
 
 def _too_few_trials(facts: Facts) -> str:
@@ -143,8 +149,8 @@ def _too_few_trials(facts: Facts) -> str:
 
 def _contention(facts: Facts) -> str:
     return (
-        f"{_change(facts.difference)}, but in a run with so many contended trials, all {facts.trials_head} of a case "
-        "may be so by chance; measure more trials, or on a quieter machine"
+        f"{_change(facts.difference)}, but all {facts.trials_head} trials of head may have been contended by chance; "
+        "measure more trials, or on a quieter machine"
     )
 
 
@@ -194,11 +200,11 @@ def _remedy(facts: Facts) -> str:
         if needed <= _MOST_UNITS_WORTH_NAMING:
             return f"about {_count(int(needed), what)} would decide"
         return f"no affordable number of {what}s would decide"
-    # One run against R varies by 1 + 1/R: accepting more helps only down to the noise of the one.
-    left = (1 + 1 / facts.runs_base) * fewer_variance - 1
+    # One unit against R varies by 1 + 1/R: accepting more helps only down to the noise of the one.
+    left = (1 + 1 / facts.units) * fewer_variance - 1
     needed = math.ceil(1 / left) if left > 0 else math.inf
     if needed <= _MOST_UNITS_WORTH_NAMING:
-        return f"about {_count(int(needed), 'accepted run')} would decide"
+        return f"about {_count(int(needed), 'machine' if facts.units_are_machines else 'accepted run')} would decide"
     return "interleaved pairs could decide, accepted runs hardly"
 
 
@@ -206,8 +212,14 @@ def _interval(facts: Facts) -> str:
     return f"95 % interval {_change(facts.low)} to {_change(facts.high)}"
 
 
+def bounded(log_ratio: float) -> float:
+    """One whose exponential is a number: files may come from strangers."""
+    return min(max(log_ratio, -_LARGEST_LOG), _LARGEST_LOG)
+
+
 def _change(log_ratio: float) -> str:
     """Of images/second as a change of seconds: what ``5 % slower`` means to whoever waits for a step."""
+    log_ratio = bounded(log_ratio)
     seconds = math.expm1(-log_ratio)
     if abs(seconds) < 0.0005:
         return "no change"

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FEWEST_CASES_TO_POOL", "Spread", "Units", "spread_of", "units_of"]
+from pytest_throughput.regression.pooling import FEWEST_CASES_TO_POOL
+
+__all__ = ["Spread", "Units", "spread_of", "units_of"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-
-FEWEST_CASES_TO_POOL = 5
-"""With fewer, what the cases have in common cannot be told from what each has of its own."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,8 @@ def spread_of(sides: Sequence[tuple[Floats, Bools]], *, shared: bool) -> Spread:
 
     Each side is centred by itself, so that a difference between them does not count as noise.
     ``shared``: the units of all cases were measured in one go. What they have in common is the
-    median over the cases, since one case may well have changed, where at least half of them are.
+    median over the cases, since one case may well have changed, where at least half of them are. A
+    case with a single unit on a side says nothing of how its units differ.
     """
     first = sides[0][0]
     common = np.zeros((*first.shape[:-2], 1))
@@ -82,11 +82,13 @@ def spread_of(sides: Sequence[tuple[Floats, Bools]], *, shared: bool) -> Spread:
         centre = np.where(there, means, 0.0).sum(axis=-1) / np.maximum(there.sum(axis=-1), 1)
         residuals = np.where(there, means - centre[..., None], 0.0)
         if shared:
-            known = there.sum(axis=-2, keepdims=True) >= np.maximum(first.shape[-2] / 2, FEWEST_CASES_TO_POOL)
-            moves = np.where(known, _median_over_cases(residuals, there), 0.0)
-            residuals = np.where(there, residuals - moves, 0.0)
+            telling = there & (there.sum(axis=-1, keepdims=True) > 1)
+            cases = telling.any(axis=-1, keepdims=True).sum(axis=-2, keepdims=True)
+            known = telling.sum(axis=-2, keepdims=True) >= np.maximum(cases / 2, FEWEST_CASES_TO_POOL)
+            moves = np.where(known, _median_over_cases(residuals, telling), 0.0)
+            residuals = np.where(telling, residuals - moves, 0.0)
             common += (moves**2).sum(axis=(-1, -2))[..., None]
-            common_degrees += known.sum(axis=(-1, -2))[..., None] - 1
+            common_degrees += np.maximum(known.sum(axis=(-1, -2))[..., None] - 1, 0)
         squares += (residuals**2).sum(axis=-1)
         degrees += np.maximum(there.sum(axis=-1) - 1, 0)
     if shared:

@@ -38,7 +38,7 @@ def select_units(base: Sequence[Run], head: Sequence[Run], design: Design) -> Se
         return Selection(*single)
     machines_head = {run.individual for run in head}
     own = tuple((run,) for run in base if run.individual in machines_head)
-    if len(machines_head) == 1 and len(own) + len(head) - 1 >= FEWEST_UNITS:
+    if own and len(machines_head) == 1 and len(own) + len(head) - 1 >= FEWEST_UNITS:
         return Selection(own, single[1])
     machines_base = {run.individual for run in base}
     if len(machines_base) >= _FEWEST_INDIVIDUALS:
