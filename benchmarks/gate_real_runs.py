@@ -325,7 +325,7 @@ def report(file: Path, trials: int) -> None:
     failed = sum(one["status"] != "ok" for one in read(file))
     print(f"{len(times)} trials from {times[0]} to {times[-1]}, {failed} of them without a figure")
     report_injected(found)
-    for count in PAIRS:
+    for count in dict.fromkeys((*PAIRS, found.rounds)):
         report_gates(found, f"{count} pairs", pairs(found.rounds, count))
     for runs in HISTORIES:
         title = f"one run of {trials} trials against {runs} accepted runs"

@@ -24,7 +24,7 @@ Bools = NDArray[np.bool_]
 
 FEWEST_CASES_TO_POOL = 5
 """With fewer, what the cases have in common cannot be told from what each has of its own."""
-_IMPLAUSIBLE = 0.01
+_IMPLAUSIBLE = 0.001
 """Chance of a variance as large, by what the others have: such a case is of another kind than they are."""
 _NEWTON_STEPS = 8
 _LEAST_VARIANCE = 1e-10
