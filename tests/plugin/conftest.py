@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,9 +18,12 @@ ROOT = Path(__file__).parents[2]
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     for name in ("PYTEST_XDIST_WORKER", "PYTHONUNBUFFERED"):
         monkeypatch.delenv(name, raising=False)
+    # What nohup ignores, all that is started would ignore too.
+    of_hangups = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     project = Project(pytester)
     yield project
     project.end_all()
+    signal.signal(signal.SIGHUP, of_hangups)
 
 
 @pytest.fixture
