@@ -6,7 +6,7 @@ accepted ones. It counts runs without any change in which a case was called regr
 a case that was really slowed was found, or called unchanged. With more than four cases the first
 four are slowed at once, by 3, 5, 10 and 30 %, and each is counted by itself.
 
-``python benchmarks/gate_operating_characteristics.py`` takes some 20 minutes of one core and prints
+``python benchmarks/gate_operating_characteristics.py`` takes about half an hour of one core and prints
 summaries; ``--csv FILE`` keeps every cell. ``--scale 4`` simulates four times as many runs. Seeded.
 ``--cell two-humped,0,0.03,10,5,0 --runs 10000`` looks at one cell for longer: the noise, the shift, the
 size (0: mixed), cases, trials and accepted runs (0: pairs).

@@ -179,13 +179,12 @@ def _prefer_pairs(
     margin, half_interval = _widths(
         spread.common / pairs, spread.common_degrees, own / pairs, degrees, false_alarm_rate
     )
-    if pairs.shape[-1] >= FEWEST_CASES_TO_POOL:
+    by_pairs = complete >= FEWEST_UNITS
+    if complete.shape[-1] >= FEWEST_CASES_TO_POOL:
         of_pairs, of_groups = (
             one.common + typical_variance(one.own, one.own_degrees) for one in (spread, groups.spread)
         )
-        by_pairs = (of_pairs < _PAIRS_AGREE * 2 * of_groups) & (complete >= FEWEST_UNITS)
-    else:
-        by_pairs = complete >= FEWEST_UNITS
+        by_pairs &= of_pairs < _PAIRS_AGREE * 2 * of_groups
     return _Compared(
         np.where(by_pairs, differences.sum(axis=-1) / pairs, groups.difference),
         np.where(by_pairs, margin, groups.margin),

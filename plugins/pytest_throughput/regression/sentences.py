@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pytest_throughput.regression.verdicts import Code, Design, Rules
+from pytest_throughput.regression.verdicts import FEWEST_UNITS, Code, Design, Rules
 
 __all__ = [
     "NETWORK_CHANGED",
@@ -83,7 +83,7 @@ def too_few_runs(own: int, all_runs: int) -> str:
     of_them = "" if own == all_runs else f", {own} of them of this machine"
     return (
         f"how far runs lie apart cannot be known from {_count(all_runs, 'accepted run')}{of_them}; "
-        f"accept {_count(max(3 - own, 1), 'more run')} of this machine, or compare interleaved pairs"
+        f"accept {_count(max(FEWEST_UNITS - own, 1), 'more run')} of this machine, or compare interleaved pairs"
     )
 
 
@@ -91,7 +91,7 @@ def too_few_in_groups(runs: int) -> str:
     """``runs``: of both sides together."""
     return (
         f"how far runs lie apart cannot be known from {_count(runs, 'run')} in all; "
-        f"measure {_count(max(4 - runs, 1), 'more run')} of this machine, or compare interleaved pairs"
+        f"measure {_count(max(FEWEST_UNITS + 1 - runs, 1), 'more run')} of this machine, or compare interleaved pairs"
     )
 
 
