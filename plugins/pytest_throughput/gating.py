@@ -177,7 +177,7 @@ class Gate:
         from pytest_throughput.regression import report
         from pytest_throughput.throughput.console import output_columns
 
-        width = output_columns(terminalreporter.isatty)
+        width = output_columns(bool(terminalreporter.isatty))
         terminalreporter.write_sep("=", "gate")
         text = report.as_table(self.judgement, width=width, colour=bool(terminalreporter.hasmarkup))
         for line in text.splitlines():

@@ -87,7 +87,7 @@ class Terminal:
         if not ledger.trials_ended:
             return
         mark_implausible(ledger)
-        width = output_columns(terminalreporter.isatty)
+        width = output_columns(bool(terminalreporter.isatty))
         terminalreporter.write_sep("=", "throughput")
         terminalreporter.write_line(table.heading(fingerprint(self._session), ledger))
         terminalreporter.write_line("")

@@ -263,7 +263,11 @@ class TestNarrowTerminals:
     @staticmethod
     def measured(ledger: Ledger) -> Ledger:
         for case in ledger:
-            facts = {"build_seconds": 0.4, "peak_memory_bytes": 900 << 20, "model_flops_utilisation": 0.31}
+            facts: dict[str, Any] = {
+                "build_seconds": 0.4,
+                "peak_memory_bytes": 900 << 20,
+                "model_flops_utilisation": 0.31,
+            }
             ledger.settle(case.id, "default", trial(1, *[0.25] * 6, **facts))
         return ledger
 
