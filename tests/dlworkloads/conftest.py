@@ -25,6 +25,7 @@ from dlworkloads.models.layers import (
     Dropout,
     Flatten,
     GlobalAveragePool,
+    Layer,
     LayerNorm,
     LocalResponseNorm,
     MaxPool,
@@ -186,15 +187,45 @@ def small_network(request: pytest.FixtureRequest) -> Network:
     return SMALL_NETWORKS[request.param]()
 
 
-@pytest.fixture
-def on_small_images() -> Callable[[str], Network]:
-    """Give a network of the suite for smaller images than it is measured on, if it is for large ones: for less work."""
+_LARGE = tuple(name for name in models.names() if models.build(name).input_shape == (3, 224, 224))
+_IN_FULL = "googlenet"
+"""The one large network that every test run opens at its full width; the others' are marked slow."""
+_NARROWING = {"vit_b_16": 4}
+"""Divisors of the width, where 8 does not suit: the heads of the ViT then have 16 features, whose root is exact."""
 
-    def build(name: str) -> Network:
-        network = models.build(name)
-        return replace(network, input_shape=(3, 75, 75)) if network.input_shape == (3, 224, 224) else network
 
-    return build
+@pytest.fixture(
+    params=[
+        *(pytest.param((name, False), id=name) for name in models.names()),
+        *(
+            pytest.param((name, True), id=f"{name}-in_full", marks=() if name == _IN_FULL else pytest.mark.slow)
+            for name in _LARGE
+        ),
+    ]
+)
+def suite_network(request: pytest.FixtureRequest) -> Network:
+    """Each network of the suite; the large ones for images of 75 by 75, with an eighth of their width and in full."""
+    name, in_full = request.param
+    network = models.build(name)
+    if name not in _LARGE:
+        return network
+    body = network.body if in_full else _narrow(network.body, _NARROWING.get(name, 8))
+    return replace(network, input_shape=(3, 75, 75), body=body)
+
+
+def _narrow(layer: Layer, by: int) -> Layer:
+    """Divide the channels of every convolution and the units of every dense layer; a few classes stay as they are."""
+    if isinstance(layer, Conv2d):
+        return replace(layer, channels=layer.channels // by)
+    if isinstance(layer, Dense):
+        return replace(layer, units=layer.units // by or layer.units)
+    if isinstance(layer, Sequential):
+        return Sequential(*(_narrow(each, by) for each in layer.layers))
+    if isinstance(layer, Parallel):
+        return Parallel(*(_narrow(each, by) for each in layer.branches))
+    if isinstance(layer, Residual):
+        return Residual(_narrow(layer.body, by), _narrow(layer.shortcut, by))
+    return layer
 
 
 @pytest.fixture

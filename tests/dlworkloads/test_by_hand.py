@@ -24,7 +24,7 @@ def _workload(framework: str, model: str, mode: str, execution: str) -> Any:
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("model", ["resnet50", "vgg16"])
+@pytest.mark.parametrize("model", ["resnet50", pytest.param("vgg16", marks=pytest.mark.slow)])
 def test_pytorch_dispatches_the_same(model: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     from torch.utils._python_dispatch import TorchDispatchMode
@@ -57,7 +57,9 @@ def test_pytorch_dispatches_the_same(model: str, mode: str, monkeypatch: pytest.
     ("ours", "by_hand", "shape"),
     [
         ("mnist_cnn", "translation:mnist_cnn_in_keras", (28, 28, 1)),
-        ("translation:vgg16_without_dropout", "keras:VGG16", (224, 224, 3)),
+        pytest.param(
+            "translation:vgg16_without_dropout", "keras:VGG16", (224, 224, 3), marks=pytest.mark.slow, id="vgg16"
+        ),
     ],
 )
 def test_tensorflow_traces_the_same(

@@ -55,13 +55,21 @@ def test_parameters_and_flops_are_those_of_the_translation(name: str) -> None:
     _assert_like_pytorch(models.build(name))
 
 
+def test_tensorflows_graph_of_a_step_does_no_other_work(suite_network: Network) -> None:
+    _assert_like_tensorflow(suite_network)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", models.names())
-def test_tensorflows_graph_of_a_step_does_no_other_work(name: str) -> None:
+def test_tensorflows_graph_does_no_other_work_at_the_size_that_is_measured(name: str) -> None:
+    _assert_like_tensorflow(models.build(name))
+
+
+def _assert_like_tensorflow(network: Network) -> None:
     keras = pytest.importorskip("keras")
     from dlworkloads.foreign.tensorflow import flops_per_image
     from dlworkloads.frameworks.tensorflow import Translation
 
-    network = models.build(name)
     model = Translation(network, "nhwc", keras.DTypePolicy("float32")).model
     channels, *size = network.input_shape
     assert flops_per_image(model, (*size, channels), "inference") == network.inference_flops
