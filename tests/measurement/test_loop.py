@@ -15,7 +15,7 @@ from fake_device import FakeDevice
 from pytest_throughput.measurement import loop
 from pytest_throughput.measurement.disturbance import DisturbanceWatch
 from pytest_throughput.measurement.loop import Measurement, measure
-from pytest_throughput.measurement.plan import ONCE, PLANS, Plan
+from pytest_throughput.measurement.plan import PLANS, Plan
 from pytest_throughput.measurement.step import Step
 
 PAPER, ADAPTIVE, QUICK = PLANS["paper"], PLANS["adaptive"], PLANS["quick"]
@@ -207,11 +207,6 @@ def test_noisy_rounds_stop_at_the_most_allowed(device: FakeDevice) -> None:
     step = device.step(lambda launch: 0.05 if launch % 2 else 0.10)
     measurement = measure(step, QUICK, steps_per_round=1, clock=device.clock)
     assert (measurement.stop_reason, len(measurement.round_seconds)) == ("max_rounds", 20)
-
-
-def test_once_runs_the_step_and_little_else(device: FakeDevice) -> None:
-    measure(device.step(0.1), ONCE, clock=device.clock)
-    assert device.launches == 2
 
 
 @pytest.mark.parametrize("fails", [False, True])

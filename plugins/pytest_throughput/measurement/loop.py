@@ -22,7 +22,7 @@ from pytest_throughput.measurement.plan import Plan
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.measurement.stopping import StoppingRule
 
-__all__ = ["Measurement", "measure", "undisturbed_interpreter"]
+__all__ = ["Measurement", "finished_output", "measure", "run_once", "undisturbed_interpreter"]
 
 Clock = Callable[[], float]
 
@@ -134,6 +134,26 @@ def measure(
         disturbances=tuple(disturbances),
         window=window,
     )
+
+
+def run_once(step: Step, *, clock: Clock = time.perf_counter) -> Tuple[Measurement, Any]:
+    """Run one step and wait for it: no warm-up, no rounds, nothing that would run it again.
+
+    Return a measurement, of which the one step is first step, round and latency, and the step's output.
+    Whatever the step raises passes through.
+    """
+    start = clock()
+    output = finished_output(step)
+    seconds = clock() - start
+    unknown = Disturbance(None, None, 0, None, None)
+    return Measurement((seconds,), 1, seconds, 0, "max_rounds", seconds, (unknown,)), output
+
+
+def finished_output(step: Step) -> Any:
+    """Run one step, and return its output when the device has finished."""
+    output = step.run()
+    step.wait(output)
+    return output
 
 
 def _time_round(step: Step, steps: int, clock: Clock) -> float:

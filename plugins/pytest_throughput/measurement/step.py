@@ -74,8 +74,9 @@ class Step:
     """Tells the framework's out-of-memory errors, raised by ``run`` or ``wait``, from other errors."""
 
     check: Optional[Callable[[Any], Optional[str]]] = None
-    """Called once after the rounds with what one more ``run`` returned: why it cannot be right, such as values
-    that are not finite, or None. It belongs on the device; only its answer need come to the host."""
+    """Called once after the rounds with what one more ``run`` returned (or, where the step runs only once, that one):
+    why it cannot be right, such as values that are not finite, or None. It belongs on the device; only its answer need
+    come to the host."""
 
     close: Optional[Callable[[], object]] = None
     """Frees what the step holds, before the next case is opened in the same process."""
