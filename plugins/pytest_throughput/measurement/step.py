@@ -80,3 +80,16 @@ class Step:
 
     close: Optional[Callable[[], object]] = None
     """Frees what the step holds, before the next case is opened in the same process."""
+
+    @property
+    def run_another(self) -> Callable[[], Any]:
+        """What is repeated in a round of several steps, but for the last one, whose output is waited for.
+
+        That is ``run`` where steps can be pipelined or have nothing to wait for, else ``run`` and ``wait``.
+        """
+        if self.asynchronous or self.wait is _nothing_to_wait_for:
+            return self.run
+        return self._run_and_wait
+
+    def _run_and_wait(self) -> None:
+        self.wait(self.run())
