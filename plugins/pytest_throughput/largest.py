@@ -1,4 +1,4 @@
-"""The largest batch that fits: doubled until memory ends, and halved in between from there on."""
+"""The largest batch that fits: raised until memory ends, then bisected until it is known to 2 %."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ __all__ = ["search_largest"]
 
 _LARGEST = 2**20
 """Whoever has memory for more is not looking for its end."""
+_RESOLUTION = 0.02
+"""Bisecting ends where the smallest batch that does not fit is so little larger: each further attempt costs a process,
+and a framework's import, to learn less than one trial differs from the next."""
 _REFUSALS = ("out_of_memory", "failed", "crashed")
 """How a batch may turn out to be too large: libraries index with 32 bits, and say so in many ways."""
 
@@ -19,10 +22,12 @@ Sized = tuple[int, Outcome]
 
 
 def search_largest(run: Callable[[int, Plan], Outcome], plan: Plan) -> Sized:
-    """The largest size that is measured by the plan, and how that went; ``run`` does so in a fresh process.
+    """Search the largest size that can be measured by the plan; ``run`` tries one in a fresh process.
 
-    Sizes are tried by running the step once. Where the largest does so once, and not when it is measured,
-    all below it are measured. If even 1 does not fit, or a size fails for the time it takes, that is the outcome.
+    Return the size, to 2 %, and how measuring it ended. Sizes are tried by running the step a single time. Where the
+    largest of them fails when it is measured (later steps may need more memory than the first), the search goes on
+    below it with sizes that are measured. If even 1 does not fit, or a size is not refused but ends in another way
+    (``unsupported``, ``timed_out``), that is the outcome.
     """
     tried: dict[int, str] = {}
 
@@ -56,13 +61,13 @@ def search_largest(run: Callable[[int, Plan], Outcome], plan: Plan) -> Sized:
 
 
 def _bracket(attempt: Callable[[int], Outcome], refused: Sized | None) -> tuple[Sized, Sized | None]:
-    """The largest size that fits and the smallest that does not; or the size that ended the search, being neither."""
+    """Return the largest size that fits and the smallest that does not; or the size that ended the search."""
     fits: Sized | None = None
     while True:
         known = 0 if fits is None else fits[0]
-        size = min(2 * known, _LARGEST) or 1 if refused is None else (known + refused[0]) // 2
-        if fits is not None and size == known:
+        if fits is not None and (known == _LARGEST if refused is None else _is_narrow(known, refused[0])):
             return fits, refused
+        size = _next_size(known) if refused is None else (known + refused[0]) // 2
         outcome = attempt(size)
         if outcome.status == "ok":
             fits = size, outcome
@@ -70,3 +75,12 @@ def _bracket(attempt: Callable[[int], Outcome], refused: Sized | None) -> tuple[
             refused = size, outcome
         else:
             return (size, outcome), refused
+
+
+def _next_size(fits: int) -> int:
+    """Batches of up to 64 fit almost everywhere: the first steps are large, later ones double what memory holds."""
+    return min((4 if fits < 64 else 2) * fits, _LARGEST) or 1
+
+
+def _is_narrow(fits: int, refused: int) -> bool:
+    return refused - fits <= max(1.0, _RESOLUTION * fits)

@@ -185,6 +185,7 @@ class ThroughputSession:
             # In this process nobody sets them, unless the step does and says so.
             "threads": None if isolation == "none" else self.settings.threads,
             "steps_per_round": outcome.measurement.steps_per_round,
+            "pipelining": outcome.measurement.pipelining,
             "warm_up_steps": outcome.measurement.warm_up_steps,
             **outcome.facts.get("settings", {}),
         }

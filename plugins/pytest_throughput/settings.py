@@ -82,8 +82,8 @@ def add_options(parser: pytest.Parser) -> None:
         "case by case, environments in turn A B B A; implies isolation 'trial'")  # fmt: skip
     add("protocol", choices=tuple(PLANS), help="'adaptive' (default): until the median is known to 1%%. "
         "'paper': 10 warm-up steps, 20 rounds. 'quick': 0.3 s of warm-up, 0.5 to 3 s of rounds")  # fmt: skip
-    add("steps-per-round", metavar="K", type=_positive_integer, help="steps launched before one wait; "
-        "default 1, or on a GPU as many as make a round last 0.2 s")  # fmt: skip
+    add("steps-per-round", metavar="K", type=_positive_integer, help="steps timed together as a round, on a GPU "
+        "launched before one wait; default the fewest that last 2 ms, on a GPU 0.2 s; with 'paper', 1")  # fmt: skip
     add("isolation", choices=ISOLATIONS, help="'trial' (default): a fresh process for each case and trial. "
         "'framework': one for a framework and trial. 'none': in the pytest process")  # fmt: skip
     add("interpreter", metavar="[ENVIRONMENT/]NAME=COMMAND", action="append", type=_interpreter,

@@ -195,5 +195,6 @@ def test_the_largest_batch_is_found(gpu: Gpu, torch_on_gpu: None, tmp_path: Path
     )
     (benchmark,) = document["benchmarks"]
     info = benchmark["extra_info"]
-    assert info["batch_size"] == info["largest_batch"]["fits"] == info["largest_batch"]["refused"] - 1
+    assert info["batch_size"] == info["largest_batch"]["fits"] < info["largest_batch"]["refused"]
+    assert info["largest_batch"]["refused"] - info["batch_size"] <= max(1, info["batch_size"] / 50)
     assert info["telemetry"]["gpu"]["memory_peak_bytes"] > 0.5 * (gpu.memory_bytes or 0)

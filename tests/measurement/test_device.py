@@ -10,7 +10,7 @@ from fake_device import FakeDevice
 from pytest_throughput.isolation.conduct import conduct_opened
 from pytest_throughput.measurement.device import observe_device
 from pytest_throughput.measurement.loop import measure
-from pytest_throughput.measurement.plan import ONCE, PLANS
+from pytest_throughput.measurement.plan import PLANS
 from pytest_throughput.measurement.step import Step
 
 
@@ -80,7 +80,6 @@ def test_the_figures_are_facts_of_the_outcome() -> None:
     assert 0 < outcome.facts["enqueue_ratio"] <= 1
     assert outcome.facts["device_seconds"] is None
     assert "enqueue_ratio" not in conduct_opened(Step(lambda: None), PLANS["paper"], 1).facts
-    assert "enqueue_ratio" not in conduct_opened(Step(lambda: None, asynchronous=True), ONCE, 1).facts
 
 
 def test_a_failure_here_takes_nothing_back() -> None:
@@ -96,7 +95,7 @@ def test_a_failure_here_takes_nothing_back() -> None:
     assert "enqueue_ratio" not in outcome.facts
 
 
-@pytest.mark.parametrize("plan", [PLANS["quick"], PLANS["paper"], PLANS["adaptive"], ONCE])
+@pytest.mark.parametrize("plan", [PLANS["quick"], PLANS["paper"], PLANS["adaptive"]])
 def test_the_step_says_how_much_warm_up_it_cannot_do_without(device: FakeDevice, plan: object) -> None:
     """Recording and replaying for the first time takes 25 steps here; none of them is a round."""
     step = replace(device.step(lambda launch: 9.0 if launch <= 25 else 0.1), least_warm_up_steps=25)

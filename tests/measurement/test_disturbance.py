@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -39,16 +41,24 @@ def test_a_round_is_disturbed_when_more_than_a_twentieth_was_lost(
     assert disturbance.is_large_for(0.1) is disturbed
 
 
+ORPHAN = """
+import os, sys
+if os.fork() == 0:
+    os.sched_setaffinity(0, {int(sys.argv[1])})
+    print(os.getpid(), flush=True)
+    while True:
+        pass
+"""
+
+
 @needs_schedstat
 def test_competing_for_one_core_is_seen() -> None:
-    """Two processes that both want the one core that this one is bound to."""
+    """Two processes that both want the one core that this one is bound to; the other is no child of this one."""
     affinity = os.sched_getaffinity(0)
     core = min(affinity)
-    rival = os.fork()
-    if rival == 0:
-        os.sched_setaffinity(0, {core})
-        while True:
-            pass
+    with subprocess.Popen([sys.executable, "-c", ORPHAN, str(core)], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        rival = int(parent.stdout.readline())
     try:
         os.sched_setaffinity(0, {core})
         with DisturbanceWatch() as watch:
@@ -63,7 +73,6 @@ def test_competing_for_one_core_is_seen() -> None:
     finally:
         os.sched_setaffinity(0, affinity)
         os.kill(rival, 9)
-        os.waitpid(rival, 0)
     assert len(disturbances) == 2
     for disturbance in disturbances:
         assert disturbance.longest_wait_seconds is not None

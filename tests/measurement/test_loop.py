@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import math
 import sys
 import time
@@ -15,7 +16,7 @@ from fake_device import FakeDevice
 from pytest_throughput.measurement import loop
 from pytest_throughput.measurement.disturbance import DisturbanceWatch
 from pytest_throughput.measurement.loop import Measurement, measure
-from pytest_throughput.measurement.plan import ONCE, PLANS, Plan
+from pytest_throughput.measurement.plan import PLANS, Plan
 from pytest_throughput.measurement.step import Step
 
 PAPER, ADAPTIVE, QUICK = PLANS["paper"], PLANS["adaptive"], PLANS["quick"]
@@ -183,14 +184,99 @@ def test_asynchronous_steps_are_pipelined_into_rounds_of_a_fifth_of_a_second(
     assert min(measurement.round_seconds) >= 0.2
 
 
-def test_steps_that_are_done_when_they_return_are_rounds_of_their_own(device: FakeDevice) -> None:
-    measurement = measure(device.step(0.0003, asynchronous=False), ADAPTIVE, clock=device.clock)
-    assert measurement.steps_per_round == 1
+@pytest.mark.parametrize(("step_seconds", "steps"), [(0.1, 1), (0.0021, 1), (0.0019, 2), (0.0003, 7), (0.000022, 91)])
+@pytest.mark.parametrize("plan", [ADAPTIVE, QUICK])
+def test_short_steps_that_are_done_when_they_return_share_a_round_of_2_ms(
+    plan: Plan, step_seconds: float, steps: int
+) -> None:
+    device = FakeDevice(launch_seconds=step_seconds)
+    measurement = measure(device.step(0.0, asynchronous=False), plan, clock=device.clock)
+    assert measurement.steps_per_round == steps
+    assert measurement.seconds_per_step == pytest.approx([step_seconds] * len(measurement.round_seconds))
+    assert measurement.latency_seconds == pytest.approx(step_seconds)
+    assert not measurement.pipelining
 
 
-def test_a_step_too_short_for_the_clock_ends_all_the_same() -> None:
-    measurement = measure(Step(lambda: None, asynchronous=True), QUICK, clock=lambda: 0.0)
-    assert len(measurement.round_seconds) == 5000
+def test_a_synchronous_step_with_a_wait_of_its_own_is_waited_for_each_time() -> None:
+    """Rounds of several steps may not turn it into another step."""
+    device = FakeDevice(launch_seconds=0.0001)
+    measurement = measure(device.step(0.0004, asynchronous=False), ADAPTIVE, clock=device.clock)
+    assert measurement.steps_per_round == 4
+    assert measurement.seconds_per_step == pytest.approx([0.0005] * len(measurement.round_seconds))
+    assert device.waits == device.launches
+
+
+def test_a_long_step_is_not_run_again_to_learn_that_it_is_long(device: FakeDevice) -> None:
+    measurement = measure(device.step(1.0, asynchronous=False), ADAPTIVE, clock=device.clock)
+    assert device.launches == 1 + measurement.warm_up_steps + len(measurement.round_seconds)
+
+
+def test_short_steps_store_no_more_rounds_than_long_ones() -> None:
+    """However noisy they are: a round is stored with all that disturbed it, in 170 bytes of JSON."""
+    device = FakeDevice(launch_seconds=0.0001)
+    noisy = device.step(lambda launch: 0.0004 * (launch * 7919 % 97) / 97, asynchronous=False)
+    measurement = measure(noisy, ADAPTIVE, clock=device.clock)
+    assert measurement.steps_per_round > 1
+    assert len(measurement.round_seconds) <= 510
+    assert len(json.dumps(measurement.to_json())) < 100_000
+
+
+def test_a_stall_while_the_steps_of_a_round_are_counted_does_not_shorten_rounds() -> None:
+    device = FakeDevice(launch_seconds=0.0001)
+    stalled: list[int] = []
+
+    def work(launch: int) -> float:
+        # After the first step and 5,000 to warm up, this one is in the first round of several.
+        if launch == 5003 and not stalled:
+            stalled.append(launch)
+            return 0.01
+        return 0.0
+
+    measurement = measure(device.step(work, asynchronous=False), ADAPTIVE, clock=device.clock)
+    assert stalled
+    assert measurement.steps_per_round == 20
+
+
+def test_the_paper_protocol_measures_short_steps_one_by_one(device: FakeDevice) -> None:
+    measurement = measure(device.step(0.0, asynchronous=False), PAPER, clock=device.clock)
+    assert (measurement.steps_per_round, len(measurement.round_seconds)) == (1, 20)
+
+
+def test_steps_per_round_that_are_given_are_obeyed_and_rounds_bounded() -> None:
+    device = FakeDevice(launch_seconds=0.00001)
+    measurement = measure(device.step(0.0, asynchronous=False), ADAPTIVE, steps_per_round=3, clock=device.clock)
+    assert (measurement.steps_per_round, len(measurement.round_seconds)) == (3, 5000)
+    assert measurement.stop_reason == "max_rounds"
+
+
+@pytest.mark.parametrize(
+    ("asynchronous", "plan", "given", "work_seconds", "pipelining"),
+    [
+        (True, ADAPTIVE, None, 0.15, True),
+        # One step is as long as a round: whether it is just longer or just shorter says nothing about the setting.
+        (True, ADAPTIVE, None, 0.25, True),
+        (True, ADAPTIVE, 5, 0.15, True),
+        (True, ADAPTIVE, 1, 0.15, False),
+        (True, PAPER, None, 0.15, False),
+        (True, PAPER, 5, 0.15, True),
+        (False, ADAPTIVE, None, 0.00001, False),
+        (False, ADAPTIVE, 5, 0.15, False),
+    ],
+)
+def test_only_steps_that_return_before_they_are_done_are_pipelined(
+    asynchronous: bool, plan: Plan, given: int | None, work_seconds: float, pipelining: bool
+) -> None:
+    device = FakeDevice(launch_seconds=0.0001)
+    step = device.step(work_seconds, asynchronous=asynchronous)
+    measurement = measure(step, plan, steps_per_round=given, clock=device.clock)
+    assert measurement.pipelining is pipelining
+
+
+def test_a_step_too_short_for_the_clock_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "_MAX_STEPS_PER_ROUND", 30)
+    for asynchronous in (True, False):
+        measurement = measure(Step(lambda: None, asynchronous=asynchronous), QUICK, clock=lambda: 0.0)
+        assert (measurement.steps_per_round, len(measurement.round_seconds)) == (30, 5000)
 
 
 def test_quiet_rounds_stop_at_the_target(device: FakeDevice) -> None:
@@ -209,16 +295,12 @@ def test_noisy_rounds_stop_at_the_most_allowed(device: FakeDevice) -> None:
     assert (measurement.stop_reason, len(measurement.round_seconds)) == ("max_rounds", 20)
 
 
-def test_once_runs_the_step_and_little_else(device: FakeDevice) -> None:
-    measure(device.step(0.1), ONCE, clock=device.clock)
-    assert device.launches == 2
-
-
 @pytest.mark.parametrize("fails", [False, True])
 def test_garbage_collection_and_tracing_are_off_meanwhile_and_restored(device: FakeDevice, fails: bool) -> None:
     seen = set()
 
     def run() -> None:
+        device.now += 0.1
         seen.add((gc.isenabled(), sys.gettrace() is None, sys.getprofile() is None))
         if fails:
             raise RuntimeError("the step failed")
@@ -262,6 +344,7 @@ def test_a_measurement_survives_json(device: FakeDevice) -> None:
         {"round_seconds": [1.0] * 19},
         {"steps_per_round": 0},
         {"first_step_seconds": math.inf},
+        {"pipelining": 1},
         {"window": [2.0, 1.0]},
         {"window": [1.0, math.inf]},
         {"window": [1.0, 2.0, 3.0]},
@@ -269,7 +352,7 @@ def test_a_measurement_survives_json(device: FakeDevice) -> None:
 )
 def test_figures_that_cannot_be_are_refused(device: FakeDevice, changes: dict[str, Any]) -> None:
     value = measure(device.step(0.1), PAPER, clock=device.clock).to_json()
-    with pytest.raises(ValueError, match="expected"):
+    with pytest.raises((TypeError, ValueError), match="expected"):
         Measurement.from_json({**value, **changes})
 
 

@@ -9,12 +9,12 @@ from plugin_project import Project
 
 from pytest_throughput.isolation.protocol import Outcome
 from pytest_throughput.largest import search_largest
-from pytest_throughput.measurement.loop import measure
+from pytest_throughput.measurement.loop import run_once
 from pytest_throughput.measurement.plan import ONCE, PLANS, Plan
 from pytest_throughput.measurement.step import Step
 
 PAPER = PLANS["paper"]
-OK = Outcome("ok", measurement=measure(Step(lambda: None), ONCE))
+OK = Outcome("ok", measurement=run_once(Step(lambda: None))[0])
 
 
 class Device:
@@ -30,12 +30,12 @@ class Device:
         return OK if size <= self._fits[plan] else Outcome(self._refusal, reason="no memory")
 
 
-def test_doubles_until_memory_ends_and_halves_in_between() -> None:
+def test_grows_until_memory_ends_and_halves_in_between() -> None:
     device = Device(11)
     size, outcome = search_largest(device, PAPER)
     assert (size, outcome.status) == (11, "ok")
     once = [size for size, plan in device.runs if plan == "once"]
-    assert once == [1, 2, 4, 8, 16, 12, 10, 11]
+    assert once == [1, 4, 16, 10, 13, 11, 12]
     assert device.runs[-1] == (11, "paper")
     assert len(device.runs) == len(once) + 1
     found = outcome.facts["largest_batch"]
@@ -50,21 +50,34 @@ def test_doubles_until_memory_ends_and_halves_in_between() -> None:
 
 
 @settings(deadline=None)
-@given(st.integers(1, 3000), st.data())
+@given(st.integers(1, 2**19), st.data())
 def test_finds_what_fits_while_it_is_measured(fits: int, data: st.DataObject) -> None:
-    measured = data.draw(st.integers(1, fits))
+    """To 2 %, whatever fits; and exactly, where that is less than one."""
+    measured = data.draw(st.integers(max(1, fits // 1000), fits))
     device = Device(fits, measured)
     size, outcome = search_largest(device, PAPER)
-    assert (size, outcome.status) == (measured, "ok")
-    assert outcome.facts["largest_batch"]["refused"] == size + 1
-    assert len(device.runs) <= 3 * fits.bit_length() + 3
+    assert outcome.status == "ok"
+    refused = outcome.facts["largest_batch"]["refused"]
+    assert size <= measured < refused
+    assert refused - size <= max(1, size / 50)
+    assert size == measured or measured > 50
     assert device.runs.count((size, "paper")) == 1
+    assert len(device.runs) == len(set(device.runs))
+
+
+@pytest.mark.parametrize(("fits", "runs"), [(1, 4), (11, 8), (669, 15), (6_000, 18), (2**19, 25)])
+def test_the_search_ends_when_what_fits_is_known_to_2_percent(fits: int, runs: int) -> None:
+    """Each run is a fresh process with a framework in it: to one image, 6,000 would take 27 of them."""
+    device = Device(fits)
+    size, outcome = search_largest(device, PAPER)
+    assert len(device.runs) == runs
+    assert size <= fits < outcome.facts["largest_batch"]["refused"] <= size + max(1, size / 50)
 
 
 @pytest.mark.parametrize("refusal", ["failed", "crashed"])
 def test_a_batch_too_large_for_a_library_is_too_large(refusal: str) -> None:
     size, outcome = search_largest(Device(669, refusal=refusal), PAPER)
-    assert size == 669
+    assert 0.98 * 669 <= size <= 669
     assert outcome.facts["largest_batch"]["refused_status"] == refusal
 
 

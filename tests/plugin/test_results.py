@@ -153,6 +153,20 @@ def test_steps_per_round_are_the_iterations_of_pytest_benchmark(project: Project
     assert benchmark["extra_info"]["settings"]["steps_per_round"] == 5
 
 
+def test_short_steps_share_rounds_and_the_result_says_so(project: Project) -> None:
+    project.tests(
+        """
+        def test_it(measure_step):
+            measure_step(lambda: None)
+        """
+    )
+    (benchmark,) = project.run_json("--throughput-protocol=quick")["benchmarks"]
+    settings = benchmark["extra_info"]["settings"]
+    assert benchmark["stats"]["iterations"] == settings["steps_per_round"] > 1000
+    assert settings["pipelining"] is False
+    assert benchmark["stats"]["rounds"] < 2000  # of 2 ms for half a second, but on a machine that got much faster
+
+
 def test_threads_reach_the_worker(project: Project) -> None:
     project.tests(ISOLATED)
     (benchmark,) = project.run_json("--throughput-threads=3")["benchmarks"]

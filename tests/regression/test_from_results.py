@@ -79,6 +79,23 @@ def test_settings_that_the_measuring_decides_do_not_count(read: Read) -> None:
     assert calm != digest(read, threads=2, warm_up_steps=3, steps_per_round=40, autotune=True)
 
 
+def test_how_many_steps_shared_a_round_makes_no_case_incomparable(read: Read) -> None:
+    """Steps of some 2 ms (0.2 s, if they are pipelined) are alone in a round in one trial and two in the next."""
+    for pipelining in (False, True):
+        alone, shared, many = (
+            digest(read, threads=2, steps_per_round=steps, pipelining=pipelining) for steps in (1, 2, 900)
+        )
+        assert alone == shared == many
+    assert digest(read, threads=2, steps_per_round=2, pipelining=True) != alone_and_waited_for(read)
+    # Files of before the setting was recorded: a synchronous step had one step in a round, a pipelined one several.
+    assert digest(read, threads=2, steps_per_round=1) == alone_and_waited_for(read)
+    assert digest(read, threads=2, steps_per_round=9) == digest(read, threads=2, steps_per_round=9, pipelining=True)
+
+
+def alone_and_waited_for(read: Read) -> str | None:
+    return digest(read, threads=2, steps_per_round=1, pipelining=False)
+
+
 def test_trials_that_were_never_run_are_no_part(read: Read) -> None:
     found = read(result_files.our_document(1, status={result_files.CASES[0]: None, result_files.CASES[1]: "crashed"}))
     assert result_files.CASES[0] not in found.run.cases and result_files.CASES[0] in found.scope.asked

@@ -11,11 +11,11 @@ import time
 import traceback
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from pytest_throughput.isolation.protocol import Outcome, Request
 from pytest_throughput.measurement.device import observe_device
-from pytest_throughput.measurement.loop import Measurement, measure
+from pytest_throughput.measurement.loop import Measurement, finished_output, measure, run_once
 from pytest_throughput.measurement.memory import peak_resident_bytes, swapped_bytes
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
@@ -44,12 +44,16 @@ def _conduct(open_step: Callable[[], Step], plan: Plan, steps_per_round: Optiona
             open_seconds = time.perf_counter() - start
             if step.reset_peak_memory is not None:
                 step.reset_peak_memory()
-            measurement = measure(step, plan, steps_per_round=steps_per_round)
+            if plan == ONCE:
+                measurement, implausible = _once(step)
+            else:
+                measurement = measure(step, plan, steps_per_round=steps_per_round)
         facts = _facts(step, open_seconds, own_process)
         if plan != ONCE:
             facts.update(_observe(step, measurement))
+            implausible = _check(step, lambda: finished_output(step))
         if facts["implausible"] is None:
-            facts["implausible"] = _check(step)
+            facts["implausible"] = implausible
         outcome = Outcome("ok", measurement=measurement, facts=facts)
         if thread_errors:
             # What was timed went on without the thread's work.
@@ -113,6 +117,12 @@ def _facts(step: Step, open_seconds: float, own_process: bool) -> Dict[str, Any]
     return facts
 
 
+def _once(step: Step) -> Tuple[Measurement, Optional[str]]:
+    """Run the step a single time. Return that, and why what it computed cannot be right."""
+    measurement, output = run_once(step)
+    return measurement, _check(step, lambda: output)
+
+
 def _observe(step: Step, measurement: Measurement) -> Dict[str, Optional[float]]:
     """What the device's clock and the launches say. What was measured stays measured, whatever comes of it."""
     try:
@@ -122,14 +132,15 @@ def _observe(step: Step, measurement: Measurement) -> Dict[str, Optional[float]]
         return {}
 
 
-def _check(step: Step) -> Optional[str]:
-    """Why what the step computes cannot be right. What was measured stays measured, whatever the check does."""
+def _check(step: Step, output: Callable[[], Any]) -> Optional[str]:
+    """Why what the step computes cannot be right. What was measured stays measured, whatever the check does.
+
+    ``output`` returns what is checked; it is not called for a step without a check.
+    """
     if step.check is None:
         return None
     try:
-        output = step.run()
-        step.wait(output)
-        return step.check(output)
+        return step.check(output())
     except Exception:
         traceback.print_exc()
         return None

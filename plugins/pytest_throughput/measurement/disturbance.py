@@ -1,6 +1,7 @@
 """What the rest of the machine took from a round: processors that its threads wanted and did not get.
 
-Read from Linux's ``/proc`` and from ``getrusage``, outside the clock readings; on other Unixes it is unknown.
+Processes that the measured one has started are not the rest of the machine. Read from Linux's ``/proc`` and from
+``getrusage``, outside the clock readings; on other Unixes it is unknown.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import resource
 import time
 from dataclasses import dataclass
 from typing import Dict, List, NamedTuple, Optional, Set
+
+from pytest_throughput.measurement.descendants import DescendantsClock
 
 __all__ = ["Disturbance", "DisturbanceWatch"]
 
@@ -55,6 +58,7 @@ class _Processors(NamedTuple):
     idle: float
     steal: float
     own: float
+    """Of this process and of those that it has started."""
 
 
 class _Round(NamedTuple):
@@ -80,6 +84,7 @@ class DisturbanceWatch:
         self._processors: Optional[_Processors] = None
         self._block: List[_Round] = []
         self._disturbances: List[Disturbance] = []
+        self._descendants = DescendantsClock()
 
     def __enter__(self) -> DisturbanceWatch:
         return self
@@ -182,5 +187,5 @@ class DisturbanceWatch:
             clock=time.perf_counter(),
             idle=idle_ticks / ticks_per_second,
             steal=steal_ticks / ticks_per_second,
-            own=usage.ru_utime + usage.ru_stime,
+            own=usage.ru_utime + usage.ru_stime + self._descendants.read(),
         )

@@ -22,7 +22,7 @@ from pytest_throughput.measurement.plan import Plan
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.measurement.stopping import StoppingRule
 
-__all__ = ["Measurement", "measure", "undisturbed_interpreter"]
+__all__ = ["Measurement", "finished_output", "measure", "run_once", "undisturbed_interpreter"]
 
 Clock = Callable[[], float]
 
@@ -34,6 +34,8 @@ _MAX_WARM_UP_STEPS = 5000
 _MAX_WARM_UP_SECONDS = 5.0
 _PIPELINED_ROUND_SECONDS = 0.2
 """Rounds this long make one wait for the device, some 10 µs, and one launch negligible."""
+_SYNCHRONOUS_ROUND_SECONDS = 0.002
+"""Rounds this long make two readings of the clock, some 0.2 µs, negligible, and are so few that all can be kept."""
 _MAX_STEPS_PER_ROUND = 100_000
 _LATENCY_ROUNDS = 10
 _LONGEST_SECONDS = 1e9
@@ -56,6 +58,8 @@ class Measurement:
     disturbances: Tuple[Disturbance, ...]
     window: Optional[Tuple[float, float]] = None
     """``time.monotonic``, which all processes of a machine share, before the first round and after the last."""
+    pipelining: bool = False
+    """Whether a step could be launched while the device was busy with the one before; see ``_may_pipeline``."""
 
     def to_json(self) -> Dict[str, Any]:
         """The measurement as a JSON object; ``from_json`` reads it back."""
@@ -82,6 +86,8 @@ class Measurement:
         counts += [each.involuntary_switches for each in measurement.disturbances]
         if not all(type(count) is int for count in counts) or not isinstance(measurement.stop_reason, str):
             raise TypeError("expected whole numbers of steps and switches, and a text as stop_reason")
+        if type(measurement.pipelining) is not bool:
+            raise TypeError("expected true or false as pipelining")
         if not 1 <= len(measurement.round_seconds) == len(measurement.disturbances) or measurement.steps_per_round < 1:
             raise ValueError("expected at least one round of at least one step, each with its disturbance")
         return measurement
@@ -105,18 +111,19 @@ def measure(
     steps_per_round: Optional[int] = None,
     clock: Clock = time.perf_counter,
 ) -> Measurement:
-    """Measures one opened step by a plan.
+    """Measure one opened step by a plan.
 
-    ``steps_per_round``: steps launched before one wait; None means 1, or, for an asynchronous step,
-    the fewest that make a round last 0.2 s (but 1 where the plan fixes the number of rounds).
-    Whatever the step raises passes through.
+    ``steps_per_round``: steps in a round; of an asynchronous step, they are launched before one wait. None means 1
+    where the plan fixes the number of rounds, and else the fewest with which a round lasts 2 ms, or 0.2 s if the
+    step is asynchronous. Whatever the step raises passes through.
     """
     with undisturbed_interpreter(), DisturbanceWatch() as watch:
         first_step_seconds = _time_round(step, 1, clock)
-        warm_up_steps = _warm_up(step, plan, clock)
+        warm_up_seconds = _warm_up(step, plan, clock)
+        pipelining = _may_pipeline(step, plan, steps_per_round)
         if steps_per_round is None:
-            pipelined = step.asynchronous and plan.target is not None
-            steps_per_round = _steps_for_a_long_round(step, clock) if pipelined else 1
+            singles = warm_up_seconds[-_SETTLING_WINDOW:] or [first_step_seconds]
+            steps_per_round = 1 if plan.target is None else _steps_for_a_long_round(step, min(singles), clock)
         gc.collect()
         watch.start()
         began_at = time.monotonic()
@@ -128,30 +135,60 @@ def measure(
         round_seconds=tuple(round_seconds),
         steps_per_round=steps_per_round,
         first_step_seconds=first_step_seconds,
-        warm_up_steps=warm_up_steps,
+        warm_up_steps=len(warm_up_seconds),
         stop_reason=stop_reason,
         latency_seconds=statistics.median(singles),
         disturbances=tuple(disturbances),
         window=window,
+        pipelining=pipelining,
     )
+
+
+def _may_pipeline(step: Step, plan: Plan, steps_per_round: Optional[int]) -> bool:
+    """Whether steps may be launched before the one before has ended.
+
+    It depends on the settings and not on the steps that a round then has: one of 0.2 s may have a single step in one
+    trial and two in the next, which changes nothing of what is measured.
+    """
+    return step.asynchronous and (plan.target is not None if steps_per_round is None else steps_per_round > 1)
+
+
+def run_once(step: Step, *, clock: Clock = time.perf_counter) -> Tuple[Measurement, Any]:
+    """Run one step and wait for it: no warm-up, no rounds, nothing that would run it again.
+
+    Return a measurement, of which the one step is first step, round and latency, and the step's output.
+    Whatever the step raises passes through.
+    """
+    start = clock()
+    output = finished_output(step)
+    seconds = clock() - start
+    unknown = Disturbance(None, None, 0, None, None)
+    return Measurement((seconds,), 1, seconds, 0, "max_rounds", seconds, (unknown,)), output
+
+
+def finished_output(step: Step) -> Any:
+    """Run one step, and return its output when the device has finished."""
+    output = step.run()
+    step.wait(output)
+    return output
 
 
 def _time_round(step: Step, steps: int, clock: Clock) -> float:
     """Seconds of one round."""
-    run, wait = step.run, step.wait
+    run, wait, run_another = step.run, step.wait, step.run_another
     others = repeat(None, steps - 1)
     start = clock()
     for _ in others:
         # Not kept: two steps' outputs at once would raise the peak memory, or run out of it.
-        run()
+        run_another()
     output = run()
     wait(output)
     del output
     return clock() - start
 
 
-def _warm_up(step: Step, plan: Plan, clock: Clock) -> int:
-    """Runs the step until it no longer gets faster, or as often as the plan says; returns how often."""
+def _warm_up(step: Step, plan: Plan, clock: Clock) -> List[float]:
+    """Run the step until it no longer gets faster, or as often as the plan says; return the seconds of each."""
     seconds: List[float] = []
     elapsed_seconds = 0.0
     while len(seconds) < _MAX_WARM_UP_STEPS:
@@ -160,7 +197,7 @@ def _warm_up(step: Step, plan: Plan, clock: Clock) -> int:
             break
         seconds.append(_time_round(step, 1, clock))
         elapsed_seconds += seconds[-1]
-    return len(seconds)
+    return seconds
 
 
 def _is_warm(seconds: List[float], elapsed_seconds: float, plan: Plan) -> bool:
@@ -174,16 +211,19 @@ def _is_warm(seconds: List[float], elapsed_seconds: float, plan: Plan) -> bool:
     return statistics.median(seconds[-_SETTLING_WINDOW:]) >= _STILL_WARMING * before
 
 
-def _steps_for_a_long_round(step: Step, clock: Clock) -> int:
-    """The fewest pipelined steps that last 0.2 s. Pipelined steps are faster than single ones."""
-    steps = 1
-    while steps < _MAX_STEPS_PER_ROUND:
-        seconds = _time_round(step, steps, clock)
-        if seconds >= _PIPELINED_ROUND_SECONDS:
-            break
+def _steps_for_a_long_round(step: Step, single_seconds: float, clock: Clock) -> int:
+    """Return the fewest steps that make a round last long enough, one of which lasts so long by itself.
+
+    Pipelined steps are faster than single ones, and of very short ones a single reading is mostly the clock's own time.
+    """
+    least_seconds = _PIPELINED_ROUND_SECONDS if step.asynchronous else _SYNCHRONOUS_ROUND_SECONDS
+    steps, seconds = 1, single_seconds
+    while seconds < least_seconds and steps < _MAX_STEPS_PER_ROUND:
         # A round too short to read says little of the next: grow tenfold at most.
-        wanted = math.ceil(steps * _PIPELINED_ROUND_SECONDS / seconds) if seconds > 0 else 10 * steps
+        wanted = math.ceil(steps * least_seconds / seconds) if seconds > 0 else 10 * steps
         steps = min(max(wanted, steps + 1), 10 * steps, _MAX_STEPS_PER_ROUND)
+        # The shorter of two: one that was held up would pass for long enough.
+        seconds = min(_time_round(step, steps, clock) for _ in range(2))
     return steps
 
 

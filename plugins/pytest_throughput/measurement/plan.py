@@ -41,4 +41,4 @@ PLANS = {
 """By the name that ``--throughput-protocol`` takes. ``paper``: the 10 + 20 of the first source report."""
 
 ONCE = Plan("once", 0, min_rounds=1, max_rounds=1, max_seconds=math.inf, target=None)
-"""Run the step and keep no figure: what ``--benchmark-disable`` asks for."""
+"""Run the step a single time (``run_once``) and keep no figure: what ``--benchmark-disable`` asks for."""

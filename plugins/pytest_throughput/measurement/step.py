@@ -74,8 +74,22 @@ class Step:
     """Tells the framework's out-of-memory errors, raised by ``run`` or ``wait``, from other errors."""
 
     check: Optional[Callable[[Any], Optional[str]]] = None
-    """Called once after the rounds with what one more ``run`` returned: why it cannot be right, such as values
-    that are not finite, or None. It belongs on the device; only its answer need come to the host."""
+    """Called once after the rounds with what one more ``run`` returned (or, where the step runs only once, that one):
+    why it cannot be right, such as values that are not finite, or None. It belongs on the device; only its answer need
+    come to the host."""
 
     close: Optional[Callable[[], object]] = None
     """Frees what the step holds, before the next case is opened in the same process."""
+
+    @property
+    def run_another(self) -> Callable[[], Any]:
+        """What is repeated in a round of several steps, but for the last one, whose output is waited for.
+
+        That is ``run`` where steps can be pipelined or have nothing to wait for, else ``run`` and ``wait``.
+        """
+        if self.asynchronous or self.wait is _nothing_to_wait_for:
+            return self.run
+        return self._run_and_wait
+
+    def _run_and_wait(self) -> None:
+        self.wait(self.run())

@@ -165,7 +165,8 @@ def _digest(settings: Mapping[str, Any] | None) -> str | None:
     if settings is None:
         return None
     fixed: dict[str, Any] = {name: value for name, value in settings.items() if name not in _CHOSEN_WHILE_MEASURING}
-    fixed["pipelined"] = settings.get("steps_per_round") not in (None, 1)
+    # Whether steps were pipelined is a setting; how many shared a round is not, and files of before say no more.
+    fixed["pipelined"] = fixed.pop("pipelining", settings.get("steps_per_round") not in (None, 1))
     canonical = json.dumps(fixed, sort_keys=True, separators=(",", ":"), default=repr)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
