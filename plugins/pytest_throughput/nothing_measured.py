@@ -28,6 +28,8 @@ class NothingMeasured:
         self._session = session
         self._is_alone = False
         """Whether every collected test measures."""
+        self._is_status = False
+        """Whether it is why the run ends as it does."""
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -37,6 +39,7 @@ class NothingMeasured:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self._is_alone and self._has_nothing and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = NOTHING_MEASURED
+            self._is_status = True
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter, exitstatus: int) -> None:
@@ -47,7 +50,8 @@ class NothingMeasured:
         if not self._is_alone:
             terminalreporter.write_line(heading, yellow=True)
             return
-        for line in (heading, *others, f"exit status {NOTHING_MEASURED}: {_MEND}"):
+        status = f"exit status {NOTHING_MEASURED}: " if self._is_status else ""
+        for line in (heading, *others, status + _MEND):
             terminalreporter.write_line(line, red=True)
 
     @property

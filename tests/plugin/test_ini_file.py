@@ -88,26 +88,6 @@ def test_a_number_of_toml_is_looked_at_as_a_text_is(project: Project, key: str, 
     result.stderr.fnmatch_lines([f"ERROR: throughput_{key} in *: expected a *, got '{value}'"])
 
 
-def test_a_preset_yields_to_the_file(project: Project) -> None:
-    """As the matrix sets its presets: what is None is not given."""
-    project.tests(ISOLATED)
-    write_ini(project, "throughput_protocol = paper")
-    (project.path / "conftest.py").write_text(
-        "from pytest_throughput.settings import read_settings\n"
-        "def pytest_configure(config):\n"
-        "    read_settings(config)\n"
-        "    for name, value in (('protocol', 'adaptive'), ('isolation', 'framework')):\n"
-        "        if getattr(config.option, f'throughput_{name}') is None:\n"
-        "            setattr(config.option, f'throughput_{name}', value)\n"
-        "def pytest_report_header(config):\n"
-        "    settings = read_settings(config)\n"
-        "    return f'settings: {settings.plan.name} {settings.isolation}'\n"
-    )
-    # Not by `run`, which gives a protocol on the command line.
-    output, _ = project.start("--collect-only").communicate()
-    assert "settings: paper framework" in output
-
-
 def test_rules_of_the_gate_wait_for_a_run_that_is_judged(project: Project) -> None:
     project.tests(ISOLATED)
     write_ini(project, "throughput_threshold = 5%", "throughput_fail_on = regressed", "throughput_confirm = 2")

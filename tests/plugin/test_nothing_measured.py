@@ -80,7 +80,9 @@ def test_pytests_own_statuses_come_first(project: Project) -> None:
 
 def test_the_gates_statuses_come_first(project: Project) -> None:
     project.tests(UNSUPPORTED)
-    assert project.run("--throughput-baseline=kept").ret == 12
+    result = project.run("--throughput-baseline=kept")
+    assert result.ret == 12
+    result.stdout.fnmatch_lines(["nothing was measured:*", "mend what the reasons name*"])
     assert project.run("--throughput-baseline=kept", "--throughput-gate=warn").ret == NOTHING_MEASURED
 
 
