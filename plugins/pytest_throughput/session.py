@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -85,6 +86,10 @@ class ThroughputSession:
         found = self._find(item)
         if not is_device(device):
             raise ValueError(f"device: expected 'cpu', 'cuda' or 'cuda:N', got {device!r}")
+        try:
+            json.dumps(dict(arguments))
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"arguments: expected names and JSON values, which a worker can be sent: {error}") from None
         self.devices[device] = None
         place = Place(
             interpreter=self.settings.interpreters.find(found.environment, interpreter),

@@ -85,6 +85,16 @@ def test_a_device_that_is_none_is_refused(project: Project, device: str) -> None
     result.stdout.fnmatch_lines(["test_it.py:1: ValueError"])
 
 
+@pytest.mark.parametrize("arguments", ["{'sizes': {1, 2}}", "[1]", "{(1, 2): 3}"])
+def test_arguments_that_no_worker_can_be_sent_are_refused(project: Project, arguments: str) -> None:
+    project.tests(f"def test_it(measure_isolated): measure_isolated('steps:sleep', {arguments})")
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["E * TypeError: arguments: expected names and JSON values*", "test_it.py:1: TypeError"]
+    )
+
+
 def test_a_label_may_name_a_device_of_another_kind(project: Project) -> None:
     project.tests(
         """
