@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 
 from pytest_throughput.commands import accept, compare, doctor, gate, show
 from pytest_throughput.regression.store import StoreError
@@ -23,6 +24,7 @@ _COMMANDS = (show, accept, gate, compare, doctor)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit status."""
     parser = argparse.ArgumentParser(prog="pytest-throughput", description="Looks at runs and machines; judges runs.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     parsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:
         command.add(parsers)
@@ -38,3 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # Such as `| head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _version() -> str:
+    try:
+        return version("pytest-throughput")
+    except PackageNotFoundError:
+        return "of a checkout that is not installed"

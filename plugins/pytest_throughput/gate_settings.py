@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_throughput.given import Given
 from pytest_throughput.regression.options import (
     FAIL_ON,
     read_baseline,
@@ -41,8 +42,8 @@ class GateSettings:
 
 def add_gate_options(add: Callable[..., None], typed: Callable[[Callable[[str], Any]], Any]) -> None:
     """Adds them. ``typed`` makes an argparse type of a function that raises ValueError."""
-    add("baseline", metavar="DIR", type=typed(read_baseline), help="judge the run against the accepted runs in this "
-        "folder (pytest-throughput accept)")  # fmt: skip
+    add("baseline", metavar="DIR", type=typed(read_baseline), in_rootdir=True, help="judge the run against "
+        "the accepted runs in this folder (pytest-throughput accept)")  # fmt: skip
     add("gate", choices=("fail", "warn", "off"), help="'fail' (default with a baseline): regressions and the like end "
         "the run with a status of their own. 'warn': verdicts, and no status. Without a baseline, the environments "
         "base and head are compared in pairs")  # fmt: skip
@@ -55,29 +56,40 @@ def add_gate_options(add: Callable[..., None], typed: Callable[[Callable[[str], 
         f"(11), inconclusive (13); default {','.join(FAIL_ON)}")  # fmt: skip
 
 
-def read_gate_settings(given: Callable[[str, Any], Any], environments: Sequence[str]) -> GateSettings:
-    """``given(name, default)`` is an option. Raises pytest.UsageError for options that contradict each other."""
+def read_gate_settings(given: Given, environments: Sequence[str]) -> GateSettings:
+    """Return how the run is judged. Raise pytest.UsageError for options that contradict each other."""
     baseline, asked, reserve_trials = given("baseline", None), given("gate", None), given("confirm", 0)
     mode = asked or ("off" if baseline is None else "fail")
     if mode == "off":
-        if reserve_trials and asked is None:
-            raise pytest.UsageError(f"--throughput-confirm={reserve_trials}: nothing is judged; {_JUDGE_BY}")
+        if asked is None:
+            _refuse_rules_without_a_gate(given)
         return GateSettings()
     if {BASE, HEAD} <= set(environments):
         baseline = None
     elif baseline is None:
-        raise pytest.UsageError(f"--throughput-gate={mode}: nothing to judge by; {_JUDGE_BY}")
+        raise pytest.UsageError(f"{given.spelled('gate')}={mode}: nothing to judge by; {_JUDGE_BY}")
     elif len(environments) > 1:
         raise pytest.UsageError(
-            f"--throughput-baseline judges one environment, and this run has {', '.join(environments)}; "
+            f"{given.spelled('baseline')} judges one environment, and this run has {', '.join(environments)}; "
             f"call them {BASE} and {HEAD} to compare them with each other"
         )
     elif baseline.exists() and not os.access(baseline, os.R_OK | os.X_OK):
-        raise pytest.UsageError(f"--throughput-baseline: cannot read {baseline}; expected a readable folder")
-    rules = Rules(given("threshold", Rules.threshold), given("false_alarm_rate", Rules.false_alarm_rate))
-    return GateSettings(mode, baseline, rules, given("fail_on", FAIL_ON), reserve_trials)
+        raise pytest.UsageError(f"{given.spelled('baseline')}: cannot read {baseline}; expected a readable folder")
+    rules = Rules(given("threshold", Rules.threshold), given("false-alarm-rate", Rules.false_alarm_rate))
+    return GateSettings(mode, baseline, rules, given("fail-on", FAIL_ON), reserve_trials)
 
 
+def _refuse_rules_without_a_gate(given: Given) -> None:
+    """Raise pytest.UsageError for a rule on the command line. In the ini file it stands for runs that are judged."""
+    for name in _RULES:
+        if given.on_command_line(name) and given(name, None) != 0:
+            raise pytest.UsageError(
+                f"--throughput-{name}: nothing is judged; {_JUDGE_BY}. A rule for every run that is judged may stand "
+                f"in the ini file, as throughput_{name.replace('-', '_')}"
+            )
+
+
+_RULES = ("confirm", "threshold", "false-alarm-rate", "fail-on")
 _JUDGE_BY = (
     "give --throughput-baseline=DIR, or --throughput-gate=fail and two environments, "
     f"--throughput-interpreter {BASE}/NAME=COMMAND and {HEAD}/NAME=COMMAND"

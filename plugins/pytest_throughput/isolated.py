@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ class IsolatedTrials:
 
     def __init__(self, settings: Settings, gpus: list[Gpu], conductor: Conductor) -> None:
         self._is_isolated = settings.isolation != "none"
+        self._pythonpath = settings.pythonpath
         self._gpus = gpus
         self._conductor = conductor
         self._telemetry = Telemetry()
@@ -43,10 +45,12 @@ class IsolatedTrials:
     def conduct(self, request: Request, place: Place, items: int) -> Conducted:
         """One trial by the request's plan."""
         if request.plan == ONCE:
-            return Conducted(*self._conductor.conduct(request, place), items)
+            outcome, stderr = self._conductor.conduct(request, place)
+            return Conducted(self._with_hint(outcome, request), stderr, items)
         gpu = find_gpu(place.device, self._gpus)
         with self._telemetry.watching(place.device, gpu, isolated=self._is_isolated) as watch:
             outcome, stderr = self._conductor.conduct(request, place)
+        outcome = self._with_hint(outcome, request)
         return Conducted(self._put_into_place(outcome, items, watch, gpu), stderr, items)
 
     def conduct_largest(self, request: Request, place: Place, argument: str) -> Conducted:
@@ -66,6 +70,19 @@ class IsolatedTrials:
             return Conducted(run(1, ONCE), stderr, 1)
         size, outcome = search_largest(run, request.plan)
         return Conducted(outcome, stderr, size)
+
+    def _with_hint(self, outcome: Outcome, request: Request) -> Outcome:
+        """Return the outcome; where the module of the target was not found, with the folders that were searched.
+
+        An argument may name the module of a function as well, as in ``"mynets:squeezenet"``.
+        """
+        missing = re.fullmatch(r"ModuleNotFoundError: No module named '([\w.]+)'", outcome.reason or "")
+        texts = [text for text in (request.target, *request.arguments.values()) if isinstance(text, str)]
+        if missing is None or not any(re.match(rf"{re.escape(missing[1])}[.:]", text) for text in texts):
+            return outcome
+        folders = ", ".join(map(str, self._pythonpath))
+        hint = f"searched {folders} and what is installed; --throughput-pythonpath or pytest's pythonpath adds folders"
+        return replace(outcome, reason=f"{outcome.reason} ({hint})")
 
     def _put_into_place(self, outcome: Outcome, items: int, watch: Watch, gpu: Gpu | None) -> Outcome:
         rate = TrialRecord(1, "", items, outcome).images_per_second

@@ -12,15 +12,18 @@ from pytest_throughput.gating import Gate
 from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.items import parametrize
 from pytest_throughput.measurement.step import Step
+from pytest_throughput.nothing_measured import NothingMeasured
 from pytest_throughput.recovery import Recovery
 from pytest_throughput.results import Results, Unwritten
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.settings import Settings, add_options, read_settings
 from pytest_throughput.throughput.replay import ReplayClock, install
 
-__all__ = ["MeasureIsolated", "MeasureStep"]
+__all__ = ["MeasureIsolated", "MeasureStep", "is_off"]
 
 _SESSION = pytest.StashKey[ThroughputSession]()
+_NAMES = ("throughput", "pytest_throughput", "pytest-throughput")
+"""What a user calls the plugin. pytest knows it by its module, so that a checkout's conftest.py may list it, too."""
 
 
 class MeasureStep(Protocol):
@@ -61,8 +64,14 @@ class MeasureIsolated(Protocol):
         """
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    add_options(parser)
+def is_off(manager: pytest.PytestPluginManager) -> bool:
+    """Return whether ``-p no:throughput`` was given."""
+    return any(manager.is_blocked(name) for name in _NAMES)
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    if not is_off(pluginmanager):
+        add_options(parser)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -71,6 +80,8 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 @pytest.hookimpl(trylast=True)  # A suite's presets come first.
 def pytest_configure(config: pytest.Config) -> None:
+    if is_off(config.pluginmanager):
+        return
     config.addinivalue_line(
         "markers", "throughput_case(id, **axes): the case that a measuring test belongs to, and its axes."
     )
@@ -82,13 +93,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Unwritten(config, session, results), "pytest-throughput-unwritten")
     if session.settings.gate.mode != "off":
         config.pluginmanager.register(Gate(config, session, results), "pytest-throughput-gate")
+    config.pluginmanager.register(NothingMeasured(session), "pytest-throughput-nothing-measured")
     config.pluginmanager.register(Recovery(config, session, results), "pytest-throughput-recovery")
 
 
 @pytest.hookimpl(trylast=True)  # The session knows its cases by now.
 def pytest_collection_finish(session: pytest.Session) -> None:
-    throughput = session.config.stash[_SESSION]
-    if throughput.is_measuring:
+    throughput = session.config.stash.get(_SESSION, None)
+    if throughput is not None and throughput.is_measuring:
         # Imported here: a run that measures nothing does not wait for what draws tables.
         from pytest_throughput.terminal import Terminal
 
@@ -99,13 +111,22 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(trylast=True)  # The trial and the environment stand last in the node id.
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    parametrize(metafunc, metafunc.config.stash[_SESSION].settings)
+    session = metafunc.config.stash.get(_SESSION, None)
+    if session is not None:
+        parametrize(metafunc, session.settings)
+
+
+def _session_of(config: pytest.Config) -> ThroughputSession:
+    """Return what measures. Fail the test that asks for it where the plugin is off."""
+    if _SESSION not in config.stash:
+        pytest.fail("this test measures, and -p no:throughput has switched off what measures", pytrace=False)
+    return config.stash[_SESSION]
 
 
 @pytest.fixture(scope="session")
 def throughput_settings(pytestconfig: pytest.Config) -> Settings:
     """How this run measures: threads, trials, protocol and so on."""
-    return pytestconfig.stash[_SESSION].settings
+    return _session_of(pytestconfig).settings
 
 
 @pytest.fixture
@@ -130,9 +151,10 @@ def measure_step(
     request: pytest.FixtureRequest, trial: int, environment: str, _replay_clock: ReplayClock, benchmark: Any
 ) -> MeasureStep:
     """Measures a step in the pytest process."""
-    session = request.config.stash[_SESSION]
+    session = _session_of(request.config)
 
     def measure(step: Callable[[], Any], *, items: int = 1, synchronize: Callable[[], object] | None = None) -> None:
+        __tracebackhide__ = True
         opened = Step(step) if synchronize is None else Step(step, lambda _: synchronize(), asynchronous=True)
         session.measure_step(request.node, benchmark, _replay_clock, opened, items=items)
 
@@ -144,7 +166,7 @@ def measure_isolated(
     request: pytest.FixtureRequest, trial: int, environment: str, _replay_clock: ReplayClock, benchmark: Any
 ) -> MeasureIsolated:
     """Measures a step in a worker process of its own."""
-    session = request.config.stash[_SESSION]
+    session = _session_of(request.config)
 
     def measure(
         target: str,
@@ -155,6 +177,7 @@ def measure_isolated(
         interpreter: str = "python",
         largest: str | None = None,
     ) -> None:
+        __tracebackhide__ = True
         session.measure_isolated(
             request.node,
             benchmark,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pytest
 
 import pytest_throughput
 from pytest_throughput.isolated import Conducted, IsolatedTrials, refuse_endless_search
-from pytest_throughput.isolation.conduct import conduct_opened
+from pytest_throughput.isolation.conduct import OnError, conduct_opened
 from pytest_throughput.isolation.conductor import Conductor, Place
 from pytest_throughput.isolation.lock import Locks, cpu_names
 from pytest_throughput.isolation.protocol import Outcome, Request
@@ -23,8 +24,8 @@ from pytest_throughput.items import MeasuredItem, in_order, measured
 from pytest_throughput.listeners import Keeper, Observer
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.step import Step
-from pytest_throughput.settings import Settings
-from pytest_throughput.telemetry.gpus import Gpu, find_gpu, list_gpus, visibility
+from pytest_throughput.settings import Settings, refuse_missing_interpreters
+from pytest_throughput.telemetry.gpus import Gpu, find_gpu, is_device, list_gpus, visibility
 from pytest_throughput.throughput import replay
 from pytest_throughput.throughput.document import extra_info
 from pytest_throughput.throughput.ledger import Ledger, TrialRecord
@@ -57,6 +58,8 @@ class ThroughputSession:
         """Every device that was asked for, in order."""
         self.is_measuring = False
         """Whether this run is to yield figures; known after the collection."""
+        self._error: Exception | None = None
+        """What ended the latest trial, where a debugger is to see it."""
         self.observer: Observer | None = None
         self.keeper: Keeper | None = None
 
@@ -79,7 +82,14 @@ class ThroughputSession:
 
         ``largest``: the argument whose largest value that fits is searched, and is the number of items.
         """
+        __tracebackhide__ = True
         found = self._find(item)
+        if not is_device(device):
+            raise ValueError(f"device: expected 'cpu', 'cuda' or 'cuda:N', got {device!r}")
+        try:
+            json.dumps(dict(arguments))
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"arguments: expected names and JSON values, which a worker can be sent: {error}") from None
         self.devices[device] = None
         place = Place(
             interpreter=self.settings.interpreters.find(found.environment, interpreter),
@@ -102,13 +112,15 @@ class ThroughputSession:
         self, item: pytest.Item, benchmark: Any, clock: replay.ReplayClock, step: Step, *, items: int
     ) -> None:
         """One trial of a step that is open in this process."""
+        __tracebackhide__ = True
 
         def conduct(plan: Plan) -> Conducted:
-            return Conducted(conduct_opened(step, plan, self.settings.steps_per_round), "", items)
+            return Conducted(conduct_opened(step, plan, self.settings.steps_per_round, self._on_error), "", items)
 
         self._measure(self._find(item), benchmark, clock, items, "none", conduct)
 
     def _find(self, item: pytest.Item) -> MeasuredItem:
+        __tracebackhide__ = True
         if item.nodeid not in self.items:
             raise pytest.UsageError(
                 "measure_step and measure_isolated have to be named among a test's parameters: "
@@ -126,20 +138,31 @@ class ThroughputSession:
         conduct: Conduct,
     ) -> None:
         """``items``: None where only the trial tells."""
+        __tracebackhide__ = True
         if items is not None and items < 1:
             raise ValueError(f"items is what a step works through, at least 1, got {items}")
-        clock.use()
+        clock.use(benchmark)
+        self._error = None
         if benchmark.disabled:
+            replay.commit_disabled(benchmark)
             outcome, stderr, _ = conduct(ONCE)
-            benchmark.pedantic(lambda: None)
-            _report(found.item, outcome, stderr)
+            _report(found.item, outcome, stderr, self._error)
             return
         record = None if self.keeper is None else self.keeper.take(found)
         stderr = ""
         if record is None or items not in (record.items, None):
             record, stderr = self._measure_now(found, items, isolation, conduct)
         self._settle(found, benchmark, clock, record)
-        _report(found.item, record.outcome, stderr)
+        _report(found.item, record.outcome, stderr, self._error)
+
+    @cached_property
+    def _on_error(self) -> OnError | None:
+        """What keeps the error of a trial in this process, so that --pdb stops where it was raised."""
+
+        def keep(error: Exception) -> None:
+            self._error = error
+
+        return keep if self._config.getoption("usepdb", False) else None
 
     def _measure_now(
         self, found: MeasuredItem, items: int | None, isolation: str, conduct: Conduct
@@ -211,6 +234,7 @@ class ThroughputSession:
             threads=self.settings.threads,
             timeout_seconds=self.settings.timeout_seconds,
             memory_limit_bytes=self.settings.memory_limit_bytes,
+            on_error=self._on_error,
         )
 
     @cached_property
@@ -270,10 +294,12 @@ class ThroughputSession:
                 )
             self.items[item.nodeid] = found
             self.ledger.ask(found.case_id, found.environment, found.trial, found.labels)
-            if "device" in found.labels:
-                self.devices[str(found.labels["device"])] = None
+            if is_device(label := str(found.labels.get("device"))):
+                self.devices[label] = None
         if self.items:
             self._refuse_what_cannot_be_measured()
+            if self._runs_steps():
+                refuse_missing_interpreters(self._config, self.settings.interpreters)
             self.is_measuring = self._yields_figures()
 
     def _refuse_what_cannot_be_measured(self) -> None:
@@ -293,11 +319,16 @@ class ThroughputSession:
         if getattr(node, "workeroutput", {}).get(_REFUSED):
             raise pytest.UsageError(_NO_XDIST)
 
+    def _runs_steps(self) -> bool:
+        option = self._config.getoption
+        skipped = option("benchmark_skip") and not option("benchmark_only")
+        # --setup-plan implies --setup-only.
+        return not (option("collectonly") or option("setuponly", False) or skipped)
+
     def _yields_figures(self) -> bool:
         option = self._config.getoption
         disabled = option("benchmark_disable") and not option("benchmark_enable")
-        skipped = option("benchmark_skip") and not option("benchmark_only")
-        return not (option("collectonly") or disabled or skipped)
+        return self._runs_steps() and not disabled
 
     def pytest_unconfigure(self) -> None:
         """Buries the last worker, and removes its folder."""
@@ -310,12 +341,17 @@ class ThroughputSession:
             self._locks.release()
 
 
-def _report(item: pytest.Item, outcome: Outcome, stderr: str) -> None:
-    """Ends the test as the outcome says."""
+def _report(item: pytest.Item, outcome: Outcome, stderr: str, error: Exception | None) -> None:
+    """End the test as the outcome says. ``error``: what ended a trial in this process, for a debugger."""
+    __tracebackhide__ = True
     if stderr:
         item.add_report_section("call", "worker stderr", stderr)
-    message = f"{outcome.status}: {printable(outcome.reason or '')}"
+    reason = printable(outcome.reason or "")
     if outcome.status in ("unsupported", "out_of_memory"):
-        pytest.skip(message)
+        pytest.skip(f"{outcome.status}: {reason}")
+    if outcome.status == "failed" and error is not None:
+        raise error
     if outcome.status != "ok":
+        # pytest itself says "Failed: ".
+        message = reason if outcome.status == "failed" and reason else f"{outcome.status}: {reason}"
         pytest.fail("\n".join([message, printable_lines(outcome.details or "")]).strip(), pytrace=False)

@@ -14,12 +14,13 @@ import pytest
 
 from pytest_throughput.argument_types import telling
 from pytest_throughput.gate_settings import GateSettings, add_gate_options, read_gate_settings
+from pytest_throughput.given import Given, add_declared, read_given
 from pytest_throughput.isolation.conductor import ISOLATIONS
 from pytest_throughput.isolation.interpreters import Interpreters, parse_interpreter
 from pytest_throughput.measurement.plan import PLANS, Plan
 from pytest_throughput.telemetry.cpu import usable_physical_cores
 
-__all__ = ["ORDERS", "Settings", "add_options", "read_settings"]
+__all__ = ["ORDERS", "Settings", "add_options", "read_settings", "refuse_missing_interpreters"]
 
 ORDERS = ("trials", "paired")
 
@@ -71,12 +72,12 @@ class Settings:
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Adds the ``--throughput-`` options; None stands for "not given", so that a preset can step in."""
-    group = parser.getgroup("throughput", "measuring steps (pytest-throughput)")
+    """Add the ``--throughput-`` options, and the keys of the ini file."""
+    add_declared(_declare, parser, parser.getgroup("throughput", "measuring steps (pytest-throughput)"))
 
-    def add(name: str, **how: Any) -> None:
-        group.addoption(f"--throughput-{name}", dest=f"throughput_{name.replace('-', '_')}", default=None, **how)
 
+def _declare(add: Callable[..., None]) -> None:
+    """Call ``add`` for each option."""
     add("trials", metavar="N", type=_positive_integer, help="trials of each case, default 1")
     add("order", choices=ORDERS, help="'trials' (default): trial by trial over all cases. 'paired': "
         "case by case, environments in turn A B B A; implies isolation 'trial'")  # fmt: skip
@@ -88,8 +89,9 @@ def add_options(parser: pytest.Parser) -> None:
         "'framework': one for a framework and trial. 'none': in the pytest process")  # fmt: skip
     add("interpreter", metavar="[ENVIRONMENT/]NAME=COMMAND", action="append", type=_interpreter,
         help="the command that starts Python for a framework; repeatable; default the running Python")  # fmt: skip
-    add("pythonpath", metavar="DIR", action="append", type=_folder,
-        help="a folder that workers may import from; repeatable; default the rootdir")  # fmt: skip
+    add("pythonpath", metavar="DIR", action="append", type=Path,
+        help="a folder that workers may import from, relative to the rootdir; repeatable; default the rootdir; "
+        "pytest's own pythonpath is added")  # fmt: skip
     add("threads", metavar="N", type=_positive_integer,
         help="intra-op threads; default the physical cores within affinity and cgroup quota")  # fmt: skip
     add("timeout", metavar="SECONDS", type=_positive_seconds, help="of one trial of a case, default 600")
@@ -101,47 +103,76 @@ def add_options(parser: pytest.Parser) -> None:
         "for utilisation; default by a table of GPUs, or of a CPU by a large matrix product")  # fmt: skip
     add("lock", choices=("on", "off"), help="'on' (default): wait while another run measures on the same GPU or the "
         "same processors")  # fmt: skip
-    add("resume", metavar="JOURNAL", type=Path, help="go on with an interrupted run: repeat its command, "
-        "with the journal that it left behind")  # fmt: skip
+    add("resume", metavar="JOURNAL", type=Path, in_rootdir=True, help="go on with an interrupted run: repeat its "
+        "command, with the journal that it left behind")  # fmt: skip
     add_gate_options(add, telling)
 
 
 def read_settings(config: pytest.Config) -> Settings:
-    """The settings of this run. Raises pytest.UsageError for options that contradict each other."""
-
-    def given(name: str, default: Any) -> Any:
-        value = config.getoption(f"throughput_{name}")
-        return default if value is None else value
-
+    """Return the settings of this run. Raise pytest.UsageError for options that contradict each other."""
+    given = read_given(_declare, config)
     try:
         interpreters = Interpreters(given("interpreter", []))
     except ValueError as error:
-        raise pytest.UsageError(f"--throughput-interpreter: {error}") from None
+        raise pytest.UsageError(f"{given.spelled('interpreter')}: {error}") from None
+    if given.on_command_line("interpreter"):
+        refuse_missing_interpreters(config, interpreters)
     order = given("order", "trials")
     isolation = given("isolation", "trial")
     if order == "paired":
-        if config.getoption("throughput_isolation") not in (None, "trial"):
+        if given.on_command_line("order") and len(interpreters.environments) < 2:
             raise pytest.UsageError(
-                f"--throughput-order paired needs fresh processes: --throughput-isolation trial, not {isolation}"
+                "--throughput-order paired measures two environments in turn, and this run has one; give two, as in "
+                "--throughput-interpreter base/NAME=COMMAND --throughput-interpreter head/NAME=COMMAND"
+            )
+        if isolation != "trial":
+            raise pytest.UsageError(
+                f"{given.spelled('order')}: paired needs fresh processes, --throughput-isolation trial, not {isolation}"
             )
         isolation = "trial"
     return Settings(
         trials=given("trials", 1),
         order=order,
         plan=PLANS[given("protocol", "adaptive")],
-        steps_per_round=given("steps_per_round", None),
+        steps_per_round=given("steps-per-round", None),
         isolation=isolation,
         interpreters=interpreters,
-        pythonpath=tuple(given("pythonpath", [config.rootpath])),
+        pythonpath=_pythonpath(given),
         threads=given("threads", None) or usable_physical_cores(),
         timeout_seconds=given("timeout", 600.0),
-        memory_limit_bytes=given("memory_limit", None),
+        memory_limit_bytes=given("memory-limit", None),
         budget_seconds=given("budget", None),
         resume=given("resume", None),
-        peak_tflops=given("peak_tflops", None),
+        peak_tflops=given("peak-tflops", None),
         lock=given("lock", "on") == "on",
         gate=read_gate_settings(given, interpreters.environments),
     )
+
+
+def refuse_missing_interpreters(config: pytest.Config, interpreters: Interpreters) -> None:
+    """Raise pytest.UsageError if the command of an interpreter does not exist, or cannot be executed."""
+    missing = interpreters.missing
+    if missing is not None:
+        program = missing.command[0]
+        raise pytest.UsageError(
+            f"{read_given(_declare, config).spelled('interpreter')}: the command of {missing.label} is {program!r}, "
+            f"which {'cannot be executed' if Path(program).exists() else 'does not exist'}; "
+            "expected the path of a program, or the name of one that PATH finds"
+        )
+
+
+def _pythonpath(given: Given) -> tuple[Path, ...]:
+    """Return the folders that workers import from: those of the option, pytest's own, and by default the rootdir."""
+    rootdir = given.config.rootpath
+    asked = [rootdir / folder for folder in given("pythonpath", [])]
+    for folder in asked:
+        if not folder.is_dir():
+            raise pytest.UsageError(
+                f"{given.spelled('pythonpath')}: expected an existing folder, got '{folder}'; "
+                f"a relative one is relative to the rootdir, {rootdir}"
+            )
+    of_pytest: list[Path] = given.config.getini("pythonpath")
+    return tuple(dict.fromkeys([*asked, *of_pytest, *([] if asked else [rootdir])]))
 
 
 def _typed(expected: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -185,17 +216,9 @@ def _read_duration(text: str) -> float:
     return _read_positive_number(str(3600 * hours + 60 * minutes + seconds))
 
 
-def _read_folder(text: str) -> Path:
-    folder = Path(text).resolve()
-    if not folder.is_dir():
-        raise ValueError
-    return folder
-
-
 _interpreter = telling(parse_interpreter)
 _positive_integer = _typed("a whole number of at least 1", _read_positive_integer)
 _positive_seconds = _typed("a number of seconds above 0", _read_positive_number)
 _positive_number = _typed("a number above 0", _read_positive_number)
 _byte_count = _typed("a number of bytes such as 8G, 500M or 1000000", _read_byte_count)
 _duration = _typed("a time above 0 such as 90s, 20m or 1h30m", _read_duration)
-_folder = _typed("an existing folder", _read_folder)

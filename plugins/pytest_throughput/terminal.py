@@ -29,7 +29,9 @@ class Terminal:
         self._summaries: dict[str, str] = {}
         self._progress: Progress | None = None
         reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is None or not reporter.isatty or config.get_verbosity() != 0:
+        # As pytest-benchmark takes its own option.
+        self._is_quiet = config.getoption("benchmark_quiet") and not config.getoption("benchmark_verbose")
+        if reporter is None or not reporter.isatty or config.get_verbosity() != 0 or self._is_quiet:
             return
         if alone:
             reporter.showfspath = False
@@ -62,7 +64,8 @@ class Terminal:
 
     def ended(self, found: MeasuredItem, case: CaseRecord, record: TrialRecord) -> None:
         summary = summary_of(case, record)
-        self._summaries[found.item.nodeid] = summary
+        if not self._is_quiet:
+            self._summaries[found.item.nodeid] = summary
         if self._progress is not None:
             self._progress.ended(found.case_id, summary)
 
@@ -86,6 +89,15 @@ class Terminal:
         ledger = self._session.ledger
         if not ledger.trials_ended:
             return
+        if not self._is_quiet:
+            self._show(terminalreporter)
+        if not ledger.is_complete:
+            left = ledger.trials_asked - ledger.trials_ended
+            terminalreporter.write_line(f"not complete: {left} of {ledger.trials_asked} trials were not run")
+
+    def _show(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Write the table and the notes below it."""
+        ledger = self._session.ledger
         mark_implausible(ledger)
         width = output_columns(bool(terminalreporter.isatty))
         terminalreporter.write_sep("=", "throughput")
@@ -95,6 +107,3 @@ class Terminal:
             terminalreporter.write_line(line)
         for note in table.notes(ledger):
             terminalreporter.write_line(note)
-        if not ledger.is_complete:
-            left = ledger.trials_asked - ledger.trials_ended
-            terminalreporter.write_line(f"not complete: {left} of {ledger.trials_asked} trials were not run")

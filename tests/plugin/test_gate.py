@@ -254,6 +254,9 @@ def test_two_environments_are_compared_in_pairs(gated: Gated) -> None:
     [
         (("--throughput-gate=fail",), "nothing to judge by; give --throughput-baseline=DIR, or"),
         (("--throughput-confirm=2",), "nothing is judged; give --throughput-baseline=DIR"),
+        (("--throughput-threshold=5%",), "--throughput-threshold: nothing is judged; give --throughput-baseline=DIR"),
+        (("--throughput-false-alarm-rate=5%",), "in the ini file, as throughput_false_alarm_rate"),
+        (("--throughput-fail-on=missing",), "--throughput-fail-on: nothing is judged"),
         (("--throughput-baseline=https://example.org/x",), "URLs are not read"),
         (("--throughput-baseline=test_it.py",), "expected a folder, and 'test_it.py' is a file"),
         ((BASELINE, "--throughput-threshold=3"), "expected a share such as 3% or 0.03, got '3'"),

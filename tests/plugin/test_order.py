@@ -57,12 +57,22 @@ def test_pairs_go_case_by_case_and_environments_in_turn(matrix: Project) -> None
 
 
 def test_pairs_imply_a_fresh_process_for_each_trial(matrix: Project) -> None:
-    arguments = ("--throughput-order=paired", "-k", "pt-vgg")
+    arguments = ("--throughput-order=paired", "-k", "pt-vgg", *BOTH)
     document = matrix.run_json(*arguments)
     assert document["benchmarks"][0]["extra_info"]["settings"]["isolation"] == "trial"
     result = matrix.run(*arguments, "--throughput-isolation=framework")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*--throughput-order paired needs fresh processes*not framework*"])
+    result.stderr.fnmatch_lines(["*--throughput-order: paired needs fresh processes*not framework*"])
+
+
+def test_pairs_of_one_environment_are_refused(matrix: Project) -> None:
+    result = matrix.run("--throughput-order=paired")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: --throughput-order paired measures two environments*--throughput-interpreter base/NAME=COMMAND*"]
+    )
+    # A rule of the project for runs that have two.
+    assert len(collected(matrix, "-o", "throughput_order=paired", "-k", "pt-vgg")) == 1
 
 
 def test_trials_of_a_case_are_one_case(matrix: Project) -> None:

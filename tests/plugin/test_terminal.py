@@ -104,6 +104,17 @@ def test_progress_leaves_other_verbosities_to_pytest(three: Project, option: str
     assert "\x1b[2K" not in on_a_terminal(three.path, option)
 
 
+def test_quiet_as_of_pytest_benchmark_hides_the_figures_and_nothing_else(three: Project) -> None:
+    result = three.run("--benchmark-quiet", "-v")
+    result.assert_outcomes(passed=1, skipped=1, failed=1)
+    result.stdout.no_fnmatch_line("*throughput ===*")
+    result.stdout.no_fnmatch_line("*items/s*")
+    three.run("--benchmark-quiet", "--benchmark-verbose").stdout.fnmatch_lines(["*= throughput =*"])
+    result = three.run("--benchmark-quiet", "-x", "--throughput-trials=2")
+    result.stdout.fnmatch_lines(["not complete: 3 of 6 trials were not run"])
+    assert "[1/3]" not in on_a_terminal(three.path, "--benchmark-quiet")
+
+
 def test_other_tests_keep_their_dots(three: Project) -> None:
     three.tests(TESTS + "\ndef test_plain(): pass\n")
     output = on_a_terminal(three.path)
@@ -130,7 +141,7 @@ def test_what_a_worker_said_is_in_the_report_of_a_failure(project: Project) -> N
     result = project.run()
     result.stdout.fnmatch_lines(
         [
-            "failed: RuntimeError: \\x1b[[]31mred",
+            "RuntimeError: \\x1b[[]31mred",
             "  File*steps.py*in end",
             "*Captured worker stderr call*",
             "said in the worker",

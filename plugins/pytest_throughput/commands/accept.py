@@ -1,4 +1,4 @@
-"""``pytest-throughput accept``: keeps runs that are good, for later ones to be judged by."""
+"""pytest-throughput accept: keeps runs that are good, for later ones to be judged by."""
 
 from __future__ import annotations
 

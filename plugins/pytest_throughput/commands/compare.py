@@ -1,4 +1,4 @@
-"""``pytest-throughput compare``: judges the runs of one side by those of another."""
+"""pytest-throughput compare: judges the runs of one side by those of another."""
 
 from __future__ import annotations
 

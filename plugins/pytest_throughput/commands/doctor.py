@@ -1,4 +1,4 @@
-"""``pytest-throughput doctor``: what this machine measures with, and what to mend for steadier figures."""
+"""pytest-throughput doctor: what this machine measures with, and what to mend for steadier figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``pytest-throughput gate``: judges runs against the accepted ones of the same hardware."""
+"""pytest-throughput gate: judges runs against the accepted ones of the same hardware."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``pytest-throughput show``: the table of a run, finished or not, or of any pytest-benchmark JSON."""
+"""pytest-throughput show: the table of a run, finished or not, or of any pytest-benchmark JSON."""
 
 from __future__ import annotations
 

@@ -20,22 +20,35 @@ from pytest_throughput.measurement.memory import peak_resident_bytes, swapped_by
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
 
-__all__ = ["conduct", "conduct_opened"]
+__all__ = ["OnError", "conduct", "conduct_opened"]
+
+OnError = Callable[[Exception], None]
 
 
-def conduct(request: Request) -> Outcome:
-    """Opens the request's target, measures the step and closes it. Only an interruption is raised."""
+def conduct(request: Request, on_error: Optional[OnError] = None) -> Outcome:
+    """Opens the request's target, measures the step and closes it. Only an interruption is raised.
+
+    ``on_error`` is called with the exception that ended the trial, for a debugger in this process.
+    """
     os.environ.update(request.variables)
-    return _conduct(lambda: _open(request), request.plan, request.steps_per_round, request.own_process)
+    return _conduct(lambda: _open(request), request.plan, request.steps_per_round, request.own_process, on_error)
 
 
-def conduct_opened(step: Step, plan: Plan, steps_per_round: Optional[int] = None) -> Outcome:
-    """Measures a step that is open already."""
-    outcome = _conduct(lambda: step, plan, steps_per_round, own_process=False)
+def conduct_opened(
+    step: Step, plan: Plan, steps_per_round: Optional[int] = None, on_error: Optional[OnError] = None
+) -> Outcome:
+    """Measures a step that is open already; ``on_error`` as for `conduct`."""
+    outcome = _conduct(lambda: step, plan, steps_per_round, False, on_error)
     return replace(outcome, facts={**outcome.facts, "build_seconds": step.build_seconds})
 
 
-def _conduct(open_step: Callable[[], Step], plan: Plan, steps_per_round: Optional[int], own_process: bool) -> Outcome:
+def _conduct(
+    open_step: Callable[[], Step],
+    plan: Plan,
+    steps_per_round: Optional[int],
+    own_process: bool,
+    on_error: Optional[OnError],
+) -> Outcome:
     step: Optional[Step] = None
     try:
         with _thread_errors() as thread_errors:
@@ -60,6 +73,8 @@ def _conduct(open_step: Callable[[], Step], plan: Plan, steps_per_round: Optiona
             outcome = Outcome("failed", reason=f"in a thread: {thread_errors[0]}")
     except Exception as error:
         outcome = _outcome_of(error, step)
+        if on_error is not None:
+            on_error(error)
     # Outside the except block: there the error would keep alive the frames that hold the tensors.
     if step is not None and step.close is not None:
         try:

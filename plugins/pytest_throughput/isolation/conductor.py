@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pytest_throughput.isolation.conduct import conduct
+from pytest_throughput.isolation.conduct import OnError, conduct
 from pytest_throughput.isolation.guardian import Guardian
 from pytest_throughput.isolation.interpreters import Interpreter
 from pytest_throughput.isolation.process import Worker
@@ -45,13 +45,16 @@ class Conductor:
         threads: int,
         timeout_seconds: float,
         memory_limit_bytes: int | None = None,
+        on_error: OnError | None = None,
     ) -> None:
+        """``on_error`` is called with the exception that ended a trial in this process."""
         self._isolation = isolation
         self._staged = staged
         self._pythonpath = tuple(pythonpath)
         self._threads = threads
         self._timeout_seconds = timeout_seconds
         self._memory_limit_bytes = memory_limit_bytes
+        self._on_error = on_error
         self._guardian: Guardian | None = None
         self._worker: Worker | None = None
         self._worker_place: Place | None = None
@@ -119,7 +122,7 @@ class Conductor:
         for folder in reversed(self._pythonpath):
             if str(folder) not in sys.path:
                 sys.path.insert(0, str(folder))
-        return conduct(request)
+        return conduct(request, self._on_error)
 
     def _environment(self, interpreter: Interpreter) -> Mapping[str, str]:
         variables = dict(os.environ)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 __all__ = ["DEFAULT_ENVIRONMENT", "Interpreter", "Interpreters", "parse_interpreter"]
@@ -33,9 +36,19 @@ class Interpreter:
     command: tuple[str, ...]
 
     @property
+    def label(self) -> str:
+        """What stands before the ``=`` of the option."""
+        return self.name if self.environment == DEFAULT_ENVIRONMENT else f"{self.environment}/{self.name}"
+
+    @property
     def is_running(self) -> bool:
         """Whether it is the Python that runs pytest."""
         return self.command == (sys.executable,)
+
+    def in_folder(self, folder: Path) -> Interpreter:
+        """Return the same, with a program that is given by a relative path looked for in the folder."""
+        program, *rest = self.command
+        return self if os.sep not in program else replace(self, command=(str(folder / program), *rest))
 
     def ask(self, program: str, arguments: Sequence[str]) -> Any:
         """The JSON that a short program prints last.
@@ -108,6 +121,11 @@ class Interpreters:
             if (place, name) in self._given:
                 return self._given[place, name]
         return Interpreter(environment, name, (sys.executable,))
+
+    @property
+    def missing(self) -> Interpreter | None:
+        """The first that was given whose program does not exist or cannot be executed; None if there is none."""
+        return next((each for each in self._given.values() if shutil.which(each.command[0]) is None), None)
 
     @property
     def commands(self) -> dict[str, str]:

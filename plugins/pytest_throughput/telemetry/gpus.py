@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-__all__ = ["Gpu", "default_device", "find_gpu", "list_gpus", "visibility"]
+__all__ = ["Gpu", "default_device", "find_gpu", "is_device", "list_gpus", "visibility"]
 
 _NAMES_A_DEVICE = re.compile(r"\d+$|GPU-|MIG-")
 
@@ -33,6 +33,11 @@ class Gpu:
             "mig": self.mig,
             "power_limit_watts": self.power_limit_watts,
         }
+
+
+def is_device(name: object) -> bool:
+    """Return whether it is the text ``cpu``, ``cuda`` or ``cuda:N``."""
+    return isinstance(name, str) and re.fullmatch(r"cpu|cuda(:[0-9]{1,9})?", name) is not None
 
 
 def list_gpus() -> list[Gpu]:

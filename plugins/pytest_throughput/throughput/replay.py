@@ -13,7 +13,12 @@ from typing import Any
 
 import pytest
 
-__all__ = ["ReplayClock", "commit", "commit_nothing", "install"]
+__all__ = ["ReplayClock", "commit", "commit_disabled", "commit_nothing", "install"]
+
+_TWO_MEASUREMENTS = (
+    "a test measures once, either with measure_step or measure_isolated, or with pytest-benchmark's benchmark fixture; "
+    "move the other measurement to a test of its own"
+)
 
 
 class ReplayClock:
@@ -25,10 +30,14 @@ class ReplayClock:
         self._readings: Iterator[float] = iter(())
         self._used = False
 
-    def use(self) -> None:
-        """Raises RuntimeError if the test has measured already: pytest-benchmark keeps one benchmark a test."""
+    def use(self, benchmark: Any) -> None:
+        """Raise RuntimeError if the test has measured already: pytest-benchmark keeps one benchmark a test."""
+        __tracebackhide__ = True
         if self._used:
             raise RuntimeError("a test measures once; parametrize it, or write another test")
+        # A fixture of another plugin may have neither.
+        if getattr(benchmark, "stats", None) is not None or getattr(benchmark, "has_error", False):
+            raise RuntimeError(_TWO_MEASUREMENTS)
         self._used = True
 
     def load(self, round_seconds: Sequence[float]) -> None:
@@ -36,7 +45,11 @@ class ReplayClock:
         self._readings = (reading for seconds in round_seconds for reading in (0.0, seconds))
 
     def __call__(self) -> float:
-        return next(self._readings)
+        """Return the next reading. Raise RuntimeError where the test itself uses the ``benchmark`` fixture."""
+        __tracebackhide__ = True
+        for reading in self._readings:
+            return reading
+        raise RuntimeError(_TWO_MEASUREMENTS)
 
 
 class _NotMeasured(Exception):
@@ -65,7 +78,8 @@ def commit(benchmark: Any, clock: ReplayClock, round_seconds: Sequence[float], s
     if taken != [seconds / steps_per_round for seconds in round_seconds]:
         raise RuntimeError(
             "the 'benchmark' fixture did not take the measured samples; "
-            "is another plugin (pytest-codspeed?) providing it? Disable that one with -p no:NAME"
+            "does the test name it before measure_step or measure_isolated? Then leave it out; "
+            "is another plugin (pytest-codspeed?) providing it? Then disable that one with -p no:NAME"
         )
 
 
@@ -74,6 +88,20 @@ def commit_nothing(benchmark: Any, clock: ReplayClock) -> None:
     clock.load([0.0])
     with suppress(_NotMeasured):
         benchmark.pedantic(_raise)
+
+
+def commit_disabled(benchmark: Any) -> None:
+    """Tell a fixture that ``--benchmark-disable`` has disabled that it was used.
+
+    Raise RuntimeError if the test has used it before.
+    """
+    # Imported here: without pytest-benchmark, pytest has to come as far as to say that it is missing.
+    from pytest_benchmark.fixture import FixtureAlreadyUsed
+
+    try:
+        benchmark.pedantic(_nothing)
+    except FixtureAlreadyUsed:
+        raise RuntimeError(_TWO_MEASUREMENTS) from None
 
 
 def _nothing() -> None:
