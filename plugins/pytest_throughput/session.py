@@ -19,7 +19,7 @@ from pytest_throughput.isolation.conductor import Conductor, Place
 from pytest_throughput.isolation.lock import Locks, cpu_names
 from pytest_throughput.isolation.protocol import Outcome, Request
 from pytest_throughput.isolation.staging import StagedPath
-from pytest_throughput.items import MeasuredItem, in_order, measured
+from pytest_throughput.items import MeasuredItem, measured
 from pytest_throughput.listeners import Keeper, Observer
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.step import Step
@@ -246,10 +246,6 @@ class ThroughputSession:
 
     # Collection
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = in_order(items, self.settings)
-
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         self.deselected += [found.case_id for item in items if (found := measured(item, self.settings))]
 
@@ -268,6 +264,12 @@ class ThroughputSession:
                     "to repeat a case, use --throughput-trials"
                 )
             self.items[item.nodeid] = found
+            alike = self.items.get(item.nodeid) or self.reserve.get(item.nodeid)
+            if alike is not None:
+                raise pytest.UsageError(
+                    f"{item.nodeid} is the node id of trial {alike.trial} of {alike.case_id} and of trial "
+                    f"{found.trial} of {found.case_id}: give the parameter of one of them another id"
+                )
             self.ledger.ask(found.case_id, found.environment, found.trial, found.labels)
             if "device" in found.labels:
                 self.devices[str(found.labels["device"])] = None
