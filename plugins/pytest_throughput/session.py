@@ -36,8 +36,9 @@ Conduct = Callable[[Plan], Conducted]
 
 _REFUSED = "pytest_throughput_refused"
 _NO_XDIST = (
-    "pytest-xdist is active (-n or --dist): tests that run side by side slow each other, and no figure "
-    "would be worth anything; leave the option out, or say -n 0"
+    "pytest-xdist is active (-n or --dist): tests that run side by side slow each other, and no figure would be worth "
+    "anything; to measure, leave the option out, or say -n 0; to run each step once and measure nothing, add "
+    "--benchmark-disable; to leave the measuring tests out, add --benchmark-skip"
 )
 
 
@@ -263,26 +264,24 @@ class ThroughputSession:
                     f"{item.nodeid} and {same.item.nodeid} measure the same trial of {found.case_id}; "
                     "to repeat a case, use --throughput-trials"
                 )
-            self.items[item.nodeid] = found
             alike = self.items.get(item.nodeid) or self.reserve.get(item.nodeid)
             if alike is not None:
                 raise pytest.UsageError(
                     f"{item.nodeid} is the node id of trial {alike.trial} of {alike.case_id} and of trial "
                     f"{found.trial} of {found.case_id}: give the parameter of one of them another id"
                 )
+            self.items[item.nodeid] = found
             self.ledger.ask(found.case_id, found.environment, found.trial, found.labels)
             if "device" in found.labels:
                 self.devices[str(found.labels["device"])] = None
-        if self.items:
+        if self.items and self._yields_figures():
             self._refuse_what_cannot_be_measured()
-            self.is_measuring = self._yields_figures()
+            self.is_measuring = True
 
     def _refuse_what_cannot_be_measured(self) -> None:
         if hasattr(self._config, "workerinput"):
             self._config.workeroutput[_REFUSED] = True  # type: ignore[attr-defined]
             raise pytest.UsageError(_NO_XDIST)
-        if not self._config.pluginmanager.has_plugin("pytest-benchmark"):
-            raise pytest.UsageError("measuring needs pytest-benchmark, which -p no:benchmark has switched off")
         if self._config.getoption("benchmark_cprofile") is not None:
             raise pytest.UsageError(
                 "--benchmark-cprofile would profile the replay of samples, not the step that gave them; leave it out"
@@ -296,9 +295,13 @@ class ThroughputSession:
 
     def _yields_figures(self) -> bool:
         option = self._config.getoption
+        if option("collectonly"):
+            return False
+        if not self._config.pluginmanager.has_plugin("pytest-benchmark"):
+            raise pytest.UsageError("measuring needs pytest-benchmark, which -p no:benchmark has switched off")
         disabled = option("benchmark_disable") and not option("benchmark_enable")
         skipped = option("benchmark_skip") and not option("benchmark_only")
-        return not (option("collectonly") or disabled or skipped)
+        return not (disabled or skipped)
 
     def pytest_unconfigure(self) -> None:
         """Buries the last worker, and removes its folder."""
