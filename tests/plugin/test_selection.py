@@ -114,6 +114,16 @@ def test_a_selection_of_later_trials_alone_is_empty(suite: Project) -> None:
     assert suite.run(*TWO, "-k", "t2").ret == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
+def test_what_another_plugin_selects_are_cases(suite: Project) -> None:
+    """Such as pytest-split, which takes every n-th test, as late as it can."""
+    (suite.path / "conftest.py").write_text(
+        "import pytest\n"
+        "@pytest.hookimpl(trylast=True)\n"
+        "def pytest_collection_modifyitems(items): items[:] = items[::2]\n"
+    )
+    assert collected(suite, *TWO) == ["it[1]", "it[12]", "it[1-t2]", "it[12-t2]", "other"]
+
+
 def test_going_on_from_a_failure_is_by_single_trials(suite: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FAILS", "test_it[12-t2]")
     assert len(ran(suite)) == 9
@@ -168,6 +178,20 @@ def test_values_that_look_like_trials_and_environments_stay_in_the_case(
     names = ["base", "head"] if environments else ["default"]
     assert [(case["id"], case["environment"]) for case in document["throughput"]["cases"]] == [
         (f"test_it.py::test_it[{value}]", name) for name in names for value in values
+    ]
+
+
+def test_a_value_that_looks_like_an_environment_stays_where_there_is_but_one(project: Project) -> None:
+    """A step of this process is measured in the first environment, which then is not part of the node id."""
+    project.tests(
+        "import pytest\n"
+        "@pytest.mark.parametrize('n', ['base', 'x-base'])\n"
+        "def test_it(measure_step, n): measure_step(lambda: None)\n"
+    )
+    document = project.run_json(*TWO, *BOTH)
+    assert [(case["id"], case["environment"], len(case["trials"])) for case in document["throughput"]["cases"]] == [
+        ("test_it.py::test_it[base]", "base", 2),
+        ("test_it.py::test_it[x-base]", "base", 2),
     ]
 
 
