@@ -1,7 +1,7 @@
 """What a selection of tests selects: cases, each with all of its trials.
 
-A node id of a first trial, ``-k``, ``-m`` and other plugins' choices are about cases; a node id of a later trial is
-about that trial alone, and so are the options that go on from a test that failed.
+A node id of a first trial, ``-k``, ``-m``, ``--deselect`` and other plugins select cases. A node id of a later trial
+selects that trial alone, and ``--lf``, ``--ff`` and ``--stepwise`` go on from single trials.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pytest_throughput.settings import Settings
 __all__ = ["Selection"]
 
 _LATER = pytest.StashKey[list[pytest.Item]]()
-"""Of the test of a first trial: those of the later ones."""
+"""In the test of a first trial: the tests of the later ones."""
 
 
 class Selection:
@@ -36,7 +36,7 @@ class Selection:
         ours = [each for one in found if (each := measured(one, self._settings))]
         later: dict[str, list[pytest.Item]] = defaultdict(list)
         for each in ours:
-            if 1 < each.trial <= self._settings.trials:  # Those in reserve are for the gate.
+            if 1 < each.trial <= self._settings.trials:  # The gate alone runs those in reserve.
                 later[each.first].append(each.item)
         for each in ours:
             if each.trial == 1:
@@ -56,11 +56,11 @@ class Selection:
             ]
         return report  # type: ignore[no-any-return]
 
-    # Within the wrappers of --lf and --ff, which go on from single trials, and around all that selects tests.
+    # The innermost wrapper: around every hook that selects tests, but inside those of --lf and --ff.
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
-        """Hold later trials back while tests are selected; they then share the fate of their first trial."""
-        if config.getoption("stepwise", False):  # It goes on from a single trial, by the order of the run.
+        """Hold later trials back while tests are selected, and then keep those whose first trial is kept."""
+        if config.getoption("stepwise", False):  # It leaves out what stands before the test that failed.
             items[:] = in_order(items, self._settings)
             return (yield)
         named = tuple(config.getoption("deselect") or ())
