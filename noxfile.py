@@ -1,10 +1,12 @@
-"""The environments of the project: ``nox -s bench``, ``nox -s gpu``, ``nox -s tests``, ``nox -s lint``."""
+"""The environments of the project: ``nox -s bench``, ``gpu``, ``tests``, ``lint`` or ``neighbours``."""
 
 from __future__ import annotations
 
 import ctypes
 import shlex
 import sys
+import tarfile
+import tempfile
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +23,11 @@ CONSTRAINTS = ("--constraint", "constraints.txt")
 FRAMEWORKS = (".[pytorch]", "tensorflow-cpu")
 # Each brings CUDA libraries of its own, and they exclude each other. A worker needs nothing else.
 GPU_FRAMEWORKS = {"pytorch": ("torch", "numpy"), "tensorflow": ("tensorflow[and-cuda]", "numpy")}
+# What the tests of pytest-benchmark 5.3 need, as its tox.ini and its extras say.
+TOOLS_OF_PYTEST_BENCHMARK = (
+    "pytest-benchmark[aspect,elasticsearch,histogram]",
+    *("freezegun", "nbmake", "pygal==3.1.3", "pygaljs==1.0.2", "setuptools>=80", "pytest-xdist"),
+)
 ENVIRONMENTS = Path(".nox")
 BASELINES = Path("baselines")
 
@@ -49,6 +56,23 @@ def tests(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, *FRAMEWORKS, ".[dev]")
     # Three for two cores: many tests wait for processes that they have started.
     session.run("pytest", *(session.posargs or ["-n", "3", "tests/"]))
+
+
+@nox.session
+def neighbours(session: nox.Session) -> None:
+    """Run pytest-benchmark's own tests with this plugin loaded; arguments after -- go to pytest."""
+    session.install(*CONSTRAINTS, ".", *TOOLS_OF_PYTEST_BENCHMARK)
+    # Outside of the project: those tests start pytest in temporary folders, which would find our pytest.ini above them.
+    with tempfile.TemporaryDirectory() as folder:
+        # Only the source distribution has the tests; the constraints say of which version.
+        source = ("--no-deps", "--no-binary=pytest-benchmark", "pytest-benchmark")
+        session.run("pip", "download", "--quiet", *CONSTRAINTS, *source, "--dest", folder)
+        (archive,) = Path(folder).glob("pytest_benchmark-*.tar.gz")
+        with tarfile.open(archive) as file:
+            file.extractall(folder, filter="data")
+        environment = {"COLUMNS": "80", "PYTHONPATH": "tests"}
+        with session.chdir(Path(folder) / archive.name.removesuffix(".tar.gz")):
+            session.run("pytest", "--ignore=src", "-p", "pytest_throughput.plugin", *session.posargs, env=environment)
 
 
 @nox.session

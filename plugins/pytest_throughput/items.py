@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.settings import Settings
+from pytest_throughput.throughput.naming import ENVIRONMENT, TRIAL, trial_id, without_environment, without_trial
 
 __all__ = ["MeasuredItem", "in_order", "measured", "parametrize"]
 
@@ -24,45 +25,44 @@ class MeasuredItem:
     case_id: str
     environment: str
     trial: int
+    first: str
+    """The node id of the case's first trial in the environment."""
     labels: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> None:
-    """Repeats a measuring test for every trial and environment; a single one leaves no mark in the id."""
+    """Repeat a measuring test for every trial and environment. The first trial, and an only environment, have no id."""
     if not any(name in metafunc.fixturenames for name in _FIXTURES):
         return
-    environments = settings.interpreters.environments
-    if "measure_isolated" not in metafunc.fixturenames:
-        environments = environments[:1]  # In this process there is but one interpreter.
+    environments = _environments(metafunc.fixturenames, settings)
     trials = range(1, settings.trials_and_reserve + 1)
-    metafunc.parametrize("trial", trials, ids=_ids([f"t{trial}" for trial in trials]), indirect=True)
-    metafunc.parametrize("environment", environments, ids=_ids(environments), indirect=True)
+    # So names are comparable between runs of different numbers of trials, as --benchmark-compare needs it.
+    ids: list[Any] = [pytest.HIDDEN_PARAM, *map(trial_id, trials[1:])]
+    metafunc.parametrize(TRIAL, trials, ids=ids, indirect=True)
+    shown: Sequence[Any] = environments if len(environments) > 1 else [pytest.HIDDEN_PARAM]
+    metafunc.parametrize(ENVIRONMENT, environments, ids=shown, indirect=True)
 
 
-def _ids(names: Sequence[str]) -> list[Any]:
-    return list(names) if len(names) > 1 else [pytest.HIDDEN_PARAM]
+def _environments(fixtures: Iterable[str], settings: Settings) -> Sequence[str]:
+    """Return the environments in which a test with these fixtures is measured."""
+    environments = settings.interpreters.environments
+    return environments if "measure_isolated" in fixtures else environments[:1]  # This process has one interpreter.
 
 
 def measured(item: pytest.Item, settings: Settings) -> MeasuredItem | None:
-    """What the test measures; None if it measures nothing."""
-    if not any(name in getattr(item, "fixturenames", ()) for name in _FIXTURES):
+    """Return what the test measures; None if it measures nothing."""
+    fixtures = getattr(item, "fixturenames", ())
+    if not any(name in fixtures for name in _FIXTURES):
         return None
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    trial, environment = parameters.get("trial", 1), parameters.get("environment", DEFAULT_ENVIRONMENT)
+    trial, environment = parameters.get(TRIAL, 1), parameters.get(ENVIRONMENT, DEFAULT_ENVIRONMENT)
+    is_shown = len(_environments(fixtures, settings)) > 1
+    first = without_trial(item.nodeid, trial, environment if is_shown else None)
     marker = item.get_closest_marker("throughput_case")
     if marker is not None:
-        return MeasuredItem(item, marker.args[0], environment, trial, marker.kwargs)
-    case_id = item.nodeid
-    if len(settings.interpreters.environments) > 1:
-        case_id = _without(environment, case_id)
-    if settings.trials_and_reserve > 1:
-        case_id = _without(f"t{trial}", case_id)
-    return MeasuredItem(item, case_id, environment, trial)
-
-
-def _without(last_parameter: str, node_id: str) -> str:
-    """``test[a-t2]`` becomes ``test[a]``, and ``test[t2]`` becomes ``test``."""
-    return node_id.removesuffix(f"[{last_parameter}]").replace(f"-{last_parameter}]", "]")
+        return MeasuredItem(item, marker.args[0], environment, trial, first, marker.kwargs)
+    case_id = without_environment(first, environment) if is_shown else first
+    return MeasuredItem(item, case_id, environment, trial, first)
 
 
 def in_order(items: list[pytest.Item], settings: Settings) -> list[pytest.Item]:

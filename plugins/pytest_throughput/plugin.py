@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import pytest
@@ -15,6 +15,7 @@ from pytest_throughput.measurement.step import Step
 from pytest_throughput.nothing_measured import NothingMeasured
 from pytest_throughput.recovery import Recovery
 from pytest_throughput.results import Results, Unwritten
+from pytest_throughput.selection import Selection
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.settings import Settings, add_options, read_settings
 from pytest_throughput.throughput.replay import ReplayClock, install
@@ -88,6 +89,7 @@ def pytest_configure(config: pytest.Config) -> None:
     session = ThroughputSession(config, read_settings(config))
     config.stash[_SESSION] = session
     config.pluginmanager.register(session, "pytest-throughput")
+    config.pluginmanager.register(Selection(session.settings), "pytest-throughput-selection")
     results = Results(config, session)
     config.pluginmanager.register(results, "pytest-throughput-results")
     config.pluginmanager.register(Unwritten(config, session, results), "pytest-throughput-unwritten")
@@ -109,11 +111,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         session.config.pluginmanager.register(terminal, "pytest-throughput-terminal")
 
 
-@pytest.hookimpl(trylast=True)  # The trial and the environment stand last in the node id.
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
+    """Add trial and environment after all other parameters: they stand last in the node id."""
+    done: Any = yield
     session = metafunc.config.stash.get(_SESSION, None)
     if session is not None:
         parametrize(metafunc, session.settings)
+    return done  # type: ignore[no-any-return]
 
 
 def _session_of(config: pytest.Config) -> ThroughputSession:
@@ -130,25 +135,29 @@ def throughput_settings(pytestconfig: pytest.Config) -> Settings:
 
 
 @pytest.fixture
-def trial(request: pytest.FixtureRequest) -> int:
+def throughput_trial(request: pytest.FixtureRequest) -> int:
     """Which trial of its case this test is, from 1."""
     return int(getattr(request, "param", 1))
 
 
 @pytest.fixture
-def environment(request: pytest.FixtureRequest) -> str:
+def throughput_environment(request: pytest.FixtureRequest) -> str:
     """The set of interpreters that the case is measured in: ``default``, or ``base`` and ``head``."""
     return str(getattr(request, "param", DEFAULT_ENVIRONMENT))
 
 
 @pytest.fixture
-def _replay_clock(request: pytest.FixtureRequest) -> ReplayClock:
+def _throughput_clock(request: pytest.FixtureRequest) -> ReplayClock:
     return install(request.node)
 
 
 @pytest.fixture
 def measure_step(
-    request: pytest.FixtureRequest, trial: int, environment: str, _replay_clock: ReplayClock, benchmark: Any
+    request: pytest.FixtureRequest,
+    throughput_trial: int,
+    throughput_environment: str,
+    _throughput_clock: ReplayClock,
+    benchmark: Any,
 ) -> MeasureStep:
     """Measures a step in the pytest process."""
     session = _session_of(request.config)
@@ -156,14 +165,18 @@ def measure_step(
     def measure(step: Callable[[], Any], *, items: int = 1, synchronize: Callable[[], object] | None = None) -> None:
         __tracebackhide__ = True
         opened = Step(step) if synchronize is None else Step(step, lambda _: synchronize(), asynchronous=True)
-        session.measure_step(request.node, benchmark, _replay_clock, opened, items=items)
+        session.measure_step(request.node, benchmark, _throughput_clock, opened, items=items)
 
     return measure
 
 
 @pytest.fixture
 def measure_isolated(
-    request: pytest.FixtureRequest, trial: int, environment: str, _replay_clock: ReplayClock, benchmark: Any
+    request: pytest.FixtureRequest,
+    throughput_trial: int,
+    throughput_environment: str,
+    _throughput_clock: ReplayClock,
+    benchmark: Any,
 ) -> MeasureIsolated:
     """Measures a step in a worker process of its own."""
     session = _session_of(request.config)
@@ -181,7 +194,7 @@ def measure_isolated(
         session.measure_isolated(
             request.node,
             benchmark,
-            _replay_clock,
+            _throughput_clock,
             target,
             arguments or {},
             items=items,

@@ -20,7 +20,7 @@ from pytest_throughput.isolation.conductor import Conductor, Place
 from pytest_throughput.isolation.lock import Locks, cpu_names
 from pytest_throughput.isolation.protocol import Outcome, Request
 from pytest_throughput.isolation.staging import StagedPath
-from pytest_throughput.items import MeasuredItem, in_order, measured
+from pytest_throughput.items import MeasuredItem, measured
 from pytest_throughput.listeners import Keeper, Observer
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.step import Step
@@ -37,8 +37,9 @@ Conduct = Callable[[Plan], Conducted]
 
 _REFUSED = "pytest_throughput_refused"
 _NO_XDIST = (
-    "pytest-xdist is active (-n or --dist): tests that run side by side slow each other, and no figure "
-    "would be worth anything; leave the option out, or say -n 0"
+    "pytest-xdist is active (-n or --dist): tests that run side by side slow each other, and no figure would be worth "
+    "anything; to measure, leave the option out, or say -n 0; to run each step once and measure nothing, add "
+    "--benchmark-disable; to leave the measuring tests out, add --benchmark-skip"
 )
 
 
@@ -271,10 +272,6 @@ class ThroughputSession:
 
     # Collection
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = in_order(items, self.settings)
-
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         self.deselected += [found.case_id for item in items if (found := measured(item, self.settings))]
 
@@ -292,22 +289,26 @@ class ThroughputSession:
                     f"{item.nodeid} and {same.item.nodeid} measure the same trial of {found.case_id}; "
                     "to repeat a case, use --throughput-trials"
                 )
+            alike = self.items.get(item.nodeid) or self.reserve.get(item.nodeid)
+            if alike is not None:
+                raise pytest.UsageError(
+                    f"{item.nodeid} is the node id of trial {alike.trial} of {alike.case_id} and of trial "
+                    f"{found.trial} of {found.case_id}: give the parameter of one of them another id"
+                )
             self.items[item.nodeid] = found
             self.ledger.ask(found.case_id, found.environment, found.trial, found.labels)
             if is_device(label := str(found.labels.get("device"))):
                 self.devices[label] = None
-        if self.items:
-            self._refuse_what_cannot_be_measured()
-            if self._runs_steps():
-                refuse_missing_interpreters(self._config, self.settings.interpreters)
-            self.is_measuring = self._yields_figures()
+        if self.items and self._runs_steps():
+            refuse_missing_interpreters(self._config, self.settings.interpreters)
+            if self._yields_figures():
+                self._refuse_what_cannot_be_measured()
+                self.is_measuring = True
 
     def _refuse_what_cannot_be_measured(self) -> None:
         if hasattr(self._config, "workerinput"):
             self._config.workeroutput[_REFUSED] = True  # type: ignore[attr-defined]
             raise pytest.UsageError(_NO_XDIST)
-        if not self._config.pluginmanager.has_plugin("pytest-benchmark"):
-            raise pytest.UsageError("measuring needs pytest-benchmark, which -p no:benchmark has switched off")
         if self._config.getoption("benchmark_cprofile") is not None:
             raise pytest.UsageError(
                 "--benchmark-cprofile would profile the replay of samples, not the step that gave them; leave it out"
@@ -321,14 +322,15 @@ class ThroughputSession:
 
     def _runs_steps(self) -> bool:
         option = self._config.getoption
-        skipped = option("benchmark_skip") and not option("benchmark_only")
-        # --setup-plan implies --setup-only.
-        return not (option("collectonly") or option("setuponly", False) or skipped)
+        if option("collectonly") or option("setuponly", False):  # --setup-plan implies --setup-only.
+            return False
+        if not self._config.pluginmanager.has_plugin("pytest-benchmark"):
+            raise pytest.UsageError("measuring needs pytest-benchmark, which -p no:benchmark has switched off")
+        return not (option("benchmark_skip") and not option("benchmark_only"))
 
     def _yields_figures(self) -> bool:
         option = self._config.getoption
-        disabled = option("benchmark_disable") and not option("benchmark_enable")
-        return self._runs_steps() and not disabled
+        return not (option("benchmark_disable") and not option("benchmark_enable"))
 
     def pytest_unconfigure(self) -> None:
         """Buries the last worker, and removes its folder."""

@@ -45,6 +45,13 @@ def test_options_make_the_product_of_their_values() -> None:
     assert ids[-1] == "training[pytorch-cuda:1-vgg16-b4-bf16-compiled-nhwc]"
 
 
+def test_a_node_id_of_the_matrix_selects_all_trials() -> None:
+    node_id = "bench/test_training.py::test_training[numpy-cpu-mnist_cnn-b8-fp32-eager]"
+    options = ("--framework=numpy", "--model=mnist_cnn", "--batch-size=8,16", "--device=cpu")
+    result = run(node_id, "--collect-only", "-q", "--throughput-trials=2", *options)
+    assert [line for line in result.stdout.splitlines() if "::" in line] == [node_id, node_id[:-1] + "-t2]"]
+
+
 def test_each_framework_has_its_own_default_execution_and_layout() -> None:
     ids = collected("--framework=pytorch,tensorflow", "--model=mnist_cnn", "--batch-size=8", "--device=cpu")
     assert ids == [

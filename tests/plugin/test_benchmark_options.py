@@ -137,17 +137,71 @@ def test_without_pytest_benchmark_a_plain_project_runs_and_a_measuring_one_is_to
     result = pytester.runpytest_subprocess("-p", "pytest_throughput.plugin", "-p", "no:benchmark")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: measuring needs pytest-benchmark*"])
+    assert (
+        pytester.runpytest_subprocess("-p", "pytest_throughput.plugin", "-p", "no:benchmark", "--collect-only").ret == 0
+    )
 
 
 def test_xdist_is_refused(two: Project, pytester: pytest.Pytester) -> None:
     pytest.importorskip("xdist")
     result = pytester.runpytest_subprocess("-p", "pytest_throughput.plugin", "-n2")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: pytest-xdist is active*say -n 0"])
+    result.stderr.fnmatch_lines(["ERROR: pytest-xdist is active*say -n 0*add --benchmark-disable;*--benchmark-skip"])
     pytester.runpytest_subprocess("-p", "pytest_throughput.plugin", "-n0").assert_outcomes(passed=4)
     pytester.runpytest_subprocess("-p", "pytest_throughput.plugin", "-n2", "-k", "plain or other").assert_outcomes(
         passed=2
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "outcomes"),
+    [
+        ("--benchmark-disable", {"passed": 6}),
+        ("--benchmark-skip", {"passed": 1, "skipped": 5}),
+        ("--collect-only", {}),
+    ],
+)
+def test_xdist_is_welcome_where_nothing_is_measured(
+    two: Project, pytester: pytest.Pytester, option: str, outcomes: dict[str, int]
+) -> None:
+    """The usual correctness job; with several trials, too, and an option of the gate in ``addopts``."""
+    pytest.importorskip("xdist")
+    two.tests(TWO + "def test_here(measure_step):\n    measure_step(lambda: open('ran', 'a').write('x'))\n")
+    plugin, trials = ("-p", "pytest_throughput.plugin"), "--throughput-trials=2"
+    result = pytester.runpytest_subprocess(*plugin, "-n2", option, trials, "--throughput-baseline=kept", "-k", "not tf")
+    assert result.ret == 0
+    result.assert_outcomes(**outcomes)
+    assert "pytest-xdist is active" not in result.stdout.str() + result.stderr.str()
+    assert (two.path / "ran").exists() is (option == "--benchmark-disable")
+    assert not list(two.path.glob("**/*.jsonl"))
+
+
+def test_xdist_is_refused_where_benchmarks_are_enabled_again(two: Project, pytester: pytest.Pytester) -> None:
+    pytest.importorskip("xdist")
+    options = ("-n2", "--benchmark-disable", "--benchmark-enable")
+    assert pytester.runpytest_subprocess("-p", "pytest_throughput.plugin", *options).ret == 4
+
+
+@pytest.mark.parametrize("option", ["--benchmark-disable", "--benchmark-skip", "--collect-only"])
+def test_nothing_is_refused_where_nothing_is_measured(two: Project, option: str) -> None:
+    assert two.run("--benchmark-cprofile=tottime", option).ret == 0
+
+
+def test_a_comparison_fails_whatever_the_numbers_of_trials(two: Project, pytester: pytest.Pytester) -> None:
+    """Names are the same: the first trial of two is compared with that of a run of one, and of three."""
+    arguments = ("--throughput-protocol=paper", "-k", "sleep", "--throughput-isolation=framework")
+    two.run("--benchmark-save=one", *arguments).assert_outcomes(passed=2, deselected=2)
+    two.run("--benchmark-save=three", "--throughput-trials=3", *arguments).assert_outcomes(passed=6, deselected=2)
+    for saved, trials in (("0001", 2), ("0002", 1), ("0002", 2)):
+        compare = (f"--benchmark-compare={saved}", f"--throughput-trials={trials}", *arguments)
+        two.tests(TWO)
+        assert two.run(*compare, "--benchmark-compare-fail=median:2000%").ret == 0
+        two.tests(TWO.replace('"milliseconds": 1', '"milliseconds": 50'))
+        slow = ("-p", "pytest_throughput.plugin", "--throughput-lock=off", "--benchmark-compare-fail=median:500%")
+        result = pytester.runpytest_subprocess(*slow, *compare)
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        assert "Performance has regressed" in result.stdout.str() + result.stderr.str()
+        assert f"test_sleep[pt] ({saved}_" in result.stdout.str()
 
 
 def _without_times(document: dict[str, Any]) -> dict[str, Any]:

@@ -44,8 +44,8 @@ TESTS = """
 import pytest
 
 @pytest.mark.parametrize("name", list("abcdef"))
-def test_it(measure_isolated, name, trial, environment):
-    measure_isolated("steps:step", {"name": name, "trial": trial, "environment": environment})
+def test_it(measure_isolated, name, throughput_trial, throughput_environment):
+    measure_isolated("steps:step", {"name": name, "trial": throughput_trial, "environment": throughput_environment})
 
 def test_plain(): pass
 """
@@ -184,8 +184,8 @@ def test_results_that_cannot_be_written_come_last(gated: Gated, monkeypatch: pyt
     [
         ((), True),
         (("-k", "not c"), False),
-        (("--deselect", "test_it.py::test_it[c-t1]", "--deselect", "test_it.py::test_it[c-t2]"), False),
-        (("test_it.py::test_it[a-t1]", "test_it.py::test_it[b-t1]"), False),
+        (("--deselect", "test_it.py::test_it[c]"), False),
+        (("test_it.py::test_it[a]", "test_it.py::test_it[b]"), False),
         (("test_other.py",), False),
     ],
 )
@@ -211,8 +211,8 @@ def test_axes_that_were_not_asked_for_are_not_missing(gated: Gated) -> None:
         pytest.param(name, marks=pytest.mark.throughput_case(f"case-{{name}}", model=name[0], size=len(name), x=0.5))
         for name in NAMES
     ])
-    def test_it(measure_isolated, name, trial, environment):
-        measure_isolated("steps:step", {{"name": name, "trial": trial, "environment": environment}})
+    def test_it(measure_isolated, name, throughput_trial):
+        measure_isolated("steps:step", {{"name": name, "trial": throughput_trial, "environment": "default"}})
     """
 
     def named(names: list[str]) -> None:

@@ -52,6 +52,17 @@ def test_randomly_shuffles_cases_and_trials_stay_trial_by_trial(cases: Project) 
     assert order == [1] * 5 + [2] * 5
 
 
+def test_randomly_and_a_selection_keep_the_trials_of_a_case_together(cases: Project) -> None:
+    pytest.importorskip("pytest_randomly")
+    status, output = run(cases, "--throughput-trials=2", "-p", "randomly", "-k", "3 or 4", plugins="")
+    assert (status, "4 passed, 7 deselected" in output) == (0, True)
+    found = cases.json()["throughput"]["cases"]
+    assert sorted((case["id"], len(case["trials"])) for case in found) == [
+        ("test_it.py::test_sleep[3]", 2),
+        ("test_it.py::test_sleep[4]", 2),
+    ]
+
+
 def test_a_timeout_of_pytest_timeout_is_the_status_of_its_case(project: Project) -> None:
     pytest.importorskip("pytest_timeout")
     project.tests(
@@ -82,12 +93,12 @@ def test_a_rerun_of_a_failure_replaces_it(project: Project) -> None:
         "    return Step(lambda: None)\n"
     )
     project.tests("def test_flaky(measure_isolated): measure_isolated('steps:flaky')")
-    status, output = run(project, "--reruns=2")
-    assert (status, "1 passed, 1 rerun" in output) == (0, True)
+    status, output = run(project, "--reruns=2", "--throughput-trials=2")
+    assert (status, "2 passed, 1 rerun" in output) == (0, True)
     document = project.json()
     assert statuses(document) == ["ok"]
-    assert [len(case["trials"]) for case in document["throughput"]["cases"]] == [1]
-    assert len(document["benchmarks"]) == 1
+    assert [len(case["trials"]) for case in document["throughput"]["cases"]] == [2]
+    assert [benchmark["name"] for benchmark in document["benchmarks"]] == ["test_flaky", "test_flaky[t2]"]
 
 
 def test_coverage_is_measured_and_does_not_slow_the_step(project: Project) -> None:
@@ -116,8 +127,12 @@ def test_repeating_is_for_tests_that_name_no_case(project: Project) -> None:
     """Of a named case a repetition would be a trial with another's number: what to do is said."""
     pytest.importorskip("pytest_repeat")
     project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})")
-    status, _ = run(project, "--count=3")
-    assert (status, statuses(project.json())) == (0, ["ok"] * 3)
+    status, _ = run(project, "--count=3", "--throughput-trials=2", "--throughput-isolation=framework")
+    found = project.json()["throughput"]["cases"]
+    assert status == 0
+    assert [(case["id"], len(case["trials"])) for case in found] == [
+        (f"test_it.py::test_it[{repetition}-3]", 2) for repetition in (1, 2, 3)
+    ]
     project.tests(
         "import pytest\n@pytest.mark.throughput_case('named')\ndef test_it(measure_step): measure_step(lambda: None)\n"
     )

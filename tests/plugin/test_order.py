@@ -46,13 +46,13 @@ def test_a_single_trial_leaves_no_mark(matrix: Project) -> None:
 
 def test_trials_go_over_the_whole_matrix_framework_by_framework(matrix: Project) -> None:
     cases = ["pt-vgg", "pt-alex", "tf-vgg", "tf-alex"]
-    expected = [f"case[{case}-t{trial}]" for trial, case in product((1, 2), cases)]
+    expected = [f"case[{case}{trial}]" for trial, case in product(("", "-t2"), cases)]
     assert collected(matrix, "--throughput-trials=2") == [*expected, "plain"]
 
 
 def test_pairs_go_case_by_case_and_environments_in_turn(matrix: Project) -> None:
     ids = collected(matrix, "--throughput-order=paired", "--throughput-trials=4", "-k", "pt-vgg", *BOTH)
-    turns = ["t1-base", "t1-head", "t2-head", "t2-base", "t3-base", "t3-head", "t4-head", "t4-base"]
+    turns = ["base", "head", "t2-head", "t2-base", "t3-base", "t3-head", "t4-head", "t4-base"]
     assert ids == [f"case[pt-vgg-{turn}]" for turn in turns]
 
 
@@ -86,7 +86,8 @@ def test_trials_of_a_case_are_one_case(matrix: Project) -> None:
     ]
     assert cases[0]["images_per_second_low"] < cases[0]["images_per_second"] < cases[0]["images_per_second_high"]
     assert {
-        (benchmark["params"]["trial"], benchmark["params"]["environment"]) for benchmark in document["benchmarks"]
+        (benchmark["params"]["throughput_trial"], benchmark["params"]["throughput_environment"])
+        for benchmark in document["benchmarks"]
     } == set(product((1, 2), ("base", "head")))
 
 
@@ -94,7 +95,7 @@ def test_one_worker_serves_a_framework_and_a_trial(matrix: Project) -> None:
     document = matrix.run_json("--throughput-trials=2", "--throughput-isolation=framework")
     pids: dict[tuple[str, int], set[int]] = {}
     for benchmark in document["benchmarks"]:
-        key = benchmark["params"]["framework"], benchmark["params"]["trial"]
+        key = benchmark["params"]["framework"], benchmark["params"]["throughput_trial"]
         pids.setdefault(key, set()).add(benchmark["extra_info"]["pid"])
     assert {len(each) for each in pids.values()} == {1}
     assert len(set.union(*pids.values())) == 4
@@ -124,3 +125,41 @@ def test_what_measures_nothing_is_no_case(pytester: pytest.Pytester) -> None:
         fixturenames = ("benchmark", "tmp_path")
 
     assert measured(Plain(), None) is None  # type: ignore[arg-type]
+
+
+def test_fixtures_and_parameters_of_a_project_may_be_called_trial_and_environment(project: Project) -> None:
+    (project.path / "conftest.py").write_text(
+        "import pytest\n@pytest.fixture(params=['lab', 'field'])\ndef environment(request): return request.param\n"
+    )
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("trial", ["t2", 2])
+        def test_here(measure_step, trial, environment, throughput_trial, throughput_environment):
+            assert (environment in ("lab", "field"), throughput_environment) == (True, "default")
+            assert (trial in ("t2", 2), throughput_trial in (1, 2)) == (True, True)
+            measure_step(lambda: None)
+
+        @pytest.fixture
+        def trial(): return "mine"
+
+        def test_there(measure_isolated, trial, environment):
+            measure_isolated("steps:sleep", {"milliseconds": 0.1, "of": [trial, environment]})
+        """
+    )
+    document = project.run_json("--throughput-trials=2", "--throughput-protocol=paper")
+    assert {case["id"]: len(case["trials"]) for case in document["throughput"]["cases"]} == {
+        "test_it.py::test_here[lab-t2]": 2,
+        "test_it.py::test_here[lab-2]": 2,
+        "test_it.py::test_here[field-t2]": 2,
+        "test_it.py::test_here[field-2]": 2,
+        "test_it.py::test_there[lab]": 2,
+        "test_it.py::test_there[field]": 2,
+    }
+    assert document["benchmarks"][0]["params"] == {
+        "trial": "t2",
+        "environment": "lab",
+        "throughput_trial": 1,
+        "throughput_environment": "default",
+    }

@@ -1,4 +1,4 @@
-"""``nox -s gpu``: what it runs, and that it ends at once where there is no GPU."""
+"""The sessions of nox; of ``nox -s gpu``, what it runs, and that it ends at once where there is no GPU."""
 
 from __future__ import annotations
 
@@ -86,6 +86,11 @@ def test_without_a_gpu_it_fails_at_once_and_builds_nothing(noxfile: ModuleType, 
     assert ran.returncode == 1
     assert "there is no GPU to measure on: " in ran.stdout + ran.stderr
     assert not list(tmp_path.glob(".nox/*/bin"))
+
+
+def test_what_takes_long_is_not_among_the_default_sessions(noxfile: ModuleType) -> None:
+    assert noxfile.nox.options.sessions == ["lint", "tests"]
+    assert {"bench", "gpu", "neighbours"} <= vars(noxfile).keys()
 
 
 def test_the_driver_is_asked(noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,3 +90,14 @@ def test_more_than_the_device_can_do_is_marked(utilisation: Any, method: str, ex
     assert (found is not None) == expected
     if expected:
         assert "of the device's peak (NVIDIA H200 datasheet): something is not waited for" in (found or "")
+
+
+def test_an_axis_that_a_project_calls_environment_is_an_axis() -> None:
+    ledger = Ledger()
+    for place, batch_size, seconds in (("lab", 1, 0.1), ("field", 8, 0.01)):
+        ledger.ask(place, "default", 1, {"environment": place, "batch_size": batch_size})
+        measurement = Measurement((seconds,), 1, seconds, 2, "target", seconds, (QUIET,))
+        record = TrialRecord(1, "2026-11-21T00:00:00+00:00", batch_size, Outcome("ok", measurement=measurement))
+        ledger.settle(place, "default", record)
+    mark_implausible(ledger)
+    assert [case.implausible for case in ledger] == [None, None]

@@ -128,16 +128,30 @@ def test_a_plain_file_is_shown_by_what_a_call_works_through(show: Callable[..., 
     assert (status, "t.py::t[8] has no images among its params and its extra_info" in err) == (2, True)
 
 
-def test_trials_of_a_plain_file_are_one_case(tmp_path: Path) -> None:
+def cases_of(folder: Path, *benchmarks: tuple[str, dict[str, Any]]) -> dict[str, list[int]]:
+    """The trials of each case of a plain file with these names and parameters."""
     document = {
-        "benchmarks": [
-            {"fullname": f"t.py::t[8-t{trial}]", "params": {"trial": trial}, "stats": {"median": 0.5}}
-            for trial in (1, 2)
-        ]
+        "benchmarks": [{"fullname": f"t.py::{n}", "params": p, "stats": {"median": 0.5}} for n, p in benchmarks]
     }
-    (tmp_path / "plain.json").write_text(json.dumps(document))
-    (case,) = read_run(tmp_path / "plain.json").cases
-    assert (case.id, [trial.trial for trial in case.measured]) == ("t.py::t[8]", [1, 2])
+    (folder / "plain.json").write_text(json.dumps(document))
+    cases = read_run(folder / "plain.json").cases
+    return {case.id.removeprefix("t.py::"): [trial.trial for trial in case.measured] for case in cases}
+
+
+def test_trials_of_a_plain_file_are_one_case(tmp_path: Path) -> None:
+    first, second = {"throughput_trial": 1}, {"throughput_trial": 2, "throughput_environment": "head"}
+    for case, later in (("t[8]", "t[8-t2]"), ("t", "t[t2]"), ("t[8-head]", "t[8-t2-head]"), ("t[head]", "t[t2-head]")):
+        assert cases_of(tmp_path, (case, first), (later, second)) == {case: [1, 2]}
+
+
+def test_a_parameter_of_somebody_elses_that_is_called_trial_makes_cases(tmp_path: Path) -> None:
+    found = cases_of(tmp_path, *((f"t[t{trial}]", {"trial": trial, "environment": "head"}) for trial in (1, 2)))
+    assert found == {"t[t1]": [1], "t[t2]": [1]}
+    # A value of the user's that looks like a trial is not one.
+    assert cases_of(tmp_path, ("t[t2]", {"throughput_trial": 1}), ("t[t3-t2]", {"throughput_trial": 2})) == {
+        "t[t2]": [1],
+        "t[t3]": [2],
+    }
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytest_throughput.throughput.ledger import CaseRecord
+from pytest_throughput.throughput.naming import ENVIRONMENT
 from pytest_throughput.throughput.text import duration, printable, share
 
 __all__ = ["mark_implausible"]
@@ -49,7 +50,7 @@ Axes = frozenset[tuple[str, str]]
 
 def _axes(case: CaseRecord, **changed: object) -> Axes:
     """What the case is, but for what is changed; as text, since a test may name lists among its axes."""
-    axes = {**case.labels, "environment": case.environment, **changed}
+    axes = {**case.labels, ENVIRONMENT: case.environment, **changed}  # A label may be called environment.
     return frozenset((name, repr(value)) for name, value in axes.items())
 
 

@@ -7,7 +7,6 @@ anything: show them by ``printable``), and a file that is something else is refu
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.isolation.protocol import STATUSES
 from pytest_throughput.throughput.document import SCHEMA
+from pytest_throughput.throughput.naming import ENVIRONMENT, TRIAL, without_trial
 from pytest_throughput.throughput.statistics import geometric_mean_interval
 from pytest_throughput.throughput.text import printable
 from pytest_throughput.throughput.untrusted import Unreadable, parse_object, read_whole
@@ -26,7 +26,6 @@ _MAX_BYTES = 512 * 2**20
 _MAX_SECONDS = 1e9
 _MOST = 1e18
 """No rate and no time is as large, and no product of two such overflows."""
-_TRIAL_PARAMETER = re.compile(r"-?t\d+(?=\]$)")
 
 
 @dataclass(frozen=True)
@@ -209,11 +208,11 @@ def _plain(document: Mapping[str, Any], benchmarks: Sequence[Mapping[str, Any]],
                 raise ValueError(f"{where} has no {printable(items_param)} among its params and its extra_info")
             # Parameters that a test gives as texts stay texts.
             items = _positive(_number_of(given), f"{printable(items_param)} of {where}")
-        case_id = name if _optional_whole(parameters.get("trial")) is None else _without_trial(name)
-        same = trials.setdefault(case_id, [])
+        number = _optional_whole(parameters.get(TRIAL))
+        same = trials.setdefault(_case_id(name, number or 1, parameters.get(ENVIRONMENT)), [])
         same.append(
             TrialResult(
-                trial=_optional_whole(parameters.get("trial")) or len(same) + 1,
+                trial=number or len(same) + 1,
                 started_at=None,
                 items=items,
                 median_seconds=_seconds(stats, "median", where),
@@ -238,8 +237,10 @@ def _plain(document: Mapping[str, Any], benchmarks: Sequence[Mapping[str, Any]],
     )
 
 
-def _without_trial(name: str) -> str:
-    return _TRIAL_PARAMETER.sub("", name).removesuffix("[]")
+def _case_id(name: str, trial: int, environment: object) -> str:
+    """Return the node id without its trial, whether or not an environment stands behind that."""
+    found = without_trial(name, trial)
+    return without_trial(name, trial, environment) if found == name and isinstance(environment, str) else found
 
 
 def _samples(stats: Any, where: str) -> tuple[float, ...]:

@@ -1,0 +1,38 @@
+"""Node ids of trials and environments: ``test[a]`` is the first trial of its case, ``test[a-t2]`` the second.
+
+Where a run has several environments, theirs stands last: ``test[a-t2-head]``.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ENVIRONMENT", "TRIAL", "trial_id", "without_environment", "without_trial"]
+
+TRIAL, ENVIRONMENT = "throughput_trial", "throughput_environment"
+"""The fixtures, and so the parameters in pytest-benchmark's JSON, that hold them."""
+
+
+def trial_id(trial: int) -> str:
+    """Return what a trial from the second on adds to its node id."""
+    return f"t{trial}"
+
+
+def without_trial(node_id: str, trial: int, environment: str | None = None) -> str:
+    """Return the node id of the first trial of the same case.
+
+    ``environment``: the one that stands last in the id; None where none does.
+    """
+    head = node_id.removesuffix(f"{trial_id(trial)}-{environment}]" if environment else f"{trial_id(trial)}]")
+    if trial == 1 or head == node_id:
+        return node_id
+    return f"{head}{environment}]" if environment else _closed(head)
+
+
+def without_environment(node_id: str, environment: str) -> str:
+    """Return the node id without the environment that stands last in it."""
+    head = node_id.removesuffix(f"{environment}]")
+    return node_id if head == node_id else _closed(head)
+
+
+def _closed(head: str) -> str:
+    """Close ``test[a-`` to ``test[a]``, and ``test[`` to ``test``."""
+    return head[:-1] if head.endswith("[") else f"{head[:-1]}]"
