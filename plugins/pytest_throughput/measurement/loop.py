@@ -18,6 +18,7 @@ from itertools import repeat
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from pytest_throughput.measurement.disturbance import Disturbance, DisturbanceWatch
+from pytest_throughput.measurement.forks import ending_forked_children
 from pytest_throughput.measurement.plan import Plan
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.measurement.stopping import StoppingRule
@@ -140,14 +141,15 @@ def _time_round(step: Step, steps: int, clock: Clock) -> float:
     """Seconds of one round."""
     run, wait = step.run, step.wait
     others = repeat(None, steps - 1)
-    start = clock()
-    for _ in others:
-        # Not kept: two steps' outputs at once would raise the peak memory, or run out of it.
-        run()
-    output = run()
-    wait(output)
-    del output
-    return clock() - start
+    with ending_forked_children():
+        start = clock()
+        for _ in others:
+            # Not kept: two steps' outputs at once would raise the peak memory, or run out of it.
+            run()
+        output = run()
+        wait(output)
+        del output
+        return clock() - start
 
 
 def _warm_up(step: Step, plan: Plan, clock: Clock) -> int:
