@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
+from pytest_throughput.measurement.facts import json_facts
 from pytest_throughput.settings import Settings
 
 __all__ = ["MeasuredItem", "in_order", "measured", "parametrize"]
@@ -51,13 +52,22 @@ def measured(item: pytest.Item, settings: Settings) -> MeasuredItem | None:
     trial, environment = parameters.get("trial", 1), parameters.get("environment", DEFAULT_ENVIRONMENT)
     marker = item.get_closest_marker("throughput_case")
     if marker is not None:
-        return MeasuredItem(item, marker.args[0], environment, trial, marker.kwargs)
+        labels = {name: _json_label(value) for name, value in marker.kwargs.items()}
+        return MeasuredItem(item, marker.args[0], environment, trial, labels)
     case_id = item.nodeid
     if len(settings.interpreters.environments) > 1:
         case_id = _without(environment, case_id)
     if settings.trials_and_reserve > 1:
         case_id = _without(f"t{trial}", case_id)
     return MeasuredItem(item, case_id, environment, trial)
+
+
+def _json_label(value: object) -> object:
+    """The value of an axis, or its text where it is none of JSON, such as NaN or a type."""
+    try:
+        return str(value) if "not_finite" in json_facts({"label": value}) else value
+    except ValueError:
+        return str(value)
 
 
 def _without(last_parameter: str, node_id: str) -> str:
