@@ -1,7 +1,8 @@
 """An endurance run: pytest measures small cases for as long as you like, and random faults befall them.
 
 About every third case meets a fault, drawn with a seed: a signal, an exit, an exception, garbage, a
-hang, a deaf worker, a child left behind, more memory than is allowed. Meanwhile the pytest process is
+hang, a deaf worker, a child left behind, more memory than is allowed, a fork that returns twice, a line on
+the pipe of the answers, standard streams closed, the imported files removed. Meanwhile the pytest process is
 watched from outside. At the end stands what became of each kind, and whether pytest has grown, or
 anything of it lives on: ``python benchmarks/soak.py --minutes 60``. Exit status 1 if a case got another
 status than its fault has, or none and is not among those that the budget left, or something leaked.
@@ -27,14 +28,43 @@ import psutil
 
 PLUGINS = Path(__file__).parents[1] / "plugins"
 STEPS = """
-import os, signal, subprocess, sys, threading, time
+import io, os, shutil, signal, subprocess, sys, threading, time
+from pathlib import Path
+import pytest_throughput
 from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
+
+STAGED = Path(pytest_throughput.__file__).parents[1]
+FORGED = b'{"id": "0", "pid": 1, "outcome": {"status": "unsupported", "reason": "forged"}}\\n'
+
+class Mute(Exception):
+    def __str__(self):
+        raise ValueError("no words")
+
+def pipes():
+    held = [fd for fd in range(3, 20) if os.path.exists(f"/proc/self/fd/{fd}")]
+    return [fd for fd in held if os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")]
+
+def write_stray():
+    for fd in pipes():
+        try: os.write(fd, FORGED)
+        except OSError: pass  # That of the requests.
 
 def well():
     return Step(lambda: time.sleep(0.02))
 
 def fault(how):
+    done = []
+    def once():
+        if how == "fork": os.fork()
+        if how == "stray": write_stray()
+        if how == "replaced": sys.stdout = sys.stderr = io.StringIO()
+        if how == "closed": sys.stdout.close(); sys.stderr.close()
+        if how == "mute": raise Mute
+        if how == "unstaged": assert STAGED.name.startswith("pytest-throughput-"); shutil.rmtree(STAGED)
+    def close():
+        if how == "badly closed": sys.exit(3)
     def run():
+        if not done: done.append(True); once()
         if how.startswith("SIG"): os.kill(os.getpid(), getattr(signal, how))
         if how == "exit": os._exit(3)
         if how == "error": raise RuntimeError("broken")
@@ -52,7 +82,7 @@ def fault(how):
             subprocess.Popen(sleeping, close_fds=False)
             os.kill(os.getpid(), signal.SIGKILL)
         if how == "greedy": held = b"x" * (300 << 20); time.sleep(1000)
-    return Step(run)
+    return Step(run, close=close)
 """
 TESTS = """
 import json
@@ -70,12 +100,12 @@ def test_it(measure_isolated, fault):
     measure_isolated(target, {} if fault == "none" else {"how": fault})
 """
 FAULTS = {
-    **dict.fromkeys(("SIGKILL", "SIGSEGV", "SIGBUS", "SIGABRT", "exit", "child"), "crashed"),
-    **dict.fromkeys(("error", "thread"), "failed"),
+    **dict.fromkeys(("SIGKILL", "SIGSEGV", "SIGBUS", "SIGABRT", "exit", "child", "stray"), "crashed"),
+    **dict.fromkeys(("error", "thread", "mute"), "failed"),
     **dict.fromkeys(("hang", "deaf"), "timed_out"),
     **dict.fromkeys(("refused", "greedy"), "out_of_memory"),
     "unsupported": "unsupported",
-    "garbage": "ok",
+    **dict.fromkeys(("garbage", "fork", "replaced", "closed", "badly closed", "unstaged"), "ok"),
 }
 """Each fault, and the status that its case must get."""
 SLOW = ("hang", "deaf")

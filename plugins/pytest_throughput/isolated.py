@@ -11,6 +11,7 @@ import pytest
 from pytest_throughput.isolation.conductor import Conductor, Place
 from pytest_throughput.isolation.protocol import Outcome, Request
 from pytest_throughput.largest import search_largest
+from pytest_throughput.measurement.facts import json_facts
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.settings import Settings
 from pytest_throughput.telemetry.gpus import Gpu, find_gpu
@@ -93,7 +94,7 @@ class IsolatedTrials:
             **watch.facts(outcome.measurement, rate),
             **self._utilisation.facts(outcome.facts, rate, watch.device, gpu),
         }
-        return replace(outcome, facts=facts)
+        return replace(outcome, facts=json_facts(facts))
 
     def close(self) -> None:
         """Lets the GPUs go."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
+from pytest_throughput.measurement.facts import json_facts
 from pytest_throughput.settings import Settings
 from pytest_throughput.throughput.naming import ENVIRONMENT, TRIAL, trial_id, without_environment, without_trial
 
@@ -60,9 +61,18 @@ def measured(item: pytest.Item, settings: Settings) -> MeasuredItem | None:
     first = without_trial(item.nodeid, trial, environment if is_shown else None)
     marker = item.get_closest_marker("throughput_case")
     if marker is not None:
-        return MeasuredItem(item, marker.args[0], environment, trial, first, marker.kwargs)
+        labels = {name: _json_label(value) for name, value in marker.kwargs.items()}
+        return MeasuredItem(item, marker.args[0], environment, trial, first, labels)
     case_id = without_environment(first, environment) if is_shown else first
     return MeasuredItem(item, case_id, environment, trial, first)
+
+
+def _json_label(value: object) -> object:
+    """The value of an axis, or its text where it is none of JSON, such as NaN or a type."""
+    try:
+        return str(value) if "not_finite" in json_facts({"label": value}) else value
+    except ValueError:
+        return str(value)
 
 
 def in_order(items: list[pytest.Item], settings: Settings) -> list[pytest.Item]:

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_throughput.isolation.conductor import Conductor, Place
 from pytest_throughput.isolation.ending import kernel_oom_kills, last_words, ran_out_of_memory, told
-from pytest_throughput.isolation.guardian import Guardian
+from pytest_throughput.isolation.guardian import FOLDER_PREFIX, Guardian, OwnFolder
 from pytest_throughput.isolation.interpreters import Interpreter
 from pytest_throughput.isolation.process import Worker
 from pytest_throughput.isolation.protocol import Outcome, Request
@@ -355,13 +355,13 @@ def test_a_thousand_cases_with_every_tenth_crashing_finish(conductor: Conductor)
 def test_a_guardian_buries_what_is_left_and_nothing_else(tmp_path: Path) -> None:
     sleeping = [sys.executable, "-c", "import time; time.sleep(1000)"]
     left, released = (subprocess.Popen(sleeping, start_new_session=True) for _ in range(2))
-    folder = tmp_path / "a folder"
+    folder = tmp_path / f"{FOLDER_PREFIX}a folder"
     (folder / "inside").mkdir(parents=True)
     guardian = Guardian()
     for process in (left, released):
         guardian.guard_group(process.pid)
     guardian.release_group(released.pid)
-    guardian.guard_folder(folder)
+    guardian.guard_folder(OwnFolder.just_made(str(folder)))
     guardian.close()
     assert left.wait() == -signal.SIGKILL
     assert released.poll() is None

@@ -148,8 +148,7 @@ def test_a_worker_that_does_not_answer_is_killed(worker: Worker, how: str) -> No
     [
         ["sh", "-c", "exec yes"],
         ["sh", "-c", "exec sleep 60"],
-        ["sh", "-c", "echo '{\"hello\": 1}'; exec sleep 60"],
-        ["sh", "-c", "echo '{\"hello\": 1}'; exec yes {"],
+        ["sh", "-c", "echo '{\"hello\": 2}'; exec sleep 60"],
     ],
 )
 def test_the_time_runs_out_whatever_the_command_does(environment: dict[str, str], command: list[str]) -> None:
@@ -158,6 +157,14 @@ def test_the_time_runs_out_whatever_the_command_does(environment: dict[str, str]
     outcome = worker.conduct(once("variable", name="x", ballast="x" * 10**6), 0.5)
     worker.close()
     assert outcome.status == "timed_out"
+
+
+def test_a_command_that_says_more_than_hello_is_a_crash(environment: dict[str, str]) -> None:
+    worker = Worker(["sh", "-c", "printf '{\"hello\": 2}\\nand more'; exec sleep 60"], environment)
+    outcome = worker.conduct(once("variable", name="x", ballast="x" * 10**6), 60)
+    worker.close()
+    assert outcome.status == "crashed"
+    assert "b'and more'" in (outcome.reason or "")
 
 
 def test_a_large_request_arrives(worker: Worker) -> None:

@@ -9,12 +9,14 @@ import platform
 import threading
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Type, TypeVar
 
 from pytest_throughput.isolation.protocol import Outcome, Request
 from pytest_throughput.measurement.device import observe_device
+from pytest_throughput.measurement.facts import json_facts
+from pytest_throughput.measurement.forks import ending_forked_children
 from pytest_throughput.measurement.loop import Measurement, finished_output, measure, run_once
 from pytest_throughput.measurement.memory import peak_resident_bytes, swapped_bytes
 from pytest_throughput.measurement.plan import ONCE, Plan
@@ -24,11 +26,18 @@ __all__ = ["OnError", "conduct", "conduct_opened"]
 
 OnError = Callable[[Exception], None]
 
+T = TypeVar("T")
+
+_MAX_REASON = 10_000
+_MAX_DETAILS = 100_000
+"""Characters: a message may hold a whole tensor, and it goes into every report."""
+
 
 def conduct(request: Request, on_error: Optional[OnError] = None) -> Outcome:
-    """Opens the request's target, measures the step and closes it. Only an interruption is raised.
+    """Open the request's target, measure the step and close it.
 
     ``on_error`` is called with the exception that ended the trial, for a debugger in this process.
+    Raises KeyboardInterrupt, and SystemExit where the target or the step does.
     """
     os.environ.update(request.variables)
     return _conduct(lambda: _open(request), request.plan, request.steps_per_round, request.own_process, on_error)
@@ -53,7 +62,8 @@ def _conduct(
     try:
         with _thread_errors() as thread_errors:
             start = time.perf_counter()
-            step = open_step()
+            with ending_forked_children():
+                step = open_step()
             open_seconds = time.perf_counter() - start
             if step.reset_peak_memory is not None:
                 step.reset_peak_memory()
@@ -67,7 +77,7 @@ def _conduct(
             implausible = _check(step, lambda: finished_output(step))
         if facts["implausible"] is None:
             facts["implausible"] = implausible
-        outcome = Outcome("ok", measurement=measurement, facts=facts)
+        outcome = _measured(measurement, facts)
         if thread_errors:
             # What was timed went on without the thread's work.
             outcome = Outcome("failed", reason=f"in a thread: {thread_errors[0]}")
@@ -77,13 +87,33 @@ def _conduct(
             on_error(error)
     # Outside the except block: there the error would keep alive the frames that hold the tensors.
     if step is not None and step.close is not None:
-        try:
-            step.close()
-        except Exception:
-            # What was measured stays measured, and what failed first is the better reason.
-            traceback.print_exc()
+        # What was measured stays measured, and what failed first is the better reason.
+        _result_or_none(step.close)
     gc.collect()
     return outcome
+
+
+def _measured(measurement: Measurement, facts: Mapping[str, Any]) -> Outcome:
+    try:
+        return Outcome("ok", measurement=measurement, facts=json_facts(facts))
+    except ValueError as error:
+        return Outcome("failed", reason=f"the step's facts are not JSON: {error}")
+
+
+def _result_or_none(function: Callable[[], T]) -> Optional[T]:
+    """Return what the function returns; print whatever it raises, ``SystemExit`` included, and return None.
+
+    For what follows the rounds. Only an interruption is raised.
+    """
+    try:
+        with ending_forked_children():
+            return function()
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        with suppress(Exception):  # A step may have closed standard error.
+            traceback.print_exc()
+        return None
 
 
 @contextmanager
@@ -93,7 +123,7 @@ def _thread_errors() -> Iterator[List[str]]:
     before = threading.excepthook
 
     def note(ended: Any) -> None:
-        errors.append(f"{ended.exc_type.__name__}: {ended.exc_value}")
+        errors.append(_described(ended.exc_type, ended.exc_value))
         before(ended)
 
     threading.excepthook = note
@@ -120,7 +150,7 @@ def _open(request: Request) -> Step:
 
 def _facts(step: Step, open_seconds: float, own_process: bool) -> Dict[str, Any]:
     facts = dict(step.facts)
-    facts["peak_memory_bytes"] = None if step.peak_memory_bytes is None else step.peak_memory_bytes()
+    facts["peak_memory_bytes"] = None if step.peak_memory_bytes is None else _result_or_none(step.peak_memory_bytes)
     if facts["peak_memory_bytes"] is None and own_process:
         # Of a shared process it would tell the most that any case before has needed.
         facts["peak_memory_bytes"] = peak_resident_bytes()
@@ -128,7 +158,9 @@ def _facts(step: Step, open_seconds: float, own_process: bool) -> Dict[str, Any]
     facts.setdefault("swapped_bytes", swapped_bytes())
     facts.setdefault("implausible", None)
     facts["build_seconds"] = open_seconds if step.build_seconds is None else step.build_seconds
-    facts["versions"] = {"python": platform.python_version(), **facts.get("versions", {})}
+    versions = facts.get("versions", {})
+    if isinstance(versions, Mapping):
+        facts["versions"] = {"python": platform.python_version(), **versions}
     return facts
 
 
@@ -139,44 +171,57 @@ def _once(step: Step) -> Tuple[Measurement, Optional[str]]:
 
 
 def _observe(step: Step, measurement: Measurement) -> Dict[str, Optional[float]]:
-    """What the device's clock and the launches say. What was measured stays measured, whatever comes of it."""
-    try:
-        return observe_device(step, measurement.steps_per_round)
-    except Exception:
-        traceback.print_exc()
-        return {}
+    """What the device's clock and the launches say."""
+    return _result_or_none(lambda: observe_device(step, measurement.steps_per_round)) or {}
 
 
 def _check(step: Step, output: Callable[[], Any]) -> Optional[str]:
-    """Why what the step computes cannot be right. What was measured stays measured, whatever the check does.
+    """Why what the step computes cannot be right; None where nothing says so, or the check itself fails.
 
     ``output`` returns what is checked; it is not called for a step without a check.
     """
-    if step.check is None:
-        return None
-    try:
-        return step.check(output())
-    except Exception:
-        traceback.print_exc()
-        return None
+    check = step.check
+    return None if check is None else _result_or_none(lambda: check(output()))
 
 
 def _outcome_of(error: Exception, step: Optional[Step]) -> Outcome:
-    message = str(error).strip()
-    out_of_memory = isinstance(error, (OutOfMemory, MemoryError))
-    if step is not None and not out_of_memory:
-        out_of_memory = step.is_out_of_memory(error)
-    if out_of_memory:
+    message = _message_of(error)
+    if isinstance(error, (OutOfMemory, MemoryError)) or (step is not None and _is_out_of_memory(step, error)):
         return Outcome("out_of_memory", reason=message or "out of memory")
     if isinstance(error, Unsupported):
         return Outcome("unsupported", reason=message or "unsupported")
-    reason = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    return Outcome("failed", reason=reason, details=_traceback_of(error))
+    return Outcome("failed", reason=_described(type(error), error), details=_traceback_of(error))
 
 
-def _traceback_of(error: Exception) -> str:
-    """The traceback, without the leading frames that are this package's."""
+def _is_out_of_memory(step: Step, error: Exception) -> bool:
+    try:
+        return bool(step.is_out_of_memory(error))
+    except Exception:  # Most look at the error's text, which may fail.
+        return False
+
+
+def _described(kind: Type[BaseException], error: Optional[BaseException]) -> str:
+    """``ValueError: what was wrong``, or the type alone."""
+    message = _message_of(error)
+    return f"{kind.__name__}: {message}" if message else kind.__name__
+
+
+def _message_of(error: Optional[BaseException]) -> str:
+    """The error's text; none where there is none, or where asking for it fails."""
+    try:
+        message = "" if error is None else str(error).strip()
+    except Exception:
+        return ""
+    return message if len(message) <= _MAX_REASON else message[:_MAX_REASON] + "…"
+
+
+def _traceback_of(error: Exception) -> Optional[str]:
+    """The traceback, without the leading frames that are this package's; its end, where it is very long."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("pytest_throughput."):
         trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace or error.__traceback__))
+    try:
+        text = "".join(traceback.format_exception(type(error), error, trace or error.__traceback__))
+    except Exception:  # The error's own methods are asked, too.
+        return None
+    return text[-_MAX_DETAILS:]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_throughput.isolation.conduct import OnError, conduct
-from pytest_throughput.isolation.guardian import Guardian
+from pytest_throughput.isolation.guardian import Guardian, OwnFolder
 from pytest_throughput.isolation.interpreters import Interpreter
 from pytest_throughput.isolation.process import Worker
 from pytest_throughput.isolation.protocol import Outcome, Request
@@ -65,7 +65,13 @@ class Conductor:
             return self._conduct_here(request, place), ""
         variables = {**dict.fromkeys(_THREAD_VARIABLES, str(self._threads)), **dict(place.variables)}
         request = replace(request, variables=variables, own_process=self._isolation == "trial")
-        if self._worker is None or not self._worker.is_alive or self._worker_place != place:
+        # A step may have removed what a worker that lives still has to import.
+        if (
+            self._worker is None
+            or not self._worker.is_alive
+            or self._worker_place != place
+            or not self._staged.is_whole
+        ):
             self._close_worker()
             self._worker = self._new_worker(place)
             self._worker_place = place
@@ -90,10 +96,11 @@ class Conductor:
             self._guardian = None
 
     def _new_worker(self, place: Place) -> Worker:
-        environment = self._environment(place.interpreter)
+        folder = self._staged.folder()
+        environment = self._environment(place.interpreter, folder)
         if self._guardian is None:
             self._guardian = Guardian()
-            self._guardian.guard_folder(self._staged.folder())
+        self._guardian.guard_folder(folder)
         return Worker(
             place.interpreter.command,
             environment,
@@ -124,14 +131,20 @@ class Conductor:
                 sys.path.insert(0, str(folder))
         return conduct(request, self._on_error)
 
-    def _environment(self, interpreter: Interpreter) -> Mapping[str, str]:
+    def _environment(self, interpreter: Interpreter, staged: OwnFolder) -> Mapping[str, str]:
         variables = dict(os.environ)
-        path = [self._staged.folder(), *self._pythonpath]
+        path = [staged.path, *map(str, self._pythonpath)]
+        for folder, remedy in zip(path, ("TMPDIR", *["--throughput-pythonpath"] * len(self._pythonpath)), strict=True):
+            if os.pathsep in folder:
+                raise OSError(
+                    f"workers cannot import from {folder}: {os.pathsep!r} separates the folders of PYTHONPATH; "
+                    f"name another folder by {remedy}"
+                )
         inherited = variables.pop("PYTHONPATH", "")
         if not interpreter.is_running:
             # Meant for the Python that runs pytest; another one would trip over them.
             variables.pop("PYTHONHOME", None)
             inherited = ""
-        variables["PYTHONPATH"] = os.pathsep.join([*map(str, path), *filter(None, [inherited])])
+        variables["PYTHONPATH"] = os.pathsep.join([*path, *filter(None, [inherited])])
         variables["PYTHONSAFEPATH"] = "1"
         return variables

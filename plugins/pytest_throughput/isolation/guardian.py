@@ -1,4 +1,4 @@
-"""A process that buries what a killed pytest leaves behind: workers, and their folder.
+"""A process that cleans up after a killed pytest: it kills the workers, and removes their folder.
 
 It sleeps on a pipe whose other end only pytest holds. However that process ends, the kernel closes
 the pipe; what is still on the list by then is killed, or removed. Standard library only: it runs
@@ -10,16 +10,66 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
+from typing import NamedTuple
 
-__all__ = ["Guardian"]
+__all__ = ["FOLDER_PREFIX", "Guardian", "OwnFolder"]
+
+FOLDER_PREFIX = "pytest-throughput-"
+"""How the name of a temporary folder of ours begins; no other is ever removed."""
+
+
+class OwnFolder(NamedTuple):
+    """A temporary folder that this run has made, known by more than its path, which may come to name another."""
+
+    path: str
+    device: int
+    inode: int
+
+    @classmethod
+    def just_made(cls, path: str) -> OwnFolder:
+        """The folder that has been made at the path, whose name begins with ``FOLDER_PREFIX``. Raises OSError."""
+        made = os.lstat(path)
+        return cls(path, made.st_dev, made.st_ino)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the path still names the folder that was made."""
+        try:
+            found = os.lstat(self.path)
+        except OSError:
+            return False
+        return (
+            stat.S_ISDIR(found.st_mode)
+            and (found.st_dev, found.st_ino) == (self.device, self.inode)
+            and found.st_uid == os.geteuid()
+            and os.path.basename(self.path).startswith(FOLDER_PREFIX)
+        )
+
+    def remove(self) -> None:
+        """Remove it with all that is in it, as far as that is possible. Another folder of that name stays."""
+        if not self.exists:
+            return
+        shutil.rmtree(self.path, ignore_errors=True)
+        if self.exists:
+            self._make_writable()
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def _make_writable(self) -> None:
+        """Give the owner all rights to its folders, which a step may have taken away."""
+        os.chmod(self.path, 0o700)
+        for parent, folders, _ in os.walk(self.path):
+            for folder in folders:
+                with suppress(OSError):
+                    if not os.path.islink(os.path.join(parent, folder)):
+                        os.chmod(os.path.join(parent, folder), 0o700)
 
 
 class Guardian:
-    """The list of what is to be buried, kept by another process."""
+    """The list of what is to be killed and removed, kept by another process."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -31,6 +81,8 @@ class Guardian:
             cwd="/",
             bufsize=0,
         )
+        assert self._process.stdin is not None
+        _PIPES.add(self._process.stdin.fileno())
 
     def guard_group(self, group: int) -> None:
         """A process group to be killed."""
@@ -40,39 +92,57 @@ class Guardian:
         """It has ended, and its number may become another's."""
         self._say(f"-group {group}")
 
-    def guard_folder(self, folder: Path) -> None:
+    def guard_folder(self, folder: OwnFolder) -> None:
         """A folder to be removed."""
-        self._say(f"+folder {folder}")
+        # As hexadecimal digits: a path is any bytes, also spaces and newlines.
+        self._say(f"+folder {os.fsencode(folder.path).hex()} {folder.device} {folder.inode}")
 
     def close(self) -> None:
-        """Has it bury what is left, and end."""
+        """Has it kill and remove what is left, and end."""
         assert self._process.stdin is not None
+        _PIPES.discard(self._process.stdin.fileno())
         self._process.stdin.close()
         self._process.wait()
 
     def _say(self, line: str) -> None:
         assert self._process.stdin is not None
-        with suppress(OSError):  # Somebody has killed it: then nobody is guarded, and nothing else is wrong.
-            self._process.stdin.write(os.fsencode(line) + b"\n")
+        with suppress(OSError):  # It was killed: then nothing is guarded, and nothing else is wrong.
+            self._process.stdin.write(line.encode("ascii") + b"\n")
+
+
+_PIPES: set[int] = set()
+"""Descriptors of the pipes to guardians."""
+
+
+def _close_pipes() -> None:
+    """In a forked child, which may outlive pytest: the guardian waits until nobody holds its pipe."""
+    while _PIPES:
+        with suppress(OSError):
+            os.close(_PIPES.pop())
+
+
+os.register_at_fork(after_in_child=_close_pipes)
 
 
 def _guard() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     guarded = set()
-    for line in sys.stdin.buffer:
-        action, what = line[:1], line[1:].rstrip(b"\n")
-        if action == b"+":
+    for line in sys.stdin:
+        action, what = line[0], line[1:]
+        if action == "+":
             guarded.add(what)
         else:
             guarded.discard(what)
     # Groups before the folder that they may still read.
-    for kind, _, value in sorted((what.partition(b" ") for what in guarded), reverse=True):
-        if kind == b"group":
+    for what in sorted(guarded, reverse=True):
+        kind, *values = what.split()
+        if kind == "group":
             with suppress(OSError):
-                os.killpg(int(value), signal.SIGKILL)
+                os.killpg(int(values[0]), signal.SIGKILL)
         else:
-            shutil.rmtree(value, ignore_errors=True)
+            path, device, inode = values
+            OwnFolder(os.fsdecode(bytes.fromhex(path)), int(device), int(inode)).remove()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import secrets
 import select
 import signal
 import subprocess
@@ -26,6 +27,7 @@ _GRACE_SECONDS = 2.0
 """From a polite request to end until the kill."""
 _MAX_LINE_BYTES = 64 * 2**20
 _READ_BYTES = 2**16
+_SHOWN_BYTES = 80
 _LONGEST_POLL = 2**31 - 1
 _MEMORY_SECONDS = 0.1
 """Between two looks at a worker's memory, where it is limited; else nobody looks."""
@@ -58,7 +60,7 @@ class Worker:
         """``memory_limit_bytes``: of the worker and all that it starts. ``guardian``: ends them if we die."""
         self._memory_limit_bytes = memory_limit_bytes
         self._guardian = guardian
-        self._command = [*command, "-m", "pytest_throughput.isolation.worker", os.getcwd()]
+        self._command = [*command, "-m", "pytest_throughput.isolation.worker"]
         self._environment = dict(environment)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by ``close``
         self._stderr_read = 0
@@ -66,6 +68,8 @@ class Worker:
         self._pidfd: int | None = None
         self._tree: ProcessTree | None = None
         self._oom_kills_before = 0
+        self._pid: object = None
+        """The worker's own number, which is another outside of a container."""
         self._received = bytearray()
 
     @property
@@ -80,21 +84,53 @@ class Worker:
         """
         deadline = time.monotonic() + timeout_seconds
         self._oom_kills_before = kernel_oom_kills()
+        request_id = secrets.token_hex(16)
+        try:
+            message = encode({"id": request_id, "folder": _current_folder(), "request": request.to_json()})
+        except (TypeError, ValueError, RecursionError) as error:
+            return Outcome("failed", reason=f"the arguments of {request.target} are not JSON: {error}")
         try:
             if self._process is None:
                 self._start(deadline)
-            self._send(request, deadline)
-            line = self._read_line(deadline)
-            try:
-                return Outcome.from_json(decode(line))
-            except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-                raise _WorkerLost("crashed", f"the worker's answer cannot be read: {error}") from None
+            self._refuse_unread("before this case began: a process or a thread of an earlier case, or what starts it")
+            self._send(message, deadline)
+            outcome = self._outcome(self._read_line(deadline), request_id)
+            self._refuse_unread("after its answer: the step, or a process or a thread of it")
+            return outcome
         except _WorkerLost as lost:
             self.kill()
             reason = lost.reason
             if lost.status == "timed_out":
                 reason = f"no result within {timeout_seconds:g} s (--throughput-timeout); killed"
             return Outcome(lost.status, reason=reason)
+
+    def _outcome(self, line: bytes, request_id: str) -> Outcome:
+        """The answer on the line. Raises _WorkerLost if it is none, or another's."""
+        try:
+            answer = decode(line)
+            if answer.get("id") == request_id and answer.get("pid") == self._pid:
+                return Outcome.from_json(answer["outcome"])
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+            raise _WorkerLost("crashed", f"the worker's answer cannot be read: {error}") from None
+        raise _WorkerLost(
+            "crashed",
+            "what came on the worker's pipe is no answer to this case, its id or process is another: "
+            "the step, or a process that it forked, wrote to a descriptor that is not its own",
+        )
+
+    def _refuse_unread(self, when: str) -> None:
+        """Raises _WorkerLost if the worker has written what nothing asked for."""
+        assert self._process is not None and self._process.stdout is not None
+        descriptor = self._process.stdout.fileno()
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        if poll.poll(0):
+            self._received += os.read(descriptor, _READ_BYTES)
+        if self._received:
+            beginning = bytes(self._received[:_SHOWN_BYTES])
+            raise _WorkerLost(
+                "crashed", f"the worker's pipe held more bytes {when} wrote to it; they begin with {beginning!r}"
+            )
 
     def new_stderr(self) -> str:
         """What the worker has written to standard error since this was last asked, its last 64 KiB."""
@@ -168,20 +204,22 @@ class Worker:
         while True:
             line = self._read_line(deadline)
             try:
-                hello = decode(line).get("hello")
+                message = decode(line)
             except ValueError:
                 continue
+            hello = message.get("hello")
             if hello == PROTOCOL_VERSION:
+                self._pid = message.get("pid")
                 return
             if hello is not None:
                 reason = f"the worker speaks protocol {hello!r}, this pytest-throughput {PROTOCOL_VERSION}"
                 raise _WorkerLost("crashed", reason)
 
-    def _send(self, request: Request, deadline: float) -> None:
+    def _send(self, line: bytes, deadline: float) -> None:
         assert self._process is not None and self._process.stdin is not None
         descriptor = self._process.stdin.fileno()
         os.set_blocking(descriptor, False)
-        message = memoryview(encode(request.to_json()))
+        message = memoryview(line)
         while message:
             self._await(descriptor, select.POLLOUT, deadline)
             try:
@@ -262,3 +300,10 @@ class Worker:
         assert self._process is not None
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
+
+
+def _current_folder() -> str | None:
+    """The folder that pytest runs in; None where it has been removed."""
+    with suppress(OSError):
+        return os.getcwd()
+    return None

@@ -1,22 +1,26 @@
-"""What the pytest process and a worker say to each other: JSON objects, one a line.
+"""What the pytest process and a worker say to each other: JSON objects (RFC 8259), one a line.
 
-The worker says hello first: ``{"hello": 1, "python": "3.11.7", ...}``; everything before that line
-is noise of whatever started it. Then each request ``{"target": ..., ...}`` is answered by one
-outcome ``{"status": ..., ...}``. The end of the requests is the end of the worker.
+The worker says hello first: ``{"hello": 2, "pid": 4711, "python": "3.11.7", ...}``; everything before
+that line is noise of whatever started it. Then each ``{"id": ..., "folder": ..., "request": {...}}``
+is answered by one ``{"id": ..., "pid": ..., "outcome": {...}}`` with the same id, which cannot be
+guessed, and the pid of the hello: a line that a forked process or a stray write put on the pipe
+is never taken for an answer. The end of the requests is the end of the worker.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Mapping, Optional
 
+from pytest_throughput.measurement.facts import json_facts
 from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.measurement.plan import Plan
 
 __all__ = ["PROTOCOL_VERSION", "STATUSES", "Outcome", "Request", "decode", "encode"]
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 STATUSES = ("ok", "unsupported", "out_of_memory", "failed", "timed_out", "crashed")
 """From the best to the worst."""
@@ -40,13 +44,19 @@ class Request:
 
     def to_json(self) -> Dict[str, Any]:
         """The request as a JSON object; ``from_json`` reads it back."""
-        return asdict(self)
+        fields = asdict(self)
+        if math.isinf(self.plan.max_seconds):
+            fields["plan"]["max_seconds"] = None  # JSON has no infinity.
+        return fields
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Request:
         """Reads what ``to_json`` wrote. Raises KeyError or TypeError if it is something else."""
         fields = dict(value)
-        fields["plan"] = Plan(**fields["plan"])
+        plan = dict(fields["plan"])
+        if plan["max_seconds"] is None:
+            plan["max_seconds"] = math.inf
+        fields["plan"] = Plan(**plan)
         return cls(**fields)
 
 
@@ -84,15 +94,18 @@ class Outcome:
         for name in ("reason", "details"):
             if not isinstance(fields[name], (str, type(None))):
                 raise TypeError(f"expected text or null as {name}, got {type(fields[name]).__name__}")
-        for place, name in ((fields, "facts"), (fields["facts"], "settings"), (fields["facts"], "versions")):
-            if not isinstance(place.get(name, {}), dict):
-                raise TypeError(f"expected a JSON object as {name}, got {place[name]!r}")
+        if not isinstance(fields["facts"], dict):
+            raise TypeError(f"expected a JSON object as facts, got {type(fields['facts']).__name__}")
+        fields["facts"] = json_facts(fields["facts"])
         return cls(**fields)
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """One line. Raises TypeError or ValueError if the message holds what JSON cannot say."""
-    return json.dumps(message, allow_nan=True).encode("ascii") + b"\n"
+    """Return the message as one line. Raises TypeError or ValueError if it holds what JSON cannot say."""
+    try:
+        return json.dumps(message, allow_nan=False).encode("ascii") + b"\n"
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def decode(line: bytes) -> Dict[str, Any]:

@@ -11,62 +11,80 @@ import faulthandler
 import os
 import platform
 import sys
-from typing import BinaryIO, Optional, Sequence, Tuple
+from contextlib import suppress
+from typing import Tuple
 
 __all__ = ["main"]
 
 
-def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Answers requests until there are no more. The argument, if any, is the folder to work in."""
-    requests, answers = _take_over_standard_streams()
+def main() -> int:
+    """Answer requests until there are no more."""
+    requests, answers, errors = _take_over_standard_streams()
     _forget_the_current_folder()
     # A fault in native code then says where in Python it was.
     faulthandler.enable()
-    folder = (sys.argv[1:] if arguments is None else list(arguments))[:1]
-    if folder and os.path.isdir(folder[0]):
-        os.chdir(folder[0])
 
     # Only now: whatever these imports print belongs on standard error.
     from pytest_throughput.isolation.conduct import conduct
-    from pytest_throughput.isolation.protocol import PROTOCOL_VERSION, Outcome, Request, decode, encode
+    from pytest_throughput.isolation.protocol import PROTOCOL_VERSION, Request, decode, encode
 
+    pid = os.getpid()
     hello = {
         "hello": PROTOCOL_VERSION,
         "python": platform.python_version(),
         "executable": sys.executable,
-        "pid": os.getpid(),
+        "pid": pid,
     }
     _write_all(answers, encode(hello))
-    for line in requests:
-        outcome = conduct(Request.from_json(decode(line)))
-        try:
-            answer = encode(outcome.to_json())
-        except (TypeError, ValueError) as error:
-            failure = Outcome("failed", reason=f"the step's facts are not JSON: {error}")
-            answer = encode(failure.to_json())
-        sys.stdout.flush()
-        sys.stderr.flush()
-        _write_all(answers, answer)
+    for line in os.fdopen(requests, "rb", closefd=False):
+        message = decode(line)
+        if message["folder"] is not None and os.path.isdir(message["folder"]):
+            os.chdir(message["folder"])
+        outcome = conduct(Request.from_json(message["request"]))
+        if os.getpid() != pid:
+            os._exit(1)  # A forked process does not answer.
+        _open_standard_streams(errors)
+        _write_all(answers, encode({"id": message["id"], "pid": os.getpid(), "outcome": outcome.to_json()}))
     return 0
 
 
-def _write_all(stream: BinaryIO, message: bytes) -> None:
-    """An unbuffered stream may write a part."""
+def _write_all(descriptor: int, message: bytes) -> None:
+    """Write all of it: a pipe may take a part."""
     while message:
-        message = message[stream.write(message) :]
+        message = message[os.write(descriptor, message) :]
 
 
-def _take_over_standard_streams() -> Tuple[BinaryIO, BinaryIO]:
-    requests = os.fdopen(os.dup(0), "rb")
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+def _take_over_standard_streams() -> Tuple[int, int, int]:
+    """Return descriptors of the requests, of the answers and of standard error that no child inherits."""
+    requests, answers, errors = os.dup(0), os.dup(1), os.dup(2)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.close(nothing)
-    os.dup2(2, 1)
-    # Line by line, so that what was printed last is not lost with the process.
+    _open_standard_streams(errors)
+    protocol = [requests, answers]
+
+    def close_in_forked_child() -> None:
+        # Once: a child of the child may use the numbers for files of its own.
+        while protocol:
+            with suppress(OSError):
+                os.close(protocol.pop())
+
+    # A program that is executed does not get them; a forked Python would.
+    os.register_at_fork(after_in_child=close_in_forked_child)
+    return requests, answers, errors
+
+
+def _open_standard_streams(errors: int) -> None:
+    """Send standard output and error to where standard error went at first, whatever a step did to them."""
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    return requests, answers
+        with suppress(BaseException):  # The step may have replaced it by anything.
+            stream.flush()
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        os.dup2(errors, descriptor)
+        # Line by line, so that what was printed last is not lost with the process.
+        stream = open(descriptor, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def _forget_the_current_folder() -> None:

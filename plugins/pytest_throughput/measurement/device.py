@@ -10,6 +10,7 @@ import time
 from itertools import repeat
 from typing import Dict, List, NamedTuple, Optional
 
+from pytest_throughput.measurement.forks import ending_forked_children
 from pytest_throughput.measurement.loop import Clock, undisturbed_interpreter
 from pytest_throughput.measurement.step import Step
 
@@ -70,13 +71,14 @@ def _singles(step: Step, clock: Clock) -> List[_Round]:
 def _round(step: Step, steps: int, clock: Clock) -> _Round:
     device = step.device_clock
     before = None if device is None else device.mark()
-    start = clock()
-    for _ in repeat(None, steps - 1):
-        step.run()
-    output = step.run()
-    launched = clock()
-    after = None if device is None else device.mark()
-    step.wait(output)
-    ended = clock()
+    with ending_forked_children():
+        start = clock()
+        for _ in repeat(None, steps - 1):
+            step.run()
+        output = step.run()
+        launched = clock()
+        after = None if device is None else device.mark()
+        step.wait(output)
+        ended = clock()
     on_device = None if device is None else device.seconds_between(before, after)
     return _Round(launched - start, ended - start, on_device)

@@ -18,6 +18,7 @@ from itertools import repeat
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from pytest_throughput.measurement.disturbance import Disturbance, DisturbanceWatch
+from pytest_throughput.measurement.forks import ending_forked_children
 from pytest_throughput.measurement.plan import Plan
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.measurement.stopping import StoppingRule
@@ -159,9 +160,10 @@ def run_once(step: Step, *, clock: Clock = time.perf_counter) -> Tuple[Measureme
     Return a measurement, of which the one step is first step, round and latency, and the step's output.
     Whatever the step raises passes through.
     """
-    start = clock()
-    output = finished_output(step)
-    seconds = clock() - start
+    with ending_forked_children():
+        start = clock()
+        output = finished_output(step)
+        seconds = clock() - start
     unknown = Disturbance(None, None, 0, None, None)
     return Measurement((seconds,), 1, seconds, 0, "max_rounds", seconds, (unknown,)), output
 
@@ -177,14 +179,15 @@ def _time_round(step: Step, steps: int, clock: Clock) -> float:
     """Seconds of one round."""
     run, wait, run_another = step.run, step.wait, step.run_another
     others = repeat(None, steps - 1)
-    start = clock()
-    for _ in others:
-        # Not kept: two steps' outputs at once would raise the peak memory, or run out of it.
-        run_another()
-    output = run()
-    wait(output)
-    del output
-    return clock() - start
+    with ending_forked_children():
+        start = clock()
+        for _ in others:
+            # Not kept: two steps' outputs at once would raise the peak memory, or run out of it.
+            run_another()
+        output = run()
+        wait(output)
+        del output
+        return clock() - start
 
 
 def _warm_up(step: Step, plan: Plan, clock: Clock) -> List[float]:

@@ -62,7 +62,10 @@ class Step:
     """Seconds it took to build the network; None to have the whole opening timed instead."""
 
     facts: Mapping[str, Any] = field(default_factory=dict)
-    """JSON values recorded with the result; ``settings`` and ``versions`` are merged, not replaced."""
+    """JSON values recorded with the result; ``settings`` and ``versions`` are merged, not replaced.
+
+    A number that is not finite is recorded as null; what is no JSON value fails the case.
+    """
 
     reset_peak_memory: Optional[Callable[[], object]] = None
     """Makes ``peak_memory_bytes`` count from now on."""
