@@ -13,7 +13,7 @@ from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.items import parametrize
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.recovery import Recovery
-from pytest_throughput.results import Results, Unwritten
+from pytest_throughput.results import Results, Unwritten, write_beside
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.settings import Settings, add_options, read_settings
 from pytest_throughput.throughput.replay import ReplayClock, install
@@ -67,6 +67,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspec)
+
+
+@pytest.hookimpl(tryfirst=True)  # What runs the tests comes last.
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    write_beside(config)
 
 
 @pytest.hookimpl(trylast=True)  # A suite's presets come first.

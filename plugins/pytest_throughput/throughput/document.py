@@ -8,9 +8,12 @@ from typing import Any
 from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.throughput.ledger import CaseRecord, Ledger, TrialRecord
 
-__all__ = ["SCHEMA", "extra_info", "throughput_block"]
+__all__ = ["MAX_RESULT_BYTES", "SCHEMA", "extra_info", "throughput_block"]
 
 SCHEMA = 1
+
+MAX_RESULT_BYTES = 512 * 2**20
+"""A larger result file is not read: it has to be held in memory as a whole."""
 
 _UNKNOWN_UNLESS_GIVEN = (
     "framework",
