@@ -34,3 +34,9 @@ class Keeper(Protocol):
 
     def keep(self, found: MeasuredItem, record: TrialRecord) -> None:
         """Keeps a trial that was measured now."""
+
+    def is_spent(self) -> bool:
+        """Return whether there is no time left to wait for another run."""
+
+    def begin(self, found: MeasuredItem) -> None:
+        """Raise pytest.skip.Exception where there is no time left to begin a trial."""

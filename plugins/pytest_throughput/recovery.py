@@ -69,6 +69,17 @@ class Recovery:
             with self._signals.deferred():
                 self._journal.add(Entry(found.case_id, found.environment, found.labels, record))
 
+    def is_spent(self) -> bool:
+        """Return whether the budget is spent."""
+        return self._deadline is not None and monotonic() >= self._deadline
+
+    def begin(self, found: MeasuredItem) -> None:
+        """Skip a trial for which the budget does not suffice."""
+        if self.is_spent():
+            self._left_out.add(found.item.nodeid)
+            budget = duration(self._session.settings.budget_seconds)
+            pytest.skip(f"not run: --throughput-budget of {budget} is spent")
+
     # As a plugin
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -83,6 +94,7 @@ class Recovery:
         self._signals.catch()
         with self._signals.deferred():
             self._results.refuse_what_cannot_be_written()
+            self._session.refuse_locks_that_cannot_be_had()
             try:
                 self._open_journal()
             except InUse as error:
@@ -185,12 +197,8 @@ class Recovery:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Leaves out what the budget no longer allows. What has been measured already costs none."""
         found = self._session.items.get(item.nodeid)
-        if found is None or self._deadline is None or _key(found) in self._earlier:
-            return
-        if monotonic() >= self._deadline:
-            self._left_out.add(item.nodeid)
-            budget = duration(self._session.settings.budget_seconds)
-            pytest.skip(f"not run: --throughput-budget of {budget} is spent")
+        if found is not None and _key(found) not in self._earlier:
+            self.begin(found)
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
         """Settles a case whose test ended before it measured: skipped, or its fixtures broke. It is not left to run."""
