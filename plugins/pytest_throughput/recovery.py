@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import statistics
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -19,10 +20,11 @@ from pytest_throughput.isolation.protocol import Outcome
 from pytest_throughput.items import MeasuredItem
 from pytest_throughput.results import Results, fingerprint
 from pytest_throughput.session import ThroughputSession
+from pytest_throughput.throughput.document import MAX_RESULT_BYTES, estimated_bytes
 from pytest_throughput.throughput.journal import Entry, Heading, Journal, JournalContent, read_journal
 from pytest_throughput.throughput.ledger import TrialRecord
 from pytest_throughput.throughput.owned_file import InUse, OwnedFile
-from pytest_throughput.throughput.text import duration, printable
+from pytest_throughput.throughput.text import byte_count, duration, printable
 from pytest_throughput.throughput.untrusted import Unreadable
 
 __all__ = ["Recovery"]
@@ -55,6 +57,9 @@ class Recovery:
         """Keeps others from the JSON, where the resumed journal is not the one beside it."""
         self._damage: str | None = None
         """What is damaged in the resumed journal."""
+        self._trial_bytes: list[int] = []
+        """About how much each trial takes in the result file."""
+        self._is_warned = False
         self._pytest_session: pytest.Session | None = None
 
     # As the session's keeper
@@ -68,6 +73,21 @@ class Recovery:
         if self._journal is not None:
             with self._signals.deferred():
                 self._journal.add(Entry(found.case_id, found.environment, found.labels, record))
+        self._warn_of_size(record)
+
+    def _warn_of_size(self, record: TrialRecord) -> None:
+        """Say once, while there is time to stop the run, that its result file will be too large to be read."""
+        self._trial_bytes.append(estimated_bytes(record))
+        expected_bytes = statistics.mean(self._trial_bytes) * self._session.ledger.trials_asked
+        if self._is_warned or self._results.path is None or expected_bytes <= MAX_RESULT_BYTES:
+            return
+        self._is_warned = True
+        if self._session.observer is not None:
+            self._session.observer.warn(
+                f"{self._results.path} will have about {byte_count(expected_bytes)}, and pytest-throughput reads at "
+                f"most {byte_count(MAX_RESULT_BYTES)}: measure fewer cases or trials in a run, or give "
+                "--throughput-steps-per-round"
+            )
 
     def is_spent(self) -> bool:
         """Return whether the budget is spent."""
@@ -167,6 +187,7 @@ class Recovery:
             raise
         self._earlier = {entry.key: entry.record for entry in read.entries}
         self._resumed = len(self._earlier)
+        self._trial_bytes = [estimated_bytes(record) for record in self._earlier.values()]
         self._damage = read.damage()
         return Journal(path, file=file, length=read.length)
 

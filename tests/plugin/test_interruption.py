@@ -14,6 +14,8 @@ import psutil
 import pytest
 from plugin_project import Project
 
+from pytest_throughput.throughput.completeness import is_incomplete
+
 STEPS = """
 import os, signal, time
 from pytest_throughput.measurement.step import Step
@@ -628,3 +630,78 @@ def test_an_exception_while_the_json_is_written_leaves_no_half_of_it(project: Pr
     assert f"to write the results, repeat the command with --throughput-resume={JOURNAL}" in output
     # The file of that name is this run's, or is not there.
     assert sorted(path.name for path in project.path.glob("run.json*")) == [JOURNAL, "run.json.previous"]
+
+
+# Sizes
+
+
+def test_a_json_that_will_be_too_large_is_told_while_the_run_can_be_stopped(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("recovery", "results"):
+        monkeypatch.setattr(f"pytest_throughput.{module}.MAX_RESULT_BYTES", 15 * 2**10)
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("n", [1, 2, 3, 4])
+        def test_sleep(measure_isolated, n):
+            measure_isolated("steps:sleep", {"milliseconds": 0.1 * n})
+        """
+    )
+    result = project.run(*ARGUMENTS, "--benchmark-quiet")
+    assert result.ret == 0
+    lines = [line for line in result.outlines if "pytest-throughput reads at most" in line]
+    assert len(lines) == 2  # once during the run, and what it came to
+    assert "run.json will have about" in lines[0] and "measure fewer cases or trials in a run" in lines[0]
+    assert "run.json has " in lines[1]
+    assert not any("reads at most" in line for line in project.run("--throughput-protocol=paper").outlines)
+
+
+# What an older result file is worth
+
+COMPLETE = '{\n    "benchmarks": [],\n    "throughput": {\n        "schema": 1,\n        "complete": true\n    }\n}'
+INCOMPLETE = COMPLETE.replace("true", "false")
+
+
+@pytest.mark.parametrize(
+    ("older", "previous", "kept"),
+    [
+        (COMPLETE, INCOMPLETE, COMPLETE),
+        (INCOMPLETE, INCOMPLETE.replace("[]", "[ ]"), INCOMPLETE),
+        (COMPLETE, COMPLETE.replace("[]", "[ ]"), COMPLETE),
+        (INCOMPLETE, COMPLETE, COMPLETE),
+        (INCOMPLETE[:-5], COMPLETE, COMPLETE),
+        ("", COMPLETE, COMPLETE),
+        (INCOMPLETE, '{"benchmarks": []}', '{"benchmarks": []}'),  # a plain one
+        ('{"benchmarks": []}', COMPLETE, '{"benchmarks": []}'),
+        (INCOMPLETE, None, INCOMPLETE),
+        (None, COMPLETE, COMPLETE),
+    ],
+)
+def test_an_incomplete_result_displaces_no_complete_one(
+    project: Project, older: str | None, previous: str | None, kept: str
+) -> None:
+    for name, text in {"run.json": older, "run.json.previous": previous}.items():
+        if text is not None:
+            (project.path / name).write_text(text)
+    project.tests("def test_it(measure_step): measure_step(lambda: None)")
+    assert project.run(*ARGUMENTS).ret == 0
+    assert project.json()["throughput"]["complete"] is True
+    assert (project.path / "run.json.previous").read_text() == kept
+
+
+def test_what_a_run_has_written_is_known_as_complete_or_not(left: Project) -> None:
+    assert is_incomplete(left.path / "run.json")
+    assert left.run(*ARGUMENTS).ret == 0
+    assert not is_incomplete(left.path / "run.json")
+    assert not is_incomplete(left.path / "missing.json")
+
+
+def test_an_older_file_that_could_not_be_moved_is_told_before_measuring(project: Project) -> None:
+    (project.path / "run.json.previous").mkdir()
+    project.tests("def test_it(measure_step): measure_step(lambda: open('ran', 'w'))")
+    result = project.run(*ARGUMENTS)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*cannot move the older run.json to run.json.previous; remove what is in the way*"])
+    assert not (project.path / "ran").exists()
