@@ -16,6 +16,9 @@ class Observer(Protocol):
     def waiting(self, name: str, holder: int | None) -> None:
         """Another run, of the process ``holder`` where that is known, has the processor or GPU of that name."""
 
+    def warn(self, text: str) -> None:
+        """The run will not end as it should; said while there is still time to stop it."""
+
     def running(self, found: MeasuredItem) -> None:
         """The trial is about to be measured."""
 
@@ -34,3 +37,9 @@ class Keeper(Protocol):
 
     def keep(self, found: MeasuredItem, record: TrialRecord) -> None:
         """Keeps a trial that was measured now."""
+
+    def is_spent(self) -> bool:
+        """Return whether there is no time left to wait for another run."""
+
+    def begin(self, found: MeasuredItem) -> None:
+        """Raise pytest.skip.Exception where there is no time left to begin a trial."""

@@ -14,7 +14,7 @@ from pytest_throughput.items import parametrize
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.nothing_measured import NothingMeasured
 from pytest_throughput.recovery import Recovery
-from pytest_throughput.results import Results, Unwritten
+from pytest_throughput.results import Results, Unwritten, write_beside
 from pytest_throughput.selection import Selection
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.settings import Settings, add_options, read_settings
@@ -77,6 +77,11 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspec)
+
+
+@pytest.hookimpl(tryfirst=True)  # What runs the tests comes last.
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    write_beside(config)
 
 
 @pytest.hookimpl(trylast=True)  # A suite's presets come first.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
+import signal
+import statistics
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +18,13 @@ import pytest
 from pytest_throughput.interruption import Signals
 from pytest_throughput.isolation.protocol import Outcome
 from pytest_throughput.items import MeasuredItem
-from pytest_throughput.results import Results, fingerprint, move_away
+from pytest_throughput.results import Results, fingerprint
 from pytest_throughput.session import ThroughputSession
-from pytest_throughput.throughput.journal import Entry, Heading, Journal, read_journal
+from pytest_throughput.throughput.document import MAX_RESULT_BYTES, estimated_bytes
+from pytest_throughput.throughput.journal import Entry, Heading, Journal, JournalContent, read_journal
 from pytest_throughput.throughput.ledger import TrialRecord
-from pytest_throughput.throughput.text import duration, printable
+from pytest_throughput.throughput.owned_file import InUse, OwnedFile
+from pytest_throughput.throughput.text import byte_count, duration, printable
 from pytest_throughput.throughput.untrusted import Unreadable
 
 __all__ = ["Recovery"]
@@ -49,6 +53,14 @@ class Recovery:
         """Tests, by their node id, for which the budget did not suffice."""
         self._is_left = False
         """Whether there is a journal to go on with."""
+        self._claim: OwnedFile | None = None
+        """Keeps others from the JSON, where the resumed journal is not the one beside it."""
+        self._damage: str | None = None
+        """What is damaged in the resumed journal."""
+        self._trial_bytes: list[int] = []
+        """About how much each trial takes in the result file."""
+        self._is_warned = False
+        self._pytest_session: pytest.Session | None = None
 
     # As the session's keeper
 
@@ -59,35 +71,89 @@ class Recovery:
     def keep(self, found: MeasuredItem, record: TrialRecord) -> None:
         """Writes down a trial that was measured now."""
         if self._journal is not None:
-            self._journal.add(Entry(found.case_id, found.environment, found.labels, record))
+            with self._signals.deferred():
+                self._journal.add(Entry(found.case_id, found.environment, found.labels, record))
+        self._warn_of_size(record)
+
+    def _warn_of_size(self, record: TrialRecord) -> None:
+        """Say once, while there is time to stop the run, that its result file will be too large to be read."""
+        self._trial_bytes.append(estimated_bytes(record))
+        expected_bytes = statistics.mean(self._trial_bytes) * self._session.ledger.trials_asked
+        if self._is_warned or self._results.path is None or expected_bytes <= MAX_RESULT_BYTES:
+            return
+        self._is_warned = True
+        if self._session.observer is not None:
+            self._session.observer.warn(
+                f"{self._results.path} will have about {byte_count(expected_bytes)}, and pytest-throughput reads at "
+                f"most {byte_count(MAX_RESULT_BYTES)}: measure fewer cases or trials in a run, or give "
+                "--throughput-steps-per-round"
+            )
+
+    def is_spent(self) -> bool:
+        """Return whether the budget is spent."""
+        return self._deadline is not None and monotonic() >= self._deadline
+
+    def begin(self, found: MeasuredItem) -> None:
+        """Skip a trial for which the budget does not suffice."""
+        if self.is_spent():
+            self._left_out.add(found.item.nodeid)
+            budget = duration(self._session.settings.budget_seconds)
+            pytest.skip(f"not run: --throughput-budget of {budget} is spent")
 
     # As a plugin
 
-    def pytest_collection_finish(self) -> None:
-        """Opens the journal, before a result file of that name is moved away."""
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Opens the journal; from now on, the end of the run is an orderly one."""
+        self._pytest_session = session
         if not self._session.is_measuring:
             if self._session.settings.resume is not None and not self._config.getoption("collectonly"):
                 raise pytest.UsageError(
                     "--throughput-resume: this run measures nothing; repeat the interrupted command"
                 )
             return
-        self._results.refuse_what_cannot_be_written()
+        self._signals.catch()
+        with self._signals.deferred():
+            self._results.refuse_what_cannot_be_written()
+            self._session.refuse_locks_that_cannot_be_had()
+            try:
+                self._open_journal()
+            except InUse as error:
+                raise pytest.UsageError(
+                    f"{error}; wait until it has, or give another --benchmark-json, so that no trial is lost"
+                ) from None
+            self._results.may_be_written = True
+        self._session.keeper = self
+        if self._session.settings.budget_seconds is not None:
+            self._deadline = monotonic() + self._session.settings.budget_seconds
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self) -> Iterator[Any]:
+        """Only notes signals once the loop has ended: an exception would leave the results half written."""
+        try:
+            return (yield)
+        finally:
+            self._signals.defer()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        """The same, where the loop had not begun."""
+        self._signals.defer()
+
+    def _open_journal(self) -> None:
         arguments = tuple(map(str, self._config.invocation_params.args))
         heading = Heading(fingerprint(self._session), self._session.settings.of_measuring, arguments)
+        path = self._path()
         if self._session.settings.resume is not None:
             self._journal = self._go_on(self._session.settings.resume, heading)
+            if self._results.path is not None and not _is_same(path, self._journal.path):
+                # It stands for the JSON, which another run must not write meanwhile.
+                with suppress(OSError):
+                    self._claim = OwnedFile.create(path)
         else:
-            path = self._path()
-            # Of an interrupted run, and for somebody perhaps the only copy.
-            move_away(path)
             self._journal = Journal(path, heading)
             if self._journal.problem is not None and self._results.path is not None:
                 # The results would be written to the same folder: said before an hour of measuring, not after it.
                 raise pytest.UsageError(f"--benchmark-json: {self._journal.problem}; give a writable folder")
-        self._session.keeper = self
-        if self._session.settings.budget_seconds is not None:
-            self._deadline = monotonic() + self._session.settings.budget_seconds
-        self._signals.catch()
 
     def _path(self) -> Path:
         json = self._results.path
@@ -99,10 +165,33 @@ class Recovery:
         return self._config.rootpath / _FOLDER / f"{now}-{os.getpid()}{_SUFFIX}"
 
     def _go_on(self, path: Path, heading: Heading) -> Journal:
+        shown = printable(str(path))
+        # A link is left alone, and so is what it leads to, until the run is complete.
+        path = Path(os.path.realpath(path)) if path.is_symlink() else path
+        file: OwnedFile | None = None
         try:
+            if path.is_file():  # What else it may be is told by the reader.
+                file = OwnedFile.take_over(path)
             read = read_journal(path)
-        except Unreadable as error:
-            raise pytest.UsageError(f"--throughput-resume: {error}") from None
+            self._refuse_what_does_not_fit(shown, read, heading)
+        except BaseException as error:
+            if file is not None:
+                file.close()
+            if isinstance(error, Unreadable):
+                raise pytest.UsageError(f"--throughput-resume: {error}") from None
+            if isinstance(error, OSError):
+                raise pytest.UsageError(
+                    f"--throughput-resume: the journal {shown} cannot be written: {error.strerror}; "
+                    "give a copy in a writable folder"
+                ) from None
+            raise
+        self._earlier = {entry.key: entry.record for entry in read.entries}
+        self._resumed = len(self._earlier)
+        self._trial_bytes = [estimated_bytes(record) for record in self._earlier.values()]
+        self._damage = read.damage()
+        return Journal(path, file=file, length=read.length)
+
+    def _refuse_what_does_not_fit(self, shown: str, read: JournalContent, heading: Heading) -> None:
         command = printable(" ".join(read.heading.command))
         both = read.heading, heading
         for what, (then, now) in {
@@ -111,33 +200,26 @@ class Recovery:
         }.items():
             if then != now:
                 raise pytest.UsageError(
-                    f"--throughput-resume: {printable(str(path))} was measured with other {what} "
+                    f"--throughput-resume: {shown} was measured with other {what} "
                     f"({_difference(then, now)}), and one result does not mix them; its arguments were: {command}"
                 )
-        entries = {entry.key: entry.record for entry in read.entries}
+        entries = {entry.key for entry in read.entries}
         asked = {_key(found) for found in (*self._session.items.values(), *self._session.reserve.values())}
-        strangers = [key for key in entries if key not in asked]
+        strangers = [entry.key for entry in read.entries if entry.key not in asked]
         if strangers:
             case_id, environment, trial = strangers[0]
             raise pytest.UsageError(
-                f"--throughput-resume: {printable(str(path))} holds {len(strangers)} of {len(entries)} trials that "
+                f"--throughput-resume: {shown} holds {len(set(strangers))} of {len(entries)} trials that "
                 f"this run does not ask for, such as trial {trial} of {printable(case_id)} ({printable(environment)}); "
                 f"give the same tests and options again, which were: {command}"
             )
-        self._earlier = entries
-        self._resumed = len(entries)
-        return Journal(path, None, length=read.length)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Leaves out what the budget no longer allows. What has been measured already costs none."""
         found = self._session.items.get(item.nodeid)
-        if found is None or self._deadline is None or _key(found) in self._earlier:
-            return
-        if monotonic() >= self._deadline:
-            self._left_out.add(item.nodeid)
-            budget = duration(self._session.settings.budget_seconds)
-            pytest.skip(f"not run: --throughput-budget of {budget} is spent")
+        if found is not None and _key(found) not in self._earlier:
+            self.begin(found)
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
         """Settles a case whose test ended before it measured: skipped, or its fixtures broke. It is not left to run."""
@@ -158,9 +240,11 @@ class Recovery:
 
     @pytest.hookimpl(trylast=True)  # Whether the results were written is known by now.
     def pytest_sessionfinish(self) -> None:
+        if self._claim is not None:
+            self._claim.remove()
         if self._journal is None:
             return
-        self._results.make_last()
+        self._results.note_if_gone()
         if self._session.ledger.is_complete and self._results.problem is None:
             self._journal.remove()
         else:
@@ -171,6 +255,8 @@ class Recovery:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._resumed:
             terminalreporter.write_line(f"{self._resumed} trials were measured by the run that this one went on with")
+        if self._damage is not None:
+            terminalreporter.write_line(f"{self._damage}; such a trial was measured again", red=True)
         if self._journal is None or (self._session.ledger.is_complete and self._results.problem is None):
             return
         if self._journal.problem is not None:
@@ -181,10 +267,35 @@ class Recovery:
             path = shlex.quote(printable(str(self._journal.path)))
             terminalreporter.write_line(f"to {verb}, repeat the command with --throughput-resume={path}")
 
+    @pytest.hookimpl(trylast=True)  # What others do here can be interrupted, too.
     def pytest_unconfigure(self) -> None:
+        for file in (self._journal, self._claim):
+            if file is not None:
+                file.close()
+        if self._signals.noted is not None and self._pytest_session is not None:
+            self._pytest_session.exitstatus = pytest.ExitCode.INTERRUPTED
+            self._say(f"{signal.Signals(self._signals.noted).name} was received; {self._what_is_there()}")
         self._signals.release()
-        if self._journal is not None:
-            self._journal.close()
+
+    def _what_is_there(self) -> str:
+        if self._is_left:
+            return "what was measured is in the journal"
+        if self._results.is_written:
+            return f"everything had been measured, and is in {printable(str(self._results.path))}"
+        return "everything had been measured"
+
+    def _say(self, text: str) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            with suppress(OSError):  # The terminal may be closed.
+                reporter.write_line(text)
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
 
 
 def _key(found: MeasuredItem) -> Key:

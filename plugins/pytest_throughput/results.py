@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import traceback
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PosixPath
 from typing import Any
 
 import pytest
@@ -17,15 +18,18 @@ from pytest_throughput.session import ThroughputSession
 from pytest_throughput.telemetry.cpu import cpu_model, usable_physical_cores
 from pytest_throughput.telemetry.gpus import find_gpu
 from pytest_throughput.telemetry.individual import machine_id
-from pytest_throughput.throughput.document import throughput_block
+from pytest_throughput.throughput.completeness import is_incomplete
+from pytest_throughput.throughput.document import MAX_RESULT_BYTES, throughput_block
 from pytest_throughput.throughput.journal import to_disk
 from pytest_throughput.throughput.plausibility import mark_implausible
 from pytest_throughput.throughput.text import printable
 
-__all__ = ["NOT_WRITTEN", "Results", "Unwritten", "fingerprint", "individual", "move_away"]
+__all__ = ["NOT_WRITTEN", "ResultPath", "Results", "Unwritten", "fingerprint", "individual", "write_beside"]
 
 NOT_WRITTEN = 14
 """Exit status of a run whose results could not be written."""
+
+_PART_SUFFIX = ".part"
 
 _TABLE_OPTIONS: dict[str, Any] = {
     "benchmark_columns": None,
@@ -40,6 +44,35 @@ _TABLE_OPTIONS: dict[str, Any] = {
 """Options of pytest-benchmark that ask for its own table, with their defaults."""
 
 
+class ResultPath(PosixPath):
+    """The value of ``--benchmark-json``, which opens as a temporary file while results are written.
+
+    It reads as the name that was given. pytest-benchmark knows no other way to have its JSON written elsewhere first.
+    """
+
+    opens_as: Path | None = None
+
+    def __fspath__(self) -> str:
+        return str(self if self.opens_as is None else self.opens_as)
+
+    @property
+    def plain(self) -> Path:
+        """The path itself."""
+        return Path(str(self))
+
+    @property
+    def is_replaceable(self) -> bool:
+        """Whether there is a regular file, or nothing; /dev/stdout stays what it is."""
+        return self.plain.is_file() or not os.path.lexists(self)
+
+
+def write_beside(config: pytest.Config) -> None:
+    """Make the value of ``--benchmark-json`` a ``ResultPath``; before pytest-benchmark reads it."""
+    path = config.getoption("benchmark_json", None)
+    if isinstance(path, Path):
+        config.option.benchmark_json = ResultPath(path)
+
+
 class Results:
     """The hooks around pytest-benchmark's JSON and table."""
 
@@ -48,12 +81,20 @@ class Results:
         self._session = session
         self.problem: str | None = None
         """Why the results could not be written; None if they were, or none were asked for."""
+        self.warning: str | None = None
+        """What is to be said of results that were written."""
+        self.may_be_written = False
+        """Whether the run was allowed to begin; one that was refused leaves the older file alone."""
+        self.is_written = False
+        """Whether the JSON is this run's."""
+        self._part: Path | None = None
+        """The temporary file, while results are written."""
 
     @property
     def path(self) -> Path | None:
         """The ``--benchmark-json``, if one was given."""
         path: Path | None = self._config.getoption("benchmark_json")
-        return path
+        return path.plain if isinstance(path, ResultPath) else path
 
     @property
     def deselected(self) -> list[str] | None:
@@ -62,7 +103,7 @@ class Results:
         return None if by_node_id else sorted(set(self._session.deselected))
 
     def refuse_what_cannot_be_written(self) -> None:
-        """Raises pytest.UsageError: before an hour of measuring, not after it."""
+        """Raise pytest.UsageError: before an hour of measuring, not after it."""
         if self.path is None:
             return
         folder = self.path.absolute().parent
@@ -71,11 +112,11 @@ class Results:
                 f"--benchmark-json: cannot write {self.path}; "
                 "expected the name of a file in an existing, writable folder"
             )
-
-    def pytest_collection_finish(self) -> None:
-        """Whatever happens later, the file of that name is this run's, or is not there."""
-        if self._session.is_measuring and self.path is not None:
-            move_away(self.path)
+        if _previous(self.path).is_dir() or not _may_be_moved(self.path):
+            raise pytest.UsageError(
+                f"--benchmark-json: cannot move the older {printable(str(self.path))} to "
+                f"{printable(_previous(self.path).name)}; remove what is in the way, or give another name"
+            )
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
@@ -104,34 +145,81 @@ class Results:
         folded = [(name, [row for row in rows if row["fullname"] not in ours]) for name, rows in groups]
         return [(name, rows) for name, rows in folded if rows]  # type: ignore[return-value]
 
+    def begin_writing(self) -> None:
+        """Have pytest-benchmark write to a temporary file beside the JSON, until ``end_writing``."""
+        option = self._config.getoption("benchmark_json", None)
+        if not self.may_be_written or not isinstance(option, ResultPath) or not option.is_replaceable:
+            return
+        part = option.plain.with_name(option.name + _PART_SUFFIX)
+        try:
+            part.unlink(missing_ok=True)  # A run that was killed while it wrote has left it.
+            # Created here: pytest-benchmark would follow a link of that name.
+            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        except OSError as error:
+            self.note_unwritten(error)
+            return
+        self._part = option.opens_as = part
+
+    @pytest.hookimpl(tryfirst=True)  # Others may read the file.
     def pytest_sessionfinish(self) -> None:
-        """Writes the JSON where pytest-benchmark, which has had its turn, had nothing to write."""
-        if not self._session.is_measuring or self.path is None or self.path.exists() or self.problem is not None:
+        """Put the JSON in its place, and write one where pytest-benchmark, which has had its turn, had no results."""
+        if self._part is None:
             return
         try:
-            self.path.write_text(json.dumps(self._empty_document(), indent=4), encoding="ascii")
+            if self._part.stat().st_size == 0:
+                self._part.write_text(json.dumps(self._empty_document(), indent=4), encoding="ascii")
         except OSError as error:
             self.note_unwritten(error)
+        self.end_writing(is_whole=self.problem is None)
 
-    def make_last(self) -> None:
-        """Has the result file outlive a power failure, before the journal that holds the same is removed."""
-        if self.path is None or not self.path.is_file() or self.problem is not None:
+    def end_writing(self, *, is_whole: bool = False) -> None:
+        """Replace the JSON by what was written, if that is whole, once it is on the disk."""
+        part, self._part = self._part, None
+        if part is None or self.path is None:
             return
+        self._config.getoption("benchmark_json").opens_as = None
         try:
-            to_disk(self.path)
+            if is_whole or _is_whole(part):
+                to_disk(part)
+                size_bytes = part.stat().st_size
+                _make_room(self.path)
+                os.replace(part, self.path)
+                self.is_written = True
+                self._warn_of_size(size_bytes)
+                with suppress(OSError):  # Of folders, not every file system can say.
+                    to_disk(self.path.parent)
         except OSError as error:
             self.note_unwritten(error)
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
-    def note_unwritten(self, error: OSError) -> None:
-        """Notes that the results could not be written, and removes what is half written: it is no JSON."""
-        # A file of a name that fits was written whole: it is another that could not be, such as an autosaved one.
-        file = error.filename or self.path or "the results"
-        if self.path is not None and not _is_whole(self.path):
+    def note_if_gone(self) -> None:
+        """Note a JSON that others have removed since it was written: the journal has to stay."""
+        if self.is_written and self.path is not None:
+            try:
+                self.path.stat()
+            except OSError as error:
+                self.is_written = False
+                self.note_unwritten(error)
+
+    def note_unwritten(self, error: BaseException) -> None:
+        """Note why the results could not be written."""
+        # Where the JSON was written, it is another file that could not be, such as an autosaved one.
+        file = getattr(error, "filename", None)
+        if not self.is_written and self.path is not None:
             file = self.path
-            if self.path.is_file():
-                with suppress(OSError):
-                    self.path.unlink()
-        self.problem = f"could not write {file}: {error.strerror}; free space there, or give another folder"
+            with suppress(OSError):  # The file of that name is this run's, or is not there.
+                _make_room(self.path)
+        why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        self.problem = f"could not write {file or 'the results'}: {why}; free space there, or give another folder"
+
+    def _warn_of_size(self, size_bytes: int) -> None:
+        if size_bytes > MAX_RESULT_BYTES:
+            self.warning = (
+                f"{self.path} has {size_bytes >> 20} MiB, and pytest-throughput reads at most "
+                f"{MAX_RESULT_BYTES >> 20} MiB: measure fewer cases or trials in a run"
+            )
 
     def _empty_document(self) -> dict[str, Any]:
         hook, config = self._config.hook, self._config
@@ -146,8 +234,8 @@ class Results:
         return document
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self.problem is not None:
-            terminalreporter.write_line(printable(self.problem), red=True)
+        for text in filter(None, (self.problem, self.warning)):
+            terminalreporter.write_line(printable(text), red=True)
 
 
 class Unwritten:
@@ -160,9 +248,11 @@ class Unwritten:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
+        self._results.begin_writing()
         try:
             yield
-        except OSError as error:
+        except (Exception, KeyboardInterrupt) as error:
+            self._results.end_writing()
             if not self._session.is_measuring or not _comes_from_pytest_benchmark(error):
                 raise
             self._results.note_unwritten(error)
@@ -170,11 +260,15 @@ class Unwritten:
             manager = self._config.pluginmanager
             others = manager.subset_hook_caller("pytest_sessionfinish", [self, manager.get_plugin("benchmark")])
             others(session=session, exitstatus=exitstatus)
+            if isinstance(error, KeyboardInterrupt):  # Before, pytest's terminal would report one that it has not seen.
+                session.exitstatus = pytest.ExitCode.INTERRUPTED
+        finally:
+            self._results.end_writing()
         if self._results.problem is not None and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = NOT_WRITTEN
 
 
-def _comes_from_pytest_benchmark(error: OSError) -> bool:
+def _comes_from_pytest_benchmark(error: BaseException) -> bool:
     """And from its writing, not from its telling so: a terminal that was closed raises the same errors."""
     codes = [frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)]
     files = [Path(code.co_filename) for code in codes if "pytest_benchmark" in code.co_filename]
@@ -194,13 +288,24 @@ def _is_whole(path: Path) -> bool:
         return False
 
 
-def move_away(path: Path) -> None:
-    """Keeps an older file of that name as ``FILE.previous``. Raises pytest.UsageError if it cannot."""
+def _previous(path: Path) -> Path:
+    return path.with_name(path.name + ".previous")
+
+
+def _make_room(path: Path) -> None:
+    """Keep an older file of that name as ``FILE.previous``; one that is incomplete displaces no complete one there."""
+    previous = _previous(path)
+    if path.is_file() and not (is_incomplete(path) and previous.exists() and not is_incomplete(previous)):
+        os.replace(path, previous)
+
+
+def _may_be_moved(path: Path) -> bool:
+    """Whether the file, if there is one, may be renamed: in a folder such as /tmp, only its owner may."""
     try:
-        if path.is_file():  # /dev/stdout stays where it is.
-            os.replace(path, path.with_name(path.name + ".previous"))
-    except OSError as error:
-        raise pytest.UsageError(f"cannot move the older {printable(str(path))} away: {error.strerror}") from None
+        file, folder = path.lstat(), path.absolute().parent.stat()
+    except OSError:
+        return True
+    return not folder.st_mode & stat.S_ISVTX or os.geteuid() in (0, file.st_uid, folder.st_uid)
 
 
 def fingerprint(session: ThroughputSession) -> dict[str, Any]:

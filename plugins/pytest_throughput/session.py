@@ -152,7 +152,11 @@ class ThroughputSession:
         record = None if self.keeper is None else self.keeper.take(found)
         stderr = ""
         if record is None or items not in (record.items, None):
-            record, stderr = self._measure_now(found, items, isolation, conduct)
+            try:
+                record, stderr = self._measure_now(found, items, isolation, conduct)
+            except pytest.skip.Exception:
+                replay.commit_nothing(benchmark, clock)
+                raise
         self._settle(found, benchmark, clock, record)
         _report(found.item, record.outcome, stderr, self._error)
 
@@ -168,7 +172,7 @@ class ThroughputSession:
     def _measure_now(
         self, found: MeasuredItem, items: int | None, isolation: str, conduct: Conduct
     ) -> tuple[TrialRecord, str]:
-        self._have_to_ourselves()
+        self._have_to_ourselves(found)
         started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         if self.observer is not None:
             self.observer.running(found)
@@ -242,10 +246,35 @@ class ThroughputSession:
     def _isolated(self) -> IsolatedTrials:
         return IsolatedTrials(self.settings, self.gpus, self._conductor)
 
-    def _have_to_ourselves(self) -> None:
-        """Waits for other runs on the same devices."""
+    def _have_to_ourselves(self, found: MeasuredItem) -> None:
+        """Wait for other runs on the same devices. End the test where the budget is spent by then."""
         if not self.settings.lock:
             return
+        keeper = self.keeper
+        give_up = None if keeper is None or self.settings.budget_seconds is None else keeper.is_spent
+        try:
+            self._locks.hold(self._lock_names(), give_up)
+        except TimeoutError:
+            self._locks.release()
+        except OSError as error:
+            pytest.fail(f"--throughput-lock: {error}; with --throughput-lock=off nobody is waited for", pytrace=False)
+        if keeper is not None:
+            keeper.begin(found)
+
+    def refuse_locks_that_cannot_be_had(self) -> None:
+        """Raise pytest.UsageError: before the first case, not in each of them."""
+        if not self.settings.lock:
+            return
+        try:
+            # A test that names no device in its parameters says it only when it measures.
+            self._locks.check(self._lock_names() if self.devices else ())
+        except OSError as error:
+            raise pytest.UsageError(
+                f"--throughput-lock: {error}; --throughput-lock=off waits for no other run, whose work may then "
+                "slow this one"
+            ) from None
+
+    def _lock_names(self) -> list[str]:
         names: list[str] = []
         for device in self.devices or ("cpu",):
             gpu = find_gpu(device, self.gpus)
@@ -257,10 +286,7 @@ class ThroughputSession:
                 # Such as a MIG instance, which NVML does not list.
                 shown = visibility(device, self.gpus)["CUDA_VISIBLE_DEVICES"] or device
                 names.append("cuda-" + re.sub(r"[^A-Za-z0-9-]", "-", shown))
-        try:
-            self._locks.hold(names)
-        except OSError as error:
-            pytest.fail(f"--throughput-lock: {error}; with --throughput-lock=off nobody is waited for", pytrace=False)
+        return names
 
     @cached_property
     def _locks(self) -> Locks:

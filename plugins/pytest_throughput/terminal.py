@@ -48,14 +48,17 @@ class Terminal:
     # As the session's observer
 
     def waiting(self, name: str, holder: int | None) -> None:
+        who = "another run" if holder is None else f"the run of process {holder}"
+        self.warn(f"waiting for {who}, which has {name} (--throughput-lock=off does not wait)")
+
+    def warn(self, text: str) -> None:
         reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is None:
             return
-        who = "another run" if holder is None else f"the run of process {holder}"
         capture = self._config.pluginmanager.get_plugin("capturemanager")
         with suppress(OSError), nullcontext() if capture is None else capture.global_and_fixture_disabled():
             reporter.ensure_newline()
-            reporter.write_line(f"waiting for {who}, which has {printable(name)} (--throughput-lock=off does not wait)")
+            reporter.write_line(printable(text))
             reporter.flush()
 
     def running(self, found: MeasuredItem) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -104,6 +106,81 @@ def test_what_is_no_lock_file_is_not_opened(tmp_path: Path) -> None:
         with pytest.raises(OSError, match=rf"{name}\.lock"):
             Locks(print, tmp_path).hold([name])
     assert (tmp_path / "precious").read_text() == "precious"
+
+
+def test_a_file_with_a_second_name_is_not_written(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / "GPU-1.lock").hardlink_to(tmp_path / "precious")
+    with pytest.raises(OSError, match=r"GPU-1\.lock"):
+        Locks(print, tmp_path).hold(["GPU-1"])
+    assert (tmp_path / "precious").read_text() == "precious"
+
+
+def test_others_can_open_what_a_strict_umask_made(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        Locks(print, tmp_path / "locks").hold(["GPU-1"])
+    finally:
+        os.umask(before)
+    assert (tmp_path / "locks").stat().st_mode & 0o7777 == 0o1777
+    assert (tmp_path / "locks" / "GPU-1.lock").stat().st_mode & 0o777 == 0o666
+
+
+def test_a_closed_folder_of_another_user_is_told_with_how_to_mend_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "locks"
+    folder.mkdir(mode=0o700)
+
+    def refuse(*_: object) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr("os.open", refuse)
+    monkeypatch.setattr("os.geteuid", lambda: folder.stat().st_uid + 1)
+    mended = rf"belongs to user \d+, with mode 700; its owner can mend it with chmod 1777 {folder}, or remove it"
+    with pytest.raises(OSError, match=mended):
+        Locks(print, folder).check(["GPU-1"])
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(OSError, match=mended):
+        Locks(print, folder).check([])
+
+
+def test_waiting_ends_where_there_is_no_time_left(
+    tmp_path: Path, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_throughput.isolation.lock._LOOK_SECONDS", 0.0)
+    looks = iter([False, False, True])
+    locks = Locks(lambda *_: None, tmp_path)
+    with pytest.raises(TimeoutError):
+        locks.hold(["GPU-1"], lambda: next(looks))
+    holder.kill()
+    holder.wait()
+    locks.hold(["GPU-1"], lambda: False)
+    locks.release()
+
+
+def test_a_child_of_the_holder_does_not_hold(tmp_path: Path) -> None:
+    locks = Locks(print, tmp_path)
+    locks.hold(["GPU-1"])
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    try:
+        locks.release()
+
+        def waiting(*_: object) -> None:
+            raise AssertionError
+
+        deadline = time.monotonic() + 30  # The child may not have run yet.
+        while True:
+            try:
+                Locks(waiting, tmp_path).hold(["GPU-1"])
+                break
+            except AssertionError:
+                assert time.monotonic() < deadline
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def test_every_processor_has_its_lock(monkeypatch: pytest.MonkeyPatch) -> None:

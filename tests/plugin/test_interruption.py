@@ -6,12 +6,15 @@ import errno
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from plugin_project import Project
+
+from pytest_throughput.throughput.completeness import is_incomplete
 
 STEPS = """
 import os, signal, time
@@ -367,7 +370,7 @@ def test_a_disk_that_fails_at_the_last_moment_has_it_too(project: Project, monke
     """A network's disk may tell only then that it is full: the journal must still be there."""
 
     def fail(path: Path) -> None:
-        if path.name == "run.json":
+        if path.name == "run.json.part":
             raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
 
     monkeypatch.setattr("pytest_throughput.results.to_disk", fail)
@@ -397,3 +400,309 @@ def test_a_signal_that_is_ignored_stays_ignored(project: Project) -> None:
         signal.signal(signal.SIGHUP, before)
     output, _ = process.communicate()
     assert (process.returncode, "1 passed" in output) == (0, True)
+
+
+# Two runs on one JSON
+
+
+@pytest.fixture
+def living(project: Project) -> Interrupted:
+    """A run that writes run.json, in the middle of its third trial."""
+    return Interrupted(project)
+
+
+@pytest.mark.parametrize("arguments", [(), (f"--throughput-resume={JOURNAL}",)])
+def test_a_second_run_on_one_json_is_refused(living: Interrupted, arguments: tuple[str, ...]) -> None:
+    """Though it would wait for no lock, and the first run has an older result to replace."""
+    project, journal = living.project, living.project.path / JOURNAL
+    (project.path / "run.json").write_text("an older run")
+    before = journal.read_bytes()
+    output, _ = (second := project.start(*ARGUMENTS, *arguments)).communicate()
+    assert second.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"{JOURNAL} is being written by the run of process {living.process.pid}, which has not ended" in output
+    assert "wait until it has, or give another --benchmark-json" in output
+    assert journal.read_bytes() == before
+    assert sorted(project.path.glob("run.json*")) == [project.path / "run.json", journal]
+
+    living.process.send_signal(signal.SIGTERM)
+    living.end()
+    assert len(project.json()["benchmarks"]) == 1
+    assert (project.path / "run.json.previous").read_text() == "an older run"
+
+
+def test_a_run_that_goes_on_elsewhere_keeps_others_from_its_json_and_is_named(left: Project) -> None:
+    """The journal of a.json is resumed for b.json: neither may be another run's meanwhile."""
+    (left.path / "test_it.py").write_text(
+        "import os, pytest, time\n"
+        "@pytest.mark.parametrize('n', [1, 2])\n"
+        "def test_sleep(measure_isolated, n):\n"
+        "    if n == 2:\n"
+        "        with open('events', 'w') as file: file.write('here')\n"
+        "        time.sleep(1000)\n"
+        "    measure_isolated('steps:sleep', {'milliseconds': 0.1 * n, 'n': n})\n"
+    )
+    os.mkfifo(left.path / "events")
+    to_b = ("--throughput-protocol=paper", "--benchmark-json=b.json")
+    first = left.start(*to_b, f"--throughput-resume={JOURNAL}")
+    left.event("events", first)
+    for arguments, journal in ((to_b, "b.json.journal.jsonl"), (ARGUMENTS, JOURNAL)):
+        result = left.run(*arguments)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines([f"ERROR: {journal} is being written by *"])
+    result.stderr.fnmatch_lines([f"*by the run of process {first.pid}, which has not ended; *"])
+    first.send_signal(signal.SIGTERM)
+    assert first.wait() == pytest.ExitCode.INTERRUPTED
+    assert sorted(path.name for path in left.path.glob("*.jsonl*")) == [JOURNAL]
+
+
+def test_a_run_removes_its_own_journal_and_no_other(project: Project) -> None:
+    project.tests(
+        """
+        import os
+
+        def test_sleep(measure_isolated): measure_isolated("steps:sleep", {"milliseconds": 0.1})
+        def test_replaced():
+            os.rename("run.json.journal.jsonl", "moved")
+            with open("run.json.journal.jsonl", "w") as file: file.write("another run's")
+        """
+    )
+    assert project.run(*ARGUMENTS).ret == 0
+    assert (project.path / JOURNAL).read_text() == "another run's"
+
+
+def test_no_journal_that_was_moved_away_is_overwritten(left: Project) -> None:
+    """But one without a trial is worth nothing."""
+    first = (left.path / JOURNAL).read_bytes()
+    heading = first.splitlines(keepends=True)[0]
+    for expected in (["", ".previous"], ["", ".previous", ".previous-2"]):
+        (left.path / "stop").touch()
+        assert left.run(*ARGUMENTS).ret == pytest.ExitCode.INTERRUPTED
+        assert sorted(path.name for path in left.path.glob("*.jsonl*")) == [JOURNAL + suffix for suffix in expected]
+    assert (left.path / f"{JOURNAL}.previous").read_bytes() == first
+    (left.path / JOURNAL).write_bytes(heading)
+    assert left.run(*ARGUMENTS).ret == pytest.ExitCode.INTERRUPTED
+    assert not (left.path / f"{JOURNAL}.previous-3").exists()
+
+
+def test_a_journal_that_is_a_link_is_gone_on_with(left: Project) -> None:
+    (left.path / JOURNAL).rename(left.path / "kept.jsonl")
+    (left.path / JOURNAL).symlink_to("kept.jsonl")
+    result = left.run(*ARGUMENTS, f"--throughput-resume={JOURNAL}")
+    assert result.ret == 0
+    assert not (left.path / "kept.jsonl").exists()
+
+
+def test_a_link_is_not_written_through(project: Project) -> None:
+    (project.path / "precious").write_text("precious\nprecious\n")
+    (project.path / JOURNAL).symlink_to("precious")
+    (project.path / "run.json.part").symlink_to("precious")
+    project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})")
+    assert project.run(*ARGUMENTS).ret == 0
+    assert len(project.json()["benchmarks"]) == 1
+    assert (project.path / "precious").read_text() == "precious\nprecious\n"
+
+
+def test_a_damaged_line_costs_its_own_trial(left: Project) -> None:
+    """What stands behind it is kept, and what follows is written behind that."""
+    journal = left.path / JOURNAL
+    heading, trial = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(heading + trial[:40] + trial + b"\xff\n" + trial)
+    (left.path / "stop").touch()
+    result = left.run(*ARGUMENTS, f"--throughput-resume={JOURNAL}")
+    told = "2 lines of the journal are damaged and were left out: 2, 3; such a trial was measured again"
+    result.stdout.fnmatch_lines([told])
+    (left.path / "stop").unlink()
+    document = left.run_json("--throughput-protocol=paper", f"--throughput-resume={JOURNAL}")
+    assert [benchmark["extra_info"]["resumed"] for benchmark in document["benchmarks"]] == [True, False]
+    assert not journal.exists()
+
+
+def test_a_journal_is_its_users_alone_and_a_json_holds_no_command(left: Project) -> None:
+    """A command of --throughput-interpreter may hold a secret."""
+    assert (left.path / JOURNAL).stat().st_mode & 0o777 == 0o600
+    (left.path / "stop").touch()
+    left.run(*ARGUMENTS, f"--throughput-interpreter=python=env TOKEN=hunter2 {sys.executable}")
+    assert "hunter2" in (left.path / JOURNAL).read_text()
+    assert "hunter2" not in (left.path / "run.json").read_text()
+    assert (left.path / f"{JOURNAL}.previous").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_child_of_a_step_keeps_no_lock(project: Project) -> None:
+    """A process left behind by a test outlives the run, whose journal is then free."""
+    project.tests(
+        """
+        import os, signal, time
+
+        def test_sleep(measure_isolated): measure_isolated("steps:sleep", {"milliseconds": 0.1})
+        def test_fork():
+            child = os.fork()
+            if child == 0:
+                time.sleep(1000)
+            with open("child", "w") as file: file.write(str(child))
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    process = project.start(*ARGUMENTS)
+    process.wait()
+    try:
+        result = project.run(*ARGUMENTS, "-k", "sleep", f"--throughput-resume={JOURNAL}")
+        assert result.ret == 0
+    finally:
+        os.kill(int((project.path / "child").read_text()), signal.SIGKILL)
+
+
+# The last phase
+
+LAST_PHASE = """
+import os, signal, pytest
+
+def end(where):
+    if where == os.environ["WHERE"]:
+        for name in os.environ["SIGNALS"].split():
+            os.kill(os.getpid(), getattr(signal, name))
+
+@pytest.hookimpl(trylast=True)
+def pytest_benchmark_update_json(): end("json")
+def pytest_terminal_summary(): end("summary")
+def pytest_unconfigure(): end("unconfigure")
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(): end("finish")
+def pytest_runtest_teardown(item): end(item.name)
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "signals"),
+    [
+        ("json", "SIGTERM"),
+        ("json", "SIGINT SIGINT"),
+        ("summary", "SIGHUP SIGTERM"),
+        ("finish", "SIGINT"),
+        ("unconfigure", "SIGINT SIGTERM SIGINT"),
+    ],
+)
+def test_a_signal_while_results_are_written_leaves_them_whole(project: Project, where: str, signals: str) -> None:
+    (project.path / "conftest.py").write_text(LAST_PHASE)
+    project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})")
+    process = project.start(*ARGUMENTS, environment={"WHERE": where, "SIGNALS": signals})
+    output, _ = process.communicate()
+    assert process.returncode == pytest.ExitCode.INTERRUPTED
+    assert "Traceback" not in output
+    assert f"{signals.split()[0]} was received; everything had been measured, and is in run.json" in output
+    assert project.json()["throughput"]["complete"] is True
+    assert sorted(path.name for path in project.path.glob("run.json*")) == ["run.json"]
+
+
+@pytest.mark.parametrize("where", ["json", "summary", "finish", "unconfigure"])
+def test_a_second_signal_may_come_at_any_moment(project: Project, where: str) -> None:
+    """The first ends the run after its first trial."""
+    (project.path / "conftest.py").write_text(
+        LAST_PHASE.replace(
+            "def pytest_runtest_teardown(item): ",
+            "def pytest_runtest_teardown(item):\n"
+            "    if item.name == 'test_first': os.kill(os.getpid(), signal.SIGINT)\n    ",
+        )
+    )
+    project.tests(
+        """
+        def test_first(measure_isolated): measure_isolated("steps:sleep", {"milliseconds": 0.1})
+        def test_second(measure_isolated): measure_isolated("steps:sleep", {"milliseconds": 0.1})
+        """
+    )
+    process = project.start(*ARGUMENTS, environment={"WHERE": where, "SIGNALS": "SIGINT SIGINT"})
+    output, _ = process.communicate()
+    assert process.returncode == pytest.ExitCode.INTERRUPTED
+    assert "Traceback" not in output
+    assert f"to go on, repeat the command with --throughput-resume={JOURNAL}" in output
+    assert len(project.json()["benchmarks"]) == 1
+    assert project.json()["throughput"]["complete"] is False
+
+
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "RecursionError", "OSError(28, 'No space left on device')"])
+def test_an_exception_while_the_json_is_written_leaves_no_half_of_it(project: Project, error: str) -> None:
+    (project.path / "conftest.py").write_text(
+        f"import pytest_benchmark.session as session\ndef fail(*_, **__): raise {error}\nsession.safe_dumps = fail\n"
+    )
+    (project.path / "run.json").write_text("an older run")
+    project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})")
+    output, _ = (process := project.start(*ARGUMENTS)).communicate()
+    assert process.returncode == (pytest.ExitCode.INTERRUPTED if error == "KeyboardInterrupt" else 14)
+    assert "Traceback" not in output
+    assert f"to write the results, repeat the command with --throughput-resume={JOURNAL}" in output
+    # The file of that name is this run's, or is not there.
+    assert sorted(path.name for path in project.path.glob("run.json*")) == [JOURNAL, "run.json.previous"]
+
+
+# Sizes
+
+
+def test_a_json_that_will_be_too_large_is_told_while_the_run_can_be_stopped(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("recovery", "results"):
+        monkeypatch.setattr(f"pytest_throughput.{module}.MAX_RESULT_BYTES", 15 * 2**10)
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("n", [1, 2, 3, 4])
+        def test_sleep(measure_isolated, n):
+            measure_isolated("steps:sleep", {"milliseconds": 0.1 * n})
+        """
+    )
+    result = project.run(*ARGUMENTS, "--benchmark-quiet")
+    assert result.ret == 0
+    lines = [line for line in result.outlines if "pytest-throughput reads at most" in line]
+    assert len(lines) == 2  # once during the run, and what it came to
+    assert "run.json will have about" in lines[0] and "measure fewer cases or trials in a run" in lines[0]
+    assert "run.json has " in lines[1]
+    assert not any("reads at most" in line for line in project.run("--throughput-protocol=paper").outlines)
+
+
+# What an older result file is worth
+
+COMPLETE = '{\n    "benchmarks": [],\n    "throughput": {\n        "schema": 1,\n        "complete": true\n    }\n}'
+INCOMPLETE = COMPLETE.replace("true", "false")
+
+
+@pytest.mark.parametrize(
+    ("older", "previous", "kept"),
+    [
+        (COMPLETE, INCOMPLETE, COMPLETE),
+        (INCOMPLETE, INCOMPLETE.replace("[]", "[ ]"), INCOMPLETE),
+        (COMPLETE, COMPLETE.replace("[]", "[ ]"), COMPLETE),
+        (INCOMPLETE, COMPLETE, COMPLETE),
+        (INCOMPLETE[:-5], COMPLETE, COMPLETE),
+        ("", COMPLETE, COMPLETE),
+        (INCOMPLETE, '{"benchmarks": []}', '{"benchmarks": []}'),  # a plain one
+        ('{"benchmarks": []}', COMPLETE, '{"benchmarks": []}'),
+        (INCOMPLETE, None, INCOMPLETE),
+        (None, COMPLETE, COMPLETE),
+    ],
+)
+def test_an_incomplete_result_displaces_no_complete_one(
+    project: Project, older: str | None, previous: str | None, kept: str
+) -> None:
+    for name, text in {"run.json": older, "run.json.previous": previous}.items():
+        if text is not None:
+            (project.path / name).write_text(text)
+    project.tests("def test_it(measure_step): measure_step(lambda: None)")
+    assert project.run(*ARGUMENTS).ret == 0
+    assert project.json()["throughput"]["complete"] is True
+    assert (project.path / "run.json.previous").read_text() == kept
+
+
+def test_what_a_run_has_written_is_known_as_complete_or_not(left: Project) -> None:
+    assert is_incomplete(left.path / "run.json")
+    assert left.run(*ARGUMENTS).ret == 0
+    assert not is_incomplete(left.path / "run.json")
+    assert not is_incomplete(left.path / "missing.json")
+
+
+def test_an_older_file_that_could_not_be_moved_is_told_before_measuring(project: Project) -> None:
+    (project.path / "run.json.previous").mkdir()
+    project.tests("def test_it(measure_step): measure_step(lambda: open('ran', 'w'))")
+    result = project.run(*ARGUMENTS)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*cannot move the older run.json to run.json.previous; remove what is in the way*"])
+    assert not (project.path / "ran").exists()

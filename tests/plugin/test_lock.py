@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 import pytest
 from plugin_project import Project
 
+from pytest_throughput.isolation.lock import cpu_names
 from pytest_throughput.telemetry.gpus import Gpu
 
 TESTS = """
@@ -42,6 +44,53 @@ def test_a_run_waits_for_another_unless_told_not_to(project: Project, monkeypatc
     first.communicate()
     output, _ = second.communicate()
     assert (second.returncode, "1 passed" in output) == (0, True)
+
+
+def test_the_budget_may_be_spent_while_the_run_waits(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The trial is not begun, and the run does not wait for ever."""
+    folder = project.path / "locks"
+    monkeypatch.setattr("pytest_throughput.isolation.lock.FOLDER", folder)
+    monkeypatch.setattr("pytest_throughput.isolation.lock._LOOK_SECONDS", 0.0)
+    project.tests("def test_it(measure_step): measure_step(lambda: open('ran', 'w'))")
+    folder.mkdir()
+    # Of another open file, as another run's would be.
+    descriptors = [os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT) for name in cpu_names()]
+    for descriptor in descriptors:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        arguments = ("--throughput-protocol=paper", "--throughput-lock=on", "--throughput-budget=1s", "-rs")
+        result = project.run(*arguments, "--benchmark-json=run.json")
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*: not run: --throughput-budget of 1.00 s is spent"])
+    result.stdout.no_fnmatch_line("*not used at all*")
+    assert not (project.path / "ran").exists()
+    (case,) = project.json()["throughput"]["cases"]
+    assert (case["status"], case["reason"]) == (None, "not run")
+
+
+def test_locks_that_cannot_be_had_are_refused_before_the_first_case(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = project.path / "locks"
+    folder.write_text("no folder")
+    monkeypatch.setattr("pytest_throughput.isolation.lock.FOLDER", folder)
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.throughput_case("case", device="cpu")
+        def test_it(measure_step): measure_step(lambda: open("ran", "w"))
+        """
+    )
+    result = project.run("--throughput-lock=on", "--benchmark-json=run.json")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --throughput-lock: *Not a directory*; --throughput-lock=off waits for no*"])
+    assert not (project.path / "ran").exists()
+    assert not list(project.path.glob("run.json*"))
+    assert project.run("--benchmark-json=run.json").ret == 0
 
 
 @pytest.mark.parametrize(

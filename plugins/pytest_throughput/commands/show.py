@@ -49,6 +49,7 @@ def _journal(file: Path) -> list[str]:
         ledger.settle(entry.case_id, entry.environment, entry.record)
     mark_implausible(ledger)
     shown = [table.heading(read.heading.fingerprint, ledger), "", *_table(ledger), *table.notes(ledger)]
+    shown += [damage] if (damage := read.damage()) is not None else []
     how = f"to go on, repeat it with --throughput-resume={printable(str(file))}; its arguments were:"
     return [*shown, f"not complete: the journal of a run that was interrupted; {how}", *_command(read.heading.command)]
 

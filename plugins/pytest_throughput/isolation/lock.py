@@ -5,16 +5,21 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from time import sleep
 
 __all__ = ["FOLDER", "Locks", "cpu_names"]
 
 FOLDER = Path("/tmp/pytest-throughput-locks")
 """The same for every user and every run of a machine: not the TMPDIR, which may be a run's own."""
 
+_FOLDER_MODE = 0o1777
+_FILE_MODE = 0o666
 _MAX_NOTE_BYTES = 32
+_LOOK_SECONDS = 1.0
 
 
 class Locks:
@@ -25,11 +30,13 @@ class Locks:
         self._waiting = waiting
         self._folder = FOLDER if folder is None else folder
         self._held: dict[str, int] = {}
+        _all_locks.add(self)
 
-    def hold(self, names: Iterable[str]) -> None:
-        """Returns when this run holds all of them, beside those that it holds; sleeps while others do.
+    def hold(self, names: Iterable[str], give_up: Callable[[], bool] | None = None) -> None:
+        """Return when this run holds all of them, beside those that it holds; sleep while others do.
 
-        Raises OSError where locks cannot be had at all.
+        ``give_up``: looked at once a second while others are waited for; where it is true, TimeoutError is raised.
+        Raise OSError where locks cannot be had at all.
         """
         wanted = {*self._held, *names}
         if wanted == set(self._held):
@@ -37,7 +44,14 @@ class Locks:
         # Everybody takes them in the same order, so that no two runs wait for each other.
         self.release()
         for name in sorted(wanted):
-            self._held[name] = self._lock(name)
+            self._held[name] = self._lock(name, give_up)
+
+    def check(self, names: Iterable[str]) -> None:
+        """Raise OSError where a lock of one of these names, or any lock, could never be had."""
+        for name in names:
+            os.close(self._open(name))
+        if self._folder.exists() and not os.access(self._folder, os.X_OK):
+            raise OSError(f"cannot use {self._folder}{_whose(self._folder)}")
 
     def release(self) -> None:
         """Lets all of them go."""
@@ -45,14 +59,14 @@ class Locks:
             os.close(descriptor)
         self._held.clear()
 
-    def _lock(self, name: str) -> int:
+    def _lock(self, name: str, give_up: Callable[[], bool] | None) -> int:
         descriptor = self._open(name)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 self._waiting(name, _holder(descriptor))
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                _wait(descriptor, give_up)
             with suppress(OSError):  # Another user's file can be locked, but not written.
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, str(os.getpid()).encode(), 0)
@@ -65,16 +79,42 @@ class Locks:
         if not self._folder.is_dir():
             with suppress(FileExistsError):
                 self._folder.mkdir()
-                self._folder.chmod(0o1777)
+                self._folder.chmod(_FOLDER_MODE)
         file = self._folder / f"{name}.lock"
         # A file that somebody else made may refuse to be written; to be locked, it need only be open.
         for flags in (os.O_RDWR, os.O_RDWR | os.O_CREAT | os.O_EXCL, os.O_RDONLY):
             with suppress(FileNotFoundError, FileExistsError, PermissionError):
-                descriptor = os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
-                if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                descriptor = os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, _FILE_MODE)
+                status = os.fstat(descriptor)
+                # A file with a second name is somebody's own, and this process would write its number into it.
+                if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+                    if flags & os.O_CREAT:
+                        os.fchmod(descriptor, _FILE_MODE)  # Whatever the umask: others have to open it.
                     return descriptor
                 os.close(descriptor)
-        raise OSError(f"cannot open {file}")
+        raise OSError(f"cannot open {file}{_whose(self._folder)}")
+
+
+def _wait(descriptor: int, give_up: Callable[[], bool] | None) -> None:
+    if give_up is None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return
+    while not give_up():
+        sleep(_LOOK_SECONDS)
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+    raise TimeoutError("others still hold the lock")
+
+
+def _whose(folder: Path) -> str:
+    """Say how to mend a folder that another user has made and closed; nothing of any other."""
+    with suppress(OSError):
+        status = folder.lstat()
+        if status.st_uid != os.geteuid() and stat.S_IMODE(status.st_mode) != _FOLDER_MODE:
+            owner = f"user {status.st_uid}, with mode {stat.S_IMODE(status.st_mode):o}"
+            return f" (the folder belongs to {owner}; its owner can mend it with chmod 1777 {folder}, or remove it)"
+    return ""
 
 
 def cpu_names() -> list[str]:
@@ -87,3 +127,15 @@ def _holder(descriptor: int) -> int | None:
     with suppress(OSError, ValueError):
         return int(os.pread(descriptor, _MAX_NOTE_BYTES, 0))
     return None
+
+
+_all_locks: weakref.WeakSet[Locks] = weakref.WeakSet()
+
+
+def _release_in_child() -> None:
+    """A child that outlives this process must not keep its locks."""
+    for locks in list(_all_locks):
+        locks.release()
+
+
+os.register_at_fork(after_in_child=_release_in_child)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.throughput.ledger import CaseRecord, Ledger, TrialRecord
 
-__all__ = ["SCHEMA", "extra_info", "throughput_block"]
+__all__ = ["MAX_RESULT_BYTES", "SCHEMA", "estimated_bytes", "extra_info", "throughput_block"]
 
 SCHEMA = 1
+
+MAX_RESULT_BYTES = 512 * 2**20
+"""A larger result file is not read: it has to be held in memory as a whole."""
+_BYTES_PER_ROUND = 40
+"""A sample on its own line, as pytest-benchmark indents it."""
+_BYTES_PER_TRIAL = 4096
 
 _UNKNOWN_UNLESS_GIVEN = (
     "framework",
@@ -53,6 +60,12 @@ def extra_info(case: CaseRecord, trial: TrialRecord, measurement: Measurement) -
         "started_at": trial.started_at,
         "resumed": trial.resumed,
     }
+
+
+def estimated_bytes(trial: TrialRecord) -> int:
+    """Return about how many bytes of the result file a trial takes: one line for each round, and the rest."""
+    facts = json.dumps(trial.outcome.facts, indent=4, default=str)
+    return _BYTES_PER_TRIAL + len(facts) + _BYTES_PER_ROUND * ((trial.rounds or 0) + (trial.rounds_disturbed or 0))
 
 
 def _disturbance(measurement: Measurement) -> dict[str, Any]:

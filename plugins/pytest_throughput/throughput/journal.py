@@ -1,11 +1,13 @@
 """The journal: every trial, written down as soon as it has ended, so that no end of a run loses any.
 
 JSON lines: first what the run is, then a line a trial. A line is on the disk before the next trial
-begins. What was cut off in the middle of a line is no trial.
+begins. What was cut off in the middle of a line is no trial. The first line also names the process that owns the
+file, with blanks to a constant length, so that a run that goes on with the journal can put its own number there.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,13 +17,15 @@ from typing import Any
 
 from pytest_throughput.isolation.protocol import Outcome, encode
 from pytest_throughput.throughput.ledger import TrialRecord
+from pytest_throughput.throughput.owned_file import InUse, OwnedFile, owner_note
 from pytest_throughput.throughput.untrusted import Unreadable, parse_object, read_lines
 
-__all__ = ["Entry", "Heading", "Journal", "read_journal", "to_disk"]
+__all__ = ["MAX_LINE_BYTES", "Entry", "Heading", "Journal", "JournalContent", "read_journal", "to_disk"]
 
 _VERSION = 1
-_MAX_BYTES = 2**30
-_MAX_LINE_BYTES = 64 * 2**20
+MAX_LINE_BYTES = 65 * 2**20
+"""A worker's answer has at most 64 MiB; the rest is for the names of its case."""
+_MAX_NAMED_LINES = 5
 
 
 @dataclass(frozen=True)
@@ -54,24 +58,38 @@ class Entry:
 
 
 class Journal:
-    """The journal of this run, being written.
+    """The journal of this run, being written; no other run writes to the same file meanwhile.
 
     Never raises for a file that cannot be written: what is left to write is kept, and tried again
     with the next trial, since a full disk may be emptied.
     """
 
-    def __init__(self, path: Path, heading: Heading | None, *, length: int = 0) -> None:
-        """Begins a journal; without a heading goes on with one, after so many bytes."""
+    def __init__(
+        self, path: Path, heading: Heading | None = None, *, file: OwnedFile | None = None, length: int = 0
+    ) -> None:
+        """Begin a journal with a heading, or go on with ``file``, which has ``length`` bytes of whole lines.
+
+        Raise InUse if another run is writing a journal of that name.
+        """
         self.path = path
-        self.problem: str | None = None
-        """Why the journal is not all there; None while it is."""
+        self._write_problem: str | None = None
+        self._left_out: str | None = None
         self._length = length
-        self._pending = b"" if heading is None else encode(asdict(heading))
-        self._descriptor: int | None = None
+        self._pending = b"" if heading is None else owner_note() + encode(asdict(heading))[1:]
+        self._file = file
+        if file is not None:
+            with suppress(OSError):  # What cannot be written is told with the first trial.
+                if os.pread(file.descriptor, 8, 0) == owner_note()[:8]:
+                    os.pwrite(file.descriptor, owner_note(), 0)
         self._write()
 
+    @property
+    def problem(self) -> str | None:
+        """Why the journal does not hold every trial; None while it does."""
+        return self._write_problem or self._left_out
+
     def add(self, entry: Entry) -> None:
-        """Writes down a trial; on the disk when this returns, or ``problem`` says why not."""
+        """Write a trial; it is on the disk when this returns, or ``problem`` says why not."""
         record = entry.record
         try:
             line = encode(
@@ -85,57 +103,86 @@ class Journal:
                     "outcome": record.outcome.to_json(),
                 }
             )
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             # A step of this process may name facts that JSON cannot say.
-            self.problem = f"the facts of {entry.case_id} are not JSON: {error}"
+            self._left_out = f"the journal lacks {entry.case_id}, whose facts are not JSON: {error}"
+            return
+        if len(line) > MAX_LINE_BYTES:
+            self._left_out = (
+                f"the journal lacks {entry.case_id}, whose trial takes {len(line) >> 20} MiB; "
+                f"at most {MAX_LINE_BYTES >> 20} MiB can be read again: let the step report fewer facts"
+            )
             return
         self._pending += line
         self._write()
 
     def remove(self) -> None:
-        """Removes the file: all that it held is elsewhere."""
-        self.close()
-        with suppress(OSError):
-            self.path.unlink()
+        """Remove the file: all that it held is elsewhere."""
+        if self._file is not None:
+            self._file.remove()
 
     def close(self) -> None:
-        """Leaves the file as it is."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Leave the file as it is."""
+        if self._file is not None:
+            self._file.close()
 
     def _write(self) -> None:
         try:
-            if self._descriptor is None:
-                self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
-                with suppress(OSError):  # Of folders, not every file system can say.
-                    to_disk(self.path.parent)  # A file without its name would be lost.
+            if self._file is None:
+                self._file = self._create()
+            descriptor = self._file.descriptor
             # Whatever an earlier attempt, or an earlier run, left behind the last whole line.
-            os.ftruncate(self._descriptor, self._length)
+            os.ftruncate(descriptor, self._length)
             written = 0
             while written < len(self._pending):
-                written += os.pwrite(self._descriptor, self._pending[written:], self._length + written)
-            os.fsync(self._descriptor)
+                written += os.pwrite(descriptor, self._pending[written:], self._length + written)
+            os.fsync(descriptor)
         except OSError as error:
-            self.problem = f"the journal {self.path} could not be written: {error.strerror}"
+            self._write_problem = f"the journal {self.path} could not be written: {error.strerror}"
             return
         self._length += len(self._pending)
         self._pending = b""
-        self.problem = None
+        self._write_problem = None
+
+    def _create(self) -> OwnedFile:
+        try:
+            file = OwnedFile.create(self.path)
+        except InUse as error:
+            if self._write_problem is None:  # The run is beginning, and can still be refused.
+                raise
+            raise OSError(errno.EBUSY, str(error)) from None
+        with suppress(OSError):  # Of folders, not every file system can say.
+            to_disk(self.path.parent)  # A file without its name would be lost.
+        return file
 
 
 @dataclass(frozen=True)
-class _Read:
+class JournalContent:
+    """What a journal holds."""
+
     heading: Heading
     entries: tuple[Entry, ...]
     length: int
     """Bytes of the whole lines."""
+    damaged_lines: tuple[int, ...] = ()
+    """The numbers of the lines that are no trial and were left out; the heading is line 1."""
+
+    def damage(self) -> str | None:
+        """Return a sentence about the lines that were left out; None if there are none."""
+        count = len(self.damaged_lines)
+        if not count:
+            return None
+        if count == 1:
+            return f"line {self.damaged_lines[0]} of the journal is damaged and was left out"
+        shown = ", ".join(map(str, self.damaged_lines[:_MAX_NAMED_LINES]))
+        rest = f" and {count - _MAX_NAMED_LINES} more" if count > _MAX_NAMED_LINES else ""
+        return f"{count} lines of the journal are damaged and were left out: {shown}{rest}"
 
 
 def to_disk(path: Path) -> None:
-    """Returns when what was written to a file, or the names in a folder, would survive a power failure.
+    """Return when what was written to a file, or the names in a folder, would survive a power failure.
 
-    Raises OSError where that turns out to have failed, as on a network's full disk.
+    Raise OSError where that turns out to have failed, as on a network's full disk.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -144,30 +191,36 @@ def to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
-def read_journal(path: Path) -> _Read:
-    """Reads the journal of an interrupted run. Raises Unreadable if it is something else.
+def read_journal(path: Path) -> JournalContent:
+    """Read the journal of an interrupted run, line by line. Raise Unreadable if it is something else.
 
-    A last line without an end is what the interruption cut off, and is left out.
+    A damaged line costs its own trial and no other. A last line without an end is what the interruption cut off.
     """
     heading: Heading | None = None
     entries = []
+    damaged = []
     length = 0
-    for number, line in enumerate(read_lines(path, _MAX_BYTES, _MAX_LINE_BYTES), 1):
-        if not line.endswith(b"\n"):
+    for number, line in enumerate(read_lines(path, MAX_LINE_BYTES), 1):
+        if heading is None and line.content is None:
+            raise Unreadable(path, f"line 1 is longer than {MAX_LINE_BYTES >> 20} MiB, which no heading is")
+        if not line.is_whole:
             break
         try:
-            value = parse_object(line)
+            if line.content is None:
+                raise ValueError(f"it is longer than {MAX_LINE_BYTES >> 20} MiB")
+            value = parse_object(line.content)
             if heading is None:
                 heading = _heading(value)
             else:
                 entries.append(_entry(value))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            what = "a journal of this version" if number == 1 else "a trial"
-            raise Unreadable(path, f"line {number} is not {what}: {_reason(error)}") from None
-        length += len(line)
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            if heading is None:
+                raise Unreadable(path, f"line 1 is not a journal of this version: {_reason(error)}") from None
+            damaged.append(number)
+        length += line.length
     if heading is None:
         raise Unreadable(path, "it is empty, or cut off in its first line: there is nothing to go on with")
-    return _Read(heading, tuple(entries), length)
+    return JournalContent(heading, tuple(entries), length, tuple(damaged))
 
 
 def _reason(error: Exception) -> str:

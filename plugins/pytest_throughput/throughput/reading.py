@@ -14,7 +14,7 @@ from typing import Any
 
 from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.isolation.protocol import STATUSES
-from pytest_throughput.throughput.document import SCHEMA
+from pytest_throughput.throughput.document import MAX_RESULT_BYTES, SCHEMA
 from pytest_throughput.throughput.naming import ENVIRONMENT, TRIAL, without_trial
 from pytest_throughput.throughput.statistics import geometric_mean_interval
 from pytest_throughput.throughput.text import printable
@@ -22,7 +22,6 @@ from pytest_throughput.throughput.untrusted import Unreadable, parse_object, rea
 
 __all__ = ["CaseResult", "RunResult", "TrialResult", "read_run"]
 
-_MAX_BYTES = 512 * 2**20
 _MAX_SECONDS = 1e9
 _MOST = 1e18
 """No rate and no time is as large, and no product of two such overflows."""
@@ -114,7 +113,7 @@ def read_run(path: Path, items_param: str | None = None) -> RunResult:
     works through; without one the rates of a plain file are calls per second.
     """
     try:
-        document = parse_object(read_whole(path, _MAX_BYTES))
+        document = parse_object(read_whole(path, MAX_RESULT_BYTES))
         benchmarks = _list_of_objects(document, "benchmarks", "the file")
         block = document.get("throughput")
         if block is None:

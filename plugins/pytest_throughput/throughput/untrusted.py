@@ -6,12 +6,16 @@ import json
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from pytest_throughput.throughput.text import printable
 
-__all__ = ["Unreadable", "parse_object", "read_lines", "read_whole"]
+__all__ = ["Line", "Unreadable", "parse_object", "read_lines", "read_whole"]
+
+_PART_BYTES = 2**20
+_MAX_SKIPPED_BYTES = 2**30
 
 
 class Unreadable(ValueError):
@@ -27,20 +31,37 @@ def read_whole(path: Path, max_bytes: int) -> bytes:
         return file.read(max_bytes)
 
 
-def read_lines(path: Path, max_bytes: int, max_line_bytes: int) -> Iterator[bytes]:
-    """The lines of a regular file, with their ends; the last one may lack its end. Raises as ``read_whole``."""
-    with _open(path, max_bytes) as file:
-        number = 0
-        while line := file.readline(max_line_bytes + 1):
-            number += 1
-            if len(line) > max_line_bytes:
-                raise Unreadable(
-                    path, f"line {number} is longer than {max_line_bytes >> 20} MiB, which none of ours is"
-                )
-            yield line
+@dataclass(frozen=True)
+class Line:
+    """One line of a file."""
+
+    content: bytes | None
+    """The line with its end; None if it is longer than was asked for."""
+    length: int
+    """In bytes, with its end."""
+    is_whole: bool
+    """Whether it has an end; the last one of a file may lack it."""
 
 
-def _open(path: Path, max_bytes: int) -> BinaryIO:
+def read_lines(path: Path, max_line_bytes: int) -> Iterator[Line]:
+    """Yield the lines of a regular file of any size, with one in memory at a time.
+
+    Raise Unreadable as ``read_whole``, and for a line of more than 1 GiB, which is not skipped.
+    """
+    with _open(path, None) as file:
+        try:
+            while line := file.readline(max_line_bytes + 1):
+                length, end = len(line), line
+                while length > max_line_bytes and not end.endswith(b"\n") and (end := file.readline(_PART_BYTES)):
+                    length += len(end)
+                    if length > _MAX_SKIPPED_BYTES:
+                        raise Unreadable(path, f"has a line of more than {_MAX_SKIPPED_BYTES >> 20} MiB")
+                yield Line(line if length <= max_line_bytes else None, length, end.endswith(b"\n"))
+        except OSError as error:
+            raise Unreadable(path, f"cannot be read: {error.strerror}") from None
+
+
+def _open(path: Path, max_bytes: int | None) -> BinaryIO:
     try:
         # Not blocking: a pipe that nobody writes to would be waited for.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -52,7 +73,7 @@ def _open(path: Path, max_bytes: int) -> BinaryIO:
     problem = None
     if not stat.S_ISREG(status.st_mode):
         problem = "is no regular file; expected one that this suite or pytest-benchmark has written"
-    elif status.st_size > max_bytes:
+    elif max_bytes is not None and status.st_size > max_bytes:
         problem = f"is larger than {max_bytes >> 20} MiB, which no result of a run is"
     if problem is not None:
         os.close(descriptor)
