@@ -20,6 +20,7 @@ def _as_without_neighbours(request: pytest.FixtureRequest, monkeypatch: pytest.M
     """
     for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
         monkeypatch.delenv(name, raising=False)  # They are not workers of the run that tests them.
+    monkeypatch.delenv("COLUMNS", raising=False)  # xdist sets it; their tables are as wide as they need to be.
     for name in ("CI", "BUILD_NUMBER"):
         monkeypatch.delenv(name, raising=False)  # Where they are set, pytest folds nothing away.
     if "pytester" in request.fixturenames:

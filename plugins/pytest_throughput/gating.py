@@ -175,8 +175,9 @@ class Gate:
         if self.judgement is None:
             return
         from pytest_throughput.regression import report
+        from pytest_throughput.throughput.console import output_columns
 
-        width = self._config.get_terminal_writer().fullwidth if terminalreporter.isatty else None
+        width = output_columns(bool(terminalreporter.isatty))
         terminalreporter.write_sep("=", "gate")
         text = report.as_table(self.judgement, width=width, colour=bool(terminalreporter.hasmarkup))
         for line in text.splitlines():

@@ -10,6 +10,7 @@ from pytest_throughput.items import MeasuredItem
 from pytest_throughput.results import fingerprint
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.throughput import table
+from pytest_throughput.throughput.console import output_columns
 from pytest_throughput.throughput.ledger import CaseRecord, TrialRecord
 from pytest_throughput.throughput.plausibility import mark_implausible
 from pytest_throughput.throughput.progress import Progress, summary_of
@@ -86,7 +87,7 @@ class Terminal:
         if not ledger.trials_ended:
             return
         mark_implausible(ledger)
-        width = self._config.get_terminal_writer().fullwidth if terminalreporter.isatty else None
+        width = output_columns(bool(terminalreporter.isatty))
         terminalreporter.write_sep("=", "throughput")
         terminalreporter.write_line(table.heading(fingerprint(self._session), ledger))
         terminalreporter.write_line("")

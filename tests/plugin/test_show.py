@@ -69,3 +69,18 @@ def test_an_interrupted_run_is_shown_with_how_to_go_on(cases: Project, capsys: p
         assert [line.split() for line in shown.splitlines() if line.endswith(" ok")] == rows
         assert "not complete: " in shown
     assert "--throughput-resume=run.json.journal.jsonl; its arguments were:\n    -p pytest_throughput" in shown
+
+
+def test_a_pipe_is_as_wide_as_columns_says(
+    cases: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    result = cases.run(*ARGUMENTS)
+    first = next(index for index, line in enumerate(result.outlines) if "items/s" in line or "images/s" in line)
+    last = next(index for index, line in enumerate(result.outlines) if line.startswith("left out for lack of width: "))
+    table = result.outlines[first:last]
+    assert max(map(len, table)) <= 60
+    assert any(line.split()[0] == "ok" and line.endswith(" ok") for line in table)
+    capsys.readouterr()
+    assert main(["show", "run.json"]) == 0
+    assert capsys.readouterr().out.splitlines()[2 : 2 + len(table)] == table

@@ -255,3 +255,54 @@ def test_extra_info_has_every_key_and_no_fact_replaces_a_figure(ledger: Ledger) 
         "rounds": [0],
     }
     assert (info["rounds_disturbed"], info["stop_reason"], info["latency_seconds"]) == (1, "target", 0.2)
+
+
+class TestNarrowTerminals:
+    """What becomes of the table where its columns do not fit."""
+
+    @staticmethod
+    def measured(ledger: Ledger) -> Ledger:
+        for case in ledger:
+            facts: dict[str, Any] = {
+                "build_seconds": 0.4,
+                "peak_memory_bytes": 900 << 20,
+                "model_flops_utilisation": 0.31,
+            }
+            ledger.settle(case.id, "default", trial(1, *[0.25] * 6, **facts))
+        return ledger
+
+    def test_columns_are_left_out_by_rank_and_named(self, ledger: Ledger) -> None:
+        whole = table.render(self.measured(ledger), width=None, colour=False)
+        widest = max(map(len, whole.splitlines()))
+        assert table.render(ledger, width=widest, colour=False) == whole
+        *rows, left_out = table.render(ledger, width=widest - 1, colour=False).splitlines()
+        assert left_out == f"left out for lack of width: build (COLUMNS={widest} shows all)"
+        assert "0.40 s" not in "\n".join(rows)
+        *rows, left_out = table.render(ledger, width=80, colour=False).splitlines()
+        assert max(map(len, rows)) <= 80
+        assert "± rounds" in rows[0]
+        assert [name for name in ("build", "first step", "peak memory", "of peak") if name not in left_out] == []
+
+    def test_the_work_has_a_line_of_its_own_where_it_does_not_fit_beside_the_rate(self, ledger: Ledger) -> None:
+        lines = table.render(self.measured(ledger), width=50, colour=False).splitlines()
+        assert [line for line in lines if "vgg16" in line] == ["inference vgg16", "training vgg16"]
+        assert len([line for line in lines if line.startswith("  tensorflow graph")]) == 2
+
+    @pytest.mark.parametrize("width", [1, 5, 10, 20, 40, 60, 80, 100, 120, 140])
+    def test_every_rate_and_status_stands_in_full_at_any_width(self, ledger: Ledger, width: int) -> None:
+        self.measured(ledger)
+        last = list(ledger)[-1]
+        ledger.settle(last.id, "default", ended("out_of_memory", "tried 3 GiB"))
+        text = table.render(ledger, width=width, colour=False)
+        assert text.count("32.00") == 3
+        assert "out_of_memory" in text
+        assert "".join(text.split()).count("inferencevgg16") == 1
+
+    def test_names_of_tests_are_folded_below_their_figures_and_never_lost(self) -> None:
+        ledger = Ledger()
+        name = "benchmarks/test_network.py::TestNetworks::test_forward_and_backward[resnet50-8]"
+        ledger.ask(name, "default", 1, {})
+        ledger.settle(name, "default", trial(1, *[0.25] * 6))
+        lines = table.render(ledger, width=40, colour=False).splitlines()
+        assert "".join(lines[1:4]).startswith(name)
+        assert lines[3].split()[:2] == ["32.00", "±0.0"]

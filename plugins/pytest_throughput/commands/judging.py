@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -76,6 +75,7 @@ def tell(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> An
     """
     # Imported here: whoever asks for --help need not wait for what judges.
     from pytest_throughput.regression import report
+    from pytest_throughput.throughput.console import output_columns
 
     rules = Rules(arguments.threshold, arguments.false_alarm_rate)
     try:
@@ -89,6 +89,6 @@ def tell(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> An
         text = report.as_markdown(judgement)
     else:
         terminal = sys.stdout.isatty()
-        width = shutil.get_terminal_size().columns if terminal else None
+        width = output_columns(terminal)
         text = report.as_table(judgement, width=width, colour=terminal and "NO_COLOR" not in os.environ)
     return Answer(text, judgement.exit_status)

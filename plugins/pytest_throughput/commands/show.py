@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.throughput import table
+from pytest_throughput.throughput.console import output_columns
 from pytest_throughput.throughput.journal import read_journal
 from pytest_throughput.throughput.ledger import Ledger
 from pytest_throughput.throughput.plausibility import mark_implausible
@@ -74,5 +74,5 @@ def _result(file: Path, items_param: str | None) -> list[str]:
 
 def _table(cases: Any, unit: str | None = None) -> list[str]:
     terminal = sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns if terminal else None
+    width = output_columns(terminal)
     return table.render(cases, width=width, colour=terminal and "NO_COLOR" not in os.environ, unit=unit).splitlines()

@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Callable, Sequence
 
+from rich.cells import cell_len
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +26,9 @@ _MOST_IDS = 5
 _MOST_LINES = 20
 _MOST_ROWS = 100
 _LONGEST_ID = 200
+_GAP = 2
+"""Blank columns between two columns of a table."""
+_NARROWEST_REASON = 24
 _HEADINGS = ("verdict", "case", "images/s, head ÷ base", "trials", "why")
 
 
@@ -32,13 +37,7 @@ def as_table(judgement: Judgement, *, width: int | None = None, colour: bool = F
     rows = _rows(judgement)
     lines = [f"{judgement.title}: {summary(judgement)}" if judgement.verdicts else judgement.title, ""]
     if rows:
-        table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
-        for heading in _HEADINGS:
-            table.add_column(heading, overflow="fold", no_wrap=heading == "verdict")
-        for one in rows[:_MOST_ROWS]:
-            cells = (str(one.verdict), _shown(one.id), _ratio(one), _trials(one), printable(one.reason))
-            table.add_row(*map(Text, cells), style=_STYLES[one.verdict])
-        lines += [*lines_of(table, width, colour), ""]
+        lines += [*_table(rows[:_MOST_ROWS], width, colour), ""]
         if len(rows) > _MOST_ROWS:
             lines += [f"and {len(rows) - _MOST_ROWS} more; --format json has all", ""]
     lines += [f"{name}: {change}" for name, change in _software(judgement, printable)]
@@ -80,6 +79,27 @@ def summary(judgement: Judgement) -> str:
 
 def _rows(judgement: Judgement) -> list[CaseVerdict]:
     return [one for verdict in _IN_FULL for one in judgement.of(verdict)]
+
+
+def _table(rows: Sequence[CaseVerdict], width: int | None, colour: bool) -> list[str]:
+    """Return a table, or the cells of each row one below the other where only folded names would fit."""
+    cells = [(str(one.verdict), _shown(one.id), _ratio(one), _trials(one), printable(one.reason)) for one in rows]
+    figures = [max(map(cell_len, column)) + _GAP for column in list(zip(_HEADINGS, *cells, strict=True))[:-1]]
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    if width is None or width >= sum(figures) + _NARROWEST_REASON:
+        for heading in _HEADINGS:
+            table.add_column(heading, overflow="fold", no_wrap=heading != "why")
+        for one, row in zip(rows, cells, strict=True):
+            table.add_row(*map(Text, row), style=_STYLES[one.verdict])
+        return lines_of(table, width, colour)
+    table = Table.grid()
+    table.add_column(overflow="fold")
+    for one, (verdict, name, ratio, trials, reason) in zip(rows, cells, strict=True):
+        table.add_row(Text(f"{verdict}: {name}"), style=_STYLES[one.verdict])
+        figure = "" if one.ratio is None else f"images/s, head ÷ base: {ratio}; {trials} trials"
+        for detail in filter(None, (figure, reason)):
+            table.add_row(Padding(Text(detail), (0, 0, 0, min(4, width // 4))))
+    return lines_of(table, width, colour)
 
 
 def _ratio(one: CaseVerdict) -> str:

@@ -6,12 +6,11 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from rich.table import Table
 from rich.text import Text
 
 from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.measurement.stopping import relative_half_width
-from pytest_throughput.throughput.console import lines_of
+from pytest_throughput.throughput.columns import Column, Row, lay_out
 from pytest_throughput.throughput.text import byte_count, duration, percent, printable, share, significant
 
 __all__ = ["heading", "notes", "render"]
@@ -21,6 +20,8 @@ _CONTENDERS = ("framework", "execution", "layout")
 _HOST_BOUND = 0.9
 """Launching takes so large a share of a step that a faster device would hardly make it shorter."""
 _MUCH_SWAPPED_BYTES = 2**20
+_OPTIONAL_RANK = 3
+"""Rate and spread stay beside the case's name; where they do not fit, the name gets a line of its own."""
 
 
 class Trial(Protocol):
@@ -77,7 +78,7 @@ def heading(fingerprint: Mapping[str, Any], cases: Iterable[Case]) -> str:
 
 
 def render(ledger: Iterable[Case], *, width: int | None, colour: bool, unit: str | None = None) -> str:
-    """The table as text, folded to so many columns; as wide as it needs to be if None.
+    """Return the table as text, fitted to so many columns; as wide as it needs to be if None.
 
     ``unit``: of the rates, where it is not images (cases with a model) or items.
     """
@@ -85,38 +86,37 @@ def render(ledger: Iterable[Case], *, width: int | None, colour: bool, unit: str
     shared = _shared_labels(cases)
     several_trials = any(len(case.asked) > 1 for case in cases)
     images = all("model" in case.labels for case in cases)
-    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     rows = _side_by_side(cases)
-    figures = {
-        "largest\nbatch": [_largest_batch(case) for case in rows],
-        unit or ("images/s" if images else "items/s"): [_rate(case) for case in rows],
-        "± trials" if several_trials else "± rounds": [_spread(case, several_trials) for case in rows],
-        "ms/step": [_milliseconds(case) for case in rows],
-        "of\npeak": [share(_median(_numbers(case, "model_flops_utilisation"))) for case in rows],
-        "images/J": [significant(_median(_numbers(case, "images_per_joule"))) for case in rows],
-        "first\nstep": [duration(_median(_first_steps(case))) for case in rows],
-        "build": [duration(_median(_numbers(case, "build_seconds"))) for case in rows],
-        "peak\nmemory": [byte_count(max(_numbers(case, "peak_memory_bytes"), default=None)) for case in rows],
-        "disturbed\nrounds": [_disturbed(case) for case in rows],
+    rate = unit or ("images/s" if images else "items/s")
+    # The columns of the highest rank are the first to be left out where the terminal is narrow.
+    figures: dict[str, tuple[int, list[str]]] = {
+        "largest\nbatch": (1, [_largest_batch(case) for case in rows]),
+        rate: (0, [_rate(case) for case in rows]),
+        "± trials" if several_trials else "± rounds": (2, [_spread(case, several_trials) for case in rows]),
+        "ms/step": (3, [_milliseconds(case) for case in rows]),
+        "of\npeak": (5, [share(_median(_numbers(case, "model_flops_utilisation"))) for case in rows]),
+        "images/J": (6, [significant(_median(_numbers(case, "images_per_joule"))) for case in rows]),
+        "first\nstep": (8, [duration(_median(_first_steps(case))) for case in rows]),
+        "build": (9, [duration(_median(_numbers(case, "build_seconds"))) for case in rows]),
+        "peak\nmemory": (7, [byte_count(max(_numbers(case, "peak_memory_bytes"), default=None)) for case in rows]),
+        "disturbed\nrounds": (4, [_disturbed(case) for case in rows]),
     }
-    # A column that says nothing anywhere is left out, but for the rate.
-    shown = {name: column for name, column in figures.items() if name.endswith("/s") or {*column} != {"-"}}
-    table.add_column("work", overflow="fold")
-    table.add_column("measured in" if any(map(_contender, cases)) else "", overflow="fold")
-    for heading in shown:
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("status", no_wrap=True)
-    previous_work = None
-    for index, case in enumerate(rows):
-        work = _work(case, shared)
-        table.add_row(
-            Text("" if work == previous_work else work),
-            Text(_contender(case)),
-            *(column[index] for column in shown.values()),
-            _status(case),
-        )
-        previous_work = work
-    return "\n".join(lines_of(table, width, colour))
+    columns = [
+        Column(heading, [Text(cell) for cell in cells], rank)
+        for heading, (rank, cells) in figures.items()
+        # A column that says nothing anywhere is left out, but for the rate.
+        if rank == 0 or {*cells} != {"-"}
+    ]
+    columns.append(Column("status", [_status(case) for case in rows], is_number=False))
+    lines = lay_out(
+        [Row(_work(case, shared), _contender(case)) for case in rows],
+        columns,
+        headings=("work", "measured in" if any(map(_contender, cases)) else ""),
+        width=width,
+        colour=colour,
+        optional_rank=_OPTIONAL_RANK,
+    )
+    return "\n".join(lines)
 
 
 def _status(case: Case) -> Text:
