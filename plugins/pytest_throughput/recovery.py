@@ -16,6 +16,7 @@ import pytest
 from pytest_throughput.interruption import Signals
 from pytest_throughput.isolation.protocol import Outcome
 from pytest_throughput.items import MeasuredItem
+from pytest_throughput.reporting import tell
 from pytest_throughput.results import Results, fingerprint, move_away
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.throughput.journal import Entry, Heading, Journal, read_journal
@@ -170,16 +171,16 @@ class Recovery:
     @pytest.hookimpl(trylast=True)  # After what went wrong.
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._resumed:
-            terminalreporter.write_line(f"{self._resumed} trials were measured by the run that this one went on with")
+            tell(terminalreporter, f"{self._resumed} trials were measured by the run that this one went on with")
         if self._journal is None or (self._session.ledger.is_complete and self._results.problem is None):
             return
         if self._journal.problem is not None:
-            terminalreporter.write_line(printable(self._journal.problem), red=True)
+            tell(terminalreporter, printable(self._journal.problem), red=True)
         if self._is_left:
             all_there = self._session.ledger.is_complete and self._journal.problem is None
             verb = "write the results" if all_there else "go on"
             path = shlex.quote(printable(str(self._journal.path)))
-            terminalreporter.write_line(f"to {verb}, repeat the command with --throughput-resume={path}")
+            tell(terminalreporter, f"to {verb}, repeat the command with --throughput-resume={path}")
 
     def pytest_unconfigure(self) -> None:
         self._signals.release()

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_throughput.regression.runs import hashed_individual
+from pytest_throughput.reporting import tell
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.telemetry.cpu import cpu_model, usable_physical_cores
 from pytest_throughput.telemetry.gpus import find_gpu
@@ -147,7 +148,7 @@ class Results:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.problem is not None:
-            terminalreporter.write_line(printable(self.problem), red=True)
+            tell(terminalreporter, printable(self.problem), red=True)
 
 
 class Unwritten:

@@ -28,13 +28,15 @@ from pytest_throughput.telemetry.gpus import Gpu, find_gpu, list_gpus, visibilit
 from pytest_throughput.throughput import replay
 from pytest_throughput.throughput.document import extra_info
 from pytest_throughput.throughput.ledger import Ledger, TrialRecord
-from pytest_throughput.throughput.text import printable, printable_lines
+from pytest_throughput.throughput.text import printable, printable_lines, shortened
 
 __all__ = ["ThroughputSession"]
 
 Conduct = Callable[[Plan], Conducted]
 
 _REFUSED = "pytest_throughput_refused"
+_MOST_CHARACTERS = 100_000
+"""Of a traceback, or of what a worker wrote to standard error, in the report of a test."""
 _NO_XDIST = (
     "pytest-xdist is active (-n or --dist): tests that run side by side slow each other, and no figure "
     "would be worth anything; leave the option out, or say -n 0"
@@ -312,9 +314,10 @@ class ThroughputSession:
 def _report(item: pytest.Item, outcome: Outcome, stderr: str) -> None:
     """Ends the test as the outcome says."""
     if stderr:
-        item.add_report_section("call", "worker stderr", stderr)
+        item.add_report_section("call", "worker stderr", printable_lines(shortened(stderr, _MOST_CHARACTERS)))
     message = f"{outcome.status}: {printable(outcome.reason or '')}"
     if outcome.status in ("unsupported", "out_of_memory"):
         pytest.skip(message)
     if outcome.status != "ok":
-        pytest.fail("\n".join([message, printable_lines(outcome.details or "")]).strip(), pytrace=False)
+        details = printable_lines(shortened(outcome.details or "", _MOST_CHARACTERS))
+        pytest.fail("\n".join([message, details]).strip(), pytrace=False)

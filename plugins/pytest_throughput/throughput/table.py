@@ -269,7 +269,7 @@ def _contender(case: Case) -> str:
 
 
 def _name(case: Case) -> str:
-    return printable(case.id) + ("" if case.environment == DEFAULT_ENVIRONMENT else f" ({case.environment})")
+    return printable(case.id) + ("" if case.environment == DEFAULT_ENVIRONMENT else f" ({printable(case.environment)})")
 
 
 def _label(name: str, value: Any) -> str:
