@@ -286,6 +286,22 @@ def test_time_is_bounded_by_the_length_of_a_file(show: Callable[..., tuple[int, 
         assert ledger.is_complete
 
 
+def test_what_is_shown_is_bounded(show: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    """Rows take hundreds of bytes each, and all are as wide as the widest."""
+    many = [_labelled(f"c{number}", {}) for number in range(20_001)]
+    status, _, err = show({**OURS, "throughput": {**OURS["throughput"], "cases": many}})
+    assert (status, "it has 20,001 cases; expected at most 20,000" in err) == (2, True)
+    wide = [_labelled("a", {f"label {number}": "x" * 10_000 for number in range(50)})]
+    wide += [_labelled(f"b{number}", {"model": "m"}) for number in range(1_000)]
+    status, out, _ = show({**OURS, "throughput": {**OURS["throughput"], "cases": wide}})
+    assert (status, len(out) < 1_000_000) == (0, True)
+    path = journal(tmp_path / "j.jsonl", failed("a"))
+    heading, line = path.read_bytes().splitlines()
+    lines = (line.replace(b'"case_id": "a"', b'"case_id": "%d"' % number) for number in range(20_001))
+    path.write_bytes(b"\n".join([heading, *lines, b""]))
+    assert main(["show", str(path)]) == 2
+
+
 def test_whole_numbers_that_collide_are_texts(tmp_path: Path) -> None:
     """Python hashes them by their remainder: a set of thousands with the same takes the square of their number."""
     write = tmp_path / "run.json"

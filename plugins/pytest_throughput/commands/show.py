@@ -14,8 +14,9 @@ from pytest_throughput.throughput.console import output_columns
 from pytest_throughput.throughput.journal import read_journal
 from pytest_throughput.throughput.ledger import Ledger
 from pytest_throughput.throughput.plausibility import mark_implausible
-from pytest_throughput.throughput.reading import read_run
+from pytest_throughput.throughput.reading import MOST_CASES, read_run
 from pytest_throughput.throughput.text import printable
+from pytest_throughput.throughput.untrusted import Unreadable
 
 __all__ = ["add", "run"]
 
@@ -50,6 +51,9 @@ def _journal(file: Path) -> list[str]:
     for entry in read.entries:
         ledger.ask(entry.case_id, entry.environment, entry.record.trial, entry.labels)
         ledger.settle(entry.case_id, entry.environment, entry.record)
+    number = sum(1 for _ in ledger)
+    if number > MOST_CASES:
+        raise Unreadable(file, f"has trials of {number:,} cases; expected at most {MOST_CASES:,}")
     mark_implausible(ledger)
     shown = [table.heading(read.heading.fingerprint, ledger), "", *_table(ledger), *table.notes(ledger)]
     how = f"to go on, repeat it with --throughput-resume={printable(str(file))}; its arguments were:"

@@ -19,13 +19,15 @@ from pytest_throughput.throughput.statistics import geometric_mean_interval
 from pytest_throughput.throughput.text import printable
 from pytest_throughput.throughput.untrusted import Unreadable, parse_object, read_whole
 
-__all__ = ["CaseResult", "RunResult", "TrialResult", "read_run"]
+__all__ = ["MOST_CASES", "CaseResult", "RunResult", "TrialResult", "read_run"]
 
 _MAX_BYTES = 512 * 2**20
 _MAX_SECONDS = 1e9
 _LEAST = 1e-18
 _MOST = 1e18
 """No rate and no time is as small or as large, and no product or quotient of two such overflows."""
+MOST_CASES = 20_000
+"""A table of more would take minutes, and gigabytes."""
 _MOST_LABELS = 50
 _LARGEST_WHOLE = 2**53
 _TRIAL_PARAMETER = re.compile(r"-?t\d+(?=\]$)")
@@ -121,16 +123,22 @@ def read_run(path: Path, items_param: str | None = None) -> RunResult:
         benchmarks = _list_of_objects(document, "benchmarks", "the file")
         block = document.get("throughput")
         if block is None:
-            return _plain(document, benchmarks, items_param)
+            return _few_enough(_plain(document, benchmarks, items_param))
         if not isinstance(block, dict):
             raise ValueError("its throughput is no object")
         if block.get("schema") != SCHEMA:
             raise ValueError(f"its schema is {_shown(block.get('schema'))}, and this version reads {SCHEMA}")
-        return _ours(document, block, benchmarks)
+        return _few_enough(_ours(document, block, benchmarks))
     except Unreadable:
         raise
     except ValueError as error:
         raise Unreadable(path, f"is no result file: {error}") from None
+
+
+def _few_enough(result: RunResult) -> RunResult:
+    if len(result.cases) > MOST_CASES:
+        raise ValueError(f"it has {len(result.cases):,} cases; expected at most {MOST_CASES:,}")
+    return result
 
 
 def _ours(document: Mapping[str, Any], block: Mapping[str, Any], benchmarks: Sequence[dict[str, Any]]) -> RunResult:
