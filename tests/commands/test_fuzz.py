@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from mutations import Fuzzer, RealFiles, write_real_files
 
-_MUTANTS = 500
+_MUTANTS = 1_200
 
 
 @pytest.fixture(scope="module")

@@ -77,6 +77,19 @@ def bounded(cpu_seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
+@contextmanager
+def _columns(width: str) -> Iterator[None]:
+    """Have the body's output fit into so many columns; the empty text is no limit."""
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = width
+    try:
+        yield
+    finally:
+        del os.environ["COLUMNS"]
+        if before is not None:
+            os.environ["COLUMNS"] = before
+
+
 def places(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return the way to every value within a JSON value, but for the whole."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -290,7 +303,7 @@ class Fuzzer:
 
     def _problem(self, *command: str) -> str | None:
         try:
-            with bounded(_CPU_SECONDS):
+            with bounded(_CPU_SECONDS), _columns(self._random.choice(("", "", "1", "30", "80"))):
                 status, out, err = self._run(*command)
         except BaseException as error:  # Also a RecursionError or a SystemExit: none may come.
             if isinstance(error, KeyboardInterrupt):
