@@ -7,8 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any, NoReturn
 
 from pytest_throughput.commands import accept, compare, doctor, gate, show
+from pytest_throughput.commands.answer import NOT_WRITTEN, Answer, deliver
 from pytest_throughput.regression.store import StoreError
 from pytest_throughput.throughput.text import printable
 
@@ -16,34 +18,64 @@ __all__ = ["BAD_USAGE", "main"]
 
 BAD_USAGE = 2
 """Exit status of wrong arguments, and of files that cannot be read."""
-NOT_WRITTEN = 14
 
 _COMMANDS = (show, accept, gate, compare, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="pytest-throughput", description="Looks at runs and machines; judges runs.")
-    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    """Run one command, print its answer, and return the exit status, which the output cannot change for the better."""
+    if sys.stdout is None:  # It was closed, and the first file to be opened would take its place.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
+    return deliver(_answer(arguments))
+
+
+def _answer(arguments: Sequence[str] | None) -> Answer:
+    parser = _Parser(prog="pytest-throughput", description="Looks at runs and machines; judges runs.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
     parsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:
         command.add(parsers)
-    given = parser.parse_args(arguments)
     try:
-        return int(given.run(given))
+        given = parser.parse_args(arguments)
+        answer: Answer = given.run(given)
+    except _Parsed as parsed:
+        return parsed.answer
     except StoreError as error:
-        print(f"pytest-throughput: {printable(str(error))}", file=sys.stderr)
-        return NOT_WRITTEN if error.was_writing else BAD_USAGE
+        return Answer(status=NOT_WRITTEN if error.was_writing else BAD_USAGE, problem=_told(error))
     except ValueError as error:  # Also Unreadable: files that cannot be used, or do not go together.
-        print(f"pytest-throughput: {printable(str(error))}", file=sys.stderr)
-        return BAD_USAGE
-    except BrokenPipeError:  # Such as `| head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return Answer(status=BAD_USAGE, problem=_told(error))
+    return answer
 
 
-def _version() -> str:
-    try:
-        return version("pytest-throughput")
-    except PackageNotFoundError:
-        return "of a checkout that is not installed"
+def _told(error: Exception) -> str:
+    return f"pytest-throughput: {printable(str(error))}"
+
+
+class _Parsed(Exception):
+    """The arguments are answered already: by the help, or by what is wrong with them."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that prints nothing itself: argparse ignores an output that fails."""
+
+    def print_help(self, file: Any = None) -> NoReturn:
+        raise _Parsed(Answer(self.format_help().rstrip()))
+
+    def error(self, message: str) -> NoReturn:
+        problem = f"{self.format_usage()}{self.prog}: error: {printable(message)}"
+        raise _Parsed(Answer(status=BAD_USAGE, problem=problem))
+
+
+class _Version(argparse.Action):
+    """The option that asks for the version alone."""
+
+    def __call__(self, *_: Any) -> NoReturn:
+        try:
+            found = version("pytest-throughput")
+        except PackageNotFoundError:
+            found = "of a checkout that is not installed"
+        raise _Parsed(Answer(f"pytest-throughput {found}"))

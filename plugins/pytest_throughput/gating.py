@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import pytest
 from pytest_throughput.gate_settings import BASE, HEAD
 from pytest_throughput.items import in_order, measured
 from pytest_throughput.regression.judgement import Incomparable, Judgement, nothing_comparable
+from pytest_throughput.reporting import tell
 from pytest_throughput.results import Results, fingerprint, individual
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.throughput.text import printable
@@ -85,10 +87,9 @@ class Gate:
             return
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            reporter.write_line("")
             cases = printable(", ".join(self._asked)) if len(self._asked) < 6 else f"{len(self._asked)} cases"
             trials = "1 more trial" if len(ours) == 1 else f"{len(ours)} more trials"
-            reporter.write_line(f"a second look, with {trials}, at: {cases}")
+            tell(reporter, f"\na second look, with {trials}, at: {cases}")
         items = in_order([found.item for found in ours], self._session.settings)
         for found in ours:
             self._session.items[found.item.nodeid] = found
@@ -178,7 +179,6 @@ class Gate:
         from pytest_throughput.throughput.console import output_columns
 
         width = output_columns(bool(terminalreporter.isatty))
-        terminalreporter.write_sep("=", "gate")
-        text = report.as_table(self.judgement, width=width, colour=bool(terminalreporter.hasmarkup))
-        for line in text.splitlines():
-            terminalreporter.write_line(line)
+        with suppress(OSError):
+            terminalreporter.write_sep("=", "gate")
+        tell(terminalreporter, report.as_table(self.judgement, width=width, colour=bool(terminalreporter.hasmarkup)))

@@ -6,6 +6,7 @@ from collections import Counter
 
 import pytest
 
+from pytest_throughput.reporting import tell
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.throughput.text import printable
 
@@ -48,11 +49,10 @@ class NothingMeasured:
         first, *others = self._reasons()
         heading = f"nothing was measured: no case ended ok or out_of_memory; {first}"
         if not self._is_alone:
-            terminalreporter.write_line(heading, yellow=True)
+            tell(terminalreporter, heading, red=True)
             return
         status = f"exit status {NOTHING_MEASURED}: " if self._is_status else ""
-        for line in (heading, *others, status + _MEND):
-            terminalreporter.write_line(line, red=True)
+        tell(terminalreporter, "\n".join((heading, *others, status + _MEND)), red=True)
 
     @property
     def _has_nothing(self) -> bool:

@@ -18,6 +18,7 @@ import pytest
 from pytest_throughput.interruption import Signals
 from pytest_throughput.isolation.protocol import Outcome
 from pytest_throughput.items import MeasuredItem
+from pytest_throughput.reporting import tell
 from pytest_throughput.results import Results, fingerprint
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.throughput.document import MAX_RESULT_BYTES, estimated_bytes
@@ -254,18 +255,18 @@ class Recovery:
     @pytest.hookimpl(trylast=True)  # After what went wrong.
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._resumed:
-            terminalreporter.write_line(f"{self._resumed} trials were measured by the run that this one went on with")
+            tell(terminalreporter, f"{self._resumed} trials were measured by the run that this one went on with")
         if self._damage is not None:
-            terminalreporter.write_line(f"{self._damage}; such a trial was measured again", red=True)
+            tell(terminalreporter, f"{self._damage}; such a trial was measured again", red=True)
         if self._journal is None or (self._session.ledger.is_complete and self._results.problem is None):
             return
         if self._journal.problem is not None:
-            terminalreporter.write_line(printable(self._journal.problem), red=True)
+            tell(terminalreporter, printable(self._journal.problem), red=True)
         if self._is_left:
             all_there = self._session.ledger.is_complete and self._journal.problem is None
             verb = "write the results" if all_there else "go on"
             path = shlex.quote(printable(str(self._journal.path)))
-            terminalreporter.write_line(f"to {verb}, repeat the command with --throughput-resume={path}")
+            tell(terminalreporter, f"to {verb}, repeat the command with --throughput-resume={path}")
 
     @pytest.hookimpl(trylast=True)  # What others do here can be interrupted, too.
     def pytest_unconfigure(self) -> None:
@@ -287,8 +288,7 @@ class Recovery:
     def _say(self, text: str) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            with suppress(OSError):  # The terminal may be closed.
-                reporter.write_line(text)
+            tell(reporter, text)
 
 
 def _is_same(path: Path, other: Path) -> bool:

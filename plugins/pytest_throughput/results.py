@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_throughput.regression.runs import hashed_individual
+from pytest_throughput.reporting import tell
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.telemetry.cpu import cpu_model, usable_physical_cores
 from pytest_throughput.telemetry.gpus import find_gpu
@@ -235,7 +236,7 @@ class Results:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for text in filter(None, (self.problem, self.warning)):
-            terminalreporter.write_line(printable(text), red=True)
+            tell(terminalreporter, printable(text), red=True)
 
 
 class Unwritten:

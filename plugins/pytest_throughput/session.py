@@ -29,13 +29,15 @@ from pytest_throughput.telemetry.gpus import Gpu, find_gpu, is_device, list_gpus
 from pytest_throughput.throughput import replay
 from pytest_throughput.throughput.document import extra_info
 from pytest_throughput.throughput.ledger import Ledger, TrialRecord
-from pytest_throughput.throughput.text import printable, printable_lines
+from pytest_throughput.throughput.text import printable, printable_lines, shortened
 
 __all__ = ["ThroughputSession"]
 
 Conduct = Callable[[Plan], Conducted]
 
 _REFUSED = "pytest_throughput_refused"
+_MOST_CHARACTERS = 100_000
+"""Of a traceback, or of what a worker wrote to standard error, in the report of a test."""
 _NO_XDIST = (
     "pytest-xdist is active (-n or --dist): tests that run side by side slow each other, and no figure would be worth "
     "anything; to measure, leave the option out, or say -n 0; to run each step once and measure nothing, add "
@@ -373,7 +375,7 @@ def _report(item: pytest.Item, outcome: Outcome, stderr: str, error: Exception |
     """End the test as the outcome says. ``error``: what ended a trial in this process, for a debugger."""
     __tracebackhide__ = True
     if stderr:
-        item.add_report_section("call", "worker stderr", stderr)
+        item.add_report_section("call", "worker stderr", printable_lines(shortened(stderr, _MOST_CHARACTERS)))
     reason = printable(outcome.reason or "")
     if outcome.status in ("unsupported", "out_of_memory"):
         pytest.skip(f"{outcome.status}: {reason}")
@@ -382,4 +384,5 @@ def _report(item: pytest.Item, outcome: Outcome, stderr: str, error: Exception |
     if outcome.status != "ok":
         # pytest itself says "Failed: ".
         message = reason if outcome.status == "failed" and reason else f"{outcome.status}: {reason}"
-        pytest.fail("\n".join([message, printable_lines(outcome.details or "")]).strip(), pytrace=False)
+        details = printable_lines(shortened(outcome.details or "", _MOST_CHARACTERS))
+        pytest.fail("\n".join([message, details]).strip(), pytrace=False)

@@ -7,6 +7,7 @@ from contextlib import nullcontext, suppress
 import pytest
 
 from pytest_throughput.items import MeasuredItem
+from pytest_throughput.reporting import encodable, tell
 from pytest_throughput.results import fingerprint
 from pytest_throughput.session import ThroughputSession
 from pytest_throughput.throughput import table
@@ -39,7 +40,7 @@ class Terminal:
 
         def write(text: str) -> None:
             reporter.ensure_newline()
-            reporter.write(text, flush=True)
+            reporter.write(encodable(text), flush=True)
 
         width = config.get_terminal_writer().fullwidth
         suspend = nullcontext if capture is None else capture.global_and_fixture_disabled
@@ -49,7 +50,7 @@ class Terminal:
 
     def waiting(self, name: str, holder: int | None) -> None:
         who = "another run" if holder is None else f"the run of process {holder}"
-        self.warn(f"waiting for {who}, which has {name} (--throughput-lock=off does not wait)")
+        self.warn(f"waiting for {who}, which has {printable(name)} (--throughput-lock=off does not wait)")
 
     def warn(self, text: str) -> None:
         reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")
@@ -58,7 +59,7 @@ class Terminal:
         capture = self._config.pluginmanager.get_plugin("capturemanager")
         with suppress(OSError), nullcontext() if capture is None else capture.global_and_fixture_disabled():
             reporter.ensure_newline()
-            reporter.write_line(printable(text))
+            tell(reporter, text)
             reporter.flush()
 
     def running(self, found: MeasuredItem) -> None:
@@ -92,21 +93,25 @@ class Terminal:
         ledger = self._session.ledger
         if not ledger.trials_ended:
             return
-        if not self._is_quiet:
-            self._show(terminalreporter)
+        lines = [] if self._is_quiet else self._table(terminalreporter)
         if not ledger.is_complete:
             left = ledger.trials_asked - ledger.trials_ended
-            terminalreporter.write_line(f"not complete: {left} of {ledger.trials_asked} trials were not run")
+            lines.append(f"not complete: {left} of {ledger.trials_asked} trials were not run")
+        if not self._is_quiet:
+            with suppress(OSError):
+                terminalreporter.write_sep("=", "throughput")
+        if lines:
+            tell(terminalreporter, "\n".join(lines))
 
-    def _show(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Write the table and the notes below it."""
+    def _table(self, reporter: pytest.TerminalReporter) -> list[str]:
+        """Return the table and the notes below it."""
         ledger = self._session.ledger
-        mark_implausible(ledger)
-        width = output_columns(bool(terminalreporter.isatty))
-        terminalreporter.write_sep("=", "throughput")
-        terminalreporter.write_line(table.heading(fingerprint(self._session), ledger))
-        terminalreporter.write_line("")
-        for line in table.render(ledger, width=width, colour=bool(terminalreporter.hasmarkup)).splitlines():
-            terminalreporter.write_line(line)
-        for note in table.notes(ledger):
-            terminalreporter.write_line(note)
+        try:
+            mark_implausible(ledger)
+            lines = [table.heading(fingerprint(self._session), ledger), ""]
+            width = output_columns(bool(reporter.isatty))
+            lines.append(table.render(ledger, width=width, colour=bool(reporter.hasmarkup)))
+            return lines + table.notes(ledger)
+        except Exception as error:
+            # Out of a summary hook, it would hide the results of every other test.
+            return [f"the table could not be shown: {type(error).__name__}: {printable(str(error))}"]

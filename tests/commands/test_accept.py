@@ -32,11 +32,28 @@ def test_the_same_run_twice_is_accepted_once(command: Command, files: Files) -> 
 
 
 def test_the_oldest_are_pruned(command: Command, files: Files) -> None:
-    command("accept", *files("b", range(5)), "--baseline", "kept", "--keep", "2")
+    for file in files("b", range(5)):
+        assert command("accept", file, "--baseline", "kept", "--keep", "2")[0] == 0
     assert [path.name[:15] for path in sorted(Path("kept").rglob("*.json"))] == ["20260101T030000", "20260101T040000"]
     for given in ("0", "-1", "x", "²"):
         status, _, err = command("accept", "b0.json", "--baseline", "kept", "--keep", given)
         assert (status, "expected a whole number of at least 1" in err) == (2, True)
+
+
+def test_what_has_just_been_accepted_is_never_pruned(command: Command, files: Files) -> None:
+    """Whatever the store holds of the future, which would be the latest for years, and however many they are."""
+    for number, file in enumerate(files("b", range(4))):
+        if number < 2:
+            document = json.loads(Path(file).read_text().replace("2026-01-01", f"2226-01-0{number + 1}"))
+            result_files.write(Path(), file, document)
+        status, out, _ = command("accept", file, "--baseline", "kept", "--keep", "2")
+        assert status == 0
+        kept = [path.name[:13] for path in sorted(Path("kept").rglob("*.json"))]
+        assert f"{'2226010' + str(number + 1) if number < 2 else '20260101'}T{number:02}00" in kept
+        assert len(kept) == min(number + 1, 2)
+        assert ("warning: " in out) == any(name.startswith("2226") for name in kept)
+    status, out, _ = command("accept", *files("many", range(5, 9)), "--baseline", "kept", "--keep", "2")
+    assert (status, out.splitlines()[-1]) == (0, "4 accepted for this hardware")
 
 
 def test_rounds_are_never_stored(command: Command, files: Files) -> None:

@@ -14,7 +14,7 @@ from pytest_throughput.measurement.disturbance import Disturbance
 from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.measurement.plan import PLANS
 
-seconds = st.floats(0, 1e6)
+seconds = st.just(0.0) | st.floats(1e-9, 1e6)
 facts = st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.integers(), st.text(max_size=5)), max_size=3)
 unknown = st.none() | seconds
 disturbances = st.builds(Disturbance, unknown, unknown, st.integers(0, 9), unknown, unknown)

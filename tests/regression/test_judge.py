@@ -48,6 +48,15 @@ def test_each_kind_of_verdict_on_figures(make_run: MakeRun) -> None:
     assert "would decide" in verdicts["case-3"].reason or "pairs could" in verdicts["case-3"].reason
 
 
+def test_memory_is_bounded_where_one_case_has_far_more_trials_than_the_others(make_run: MakeRun) -> None:
+    """Figures are judged as one array, with a place for as many trials of every case."""
+    trials = tuple(Trial(number, 100.0) for number in range(1, 20_001))
+    many = {f"case-{number}": CaseResult(f"case-{number}", "ok", trials[:1]) for number in range(300)}
+    runs = [replace(make_run(seed), cases={**many, "x": CaseResult("x", "ok", trials)}) for seed in range(4)]
+    with pytest.raises(ValueError, match=r"301 cases in 1 runs with up to 20,000 trials are too many .* give fewer"):
+        judge(runs[:1], runs[1:2], design=Design.PAIRED_RUNS, rules=RULES)
+
+
 def test_the_json_has_the_documented_keys(make_run: MakeRun) -> None:
     document = against([make_run(seed) for seed in range(3)], make_run(9))["case-0"].to_json()
     assert list(document) == [

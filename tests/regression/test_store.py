@@ -49,7 +49,7 @@ def test_keep_prunes_the_oldest_of_this_hardware(tmp_path: Path, make_run: MakeR
     other = replace(make_run(0), fingerprint={"cpu": "other"})
     store.accept(other)
     for seed in range(5):
-        store.accept(make_run(seed), keep=3)
+        store.prune([store.accept(make_run(seed))], keep=3)
     assert store.read(make_run(0).fingerprint).runs == tuple(make_run(seed) for seed in (2, 3, 4))
     assert store.read(other.fingerprint).runs == (other,)
 
@@ -108,7 +108,7 @@ def test_a_run_without_figures_is_not_accepted(tmp_path: Path, make_run: MakeRun
     with pytest.raises(ValueError, match="no figures"):
         Store(tmp_path).accept(failed)
     with pytest.raises(ValueError, match="keep: expected 1 or more runs, got 0"):
-        Store(tmp_path).accept(make_run(1), keep=0)
+        Store(tmp_path).prune([], keep=0)
     with pytest.raises(DamagedFile, match="offset from UTC, got '2026-01-01'"):
         Store(tmp_path).accept(replace(make_run(1), started_at="2026-01-01"))
 

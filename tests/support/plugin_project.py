@@ -73,13 +73,15 @@ class Project:
         self._started.append(process)
         return process
 
-    def start_on_a_terminal(self, *arguments: str) -> tuple[subprocess.Popen[str], int]:
+    def start_on_a_terminal(
+        self, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> tuple[subprocess.Popen[str], int]:
         """The same on a terminal of its own; the descriptor of the terminal's other end, to be closed."""
         master, slave = os.openpty()
         process = subprocess.Popen(
             [sys.executable, "-c", _ON_A_TERMINAL, *self._command(*arguments)],
             cwd=self.path,
-            env=self._variables({}),
+            env=self._variables(environment or {}),
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -6,13 +6,16 @@ import copy
 import json
 import math
 import os
+import tracemalloc
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mutations import bounded, obeyed
 
 from pytest_throughput.cli import main
 from pytest_throughput.isolation.protocol import Outcome
@@ -163,8 +166,10 @@ def test_a_parameter_of_somebody_elses_that_is_called_trial_makes_cases(tmp_path
         (b"{]" + b" " * 9 + b"}", "it is not JSON"),
         (b"[]", "it is no JSON object"),
         (b"{}", "the file has no list of objects called benchmarks"),
-        (b"[" * 10**6, "it is nested too deeply"),
-        (b'{"a":' * 10**6, "it is nested too deeply"),
+        (b"[" * 10**6, "it holds 1,000,000 lists and objects in 1,000,000 bytes, which no result does"),
+        (b'{"a":' * 9_000, "it is nested too deeply"),
+        (b'{"benchmarks": ' + b"[" * 150 + b"]" * 150 + b"}", "it is nested too deeply"),
+        (b'{"benchmarks": [' + b"[]," * 2 * 10**6 + b"[]]}", "lists and objects in"),
         (b'{"benchmarks": [], "benchmarks": []}', "it gives 'benchmarks' twice"),
         (b'{"benchmarks": [], "x": ' + b"9" * 10**5 + b"}", "Exceeds the limit"),
         ({**OURS, "throughput": {**OURS["throughput"], "schema": 2}}, "its schema is 2, and this version reads 1"),
@@ -191,7 +196,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -1, 0, "fast", None, [], {}, True, 10**400, 1e-320])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1, 0, "fast", None, [], {}, True, 10**400, 5e-324, 1e-300])
 @pytest.mark.parametrize(
     "path",
     [
@@ -202,11 +207,21 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 )
 def test_a_figure_that_is_none_is_refused(show: Callable[..., tuple[int, str, str]], path: str, value: Any) -> None:
     status, out, err = show(changed(path, value))
-    if (path.endswith("data.1") and value == 0) or value == 1e-320:
-        assert status in (0, 2)  # a round below the clock's reach is possible
+    if path.endswith("data.1") and type(value) in (int, float) and 0 <= value < 1:
+        assert status == 0  # A round below the clock's reach is possible.
     else:
         assert (status, out) == (2, "")
         assert "expected a number above zero" in err
+
+
+def test_rates_as_far_apart_as_can_be_are_shown(show: Callable[..., tuple[int, str, str]]) -> None:
+    document = copy.deepcopy(OURS)
+    (trial,) = document["throughput"]["cases"][0]["trials"]
+    document["throughput"]["cases"][0]["trials"] = [
+        {**trial, "trial": number, "images_per_second": rate, "median_seconds": seconds}
+        for number, (rate, seconds) in enumerate([(1e18, 1e9), (1e-18, 1e-18)], 1)
+    ]
+    assert show(document)[0] == 0
 
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J[bold red]x[/] ../../etc/passwd \u202e\ud800\r\n"
@@ -250,12 +265,83 @@ def test_sizes_are_bounded(tmp_path: Path, capsys: pytest.CaptureFixture[str], m
     assert "line 1 is longer than 65 MiB" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["pipe", "folder", "missing", "no\0name"])
+def test_memory_is_bounded_by_the_length_of_a_file() -> None:
+    """Whatever a byte of JSON may become: 24 in a list of empty lists."""
+    for part in (b"[],", b'{"a":0},', b'{"a":[0]},', b'[""],'):
+        text = b'{"x": [' + part * (10**6 // len(part)) + b"0]}"
+        tracemalloc.start()
+        with suppress(ValueError):
+            parse_object(text)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak_bytes < 16 * len(text) + 4 * 2**20
+
+
+def _labelled(case_id: str, labels: dict[str, Any]) -> dict[str, Any]:
+    return {"id": case_id, "environment": "default", "status": "failed", "reason": "x", "labels": labels, "trials": []}
+
+
+def test_time_is_bounded_by_the_length_of_a_file(show: Callable[..., tuple[int, str, str]]) -> None:
+    """Each of these took the square of it, or more: an hour and longer."""
+    twice = b",".join(b'"%d": 0' % number for number in range(300_000))
+    rounds = {"benchmarks": [{"fullname": "a", "stats": {"median": 1.0, "data": [0.5, 1.0, 1.5] * 100_000}}]}
+    named = [_labelled("a", {f"label {number}": None for number in range(100_000)})]
+    named += [_labelled(f"b{number}", {}) for number in range(50_000)]
+    ledger = Ledger()
+    with bounded(60.0):
+        assert "it gives '0' twice" in show(b'{"x": {' + twice + b"," + twice + b"}}")[2]
+        assert show(rounds)[0] == 0
+        status, _, err = show({**OURS, "throughput": {**OURS["throughput"], "cases": named}})
+        assert (status, "a case has 100000 labels; expected at most 50" in err) == (2, True)
+        for trial in range(200_000):
+            ledger.ask("a", "default", trial, {})
+            ledger.settle("a", "default", TrialRecord(trial, "2026", 8, Outcome("failed")))
+        assert ledger.is_complete
+
+
+def test_what_is_shown_is_bounded(show: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    """Rows take hundreds of bytes each, and all are as wide as the widest."""
+    many = [_labelled(f"c{number}", {}) for number in range(20_001)]
+    status, _, err = show({**OURS, "throughput": {**OURS["throughput"], "cases": many}})
+    assert (status, "it has 20,001 cases; expected at most 20,000" in err) == (2, True)
+    wide = [_labelled("a", {f"label {number}": "x" * 10_000 for number in range(50)})]
+    wide += [_labelled(f"b{number}", {"model": "m"}) for number in range(1_000)]
+    status, out, _ = show({**OURS, "throughput": {**OURS["throughput"], "cases": wide}})
+    assert (status, len(out) < 1_000_000) == (0, True)
+    path = journal(tmp_path / "j.jsonl", failed("a"))
+    heading, line = path.read_bytes().splitlines()
+    lines = (line.replace(b'"case_id": "a"', b'"case_id": "%d"' % number) for number in range(20_001))
+    path.write_bytes(b"\n".join([heading, *lines, b""]))
+    assert main(["show", str(path)]) == 2
+
+
+def test_whole_numbers_that_collide_are_texts(tmp_path: Path) -> None:
+    """Python hashes them by their remainder: a set of thousands with the same takes the square of their number."""
+    write = tmp_path / "run.json"
+    write.write_text(json.dumps(changed("throughput.cases.0.labels.batch_size", 2**61 - 1)))
+    assert read_run(write).cases[0].labels["batch_size"] == str(2**61 - 1)
+
+
+def test_a_text_of_megabytes_is_cut(show: Callable[..., tuple[int, str, str]]) -> None:
+    long = "x" * 20 * 2**20
+    for path in ("throughput.cases.0.implausible", "throughput.cases.0.environment", "throughput.cases.0.labels.model"):
+        status, out, _ = show(changed(path, long))
+        assert (status, len(out) < 100_000, "characters left out" in out) == (0, True, True)
+    status, _, err = show(changed("throughput.cases.0.status", long))
+    assert (status, len(err) < 2_000) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["pipe", "folder", "missing", "no\0name", "/proc/self/mem", "/proc/self/maps"])
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "folder").mkdir()
-    assert main(["show", str(tmp_path / name)]) == 2
-    assert capsys.readouterr().err.startswith("pytest-throughput: ")
+    for suffix in ("", ".jsonl"):
+        (tmp_path / "link.jsonl").unlink(missing_ok=True)
+        if suffix and "\0" not in name:
+            (tmp_path / "link.jsonl").symlink_to(tmp_path / name)
+        assert main(["show", str(tmp_path / ("link.jsonl" if suffix else name))]) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("pytest-throughput: ") and error.count("\n") == 1
 
 
 @pytest.mark.parametrize("gpus", [True, 1, "a", {"name": "b"}, [None, {"name": "\x1b[31mc"}]])
@@ -368,6 +454,48 @@ def test_a_journal_cut_anywhere_keeps_its_whole_lines(cut: int, tmp_path: Path) 
         read = read_journal(path)
         assert len(read.entries) == lines - 1
         assert whole[: read.length].count(b"\n") == lines
+
+
+def _nested(levels: int) -> Any:
+    value: Any = 0
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("way", "value"),
+    [
+        (("measurement", "steps_per_round"), 10**400),
+        (("measurement", "warm_up_steps"), 10**4000),
+        (("measurement", "disturbances", 0, "involuntary_switches"), 10**400),
+        (
+            ("measurement", "disturbances", 0, "waiting_seconds"),
+            _nested(800),
+        ),
+        (
+            ("measurement", "disturbances", 0, "waiting_seconds"),
+            _nested(90),
+        ),
+        (("measurement", "round_seconds", 0), 5e-324),
+        (("measurement", "round_seconds", 0), 10**400),
+        (("an \x1b[31munknown key\n::error::x",), 0),
+    ],
+)
+def test_a_trial_that_no_worker_measured_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], way: tuple[Any, ...], value: Any
+) -> None:
+    path = journal(tmp_path / "j.jsonl", measured("a"))
+    heading, line = map(json.loads, path.read_text().splitlines())
+    place = line["outcome"]
+    for key in way[:-1]:
+        place = place[key]
+    place[way[-1]] = value
+    path.write_text("".join(json.dumps(each) + "\n" for each in (heading, line)))
+    assert main(["show", str(path)]) == 2
+    error = capsys.readouterr().err
+    assert "line 2 is not a trial" in error
+    assert obeyed(error) is None and error.count("\n") == 1
 
 
 @given(data=st.data())

@@ -1,47 +1,74 @@
-"""pytest-throughput accept: keeps runs that are good, for later ones to be judged by."""
+"""pytest-throughput accept: keep runs that are good, for later ones to be judged by."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from pytest_throughput.commands.answer import NOT_WRITTEN, Answer
 from pytest_throughput.commands.judging import add_baseline, add_items_param
 from pytest_throughput.regression.from_results import GivenRun, given_run
-from pytest_throughput.regression.store import Store
+from pytest_throughput.regression.store import Store, StoreError, dated_in_the_future
 from pytest_throughput.regression.verdicts import FEWEST_UNITS
 from pytest_throughput.throughput.text import printable
 from pytest_throughput.throughput.untrusted import Unreadable
 
 __all__ = ["add", "run"]
 
+_KEEP_HELP = "of each hardware, the latest N runs; those that are accepted now stay in any case; default all"
+
 
 def add(parsers: Any) -> None:
-    """Adds the command to those of argparse."""
+    """Add the command to those of argparse."""
     parser = parsers.add_parser("accept", help="keep runs to judge later ones by", description=__doc__)
     parser.add_argument("files", nargs="+", metavar="RUN.json", help="a result file, or RUN.json#ENVIRONMENT")
     add_baseline(parser)
-    parser.add_argument("--keep", type=_positive, metavar="N", help="of each hardware, the latest N runs; default all")
+    parser.add_argument("--keep", type=_positive, metavar="N", help=_KEEP_HELP)
     add_items_param(parser)
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Looks at all before it accepts one. Raises Unreadable, StoreError, and ValueError."""
+def run(arguments: argparse.Namespace) -> Answer:
+    """Look at all runs before one is accepted. Raises Unreadable, StoreError, and ValueError."""
     given = [given_run(file, arguments.items_param) for file in arguments.files]
     for one in given:
         _check(one)
     store = Store(arguments.baseline)
-    for one in given:
-        path = store.accept(one.run, keep=arguments.keep)
-        measured = sum(1 for case in one.run.cases.values() if case.trials)
-        print(f"accepted {one.name}, {measured} cases with figures: {printable(str(path))}")
-        if one.implausible:
-            print(f"  {len(one.implausible)} of them are implausible, such as {printable(one.implausible[0])}")
+    lines = []
+    accepted = []
+    try:
+        for one in given:
+            accepted.append(store.accept(one.run))
+            measured = sum(1 for case in one.run.cases.values() if case.trials)
+            lines.append(f"accepted {one.name}, {measured} cases with figures: {printable(str(accepted[-1]))}")
+            if one.implausible:
+                lines.append(
+                    f"  {len(one.implausible)} of them are implausible, such as {printable(one.implausible[0])}"
+                )
+        if arguments.keep is not None:
+            store.prune(accepted, arguments.keep)
+    except StoreError as error:
+        return Answer("\n".join(lines), NOT_WRITTEN, f"pytest-throughput: {printable(str(error))}")
+    lines += _warnings(accepted)
     baseline = store.read(given[-1].run.fingerprint)
     left = FEWEST_UNITS - len(baseline.runs)
     more = f"; verdicts need {left} more" if left > 0 else ""
-    print(f"{len(baseline.runs)} accepted for this hardware{more}")
-    return 0
+    lines.append(f"{len(baseline.runs)} accepted for this hardware{more}")
+    return Answer("\n".join(lines))
+
+
+def _warnings(accepted: Sequence[Path]) -> list[str]:
+    """Name the runs of the future: they count as the latest until their day has come."""
+    early = sorted({path for folder in {path.parent for path in accepted} for path in dated_in_the_future(folder)})
+    if not early:
+        return []
+    which = f"{len(early)} accepted {'run is' if len(early) == 1 else 'runs are'} dated in the future"
+    return [
+        f"warning: {which}, such as {printable(str(early[-1]))}: --keep and the gate take it for the latest; "
+        "set the clock of the machine that measured it right, remove the file, and accept the run measured anew"
+    ]
 
 
 def _positive(text: str) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from pytest_throughput.commands.answer import Answer
 from pytest_throughput.commands.judging import add_items_param, add_rules, tell
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def add(parsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Prints the verdicts. Raises Unreadable, and ValueError for runs that do not go together."""
+def run(arguments: argparse.Namespace) -> Answer:
+    """Give the verdicts. Raises Unreadable, and ValueError for runs that do not go together."""
     return tell(arguments, lambda: _compare(arguments))
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 from pytest_throughput.argument_types import telling
+from pytest_throughput.commands.answer import Answer
 from pytest_throughput.isolation.interpreters import Interpreter, parse_interpreter
 from pytest_throughput.telemetry.diagnosis import diagnose_cpu, diagnose_gpus
 from pytest_throughput.throughput.text import printable
@@ -47,21 +47,17 @@ def add(parsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Prints what is found; the status is 0, whatever that is."""
+def run(arguments: argparse.Namespace) -> Answer:
+    """Tell what is found; the status is 0, whatever that is."""
     gpus, cpu = diagnose_gpus(), diagnose_cpu()
-    _print("GPUs", gpus.lines)
-    _print("CPU", cpu.lines)
     interpreters = arguments.interpreter or [Interpreter("default", "python", (sys.executable,))]
-    _print("Frameworks", [line for interpreter in interpreters for line in _frameworks(interpreter)])
-    _print("What to mend", [*gpus.to_mend, *cpu.to_mend] or ["nothing was found"])
-    return 0
-
-
-def _print(title: str, lines: Sequence[str]) -> None:
-    print(title)
-    for line in lines:
-        print(f"    {line}")
+    sections = {
+        "GPUs": gpus.lines,
+        "CPU": cpu.lines,
+        "Frameworks": [line for interpreter in interpreters for line in _frameworks(interpreter)],
+        "What to mend": [*gpus.to_mend, *cpu.to_mend] or ["nothing was found"],
+    }
+    return Answer("\n".join("\n    ".join([title, *lines]) for title, lines in sections.items()))
 
 
 def _frameworks(interpreter: Interpreter) -> list[str]:

@@ -6,6 +6,7 @@ import argparse
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from pytest_throughput.commands.answer import Answer
 from pytest_throughput.commands.judging import add_baseline, add_items_param, add_rules, tell
 from pytest_throughput.throughput.text import printable
 
@@ -25,8 +26,8 @@ def add(parsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Prints the verdicts. Raises Unreadable, StoreError, and ValueError for runs that do not go together."""
+def run(arguments: argparse.Namespace) -> Answer:
+    """Give the verdicts. Raises Unreadable, StoreError, and ValueError for runs that do not go together."""
     return tell(arguments, lambda: _compare(arguments))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pytest_throughput.argument_types import telling
+from pytest_throughput.commands.answer import Answer
 from pytest_throughput.regression.judgement import Incomparable, nothing_comparable
 from pytest_throughput.regression.options import (
     FAIL_ON,
@@ -67,8 +68,11 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=_FORMATS, default="table", help="default table")
 
 
-def tell(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> int:
-    """Judges, prints, and returns the exit status. Raises ValueError for runs that do not go together."""
+def tell(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> Answer:
+    """Judge, and give the verdicts in the format that was asked for.
+
+    Raises ValueError for runs that do not go together.
+    """
     # Imported here: whoever asks for --help need not wait for what judges.
     from pytest_throughput.regression import report
     from pytest_throughput.throughput.console import output_columns
@@ -80,11 +84,11 @@ def tell(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> in
     except Incomparable as error:
         judgement = nothing_comparable(str(error))
     if arguments.format == "json":
-        print(report.as_json(judgement))
+        text = report.as_json(judgement)
     elif arguments.format == "markdown":
-        print(report.as_markdown(judgement))
+        text = report.as_markdown(judgement)
     else:
         terminal = sys.stdout.isatty()
         width = output_columns(terminal)
-        print(report.as_table(judgement, width=width, colour=terminal and "NO_COLOR" not in os.environ))
-    return judgement.exit_status
+        text = report.as_table(judgement, width=width, colour=terminal and "NO_COLOR" not in os.environ)
+    return Answer(text, judgement.exit_status)

@@ -8,15 +8,20 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pytest_throughput.commands.answer import Answer
 from pytest_throughput.throughput import table
 from pytest_throughput.throughput.console import output_columns
 from pytest_throughput.throughput.journal import read_journal
 from pytest_throughput.throughput.ledger import Ledger
 from pytest_throughput.throughput.plausibility import mark_implausible
-from pytest_throughput.throughput.reading import read_run
+from pytest_throughput.throughput.reading import MOST_CASES, read_run
 from pytest_throughput.throughput.text import printable
+from pytest_throughput.throughput.untrusted import Unreadable
 
 __all__ = ["add", "run"]
+
+_MOST_OF_A_COMMAND = 100_000
+"""Characters: it is there to be repeated, with every test that it names."""
 
 
 def add(parsers: Any) -> None:
@@ -31,14 +36,13 @@ def add(parsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Prints the table. Raises Unreadable."""
+def run(arguments: argparse.Namespace) -> Answer:
+    """Give the table. Raises Unreadable."""
     if arguments.file.suffix == ".jsonl":
         lines = _journal(arguments.file)
     else:
         lines = _result(arguments.file, arguments.items_param)
-    print("\n".join(lines))
-    return 0
+    return Answer("\n".join(lines))
 
 
 def _journal(file: Path) -> list[str]:
@@ -47,6 +51,9 @@ def _journal(file: Path) -> list[str]:
     for entry in read.entries:
         ledger.ask(entry.case_id, entry.environment, entry.record.trial, entry.labels)
         ledger.settle(entry.case_id, entry.environment, entry.record)
+    number = sum(1 for _ in ledger)
+    if number > MOST_CASES:
+        raise Unreadable(file, f"has trials of {number:,} cases; expected at most {MOST_CASES:,}")
     mark_implausible(ledger)
     shown = [table.heading(read.heading.fingerprint, ledger), "", *_table(ledger), *table.notes(ledger)]
     shown += [damage] if (damage := read.damage()) is not None else []
@@ -55,7 +62,7 @@ def _journal(file: Path) -> list[str]:
 
 
 def _command(command: tuple[str, ...]) -> list[str]:
-    return [f"    {printable(' '.join(command))}"]
+    return [f"    {printable(' '.join(command), most=_MOST_OF_A_COMMAND)}"]
 
 
 def _result(file: Path, items_param: str | None) -> list[str]:

@@ -39,8 +39,11 @@ _SYNCHRONOUS_ROUND_SECONDS = 0.002
 """Rounds this long make two readings of the clock, some 0.2 µs, negligible, and are so few that all can be kept."""
 _MAX_STEPS_PER_ROUND = 100_000
 _LATENCY_ROUNDS = 10
+_SHORTEST_SECONDS = 1e-12
+"""Of a round that lasted at all: no clock tells less."""
 _LONGEST_SECONDS = 1e9
 """No time of any run is as long, and none so long that arithmetic on it could overflow."""
+_LARGEST_COUNT = 10**15
 
 
 @dataclass(frozen=True)
@@ -80,15 +83,17 @@ class Measurement:
         measurement = cls(**fields)
         times = [*measurement.round_seconds, measurement.first_step_seconds, measurement.latency_seconds]
         for each in measurement.disturbances:
-            times += [seconds for seconds in asdict(each).values() if seconds is not None]
+            times += [seconds for seconds in vars(each).values() if seconds is not None]
         if not all(type(seconds) in (float, int) and 0.0 <= seconds < _LONGEST_SECONDS for seconds in times):
             raise ValueError("expected times of zero seconds or more")
+        if any(0.0 < seconds < _SHORTEST_SECONDS for seconds in measurement.round_seconds):
+            raise ValueError("expected rounds of zero seconds, or of what a clock can tell")
         counts = [measurement.steps_per_round, measurement.warm_up_steps]
         counts += [each.involuntary_switches for each in measurement.disturbances]
-        if not all(type(count) is int for count in counts) or not isinstance(measurement.stop_reason, str):
-            raise TypeError("expected whole numbers of steps and switches, and a text as stop_reason")
-        if type(measurement.pipelining) is not bool:
-            raise TypeError("expected true or false as pipelining")
+        if not all(type(count) is int and 0 <= count <= _LARGEST_COUNT for count in counts):
+            raise ValueError("expected whole numbers of steps and switches")
+        if not isinstance(measurement.stop_reason, str) or type(measurement.pipelining) is not bool:
+            raise TypeError("expected a text as stop_reason, and true or false as pipelining")
         if not 1 <= len(measurement.round_seconds) == len(measurement.disturbances) or measurement.steps_per_round < 1:
             raise ValueError("expected at least one round of at least one step, each with its disturbance")
         return measurement

@@ -34,18 +34,26 @@ def median_interval(samples: Sequence[float], confidence: float = 0.95) -> Optio
     for that confidence (fewer than 6 at 95 %).
     """
     count = len(samples)
-    allowed = (1.0 - confidence) / 2.0
-    below = 0
-    k = 0
-    while k < count // 2:
-        below += math.comb(count, k)
-        if below / 2**count > allowed:
-            break
-        k += 1
+    k = _order_statistic(count, (1.0 - confidence) / 2.0)
     if k == 0:
         return None
     ordered = sorted(samples)
     return ordered[k - 1], ordered[count - k]
+
+
+def _order_statistic(count: int, allowed: float) -> int:
+    """The largest k for which P(B < k) is at most ``allowed``; 0 where there is none."""
+    if count > _MOST_ROUNDS:
+        # The normal approximation with its correction for continuity; exactly, it would take minutes.
+        deviations = statistics.NormalDist().inv_cdf(1.0 - allowed)
+        return max(0, math.floor((count + 1 - deviations * math.sqrt(count)) / 2))
+    below, ways = 0, 1
+    for k in range(count // 2):
+        below += ways
+        if below / 2**count > allowed:
+            return k
+        ways = ways * (count - k) // (k + 1)
+    return count // 2
 
 
 def relative_half_width(samples: Sequence[float]) -> float:

@@ -20,6 +20,9 @@ __all__ = ["judge", "software_changes"]
 
 _VERDICTS = {Code.SLOWER: Verdict.REGRESSED, Code.FASTER: Verdict.IMPROVED, Code.WITHIN_THRESHOLD: Verdict.UNCHANGED}
 
+_MOST_FIGURES = 5_000_000
+"""Of one side, with a place for the most trials of any run in all: judging them takes some 1.5 GB."""
+
 
 def judge(
     base: Sequence[Run],
@@ -120,6 +123,11 @@ def _as_array(cases: Sequence[tuple[tuple[float, ...], ...]]) -> NDArray[np.floa
     """Of shape (cases, units, trials), NaN where there is none."""
     units = max(len(case) for case in cases)
     trials = max(len(unit) for case in cases for unit in case)
+    if len(cases) * units * trials > _MOST_FIGURES:
+        raise ValueError(
+            f"{len(cases):,} cases in {units:,} runs with up to {trials:,} trials are too many to be judged at once, "
+            f"over {_MOST_FIGURES:,} figures; give fewer runs, or runs with fewer trials"
+        )
     array = np.full((len(cases), units, max(trials, 1)), np.nan)
     for row, case in enumerate(cases):
         for column, unit in enumerate(case):

@@ -116,10 +116,12 @@ def _trials(one: CaseVerdict) -> str:
 
 
 def _software(judgement: Judgement, shown: Callable[[str], str]) -> list[tuple[str, str]]:
-    return [
+    changes = [
         (shown(name), f"{shown(base or 'none')} → {shown(head or 'none')}")
-        for name, (base, head) in judgement.software.items()
+        for name, (base, head) in list(judgement.software.items())[:_MOST_LINES]
     ]
+    left = len(judgement.software) - len(changes)
+    return [*changes, (f"{left} more", "--format json has all")] if left else changes
 
 
 def _rest(judgement: Judgement, shown_id: Callable[[str], str], shown: Callable[[str], str]) -> list[str]:

@@ -13,20 +13,21 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pytest_throughput.regression.runs import Run, hardware_key
 from pytest_throughput.regression.store_format import MOST_BYTES, DamagedFile, decode, encode, utc
 
-__all__ = ["Baseline", "Store", "StoreError"]
+__all__ = ["Baseline", "Store", "StoreError", "dated_in_the_future"]
 
 _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{16}\.json")
 _KEY = re.compile(r"[0-9a-f]{16}")
+_CLOCK_DIFFERENCE = timedelta(minutes=10)
 _MOST_FILES = 1_000
 """Read of one folder, the latest: whoever keeps more has them pruned, or reads a second of JSON for nothing."""
 
@@ -57,14 +58,12 @@ class Store:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def accept(self, run: Run, *, keep: int | None = None) -> Path:
-        """Writes the run, and deletes all but the latest ``keep`` of its hardware.
+    def accept(self, run: Run) -> Path:
+        """Write the run, and return its file.
 
         Raises StoreError where it cannot be written, and ValueError for a run without any figure or
         whose time is none.
         """
-        if keep is not None and keep < 1:
-            raise ValueError(f"keep: expected 1 or more runs, got {keep}")
         if not any(case.trials for case in run.cases.values()):
             raise ValueError("the run has no figures; expected at least one case with a trial")
         content = encode(run)
@@ -78,9 +77,24 @@ class Store:
         except OSError as error:
             message = f"could not write {path}: {error.strerror}; give a writable directory"
             raise StoreError(message, was_writing=True) from error
-        if keep is not None:
-            self._prune(path.parent, keep)
         return path
+
+    def prune(self, accepted: Collection[Path], keep: int) -> None:
+        """Delete all but ``keep`` runs of each hardware that was accepted: those that were just accepted, all of
+        them and whenever they were measured, and the latest of the others.
+
+        Raises ValueError for fewer than 1, and StoreError where a file cannot be deleted.
+        """
+        if keep < 1:
+            raise ValueError(f"keep: expected 1 or more runs, got {keep}")
+        for folder in {path.parent for path in accepted}:
+            others = [path for path in _run_files(folder) if path not in accepted]
+            left = max(0, keep - len({path for path in accepted if path.parent == folder}))
+            for path in others[: len(others) - left]:
+                try:
+                    path.unlink(missing_ok=True)  # Another job may prune at the same time.
+                except OSError as error:
+                    raise StoreError(f"could not delete {path}: {error.strerror}", was_writing=True) from error
 
     def read(self, fingerprint: Mapping[str, Any]) -> Baseline:
         """All accepted runs of that hardware. Raises StoreError where the directory cannot be read."""
@@ -107,11 +121,11 @@ class Store:
     def _folder(self, fingerprint: Mapping[str, Any]) -> Path:
         return self._directory / hardware_key(fingerprint)
 
-    @staticmethod
-    def _prune(folder: Path, keep: int) -> None:
-        for path in _run_files(folder)[:-keep]:
-            with suppress(FileNotFoundError):  # another job may prune at the same time
-                path.unlink()
+
+def dated_in_the_future(folder: Path) -> list[Path]:
+    """Return the accepted runs of one hardware whose names say that they began later than now; clocks may differ."""
+    now = f"{datetime.now(UTC) + _CLOCK_DIFFERENCE:%Y%m%dT%H%M%SZ}"
+    return [path for path in _run_files(folder) if path.name > now]
 
 
 def _run_files(folder: Path) -> list[Path]:

@@ -10,9 +10,10 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import Any
 
 from pytest_throughput.regression.runs import Axes, CaseResult, Run, Trial
+from pytest_throughput.throughput.untrusted import parse_object
 
 __all__ = ["MOST_BYTES", "SCHEMA", "DamagedFile", "decode", "encode", "utc"]
 
@@ -24,6 +25,7 @@ _MOST_AXES = 50
 _MOST_CHARACTERS = 1_000
 _MOST_VERSIONS = 200
 _MOST_OF_FINGERPRINT = 10_000
+_LEAST_RATE, _LARGEST_RATE = 1e-18, 1e18
 
 
 class DamagedFile(ValueError):
@@ -65,12 +67,11 @@ def decode(content: bytes) -> Run:
     if len(content) > MOST_BYTES:
         raise DamagedFile(f"{len(content)} bytes; expected at most {MOST_BYTES}")
     try:
-        document = json.loads(content, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        document = parse_object(content, constants=False)
+    except ValueError as error:
         raise DamagedFile(f"no JSON: {error}") from None
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        schema = document.get("schema") if isinstance(document, dict) else None
-        raise DamagedFile(f"schema {str(schema)[:40]!r}; this version reads schema {SCHEMA}")
+    if document.get("schema") != SCHEMA:
+        raise DamagedFile(f"schema {str(document.get('schema'))[:40]!r}; this version reads schema {SCHEMA}")
     started_at = _text(document, "started_at")
     utc(started_at)
     fingerprint = _mapping(document, "fingerprint")
@@ -92,10 +93,7 @@ def decode(content: bytes) -> Run:
 
 
 def _check_fingerprint(fingerprint: Mapping[str, Any]) -> None:
-    try:
-        length = len(json.dumps(fingerprint))
-    except RecursionError:
-        raise DamagedFile("fingerprint: nested too deeply") from None
+    length = len(json.dumps(fingerprint))
     if length > _MOST_OF_FINGERPRINT:
         raise DamagedFile(f"fingerprint: expected at most {_MOST_OF_FINGERPRINT} characters, got {length}")
 
@@ -129,9 +127,14 @@ def _axes(value: Mapping[str, Any]) -> Axes:
     if len(axes) > _MOST_AXES:
         raise DamagedFile(f"axes: expected at most {_MOST_AXES}, got {len(axes)}")
     return {
-        _checked(name, "axes"): given if given is None or type(given) is int else _text(axes, name)
+        _checked(name, "axes"): given if given is None or _is_whole(given) else _text(axes, name)
         for name, given in axes.items()
     }
+
+
+def _is_whole(value: object) -> bool:
+    """Whether it is a whole number, and none so long that it takes long to work with."""
+    return type(value) is int and abs(value) <= 2**53
 
 
 def _trial(value: object) -> Trial:
@@ -142,8 +145,10 @@ def _trial(value: object) -> Trial:
         raise DamagedFile(f"number: expected 1 to {_MOST_TRIALS}, got {str(number)[:40]!r}")
     share = value.get("disturbed_share")
     images_per_second = _number(value, "images_per_second")
-    if images_per_second <= 0:
-        raise DamagedFile(f"images_per_second: expected more than 0, got {images_per_second}")
+    if not _LEAST_RATE <= images_per_second <= _LARGEST_RATE:
+        raise DamagedFile(
+            f"images_per_second: expected {_LEAST_RATE:g} to {_LARGEST_RATE:g}, so more than 0, got {images_per_second}"
+        )
     return Trial(number, images_per_second, None if share is None else _share(_number(value, "disturbed_share")))
 
 
@@ -194,7 +199,3 @@ def _list(mapping: Mapping[str, Any], key: str, most: int) -> list[Any]:
     if not isinstance(value, list) or len(value) > most:
         raise DamagedFile(f"{key}: expected a list of at most {most}")
     return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number")

@@ -156,4 +156,4 @@ def _new_table(show_header: bool = True) -> Table:
 
 
 def _add(table: Table, column: Column, *, width: int | None = None) -> None:
-    table.add_column(column.heading, justify="right" if column.is_number else "left", width=width, no_wrap=True)
+    table.add_column(Text(column.heading), justify="right" if column.is_number else "left", width=width, no_wrap=True)

@@ -83,12 +83,33 @@ class CaseRecord:
     environment: str
     labels: Mapping[str, Any]
     """The axes of the case by name; empty for a test that names none."""
-    asked: list[int] = field(default_factory=list)
-    """The trials that were asked for."""
     implausible: str | None = None
     """Why the figures cannot be, where they cannot."""
-    trials: list[TrialRecord] = field(default_factory=list)
-    """Those that ended, in the order in which they did; a repeated one replaces the earlier."""
+    _asked: dict[int, None] = field(default_factory=dict)
+    _ended: dict[int, TrialRecord] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> list[int]:
+        """The trials that were asked for."""
+        return list(self._asked)
+
+    @property
+    def trials(self) -> list[TrialRecord]:
+        """Those that ended, in the order in which they did; a repeated one replaces the earlier."""
+        return list(self._ended.values())
+
+    def ask(self, trial: int) -> None:
+        """Note that a trial is to be run."""
+        self._asked[trial] = None
+
+    def settle(self, record: TrialRecord) -> None:
+        """Note how a trial has ended."""
+        self._ended.pop(record.trial, None)
+        self._ended[record.trial] = record
+
+    def has_ended(self, trial: int) -> bool:
+        """Return whether a trial has ended."""
+        return trial in self._ended
 
     @property
     def worst(self) -> TrialRecord | None:
@@ -152,19 +173,17 @@ class Ledger:
     def ask(self, case_id: str, environment: str, trial: int, labels: Mapping[str, Any]) -> None:
         """Notes that a trial is to be run."""
         key = (case_id, environment)
-        case = self._cases.setdefault(key, CaseRecord(case_id, environment, labels))
-        if trial not in case.asked:
-            case.asked.append(trial)
+        self._cases.setdefault(key, CaseRecord(case_id, environment, labels)).ask(trial)
 
     def settle(self, case_id: str, environment: str, record: TrialRecord) -> CaseRecord:
         """Notes how a trial that was asked for has ended."""
         case = self._cases[case_id, environment]
-        case.trials = [trial for trial in case.trials if trial.trial != record.trial] + [record]
+        case.settle(record)
         return case
 
     def has_ended(self, case_id: str, environment: str, trial: int) -> bool:
         """Whether a trial that was asked for has ended."""
-        return any(each.trial == trial for each in self._cases[case_id, environment].trials)
+        return self._cases[case_id, environment].has_ended(trial)
 
     @property
     def is_complete(self) -> bool:

@@ -35,14 +35,15 @@ def mark_implausible(cases: Iterable[CaseRecord]) -> None:
         case.implausible = _by_itself(case)
     comparable = [case for case in cases if case.labels and _slowest_median(case) is not None]
     by_work = {_axes(case): case for case in comparable}
-    batches: dict[Axes, list[CaseRecord]] = {}
-    for case in comparable:
-        batches.setdefault(_axes(case, batch_size=None), []).append(case)
     for case in comparable:
         if case.implausible is None:
-            case.implausible = _beside_inference(case, by_work) or _beside_smaller_batches(
-                case, batches[_axes(case, batch_size=None)]
-            )
+            case.implausible = _beside_inference(case, by_work)
+    batches: dict[Axes, list[CaseRecord]] = {}
+    for case in comparable:
+        if isinstance(case.labels.get("batch_size"), int):
+            batches.setdefault(_axes(case, batch_size=None), []).append(case)
+    for group in batches.values():
+        _mark_by_smaller_batches(group)
 
 
 Axes = frozenset[tuple[str, str]]
@@ -87,15 +88,18 @@ def _beside_inference(case: CaseRecord, by_work: Mapping[Axes, CaseRecord]) -> s
     return _faster(case, inference, _TRAINING_SHARE, "a training step, but its inference")
 
 
-def _beside_smaller_batches(case: CaseRecord, batches: Iterable[CaseRecord]) -> str | None:
-    batch_size = case.labels.get("batch_size")
-    for other in batches:
-        smaller = other.labels.get("batch_size")
-        if isinstance(batch_size, int) and isinstance(smaller, int) and smaller < batch_size:
-            reason = _faster(case, other, _LARGER_BATCH_SHARE, f"a step of batch {batch_size}, but batch {smaller}")
-            if reason is not None:
-                return reason
-    return None
+def _mark_by_smaller_batches(cases: list[CaseRecord]) -> None:
+    """Compare each with that smaller batch whose fastest round took longest: the one that contradicts it most."""
+    by_size: dict[int, list[CaseRecord]] = {}
+    for case in cases:
+        by_size.setdefault(case.labels["batch_size"], []).append(case)
+    longest: CaseRecord | None = None
+    for size, same in sorted(by_size.items()):
+        for case in same:
+            if case.implausible is None and longest is not None:
+                what = f"a step of batch {size}, but batch {longest.labels['batch_size']}"
+                case.implausible = _faster(case, longest, _LARGER_BATCH_SHARE, what)
+        longest = max([*same, *([longest] if longest else [])], key=lambda case: _fastest_round(case) or 0.0)
 
 
 def _faster(case: CaseRecord, other: CaseRecord, share: float, what: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Reads result files: ours, and plain ones of pytest-benchmark; whoever wrote them, and however badly.
+"""Read result files: ours, and plain ones of pytest-benchmark; whoever wrote them, and however badly.
 
 What comes out is checked: times and rates are finite and positive, texts are texts (and may hold
 anything: show them by ``printable``), and a file that is something else is refused with one sentence.
@@ -6,7 +6,6 @@ anything: show them by ``printable``), and a file that is something else is refu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +19,16 @@ from pytest_throughput.throughput.statistics import geometric_mean_interval
 from pytest_throughput.throughput.text import printable
 from pytest_throughput.throughput.untrusted import Unreadable, parse_object, read_whole
 
-__all__ = ["CaseResult", "RunResult", "TrialResult", "read_run"]
+__all__ = ["MOST_CASES", "CaseResult", "RunResult", "TrialResult", "read_run"]
 
 _MAX_SECONDS = 1e9
+_LEAST = 1e-18
 _MOST = 1e18
-"""No rate and no time is as large, and no product of two such overflows."""
+"""No rate and no time is as small or as large, and no product or quotient of two such overflows."""
+MOST_CASES = 20_000
+"""A table of more would take minutes, and gigabytes."""
+_MOST_LABELS = 50
+_LARGEST_WHOLE = 2**53
 
 
 @dataclass(frozen=True)
@@ -117,16 +121,22 @@ def read_run(path: Path, items_param: str | None = None) -> RunResult:
         benchmarks = _list_of_objects(document, "benchmarks", "the file")
         block = document.get("throughput")
         if block is None:
-            return _plain(document, benchmarks, items_param)
+            return _few_enough(_plain(document, benchmarks, items_param))
         if not isinstance(block, dict):
             raise ValueError("its throughput is no object")
         if block.get("schema") != SCHEMA:
             raise ValueError(f"its schema is {_shown(block.get('schema'))}, and this version reads {SCHEMA}")
-        return _ours(document, block, benchmarks)
+        return _few_enough(_ours(document, block, benchmarks))
     except Unreadable:
         raise
     except ValueError as error:
         raise Unreadable(path, f"is no result file: {error}") from None
+
+
+def _few_enough(result: RunResult) -> RunResult:
+    if len(result.cases) > MOST_CASES:
+        raise ValueError(f"it has {len(result.cases):,} cases; expected at most {MOST_CASES:,}")
+    return result
 
 
 def _ours(document: Mapping[str, Any], block: Mapping[str, Any], benchmarks: Sequence[dict[str, Any]]) -> RunResult:
@@ -281,7 +291,7 @@ def _whole(place: Mapping[str, Any], name: str, where: str) -> int:
 
 
 def _optional_whole(value: Any) -> int | None:
-    return value if type(value) is int and 0 <= value <= 2**53 else None
+    return value if type(value) is int and 0 <= value <= _LARGEST_WHOLE else None
 
 
 def _seconds(place: Mapping[str, Any], name: str, where: str) -> float:
@@ -291,9 +301,9 @@ def _seconds(place: Mapping[str, Any], name: str, where: str) -> float:
     return seconds
 
 
-def _positive(value: Any, what: str, least: float = math.ulp(0.0)) -> float:
+def _positive(value: Any, what: str, least: float = _LEAST) -> float:
     if type(value) not in (int, float) or not (least <= value <= _MOST):
-        raise ValueError(f"{what} is {_shown(value)}; expected a number above zero")
+        raise ValueError(f"{what} is {_shown(value)}; expected a number above zero, from {_LEAST:g} to {_MOST:g}")
     return float(value)
 
 
@@ -309,11 +319,15 @@ def _number_of(value: Any) -> Any:
 
 
 def _labels(value: Any) -> dict[str, Any]:
-    """Axes as texts and whole numbers; whatever else they are is shown as text."""
+    """Return axes as texts and whole numbers; whatever else they are is shown as text."""
     labels = _optional_object(value) or {}
-    return {
-        name: given if given is None or type(given) in (int, str) else _shown(given) for name, given in labels.items()
-    }
+    if len(labels) > _MOST_LABELS:
+        raise ValueError(f"a case has {len(labels)} labels; expected at most {_MOST_LABELS}")
+    return {name: given if _is_label(given) else _shown(given) for name, given in labels.items()}
+
+
+def _is_label(value: Any) -> bool:
+    return value is None or type(value) is str or (type(value) is int and abs(value) <= _LARGEST_WHOLE)
 
 
 def _shown(value: Any) -> str:

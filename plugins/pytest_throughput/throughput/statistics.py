@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from functools import lru_cache
 
 __all__ = ["geometric_mean_interval", "student_t_quantile"]
+
+_LARGEST_LOGARITHM = 700.0
+"""Of a number that a float can hold."""
 
 
 def geometric_mean_interval(
@@ -25,9 +29,10 @@ def geometric_mean_interval(
         return math.exp(mean), None, None
     standard_error = statistics.stdev(logarithms) / math.sqrt(len(values))
     margin = student_t_quantile(0.5 + confidence / 2, len(values) - 1) * standard_error
-    return math.exp(mean), math.exp(mean - margin), math.exp(mean + margin)
+    return math.exp(mean), math.exp(mean - margin), math.exp(min(mean + margin, _LARGEST_LOGARITHM))
 
 
+@lru_cache(maxsize=1024)
 def student_t_quantile(probability: float, degrees_of_freedom: int) -> float:
     """The quantile of Student's t for a whole number of degrees of freedom, by bisection.
 

@@ -20,6 +20,8 @@ _CONTENDERS = ("framework", "execution", "layout")
 _HOST_BOUND = 0.9
 """Launching takes so large a share of a step that a faster device would hardly make it shorter."""
 _MUCH_SWAPPED_BYTES = 2**20
+_LONGEST_NAME = 500
+"""Characters: every row of a table is as wide as its widest."""
 _OPTIONAL_RANK = 3
 """Rate and spread stay beside the case's name; where they do not fit, the name gets a line of its own."""
 
@@ -253,23 +255,24 @@ def _shared_labels(cases: Sequence[Case]) -> dict[str, Any]:
 
 def _work(case: Case, shared: dict[str, Any]) -> str:
     if not case.labels:
-        return printable(case.id)
-    return " ".join(
+        return printable(case.id, _LONGEST_NAME)
+    labels = [
         _label(name, value)
         for name, value in case.labels.items()
         if name not in _CONTENDERS and name not in shared and value is not None
-    )
+    ]
+    return printable(" ".join(labels), _LONGEST_NAME)
 
 
 def _contender(case: Case) -> str:
     parts = [case.labels.get("framework"), case.labels.get("execution"), case.labels.get("layout")]
     if case.environment != DEFAULT_ENVIRONMENT:
         parts.append(case.environment)
-    return printable(" ".join(str(part) for part in parts if part is not None))
+    return printable(" ".join(str(part) for part in parts if part is not None), _LONGEST_NAME)
 
 
 def _name(case: Case) -> str:
-    return printable(case.id) + ("" if case.environment == DEFAULT_ENVIRONMENT else f" ({case.environment})")
+    return printable(case.id) + ("" if case.environment == DEFAULT_ENVIRONMENT else f" ({printable(case.environment)})")
 
 
 def _label(name: str, value: Any) -> str:

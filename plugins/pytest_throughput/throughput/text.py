@@ -1,23 +1,55 @@
-"""Figures and strangers' words, made fit to be shown."""
+"""Figures, and texts from files and workers, made fit to be shown."""
 
 from __future__ import annotations
 
 import math
+import re
 
-__all__ = ["byte_count", "duration", "percent", "printable", "printable_lines", "share", "significant"]
+__all__ = ["byte_count", "duration", "percent", "printable", "printable_lines", "share", "shortened", "significant"]
+
+_MOST_CHARACTERS = 5_000
+"""Of a text that is shown on one line."""
+_COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
+_COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\w*\[)")
+"""What makes a line of a log a command of the CI system: ``::error`` at its beginning (GitHub Actions, Gitea, Forgejo),
+``##[error]`` (GitHub Actions, Azure Pipelines), ``##vso[`` (Azure Pipelines) and ``##teamcity[`` anywhere in it."""
 
 
-def printable(text: str) -> str:
-    """The text on one line, with whatever a terminal would obey replaced by its escape."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in " ".join(text.split())
-    )
+def printable(text: str, most: int = _MOST_CHARACTERS) -> str:
+    """Return the text on one line, without what a terminal or a CI system obeys, and of at most so many characters.
+
+    Control and format characters, halves of characters, and the first character of a command are replaced by their
+    escapes; runs of white space by one space.
+    """
+    return _harmless(" ".join(shortened(text, most).split()))
 
 
-def printable_lines(text: str) -> str:
-    """The same, line by line, with the indentation kept."""
-    return "\n".join(" " * (len(line) - len(line.lstrip())) + printable(line) for line in text.splitlines())
+def printable_lines(text: str, *, colour: bool = False) -> str:
+    """Return the same, line by line, with all spaces and nothing cut. ``colour``: leave sequences that only colour."""
+    return "\n".join(_harmless_but_for_colour(line) if colour else _harmless(line) for line in text.splitlines())
+
+
+def shortened(text: str, most: int) -> str:
+    """Return at most so many characters of the text: where it is longer, its beginning and its end."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]} … {len(text) - 2 * half:,} characters left out … {text[-half:]}"
+
+
+def _harmless(line: str) -> str:
+    line = line.replace("\t", "    ")
+    if not line.isprintable():
+        line = "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in line)
+    # Escapes that JSON knows as well, so that a line of JSON means what it meant.
+    return _COMMAND.sub(lambda found: f"{found[1]}\\u003a" if found[1] is not None else "\\u0023", line)
+
+
+def _harmless_but_for_colour(line: str) -> str:
+    plain = _COLOUR.sub("", line)
+    if _harmless(plain) == plain:
+        return line
+    return "".join(part if _COLOUR.fullmatch(part) else _harmless(part) for part in _COLOUR.split(line))
 
 
 def significant(value: float | None, digits: int = 4) -> str:

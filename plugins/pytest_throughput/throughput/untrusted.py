@@ -1,14 +1,15 @@
-"""Reads JSON that anyone may have written: bounded, and refused with one sentence if it is something else."""
+"""Read JSON that anyone may have written: bounded, and refused with one sentence if it is something else."""
 
 from __future__ import annotations
 
 import json
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from pytest_throughput.throughput.text import printable
 
@@ -17,18 +18,31 @@ __all__ = ["Line", "Unreadable", "parse_object", "read_lines", "read_whole"]
 _PART_BYTES = 2**20
 _MAX_SKIPPED_BYTES = 2**30
 
+_DEEPEST = 100
+"""Levels of lists and objects. Results have 10; Python's own functions for nested values end at 1,000."""
+_BYTES_A_CONTAINER = 32
+"""At least so many bytes of JSON to a list or an object, on average: one takes up to 240 bytes of memory."""
+_FREE_CONTAINERS = 10_000
+
 
 class Unreadable(ValueError):
     """A file that cannot be used; the message names it, and says what was expected."""
 
     def __init__(self, path: Path, problem: str) -> None:
-        super().__init__(f"{printable(str(path))}: {problem}")
+        super().__init__(f"{printable(str(path))}: {printable(problem)}")
 
 
 def read_whole(path: Path, max_bytes: int) -> bytes:
-    """All of a regular file. Raises Unreadable if it is none, cannot be read, or is larger."""
+    """Return all of a regular file. Raises Unreadable if it is none, cannot be read, or is larger."""
     with _open(path, max_bytes) as file:
-        return file.read(max_bytes)
+        try:
+            # Nothing, where reading would block: /proc has such files.
+            content = file.read(max_bytes + 1) or b""
+        except OSError as error:
+            raise Unreadable(path, f"cannot be read: {error.strerror}") from None
+    if len(content) > max_bytes:  # Files in /proc have a size of 0.
+        raise Unreadable(path, _too_large(max_bytes))
+    return content
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,10 @@ def read_lines(path: Path, max_line_bytes: int) -> Iterator[Line]:
             raise Unreadable(path, f"cannot be read: {error.strerror}") from None
 
 
+def _too_large(max_bytes: int) -> str:
+    return f"is larger than {max_bytes >> 20} MiB, which no result of a run is"
+
+
 def _open(path: Path, max_bytes: int | None) -> BinaryIO:
     try:
         # Not blocking: a pipe that nobody writes to would be waited for.
@@ -74,20 +92,26 @@ def _open(path: Path, max_bytes: int | None) -> BinaryIO:
     if not stat.S_ISREG(status.st_mode):
         problem = "is no regular file; expected one that this suite or pytest-benchmark has written"
     elif max_bytes is not None and status.st_size > max_bytes:
-        problem = f"is larger than {max_bytes >> 20} MiB, which no result of a run is"
+        problem = _too_large(max_bytes)
     if problem is not None:
         os.close(descriptor)
         raise Unreadable(path, problem)
     return os.fdopen(descriptor, "rb")
 
 
-def parse_object(text: bytes) -> dict[str, Any]:
-    """The JSON object. Raises ValueError that says in a few words why the text is none.
+def parse_object(text: bytes, *, constants: bool = True) -> dict[str, Any]:
+    """Return the JSON object. Raises ValueError that says in a few words why the text is none.
 
-    A name given twice is refused: readers differ in which of the two they believe.
+    A name given twice is refused: readers differ in which of the two they believe. So is what is nested too deeply,
+    and what would take far more memory than its text. ``constants``: whether ``NaN`` and ``Infinity`` are numbers.
     """
+    containers = text.count(b"[") + text.count(b"{")
+    if containers > _FREE_CONTAINERS + len(text) // _BYTES_A_CONTAINER:
+        raise ValueError(f"it holds {containers:,} lists and objects in {len(text):,} bytes, which no result does")
     try:
-        value = json.loads(text, object_pairs_hook=_without_duplicates)
+        value = json.loads(
+            text, object_pairs_hook=_without_duplicates, parse_constant=None if constants else _refuse_constant
+        )
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     except UnicodeDecodeError:
@@ -99,13 +123,31 @@ def parse_object(text: bytes) -> dict[str, Any]:
         raise ValueError("it is cut off" if ended else f"it is not JSON ({error.msg} at {where})") from None
     if not isinstance(value, dict):
         raise ValueError("it is no JSON object")
+    _refuse_deep(value)
     return value
+
+
+def _refuse_deep(value: dict[str, Any]) -> None:
+    level: list[Any] = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in (dict, list)
+        ]
+        if not level:
+            return
+    raise ValueError("it is nested too deeply")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"it holds {name}, which is no number")
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"it gives {printable(twice)[:80]!r} twice")
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"it gives {printable(twice, 80)!r} twice")
     return found

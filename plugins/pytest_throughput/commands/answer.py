@@ -1,0 +1,61 @@
+"""What a command answers, and the one place through which all of it goes to standard output and standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TextIO
+
+from pytest_throughput.throughput.text import printable_lines
+
+__all__ = ["NOT_WRITTEN", "Answer", "deliver"]
+
+NOT_WRITTEN = 14
+"""Exit status of results that could not be written."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command has to say. The exit status is known before anything of it is printed."""
+
+    text: str = ""
+    """For standard output."""
+    status: int = 0
+    problem: str | None = None
+    """For standard error."""
+
+
+def deliver(answer: Answer) -> int:
+    """Print the answer, and return its exit status, whatever becomes of the output.
+
+    A reader that closes early (``| head -1``) has what it wants. Where the output cannot be written for another
+    reason, such as a full disk, a status of 0 becomes ``NOT_WRITTEN``.
+    """
+    if answer.problem is not None:
+        _write(sys.stderr, answer.problem)
+    error = _write(sys.stdout, answer.text) if answer.text else None
+    if error is None or isinstance(error, BrokenPipeError):
+        return answer.status
+    _write(sys.stderr, f"pytest-throughput: the output could not be written: {error.strerror}")
+    return answer.status or NOT_WRITTEN
+
+
+def _write(stream: TextIO | None, text: str) -> OSError | None:
+    """Write lines that are harmless and that the stream's encoding has; return what went wrong."""
+    if stream is None:  # It was closed before this process began: its caller wants none of it.
+        return None
+    try:
+        shown = printable_lines(text, colour=stream.isatty())
+        encoding = stream.encoding or "utf-8"
+        stream.write(shown.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()
+    except OSError as error:
+        # What is left in the stream's buffer would fail again when the interpreter ends, and change the exit status.
+        with suppress(OSError):
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, stream.fileno())
+            os.close(nothing)
+        return error
+    return None

@@ -1,0 +1,21 @@
+"""Mutants of real files: shown, judged, or refused with one line. ``benchmarks/fuzz.py`` tries as many as you like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mutations import Fuzzer, RealFiles, write_real_files
+
+_MUTANTS = 1_200
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> RealFiles:
+    return write_real_files(tmp_path_factory.mktemp("real"))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_no_mutant_of_a_real_file_does_harm(real: RealFiles, tmp_path: Path, seed: int) -> None:
+    fuzzer = Fuzzer(tmp_path, real, seed)
+    assert [problem for _ in range(_MUTANTS) for problem in fuzzer.try_one()] == []
