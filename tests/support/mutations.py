@@ -139,10 +139,12 @@ def write_real_files(folder: Path) -> RealFiles:
     plugins = str(Path(__file__).parents[2] / "plugins")
     options = ["-p", "pytest_throughput.plugin", "-p", "known_machine", "-p", "no:randomly", "--throughput-trials=2"]
     options += ["--throughput-protocol=quick", "--throughput-isolation=framework", "--throughput-lock=off"]
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([plugins, str(Path(__file__).parent)])}
+    variables.pop("PYTEST_XDIST_WORKER", None)  # pytest-benchmark measures nothing where it is set.
     subprocess.run(
         [sys.executable, "-m", "pytest", *options, "--benchmark-json=run.json"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([plugins, str(Path(__file__).parent)])},
+        env=variables,
         capture_output=True,
         timeout=120,
     )
