@@ -1,4 +1,4 @@
-"""The environments of the project: ``nox -s bench``, ``gpu``, ``tests``, ``lint`` or ``neighbours``."""
+"""The environments of the project: ``nox`` runs the checks, ``nox -s bench`` and ``nox -s gpu`` measure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ import nox
 # pip and venv come with Python; an installer that resolves on its own may choose other builds of PyTorch.
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "tests"]
+nox.options.sessions = ["lint", "tests", "tests_frameworks"]
 
 CONSTRAINTS = ("--constraint", "constraints.txt")
 # TensorFlow's CPU build is a distribution of its own: the extra's `tensorflow` is several times as large.
 FRAMEWORKS = (".[pytorch]", "tensorflow-cpu")
+WITH_FRAMEWORKS = ("tests/dlworkloads", "tests/matrix")
 # Each brings CUDA libraries of its own, and they exclude each other. A worker needs nothing else.
 GPU_FRAMEWORKS = {"pytorch": ("torch", "numpy"), "tensorflow": ("tensorflow[and-cuda]", "numpy")}
 # What the tests of pytest-benchmark 5.3 need, as its tox.ini and its extras say.
@@ -52,10 +53,24 @@ def gpu(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests; arguments after -- go to pytest."""
-    session.install(*CONSTRAINTS, *FRAMEWORKS, ".[dev]")
+    """Run the tests where no framework is installed; arguments after -- go to pytest."""
+    session.install(*CONSTRAINTS, ".[dev]")
     # Three for two cores: many tests wait for processes that they have started.
-    session.run("pytest", *(session.posargs or ["-n", "3", "tests/"]))
+    session.run("pytest", "-m", "not slow", *(session.posargs or ["-n", "3", "tests/"]))
+
+
+@nox.session
+def tests_frameworks(session: nox.Session) -> None:
+    """Run the tests of networks and frameworks, with PyTorch and TensorFlow; arguments after -- go to pytest."""
+    session.install(*CONSTRAINTS, *FRAMEWORKS, ".[dev]")
+    session.run("pytest", "-m", "not slow", *(session.posargs or ["-n", "2", *WITH_FRAMEWORKS]))
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """Run the tests that are too heavy for every change; arguments after -- go to pytest."""
+    session.install(*CONSTRAINTS, *FRAMEWORKS, ".[dev]")
+    session.run("pytest", "-m", "slow", *(session.posargs or ["-n", "2", "tests/"]))
 
 
 @nox.session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import os
 import shlex
@@ -11,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from dlworkloads.frameworks import FRAMEWORKS
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,8 +92,20 @@ def test_without_a_gpu_it_fails_at_once_and_builds_nothing(noxfile: ModuleType, 
 
 
 def test_what_takes_long_is_not_among_the_default_sessions(noxfile: ModuleType) -> None:
-    assert noxfile.nox.options.sessions == ["lint", "tests"]
-    assert {"bench", "gpu", "neighbours"} <= vars(noxfile).keys()
+    assert noxfile.nox.options.sessions == ["lint", "tests", "tests_frameworks"]
+    assert {"bench", "gpu", "slow", "neighbours"} <= vars(noxfile).keys()
+
+
+def test_tests_that_need_a_framework_are_run_with_the_frameworks(noxfile: ModuleType) -> None:
+    """Elsewhere they are skipped."""
+    packages = {known.package for known in FRAMEWORKS.values()} | {"keras", "torchvision"}
+    needing = set()
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        skipping = [node.args[0] for node in calls if getattr(node.func, "attr", "") == "importorskip"]
+        if any(not isinstance(name, ast.Constant) or name.value in packages for name in skipping):
+            needing.add(path.relative_to(ROOT).parts[:2])
+    assert {"/".join(folder) for folder in needing} <= {*noxfile.WITH_FRAMEWORKS, "tests/gpu"}
 
 
 def test_the_driver_is_asked(noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
