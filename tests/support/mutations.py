@@ -197,7 +197,8 @@ class Mutations:
         return content[:start] + part + content[end:]
 
     def _other_values(self, lines: list[Any]) -> list[Any]:
-        found = places(lines)
+        # Not within what is deep already: this function's own tools would not get to the bottom of it.
+        found = [way for way in places(lines) if len(way) < 20]
         if not found:
             return lines
         way = self._random.choice(found)
@@ -212,7 +213,7 @@ class Mutations:
         elif kind == 3 and isinstance(parent, dict):
             other_name = str(self._random.choice(found)[-1])
             return list(renamed(lines, way, self._random.choice((HOSTILE, "", "x" * 5_000, other_name))))
-        elif kind == 4 and type(parent[key]) in (int, float):
+        elif kind == 4 and type(parent[key]) in (int, float) and not abs(parent[key]) > 2**64:
             parent[key] *= self._random.choice((-1, 0, 1e-300, 1e-9, 0.5, 3, 1e9, 1e300))
         else:
             parent[key] = self._value()
@@ -220,7 +221,7 @@ class Mutations:
 
     def _value(self) -> Any:
         deep: Any = 1
-        for _ in range(self._random.choice((5, 90, 300))):
+        for _ in range(self._random.choice((5, 90, 150))):
             deep = [deep] if self._random.random() < 0.5 else {"a": deep}
         return self._random.choice(
             (
