@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from dlworkloads.frameworks import FRAMEWORKS
+
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/adding.md").read_text()
 FILES = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", TEXT, re.DOTALL))
@@ -19,6 +21,7 @@ COMMANDS = [line.split() for line in re.findall(r"^pytest bench/ .*$", TEXT, re.
 
 @pytest.mark.parametrize("framework", ["numpy", "pytorch", "tensorflow"])
 def test_a_network_of_the_users_own_is_measured(framework: str, tmp_path: Path) -> None:
+    pytest.importorskip(FRAMEWORKS[framework].package)
     (command,) = (each for each in COMMANDS if "squeezenet:squeezenet" in each)
     (tmp_path / "squeezenet.py").write_text(FILES["squeezenet.py"])
     # Run from another folder than the checkout: "." is the rootdir.

@@ -91,7 +91,7 @@ def test_nothing_in_a_resumed_journal_is_obeyed(project: Project) -> None:
     journal = project.path / "run.json.journal.jsonl"
     whole = [json.loads(line) for line in journal.read_text().splitlines()]
     ways = [(0, "command", 0), (0, "settings", HOSTILE), (0, "fingerprint", HOSTILE)]
-    for way in (*ways, (1, "case_id"), (1, "environment"), (1, "outcome", HOSTILE)):
+    for way in (*ways, (1, "case_id"), (1, "environment")):
         lines = replaced(whole, way, HOSTILE)
         lines[0]["settings"]["protocol"] = "another" if "command" in way else "quick"
         journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -100,6 +100,24 @@ def test_nothing_in_a_resumed_journal_is_obeyed(project: Project) -> None:
         said = result.stderr.str()
         assert "--throughput-resume: " in said and "\\x1b]0;owned\\x07" in said
         assert obeyed(said) is None
+
+
+def test_nothing_in_a_damaged_trial_of_a_journal_is_obeyed(project: Project) -> None:
+    project.tests(
+        "def test_a(measure_step): measure_step(lambda: None)\ndef test_b(measure_step): raise KeyboardInterrupt\n"
+    )
+    options = ["-p", "no:randomly", "--throughput-protocol=quick", "--benchmark-json=run.json"]
+    assert project.start(*options).wait() == 2
+    journal = project.path / "run.json.journal.jsonl"
+    heading, line = [json.loads(line) for line in journal.read_text().splitlines()]
+    damaged = replaced(line, ("outcome", HOSTILE), HOSTILE)
+    journal.write_text("".join(json.dumps(each) + "\n" for each in (heading, damaged)))
+    run = project.start(*options, "--throughput-resume=run.json.journal.jsonl")
+    assert run.stdout is not None
+    said = run.stdout.read()
+    assert run.wait() == 2
+    assert "line 2 of the journal is damaged" in said
+    assert obeyed(said) is None
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
