@@ -27,6 +27,7 @@ def main() -> int:
     # Only now: whatever these imports print belongs on standard error.
     from pytest_throughput.isolation.conduct import conduct
     from pytest_throughput.isolation.protocol import PROTOCOL_VERSION, Request, decode, encode
+    from pytest_throughput.measurement.remains import process_settings, works_on
 
     pid = os.getpid()
     hello = {
@@ -40,11 +41,15 @@ def main() -> int:
         message = decode(line)
         if message["folder"] is not None and os.path.isdir(message["folder"]):
             os.chdir(message["folder"])
-        outcome = conduct(Request.from_json(message["request"]))
+        request = Request.from_json(message["request"])
+        settings = process_settings()
+        outcome = conduct(request)
         if os.getpid() != pid:
             os._exit(1)  # A forked process does not answer.
         _open_standard_streams(errors)
-        _write_all(answers, encode({"id": message["id"], "pid": os.getpid(), "outcome": outcome.to_json()}))
+        reusable = not request.own_process and process_settings() == settings and not works_on()
+        answer = {"id": message["id"], "pid": pid, "outcome": outcome.to_json(), "reusable": reusable}
+        _write_all(answers, encode(answer))
     return 0
 
 
