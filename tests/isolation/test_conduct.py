@@ -182,6 +182,32 @@ def test_an_error_without_words_in_a_thread_fails_the_case() -> None:
     assert (outcome.status, outcome.reason) == ("failed", "in a thread: Mute")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ends_by_sys_exit_fails_nothing() -> None:
+    """As in Python, where that is how a thread ends itself."""
+
+    def run() -> None:
+        thread = threading.Thread(target=sys.exit)
+        thread.start()
+        thread.join()
+
+    assert conduct_opened(Step(run), ONCE).status == "ok"
+
+
+def test_an_error_whose_traceback_cannot_be_had_fails_by_its_name() -> None:
+    class Closed(Exception):
+        def __getattribute__(self, name: str) -> object:
+            if name == "__traceback__":
+                raise RuntimeError(name)
+            return super().__getattribute__(name)
+
+    def run() -> None:
+        raise Closed("what was wrong")
+
+    outcome = conduct_opened(Step(run), ONCE)
+    assert (outcome.status, outcome.reason, outcome.details) == ("failed", "Closed: what was wrong", None)
+
+
 def test_an_error_of_many_megabytes_is_cut() -> None:
     def run() -> None:
         raise RuntimeError("x" * 10**8)

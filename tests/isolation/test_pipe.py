@@ -35,6 +35,8 @@ def forking(where, how="os.fork", file="/dev/null", seconds=0.02):
     def run():
         time.sleep(seconds)
         fork("run")
+        if where == "is_out_of_memory":
+            raise ValueError("what was wrong")
         if where == "exit" and os.fork() == 0:
             sys.exit(7)
         if where == "error" and os.fork() == 0:
@@ -44,8 +46,12 @@ def forking(where, how="os.fork", file="/dev/null", seconds=0.02):
     def close():
         with open(file, "a") as out: out.write("closed ")
         fork("close")
+    def is_out_of_memory(error):
+        fork("is_out_of_memory")
+        return False
     fork("open")
-    return Step(run, wait=lambda _: fork("wait"), check=check, close=close, facts={"seconds": seconds})
+    return Step(run, wait=lambda _: fork("wait"), check=check, close=close, facts={"seconds": seconds},
+                reset_peak_memory=lambda: fork("reset_peak_memory"), is_out_of_memory=is_out_of_memory)
 
 def pipes():
     return [fd for fd in range(3, 20) if os.path.exists(f"/proc/self/fd/{fd}")
@@ -99,6 +105,23 @@ def pool():
             assert workers.map(abs, range(-4, 0)) == [4, 3, 2, 1]
     return Step(run)
 
+def replacing(how, files):
+    kept = []
+    def run():
+        if kept: return
+        if how == "copied over":
+            kept[:] = [open(file, "w") for file in files]
+            for fd in pipes(): os.dup2(kept[0].fileno(), fd)
+        else:
+            for fd in pipes(): os.close(fd)
+            kept[:] = [how == "closed"] + [open(file, "w") for file in files if how != "closed"]
+    return Step(run)
+
+def unblocking():
+    def run():
+        for fd in pipes(): os.set_blocking(fd, False)
+    return Step(run, facts={"long": "x" * 500_000})
+
 def bomb():
     return Step(os.fork)
 """
@@ -124,7 +147,7 @@ def seconds_of(outcome: Outcome) -> float:
 
 
 @pytest.mark.parametrize("how", ["os.fork", "libc.fork"])
-@pytest.mark.parametrize("where", ["open", "run", "wait", "check", "close"])
+@pytest.mark.parametrize("where", ["open", "reset_peak_memory", "run", "wait", "check", "close"])
 def test_a_step_that_forks_has_one_answer(worker: Worker, tmp_path: Path, where: str, how: str) -> None:
     """Both processes return from the fork; the second one ends, and only the first closes the step."""
     closed = tmp_path / "closed"
@@ -134,6 +157,14 @@ def test_a_step_that_forks_has_one_answer(worker: Worker, tmp_path: Path, where:
         outcome = worker.conduct(once("sleeping", seconds=seconds), 60)
         assert (outcome.status, outcome.facts["seconds"]) == ("ok", seconds)
         assert seconds_of(outcome) >= seconds
+    assert closed.read_text() == "closed "
+
+
+def test_a_fork_where_an_error_is_looked_at_has_one_answer(worker: Worker, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    outcome = worker.conduct(once("forking", where="is_out_of_memory", file=str(closed)), 60)
+    assert (outcome.status, outcome.reason) == ("failed", "ValueError: what was wrong")
+    assert worker.conduct(once("sleeping", seconds=0.04), 60).facts["seconds"] == 0.04
     assert closed.read_text() == "closed "
 
 
@@ -183,6 +214,21 @@ def test_no_child_inherits_the_pipes(worker: Worker, tmp_path: Path) -> None:
     assert worker.conduct(once("inheriting", file=str(file)), 60).status == "ok"
     assert file.read_text() == "[]"
     assert "pipe" not in file.with_name("seen.executed").read_text()
+
+
+@pytest.mark.parametrize("how", ["closed", "another file", "copied over"])
+def test_a_step_that_replaces_descriptors_has_no_answer_in_its_files(worker: Worker, tmp_path: Path, how: str) -> None:
+    """What it opens afterwards gets the numbers of the pipes. The worker used to write its answer there."""
+    files = [tmp_path / f"{number}.txt" for number in range(8)]
+    outcome = worker.conduct(once("replacing", how=how, files=[str(file) for file in files]), 60)
+    assert outcome.status == "crashed"
+    assert "closed or replaced the descriptors" in (outcome.reason or "")
+    assert [file.read_text() for file in files if file.exists()] in ([], [""] * 8)
+
+
+def test_descriptors_that_no_longer_block_lose_no_answer(worker: Worker) -> None:
+    for _ in range(2):
+        assert worker.conduct(once("unblocking"), 60).status == "ok"
 
 
 def test_a_pool_of_forked_processes_disturbs_nothing(worker: Worker) -> None:

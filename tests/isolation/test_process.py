@@ -260,6 +260,13 @@ def test_what_a_wrapper_says_before_the_hello_is_ignored(environment: dict[str, 
     worker.close()
 
 
+def test_what_a_wrapper_says_may_have_no_end_of_line(environment: dict[str, str]) -> None:
+    """The hello used to be a part of that line, and its case timed out."""
+    worker = Worker(["sh", "-c", 'printf "welcome: "; exec "$0" "$@"', sys.executable], environment)
+    assert worker.conduct(once("sleeping"), 30).status == "ok"
+    worker.close()
+
+
 def test_no_descriptor_and_no_process_is_left(environment: dict[str, str]) -> None:
     before = set(os.listdir("/proc/self/fd"))
     for how in ("ok", "exit", "hang"):

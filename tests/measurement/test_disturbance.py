@@ -6,12 +6,16 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from pytest_throughput.isolation.conduct import conduct_opened
 from pytest_throughput.measurement.disturbance import Disturbance, DisturbanceWatch
 from pytest_throughput.measurement.memory import peak_resident_bytes
+from pytest_throughput.measurement.plan import PLANS
+from pytest_throughput.measurement.step import Step
 
 needs_schedstat = pytest.mark.skipif(
     not Path("/proc/self/schedstat").exists(), reason="this system does not count waiting threads"
@@ -99,3 +103,23 @@ def test_the_peak_of_resident_memory_stays_when_it_is_freed() -> None:
     del block
     after = peak_resident_bytes()
     assert after is not None and after - before > 32 * 2**20
+
+
+@needs_schedstat
+@pytest.mark.parametrize("another", [False, True])
+def test_a_step_may_close_descriptors_that_are_not_its_own(tmp_path: Path, another: bool) -> None:
+    """The figures stay; and what the step opens under the same number is not closed."""
+    opened: list[int] = []
+
+    def run() -> None:
+        for name in os.listdir("/proc/self/fd"):
+            with suppress(OSError):
+                if not opened and os.readlink(f"/proc/self/fd/{name}").endswith("/schedstat"):
+                    os.close(int(name))
+                    if another:
+                        opened.append(os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT))
+
+    outcome = conduct_opened(Step(run), PLANS["paper"])
+    assert (outcome.status, outcome.reason) == ("ok", None)
+    for descriptor in opened:
+        os.close(descriptor)

@@ -17,12 +17,18 @@ from pathlib import Path
 from pytest_throughput.measurement.step import Step
 import pytest_throughput
 
-def sleep(milliseconds, fork=False):
+def sleep(milliseconds, fork=False, reset=False):
     forked = []
     def run():
         time.sleep(milliseconds / 1000)
         if fork and not forked:
             forked.append(os.fork())
+    return Step(run, reset_peak_memory=os.fork if reset else None)
+
+def pretend():
+    # As unittest.mock.patch does it.
+    def run():
+        os.getpid = lambda: 1
     return Step(run)
 
 def facts(name):
@@ -100,6 +106,31 @@ def test_next():
     assert (project.path / "ran").read_text() == "once "
     (case,) = project.json()["throughput"]["cases"]
     assert case["status"] == "ok"
+
+
+def test_a_process_that_forks_elsewhere_or_calls_itself_another_is_one_pytest(project: Project) -> None:
+    """A mocked os.getpid used to end pytest with status 0, and a fork in reset_peak_memory to double it."""
+    project.tests(
+        """
+def test_reset(measure_isolated):
+    measure_isolated("misbehaving:sleep", {"milliseconds": 2, "reset": True})
+
+def test_pretending(measure_isolated):
+    measure_isolated("misbehaving:pretend")
+
+def test_next():
+    with open("ran", "a") as file: file.write("once ")
+"""
+    )
+    process = project.start(
+        *("--benchmark-json=run.json", "--throughput-isolation=none", "--throughput-protocol=paper", "-q"),
+        environment={"PYTHONPATH": os.pathsep.join([str(project.path), *_path()])},
+    )
+    output = process.communicate(timeout=120)[0]
+    assert process.returncode == 0, output
+    assert output.count(" passed") == 1
+    assert (project.path / "ran").read_text() == "once "
+    assert [case["status"] for case in project.json()["throughput"]["cases"]] == ["ok", "ok"]
 
 
 def _path() -> list[str]:

@@ -66,7 +66,8 @@ def _conduct(
                 step = open_step()
             open_seconds = time.perf_counter() - start
             if step.reset_peak_memory is not None:
-                step.reset_peak_memory()
+                with ending_forked_children():
+                    step.reset_peak_memory()
             if plan == ONCE:
                 measurement, implausible = _once(step)
             else:
@@ -123,7 +124,8 @@ def _thread_errors() -> Iterator[List[str]]:
     before = threading.excepthook
 
     def note(ended: Any) -> None:
-        errors.append(_described(ended.exc_type, ended.exc_value))
+        if not issubclass(ended.exc_type, SystemExit):  # That is how a thread ends itself.
+            errors.append(_described(ended.exc_type, ended.exc_value))
         before(ended)
 
     threading.excepthook = note
@@ -195,7 +197,8 @@ def _outcome_of(error: Exception, step: Optional[Step]) -> Outcome:
 
 def _is_out_of_memory(step: Step, error: Exception) -> bool:
     try:
-        return bool(step.is_out_of_memory(error))
+        with ending_forked_children():
+            return bool(step.is_out_of_memory(error))
     except Exception:  # Most look at the error's text, which may fail.
         return False
 
@@ -217,10 +220,10 @@ def _message_of(error: Optional[BaseException]) -> str:
 
 def _traceback_of(error: Exception) -> Optional[str]:
     """The traceback, without the leading frames that are this package's; its end, where it is very long."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("pytest_throughput."):
-        trace = trace.tb_next
     try:
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("pytest_throughput."):
+            trace = trace.tb_next
         text = "".join(traceback.format_exception(type(error), error, trace or error.__traceback__))
     except Exception:  # The error's own methods are asked, too.
         return None

@@ -83,7 +83,8 @@ class Conductor:
             worker.kill()
             raise
         stderr = self._worker.new_stderr()
-        if self._isolation == "trial" or outcome.status not in ("ok", "unsupported"):
+        is_well = outcome.status in ("ok", "unsupported") and self._worker.is_reusable
+        if self._isolation == "trial" or not is_well:
             # After an error, a device's context may be beyond repair, or its memory in pieces.
             self._close_worker()
         return outcome, stderr

@@ -71,6 +71,8 @@ class Worker:
         self._pid: object = None
         """The worker's own number, which is another outside of a container."""
         self._received = bytearray()
+        self.is_reusable = True
+        """Whether it said of its last trial that it left nothing behind that the next would feel."""
 
     @property
     def is_alive(self) -> bool:
@@ -109,6 +111,7 @@ class Worker:
         try:
             answer = decode(line)
             if answer.get("id") == request_id and answer.get("pid") == self._pid:
+                self.is_reusable = answer["reusable"] is True
                 return Outcome.from_json(answer["outcome"])
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise _WorkerLost("crashed", f"the worker's answer cannot be read: {error}") from None

@@ -2,9 +2,10 @@
 
 The worker says hello first: ``{"hello": 2, "pid": 4711, "python": "3.11.7", ...}``; everything before
 that line is noise of whatever started it. Then each ``{"id": ..., "folder": ..., "request": {...}}``
-is answered by one ``{"id": ..., "pid": ..., "outcome": {...}}`` with the same id, which cannot be
-guessed, and the pid of the hello: a line that a forked process or a stray write put on the pipe
-is never taken for an answer. The end of the requests is the end of the worker.
+is answered by one ``{"id": ..., "pid": ..., "outcome": {...}, "reusable": ...}`` with the same id, which
+cannot be guessed, and the pid of the hello: a line that a forked process or a stray write put on the
+pipe is never taken for an answer. ``reusable``: whether the worker is as it was before, and may be
+asked again. The end of the requests is the end of the worker.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ import os
 import platform
 import sys
 from contextlib import suppress
-from typing import Tuple
+from os import getpid
+from typing import Optional, Tuple
 
 __all__ = ["main"]
 
@@ -27,25 +28,55 @@ def main() -> int:
     # Only now: whatever these imports print belongs on standard error.
     from pytest_throughput.isolation.conduct import conduct
     from pytest_throughput.isolation.protocol import PROTOCOL_VERSION, Request, decode, encode
+    from pytest_throughput.measurement.remains import process_settings, works_on
 
-    pid = os.getpid()
+    pid = getpid()
     hello = {
         "hello": PROTOCOL_VERSION,
         "python": platform.python_version(),
         "executable": sys.executable,
         "pid": pid,
     }
-    _write_all(answers, encode(hello))
+    # What a wrapper has said may lack the end of its line.
+    _write_all(answers, b"\n" + encode(hello))
+    pipes = _Pipes(requests, answers, errors)
     for line in os.fdopen(requests, "rb", closefd=False):
         message = decode(line)
         if message["folder"] is not None and os.path.isdir(message["folder"]):
             os.chdir(message["folder"])
-        outcome = conduct(Request.from_json(message["request"]))
-        if os.getpid() != pid:
+        request = Request.from_json(message["request"])
+        settings = process_settings()
+        outcome = conduct(request)
+        if getpid() != pid:
             os._exit(1)  # A forked process does not answer.
+        pipes.recover()
         _open_standard_streams(errors)
-        _write_all(answers, encode({"id": message["id"], "pid": os.getpid(), "outcome": outcome.to_json()}))
+        reusable = not request.own_process and process_settings() == settings and not works_on()
+        answer = {"id": message["id"], "pid": pid, "outcome": outcome.to_json(), "reusable": reusable}
+        _write_all(answers, encode(answer))
     return 0
+
+
+class _Pipes:
+    """The worker's own descriptors, known by their files: a step may close them, and open others of that number."""
+
+    def __init__(self, *descriptors: int) -> None:
+        self._files = {descriptor: self._identity(descriptor) for descriptor in descriptors}
+
+    def recover(self) -> None:
+        """Make them block again. Raises SystemExit where they are no longer the same files."""
+        for descriptor, identity in self._files.items():
+            if self._identity(descriptor) != identity:
+                sys.exit("the step has closed or replaced the descriptors of the pipes to pytest; it cannot answer")
+            os.set_blocking(descriptor, True)
+
+    @staticmethod
+    def _identity(descriptor: int) -> Optional[Tuple[int, int]]:
+        try:
+            status = os.fstat(descriptor)
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
 
 
 def _write_all(descriptor: int, message: bytes) -> None:

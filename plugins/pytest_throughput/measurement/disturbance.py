@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import resource
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Dict, List, NamedTuple, Optional, Set
 
@@ -91,7 +92,7 @@ class DisturbanceWatch:
 
     def __exit__(self, *_: object) -> None:
         for descriptor in self._schedstats.values():
-            os.close(descriptor)
+            _close(descriptor)
         self._schedstats.clear()
 
     def start(self) -> None:
@@ -158,8 +159,8 @@ class DisturbanceWatch:
             try:
                 waiting[thread] = int(os.pread(descriptor, 128, 0).split()[1])
             except (OSError, IndexError, ValueError):
-                # The thread has ended.
-                os.close(self._schedstats.pop(thread))
+                # The thread has ended, or the step has closed the file.
+                _close(self._schedstats.pop(thread))
         return waiting
 
     def _read_processors(self) -> Optional[_Processors]:
@@ -189,3 +190,10 @@ class DisturbanceWatch:
             steal=steal_ticks / ticks_per_second,
             own=usage.ru_utime + usage.ru_stime + self._descendants.read(),
         )
+
+
+def _close(descriptor: int) -> None:
+    """Close it if it is still the file of a thread: a step may have closed it, and opened another of that number."""
+    with suppress(OSError):
+        if "/schedstat" in os.readlink(f"/proc/self/fd/{descriptor}"):
+            os.close(descriptor)

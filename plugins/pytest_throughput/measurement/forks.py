@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import traceback
 from contextlib import contextmanager, suppress
+from os import getpid  # A test may put another function in the place of os.getpid.
 from typing import Iterator
 
 __all__ = ["ending_forked_children"]
@@ -20,14 +21,14 @@ def ending_forked_children() -> Iterator[None]:
 
     Its exit status is that of ``sys.exit``, 1 after another exception, else 0.
     """
-    pid = os.getpid()
+    pid = getpid()
     try:
         yield
     except BaseException as error:
-        if os.getpid() != pid:
+        if getpid() != pid:
             _end_after(error)
         raise
-    if os.getpid() != pid:
+    if getpid() != pid:
         os._exit(0)
 
 

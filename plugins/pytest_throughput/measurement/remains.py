@@ -1,0 +1,52 @@
+"""What a case leaves behind in a process that the next case is to be measured in: work, and changed settings.
+
+Either would make figures of the next case wrong, and would not be seen in them: what this process and its children do
+is no disturbance by others.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from typing import Tuple
+
+from pytest_throughput.measurement.descendants import DescendantsClock
+
+__all__ = ["process_settings", "works_on"]
+
+_LOOK_SECONDS = 0.05
+_IDLE_SHARE = 0.1
+"""Of one processor: less than that is no work."""
+_MOST_LOOKS = 10
+"""Threads of OpenMP spin for up to 0.2 s before they sleep."""
+
+
+def process_settings() -> Tuple[object, ...]:
+    """Return what the kernel applies to this process, and a step may change: to be compared with another time."""
+    timers = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+    limits = sorted(getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_"))
+    return (
+        os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None,
+        os.getpriority(os.PRIO_PROCESS, 0),
+        signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        [signal.getitimer(timer)[0] > 0.0 for timer in timers],
+        [resource.getrlimit(limit) for limit in limits],
+    )
+
+
+def works_on() -> bool:
+    """Return whether a thread or a child of this process still works, half a second after it could have ended.
+
+    It takes 50 ms where none does. One that sleeps meanwhile is not seen.
+    """
+    descendants = DescendantsClock()
+    used_before = time.process_time() + descendants.read()
+    for _ in range(_MOST_LOOKS):
+        time.sleep(_LOOK_SECONDS)
+        used = time.process_time() + descendants.read()
+        if used - used_before < _IDLE_SHARE * _LOOK_SECONDS:
+            return False
+        used_before = used
+    return True
