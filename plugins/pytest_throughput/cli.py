@@ -24,9 +24,17 @@ _COMMANDS = (show, accept, gate, compare, doctor)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command, print its answer, and return the exit status, which the output cannot change for the better."""
-    if sys.stdout is None:  # It was closed, and the first file to be opened would take its place.
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process lives
+    _open_what_is_closed()
     return deliver(_answer(arguments))
+
+
+def _open_what_is_closed() -> None:
+    """Have something at the descriptors of all standard streams: else the next file would take the place of one."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - for as long as the process lives
 
 
 def _answer(arguments: Sequence[str] | None) -> Answer:

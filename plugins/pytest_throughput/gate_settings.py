@@ -73,10 +73,21 @@ def read_gate_settings(given: Given, environments: Sequence[str]) -> GateSetting
             f"{given.spelled('baseline')} judges one environment, and this run has {', '.join(environments)}; "
             f"call them {BASE} and {HEAD} to compare them with each other"
         )
-    elif baseline.exists() and not os.access(baseline, os.R_OK | os.X_OK):
+    elif not _can_be_read(baseline):
         raise pytest.UsageError(f"{given.spelled('baseline')}: cannot read {baseline}; expected a readable folder")
     rules = Rules(given("threshold", Rules.threshold), given("false-alarm-rate", Rules.false_alarm_rate))
     return GateSettings(mode, baseline, rules, given("fail-on", FAIL_ON), reserve_trials)
+
+
+def _can_be_read(folder: Path) -> bool:
+    """Whether a folder can be read, or is not there yet."""
+    try:
+        folder.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:  # As where a folder above is closed to this user.
+        return False
+    return os.access(folder, os.R_OK | os.X_OK)
 
 
 def _refuse_rules_without_a_gate(given: Given) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 import result_files
@@ -35,7 +38,7 @@ def test_the_oldest_are_pruned(command: Command, files: Files) -> None:
     for file in files("b", range(5)):
         assert command("accept", file, "--baseline", "kept", "--keep", "2")[0] == 0
     assert [path.name[:15] for path in sorted(Path("kept").rglob("*.json"))] == ["20260101T030000", "20260101T040000"]
-    for given in ("0", "-1", "x", "²"):
+    for given in ("0", "-1", "x", "²", "9" * 5000):
         status, _, err = command("accept", "b0.json", "--baseline", "kept", "--keep", given)
         assert (status, "expected a whole number of at least 1" in err) == (2, True)
 
@@ -54,6 +57,73 @@ def test_what_has_just_been_accepted_is_never_pruned(command: Command, files: Fi
         assert ("warning: " in out) == any(name.startswith("2226") for name in kept)
     status, out, _ = command("accept", *files("many", range(5, 9)), "--baseline", "kept", "--keep", "2")
     assert (status, out.splitlines()[-1]) == (0, "4 accepted for this hardware")
+
+
+def test_files_that_are_no_runs_take_the_place_of_none(command: Command, files: Files) -> None:
+    """However late they are dated; they stay, as files that somebody may want to look at."""
+    runs = files("b", range(4))
+    command("accept", *runs[:3], "--baseline", "kept")
+    (folder,) = Path("kept").iterdir()
+    strange = [folder / f"2226010{day}T000000Z-0123456789abcdef.json" for day in range(1, 6)]
+    strange[0].mkdir()
+    strange[1].write_text("{")
+    strange[2].symlink_to("nowhere")
+    os.mkfifo(strange[3])
+    strange[4].symlink_to(sorted(folder.iterdir())[0].name)
+    status, out, err = command("accept", runs[3], "--baseline", "kept", "--keep", "3")
+    assert (status, out.splitlines()[1:], err) == (0, ["3 accepted for this hardware"], "")
+    kept = sorted(path.name[:13] for path in folder.iterdir())
+    assert kept == ["20260101T0100", "20260101T0200", "20260101T0300", *(path.name[:13] for path in strange)]
+
+
+def test_a_run_of_any_year_is_found_again(command: Command, files: Files) -> None:
+    (file,) = files("b", [0])
+    result_files.write(Path(), file, json.loads(Path(file).read_text().replace("2026-01-01", "0926-01-01")))
+    status, out, _ = command("accept", file, "--baseline", "kept")
+    assert (status, out.splitlines()[-1]) == (0, "1 accepted for this hardware; verdicts need 2 more")
+
+
+@pytest.mark.parametrize("name", ["x#" * 3000, "loop", "closed/b"])
+def test_a_path_that_cannot_be_looked_at_is_told_in_one_line(
+    command: Command, files: Files, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (file,) = files("b", [0])
+    Path("loop").symlink_to("loop")
+    if name.startswith("closed"):  # Root may look at anything.
+        real = os.stat, os.listdir
+
+        def refusing(of: Any) -> Any:
+            def call(path: Any, *more: Any, **options: Any) -> Any:
+                if "closed" in str(path):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+                return of(path, *more, **options)
+
+            return call
+
+        monkeypatch.setattr(os, "stat", refusing(real[0]))
+        monkeypatch.setattr(os, "listdir", refusing(real[1]))
+    for arguments in (
+        ("show", name),
+        ("gate", f"{name}#head", "--baseline", "kept"),
+        ("gate", file, "--baseline", name),
+    ):
+        status, out, err = command(*arguments)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith("pytest-throughput: ")
+
+
+def test_a_folder_that_may_be_written_and_not_read_has_what_is_accepted(
+    command: Command, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (file,) = files("b", [0])
+
+    def closed(folder: Any) -> list[str]:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "listdir", closed)
+    for more in ((), ("--keep", "1")):
+        status, out, err = command("accept", file, "--baseline", "kept", *more)
+        assert (status, out.count("accepted b0.json, "), "could not read kept/" in err) == (14, 1, True)
 
 
 def test_rounds_are_never_stored(command: Command, files: Files) -> None:

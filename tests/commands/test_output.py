@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -74,6 +75,43 @@ def test_a_success_that_could_not_be_told_is_none(
     problem = "pytest-throughput: the output could not be written: "
     assert ran.stderr.startswith(problem) if status else ran.stderr == ""
     assert ran.stderr.count("\n") == bool(status)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_of_which_a_part_fits_is_no_success(command: Command, files: Files, unbuffered: str) -> None:
+    """As on a disk that has room for the first lines: without a buffer, Python does not notice that by itself."""
+    (file,) = files("h", [9], cases=[f"inference-pt-cpu-alex{number}-b1" for number in range(100)])
+    arguments = [sys.executable, "-m", "pytest_throughput", "show", file]
+    with Path("shown").open("wb") as output:
+        ran = subprocess.run(
+            arguments,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(PLUGINS), "PYTHONUNBUFFERED": unbuffered},
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048)),
+            timeout=120,
+        )
+    assert (Path("shown").stat().st_size, ran.returncode) == (2048, 14)
+    assert ran.stderr == b"pytest-throughput: the output could not be written: File too large\n"
+
+
+@pytest.mark.parametrize("redirection", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_are_no_matter_where_warnings_are_errors(
+    command: Command, files: Files, redirection: str
+) -> None:
+    (file,) = files("h", [9])
+    ran = run_shell(redirection, "show", file, PYTHONWARNINGS="error", PYTHONDEVMODE="1")
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
+def test_no_file_takes_the_place_of_a_stream_that_is_closed() -> None:
+    """What a library writes to standard error goes into no file of ours."""
+    script = "import os, sys; from pytest_throughput.cli import main; main(['--version']); "
+    script += "sys.exit(os.open('.', os.O_RDONLY))"
+    for redirection in ("2>&-", ">&- 2>&-", "<&- >&- 2>&-"):
+        command = ["bash", "-c", f'"$@" {redirection}', "bash", sys.executable, "-c", script]
+        environment = {**os.environ, "PYTHONPATH": str(PLUGINS)}
+        assert subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, timeout=120).returncode > 2
 
 
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2>&1 | true", ">&- 2>&-"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,10 @@ def run(arguments: argparse.Namespace) -> Answer:
                 )
         if arguments.keep is not None:
             store.prune(accepted, arguments.keep)
+        lines += _warnings(accepted)
+        baseline = store.read(given[-1].run.fingerprint)
     except StoreError as error:
         return Answer("\n".join(lines), NOT_WRITTEN, f"pytest-throughput: {printable(str(error))}")
-    lines += _warnings(accepted)
-    baseline = store.read(given[-1].run.fingerprint)
     left = FEWEST_UNITS - len(baseline.runs)
     more = f"; verdicts need {left} more" if left > 0 else ""
     lines.append(f"{len(baseline.runs)} accepted for this hardware{more}")
@@ -72,8 +73,8 @@ def _warnings(accepted: Sequence[Path]) -> list[str]:
 
 
 def _positive(text: str) -> int:
-    if not (text.isdecimal() and text.isascii() and int(text) >= 1):
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    if re.fullmatch(r"0*[1-9][0-9]{0,17}", text) is None:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, of at most 18 digits, got {text!r}")
     return int(text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from contextlib import suppress
@@ -49,8 +50,13 @@ def _write(stream: TextIO | None, text: str) -> OSError | None:
     try:
         shown = printable_lines(text, colour=stream.isatty())
         encoding = stream.encoding or "utf-8"
-        stream.write(shown.encode(encoding, "backslashreplace").decode(encoding) + "\n")
-        stream.flush()
+        lines = shown.encode(encoding, "backslashreplace").decode(encoding) + "\n"
+        if isinstance(getattr(stream, "buffer", None), io.RawIOBase):
+            # Unbuffered, as by PYTHONUNBUFFERED: the stream would not notice that a full disk took a part of it.
+            _write_all(stream.fileno(), lines.encode(encoding))
+        else:
+            stream.write(lines)
+            stream.flush()
     except OSError as error:
         # What is left in the stream's buffer would fail again when the interpreter ends, and change the exit status.
         with suppress(OSError):
@@ -59,3 +65,8 @@ def _write(stream: TextIO | None, text: str) -> OSError | None:
             os.close(nothing)
         return error
     return None
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(descriptor, content) :]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -195,7 +196,7 @@ def _moment(text: str | None) -> datetime | None:
 def _split(argument: str) -> tuple[Path, str | None]:
     """The file and the environment; a file may have a # in its own name."""
     file, mark, environment = argument.rpartition("#")
-    if mark and not Path(argument).is_file():
+    if mark and not os.path.isfile(argument):
         return Path(file), environment
     return Path(argument), None
 

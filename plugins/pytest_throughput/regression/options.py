@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -47,6 +48,7 @@ def read_baseline(text: str) -> Path:
     if "://" in text:
         raise ValueError(f"expected a folder, got {text!r}; URLs are not read: fetch the folder first")
     path = Path(text)
-    if path.exists() and not path.is_dir():
+    # Functions that do not raise: a folder that cannot be looked at is told when it is read or written.
+    if os.path.exists(path) and not os.path.isdir(path):
         raise ValueError(f"expected a folder, and {text!r} is a file; `pytest-throughput accept` makes folders of runs")
     return path

@@ -69,7 +69,7 @@ class Store:
         content = encode(run)
         decode(content)  # What is accepted can be read again.
         moment = utc(run.started_at).astimezone(UTC)
-        name = f"{moment:%Y%m%dT%H%M%SZ}-{hashlib.sha256(content).hexdigest()[:16]}.json"
+        name = f"{moment.year:04}{moment:%m%dT%H%M%SZ}-{hashlib.sha256(content).hexdigest()[:16]}.json"
         path = self._folder(run.fingerprint) / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,14 +81,15 @@ class Store:
 
     def prune(self, accepted: Collection[Path], keep: int) -> None:
         """Delete all but ``keep`` runs of each hardware that was accepted: those that were just accepted, all of
-        them and whenever they were measured, and the latest of the others.
+        them and whenever they were measured, and the latest of the others. What cannot be read as a run does not
+        count as one, and stays.
 
         Raises ValueError for fewer than 1, and StoreError where a file cannot be deleted.
         """
         if keep < 1:
             raise ValueError(f"keep: expected 1 or more runs, got {keep}")
         for folder in {path.parent for path in accepted}:
-            others = [path for path in _run_files(folder) if path not in accepted]
+            others = [path for path in _run_files(folder) if path not in accepted and _is_run(path)]
             left = max(0, keep - len({path for path in accepted if path.parent == folder}))
             for path in others[: len(others) - left]:
                 try:
@@ -101,22 +102,14 @@ class Store:
         folder = self._folder(fingerprint)
         runs: list[Run] = []
         damaged: list[tuple[Path, str]] = []
-        try:
-            others = sum(1 for other in self._directory.glob("*/") if _KEY.fullmatch(other.name) and other != folder)
-            paths = _run_files(folder)[-_MOST_FILES:]
-        except OSError as error:
-            raise StoreError(f"could not read {folder}: {error.strerror}", was_writing=False) from error
-        for path in paths:
+        others = [name for name in _names(self._directory) if _KEY.fullmatch(name) and name != folder.name]
+        other_hardware = sum(1 for name in others if os.path.isdir(self._directory / name))
+        for path in _run_files(folder)[-_MOST_FILES:]:
             try:
-                run = decode(_content(path))
-                if hardware_key(run.fingerprint) != folder.name:
-                    raise DamagedFile("it is of other hardware than its folder")
-                runs.append(run)
+                runs.append(_decoded(path))
             except DamagedFile as error:
                 damaged.append((path, str(error)))
-            except OSError as error:
-                damaged.append((path, error.strerror or type(error).__name__))
-        return Baseline(tuple(sorted(runs, key=lambda run: utc(run.started_at))), tuple(damaged), others)
+        return Baseline(tuple(sorted(runs, key=lambda run: utc(run.started_at))), tuple(damaged), other_hardware)
 
     def _folder(self, fingerprint: Mapping[str, Any]) -> Path:
         return self._directory / hardware_key(fingerprint)
@@ -125,14 +118,41 @@ class Store:
 def dated_in_the_future(folder: Path) -> list[Path]:
     """Return the accepted runs of one hardware whose names say that they began later than now; clocks may differ."""
     now = f"{datetime.now(UTC) + _CLOCK_DIFFERENCE:%Y%m%dT%H%M%SZ}"
-    return [path for path in _run_files(folder) if path.name > now]
+    return [path for path in _run_files(folder) if path.name > now and _is_run(path)]
 
 
 def _run_files(folder: Path) -> list[Path]:
     """By name, which begins with the time. Other files are none of ours, and stay."""
-    if not folder.is_dir():
+    return sorted(folder / name for name in _names(folder) if _NAME.fullmatch(name))
+
+
+def _names(folder: Path) -> list[str]:
+    """Return what is in a folder; nothing where there is none. Raise StoreError where it cannot be read."""
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    return sorted(path for path in folder.iterdir() if _NAME.fullmatch(path.name))
+    except OSError as error:
+        raise StoreError(f"could not read {folder}: {error.strerror}", was_writing=False) from error
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        _decoded(path)
+    except DamagedFile:
+        return False
+    return True
+
+
+def _decoded(path: Path) -> Run:
+    """Raise DamagedFile for what is no run that can be read, of the hardware of its folder."""
+    try:
+        run = decode(_content(path))
+    except OSError as error:
+        raise DamagedFile(error.strerror or type(error).__name__) from None
+    if hardware_key(run.fingerprint) != path.parent.name:
+        raise DamagedFile("it is of other hardware than its folder")
+    return run
 
 
 def _content(path: Path) -> bytes:
