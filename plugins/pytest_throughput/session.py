@@ -92,7 +92,7 @@ class ThroughputSession:
         if not is_device(device):
             raise ValueError(f"device: expected 'cpu', 'cuda' or 'cuda:N', got {device!r}")
         if not isinstance(arguments, Mapping):
-            raise TypeError(f"arguments: expected names and JSON values, such as {{'batch_size': 8}}, got {arguments!r}")
+            raise TypeError(f"arguments: expected names and JSON values, as in {{'batch_size': 8}}, got {arguments!r}")
         try:
             json.dumps(dict(arguments))
         except (TypeError, ValueError) as error:

@@ -154,11 +154,13 @@ def notes(ledger: Iterable[Case]) -> list[str]:
         settings.get("isolation") == "framework" for case in cases for settings in case.fact("settings")
     )
     if shared_worker and not any(case.fact("peak_memory_bytes") for case in cases):
-        lines.append("peak memory on a CPU is known only where a process measures one case: --throughput-isolation trial")
+        lines.append(
+            "peak memory on a CPU is known only where a process measures one case: --throughput-isolation trial"
+        )
     swapped = [(_name(case), max(_numbers(case, "swapped_bytes"), default=0)) for case in cases]
     if any(size >= _MUCH_SWAPPED_BYTES for _, size in swapped):
         lines.append(
-            "memory did not suffice for these cases: a part was swapped out, and their figures include waits for the disk: "
+            "memory did not suffice for these cases: a part was swapped out, and their figures include waits for disk: "
             + ", ".join(f"{name} ({byte_count(size)})" for name, size in swapped if size >= _MUCH_SWAPPED_BYTES)
         )
     if any(_is_host_bound(case) for case in cases):
