@@ -45,11 +45,17 @@ def add_gate_options(add: Callable[..., None], typed: Callable[[Callable[[str], 
     add("baseline", metavar="DIR", type=typed(read_baseline), in_rootdir=True, help="judge the run against "
         "the accepted runs in this folder (pytest-throughput accept)")  # fmt: skip
     add("gate", choices=("fail", "warn", "off"), help="'fail' (default with a baseline): regressions and the like end "
-        "the run with a status of their own. 'warn': verdicts, and no status. Without a baseline, the environments "
-        "base and head are compared in pairs")  # fmt: skip
-    add("threshold", metavar="SHARE", type=typed(read_threshold), help="the slowdown that matters; default 3%%")
+        "the run with a status of their own. 'warn': verdicts, and no status. 'off': no verdicts. Without a baseline, "
+        "the environments base and head are compared in pairs")  # fmt: skip
+    add(
+        "threshold",
+        metavar="SHARE",
+        type=typed(read_threshold),
+        help="the slowdown that matters, as a share of the seconds per step; default 3%%",
+    )
     add("false-alarm-rate", metavar="SHARE", type=typed(read_false_alarm_rate),
-        help="of whole runs in which nothing changed; default 1%%")  # fmt: skip
+        help="the share of runs that may have a case called regressed although nothing changed; default "
+        "1%%")  # fmt: skip
     add("confirm", metavar="N", type=typed(_read_count), help="up to N more trials of cases that are flagged or "
         "undecided, before the verdict; default 0")  # fmt: skip
     add("fail-on", metavar="LIST", type=typed(read_fail_on), help="of regressed (exit status 10), missing, failed "

@@ -169,6 +169,10 @@ def measure_step(
 
     def measure(step: Callable[[], Any], *, items: int = 1, synchronize: Callable[[], object] | None = None) -> None:
         __tracebackhide__ = True
+        if synchronize is not None and not callable(synchronize):
+            raise TypeError(
+                f"synchronize: expected a function such as torch.cuda.synchronize, without (), got {synchronize!r}"
+            )
         opened = Step(step) if synchronize is None else Step(step, lambda _: synchronize(), asynchronous=True)
         session.measure_step(request.node, benchmark, _throughput_clock, opened, items=items)
 

@@ -255,7 +255,8 @@ class Recovery:
     @pytest.hookimpl(trylast=True)  # After what went wrong.
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._resumed:
-            tell(terminalreporter, f"{self._resumed} trials were measured by the run that this one went on with")
+            trials = "1 trial is" if self._resumed == 1 else f"{self._resumed} trials are"
+            tell(terminalreporter, f"{trials} from the journal of the interrupted run")
         if self._damage is not None:
             tell(terminalreporter, f"{self._damage}; such a trial was measured again", red=True)
         if self._journal is None or (self._session.ledger.is_complete and self._results.problem is None):

@@ -87,8 +87,12 @@ class ThroughputSession:
         """
         __tracebackhide__ = True
         found = self._find(item)
+        if not isinstance(target, str) or not all(target.partition(":")):
+            raise ValueError(f"target: expected 'module:function', which a worker imports, got {target!r}")
         if not is_device(device):
             raise ValueError(f"device: expected 'cpu', 'cuda' or 'cuda:N', got {device!r}")
+        if not isinstance(arguments, Mapping):
+            raise TypeError(f"arguments: expected names and JSON values, as in {{'batch_size': 8}}, got {arguments!r}")
         try:
             json.dumps(dict(arguments))
         except (TypeError, ValueError) as error:
@@ -116,6 +120,8 @@ class ThroughputSession:
     ) -> None:
         """One trial of a step that is open in this process."""
         __tracebackhide__ = True
+        if not callable(step.run):
+            raise TypeError(f"step: expected a function without arguments, got {step.run!r}")
 
         def conduct(plan: Plan) -> Conducted:
             return Conducted(conduct_opened(step, plan, self.settings.steps_per_round, self._on_error), "", items)
@@ -142,8 +148,8 @@ class ThroughputSession:
     ) -> None:
         """``items``: None where only the trial tells."""
         __tracebackhide__ = True
-        if items is not None and items < 1:
-            raise ValueError(f"items is what a step works through, at least 1, got {items}")
+        if items is not None and (not isinstance(items, int) or items < 1):
+            raise ValueError(f"items: expected a whole number of at least 1, got {items!r}")
         clock.use(benchmark)
         self._error = None
         if benchmark.disabled:
@@ -350,7 +356,8 @@ class ThroughputSession:
 
     def _runs_steps(self) -> bool:
         option = self._config.getoption
-        if option("collectonly") or option("setuponly", False):  # --setup-plan implies --setup-only.
+        # --setup-plan implies --setup-only. --fixtures and --fixtures-per-test collect, and run no test.
+        if any(option(name, False) for name in ("collectonly", "setuponly", "showfixtures", "show_fixtures_per_test")):
             return False
         if not self._config.pluginmanager.has_plugin("pytest-benchmark"):
             raise pytest.UsageError("measuring needs pytest-benchmark, which -p no:benchmark has switched off")

@@ -81,7 +81,7 @@ def _declare(add: Callable[..., None]) -> None:
     add("trials", metavar="N", type=_positive_integer, help="trials of each case, default 1")
     add("order", choices=ORDERS, help="'trials' (default): trial by trial over all cases. 'paired': "
         "case by case, environments in turn A B B A; implies isolation 'trial'")  # fmt: skip
-    add("protocol", choices=tuple(PLANS), help="'adaptive' (default): until the median is known to 1%%. "
+    add("protocol", choices=tuple(PLANS), help="'adaptive' (default): until the median is known to 1%%, or for 10 s. "
         "'paper': 10 warm-up steps, 20 rounds. 'quick': 0.3 s of warm-up, 0.5 to 3 s of rounds")  # fmt: skip
     add("steps-per-round", metavar="K", type=_positive_integer, help="steps timed together as a round, on a GPU "
         "launched before one wait; default the fewest that last 2 ms, on a GPU 0.2 s; with 'paper', 1")  # fmt: skip
@@ -102,7 +102,7 @@ def _declare(add: Callable[..., None]) -> None:
     add("peak-tflops", metavar="X", type=_positive_number, help="the device's peak in 10^12 operations per second, "
         "for utilisation; default by a table of GPUs, or of a CPU by a large matrix product")  # fmt: skip
     add("lock", choices=("on", "off"), help="'on' (default): wait while another run measures on the same GPU or the "
-        "same processors")  # fmt: skip
+        "same processors. 'off': do not wait")  # fmt: skip
     add("resume", metavar="JOURNAL", type=Path, in_rootdir=True, help="go on with an interrupted run: repeat its "
         "command, with the journal that it left behind")  # fmt: skip
     add_gate_options(add, telling)

@@ -50,7 +50,9 @@ class Terminal:
 
     def waiting(self, name: str, holder: int | None) -> None:
         who = "another run" if holder is None else f"the run of process {holder}"
-        self.warn(f"waiting for {who}, which has {printable(name)} (--throughput-lock=off does not wait)")
+        number = name.removeprefix("cpu-")
+        what = f"processor {int(number)}" if name != number and number.isdecimal() else printable(name)
+        self.warn(f"waiting for {who}, which measures on {what} (--throughput-lock=off does not wait)")
 
     def warn(self, text: str) -> None:
         reporter: pytest.TerminalReporter | None = self._config.pluginmanager.get_plugin("terminalreporter")

@@ -214,7 +214,7 @@ def test_markdown_is_a_comment(command: Command, files: Files, baseline: str) ->
     )
     lines = out.splitlines()
     assert lines[0] == "### Throughput: 1 regressed, 5 unchanged"
-    assert lines[4:6] == ["| verdict | case | images/s, head ÷ base | trials | why |", "|---|---|---|---|---|"]
+    assert lines[4:6] == ["| verdict | case | speed, head ÷ base | trials | why |", "|---|---|---|---|---|"]
     assert lines[6].startswith(f"| **regressed** | {CASES[0]} | 0.9")
     assert "- torch 2.12 → 2.13" in lines
     assert lines[-1] == "</details>" and len(out) < 65_536

@@ -239,7 +239,7 @@ def test_a_journal_that_nobody_resumed_is_kept(left: Project) -> None:
     # It can still be.
     result = left.run(*ARGUMENTS, f"--throughput-resume={JOURNAL}.previous")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["1 trials were measured by the run that this one went on with"])
+    result.stdout.fnmatch_lines(["1 trial is from the journal of the interrupted run"])
 
 
 def test_without_a_json_the_journal_has_a_folder_of_its_own(left: Project) -> None:

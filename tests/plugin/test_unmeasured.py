@@ -38,10 +38,7 @@ def test_every_case_has_a_status_and_a_reason(project: Project) -> None:
         "gives_up": ("unsupported", "no such card"),
         "known": ("unsupported", "[NOTRUN] a known bug"),
         "broken": ("failed", "before it was measured: RuntimeError: no such data set"),
-        "wrong": (
-            "failed",
-            "before it was measured: ValueError: items is what a step works through, at least 1, got 0",
-        ),
+        "wrong": ("failed", "before it was measured: ValueError: items: expected a whole number of at least 1, got 0"),
         "exits": ("failed", "sys.exit(3)"),
         "nothing": ("unsupported", "the test ended without measuring"),
     }

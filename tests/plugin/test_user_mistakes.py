@@ -95,6 +95,37 @@ def test_arguments_that_no_worker_can_be_sent_are_refused(project: Project, argu
     )
 
 
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("measure_step(lambda: 1, items=0)", "ValueError: items: expected a whole number of at least 1, got 0"),
+        ("measure_step(lambda: 1, items=2.5)", "ValueError: items: expected a whole number of at least 1, got 2.5"),
+        ("measure_isolated('steps:sleep', items='8')", "ValueError: items: expected a whole number *, got '8'"),
+        ("measure_step(42)", "TypeError: step: expected a function without arguments, got 42"),
+        ("measure_step(int, synchronize=1)", "TypeError: synchronize: expected a function such as *, got 1"),
+        ("measure_isolated('steps')", "ValueError: target: expected 'module:function', * got 'steps'"),
+        ("measure_isolated(int)", "ValueError: target: expected 'module:function', * got <class 'int'>"),
+        ("measure_isolated('steps:sleep', [1])", "TypeError: arguments: expected names and JSON values, * got ?1?"),
+    ],
+)
+def test_what_a_step_cannot_be_given_is_told(project: Project, call: str, told: str) -> None:
+    project.tests(f"def test_it(measure_step, measure_isolated): {call}")
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    # The report ends in the user's line.
+    result.stdout.fnmatch_lines([f"E * {told}", "test_it.py:1: *Error"])
+
+
+@pytest.mark.parametrize("option", ["--fixtures", "--fixtures-per-test", "--markers"])
+def test_showing_what_there_is_measures_nothing_and_leaves_nothing(project: Project, option: str) -> None:
+    project.tests(ISOLATED)
+    result = project.run(option)
+    assert result.ret == 0
+    result.stdout.no_fnmatch_line("*to go on*")
+    result.stdout.no_fnmatch_line("*nothing was measured*")
+    assert not (project.path / ".throughput").exists()
+
+
 def test_a_label_may_name_a_device_of_another_kind(project: Project) -> None:
     project.tests(
         """

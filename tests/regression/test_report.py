@@ -46,7 +46,7 @@ def test_the_worst_regression_stands_first() -> None:
     assert as_table(judgement).splitlines() == [
         "head against base: 2 regressed, 1 missing, 1 unchanged",
         "",
-        "verdict    case    images/s, head ÷ base   trials        why",
+        "verdict    case    speed, head ÷ base      trials        why",
         "regressed  slower  0.500 (0.490 to 0.510)  5 against 25  because",
         "regressed  slow    0.900 (0.890 to 0.910)  5 against 25  because",
         "missing    gone    –                       5 against 25  because",
@@ -71,7 +71,7 @@ def test_a_narrow_terminal_loses_nothing() -> None:
     table = re.sub(r"\x1b\[[\d;]*m", "", text).split("\n\n")[1]
     assert table != text.split("\n\n")[1]
     assert all(len(line) <= 60 for line in table.splitlines())
-    assert f"regressed:{name}images/s" in "".join(table.split())
+    assert f"regressed:{name}speed,head÷base:" in "".join(table.split())
 
 
 def test_a_thousand_cases_stay_short() -> None:
@@ -141,7 +141,7 @@ class TestNarrowTerminals:
     def test_the_cells_of_a_row_stand_one_below_the_other(self) -> None:
         assert as_table(self.JUDGEMENT, width=80).splitlines()[2:7] == [
             f"regressed: {self.NAME}",
-            "    images/s, head ÷ base: 0.810 (0.800 to 0.820); 5 against 25 trials",
+            "    speed, head ÷ base: 0.810 (0.800 to 0.820); 5 against 25 trials",
             "    23 % slower (21 to 25 %), threshold 3 %",
             "missing: gone",
             "    in the latest accepted run, and not in this one",

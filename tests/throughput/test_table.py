@@ -104,7 +104,7 @@ def test_a_swapped_process_is_named(ledger: Ledger) -> None:
     ledger.settle(first.id, "default", trial(1, 0.2, swapped_bytes=300 << 20))
     ledger.settle(second.id, "default", trial(1, 0.2, swapped_bytes=4096))
     (note,) = [line for line in table.notes(ledger) if "swapped" in line]
-    assert note.endswith(f"and their figures tell of the disk, too: {first.id} (300 MiB)")
+    assert note.endswith(f"and their figures include waits for disk: {first.id} (300 MiB)")
 
 
 def test_what_cannot_be_known_is_not_called_undisturbed(ledger: Ledger) -> None:

@@ -49,14 +49,14 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
         type=telling(read_threshold),
         metavar="SHARE",
         default=Rules.threshold,
-        help="the slowdown that matters, as a share of the seconds; default 3%%",
+        help="the slowdown that matters, as a share of the seconds per step; default 3%%",
     )
     parser.add_argument(
         "--false-alarm-rate",
         type=telling(read_false_alarm_rate),
         metavar="SHARE",
         default=Rules.false_alarm_rate,
-        help="of whole runs in which nothing changed; default 1%%",
+        help="the share of runs that may have a case called regressed although nothing changed; default 1%%",
     )
     parser.add_argument(
         "--fail-on",

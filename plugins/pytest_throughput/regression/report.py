@@ -29,7 +29,7 @@ _LONGEST_ID = 200
 _GAP = 2
 """Blank columns between two columns of a table."""
 _NARROWEST_REASON = 24
-_HEADINGS = ("verdict", "case", "images/s, head ÷ base", "trials", "why")
+_HEADINGS = ("verdict", "case", "speed, head ÷ base", "trials", "why")
 
 
 def as_table(judgement: Judgement, *, width: int | None = None, colour: bool = False) -> str:
@@ -96,7 +96,7 @@ def _table(rows: Sequence[CaseVerdict], width: int | None, colour: bool) -> list
     table.add_column(overflow="fold")
     for one, (verdict, name, ratio, trials, reason) in zip(rows, cells, strict=True):
         table.add_row(Text(f"{verdict}: {name}"), style=_STYLES[one.verdict])
-        figure = "" if one.ratio is None else f"images/s, head ÷ base: {ratio}; {trials} trials"
+        figure = "" if one.ratio is None else f"speed, head ÷ base: {ratio}; {trials} trials"
         for detail in filter(None, (figure, reason)):
             table.add_row(Padding(Text(detail), (0, 0, 0, min(4, width // 4))))
     return lines_of(table, width, colour)

@@ -154,17 +154,19 @@ def notes(ledger: Iterable[Case]) -> list[str]:
         settings.get("isolation") == "framework" for case in cases for settings in case.fact("settings")
     )
     if shared_worker and not any(case.fact("peak_memory_bytes") for case in cases):
-        lines.append("peak memory on a CPU is known of processes that measure one case: --throughput-isolation trial")
+        lines.append(
+            "peak memory on a CPU is known only where a process measures one case: --throughput-isolation trial"
+        )
     swapped = [(_name(case), max(_numbers(case, "swapped_bytes"), default=0)) for case in cases]
     if any(size >= _MUCH_SWAPPED_BYTES for _, size in swapped):
         lines.append(
-            "memory did not suffice for these cases, a part was swapped out, and their figures tell of the disk, too: "
+            "memory did not suffice for these cases: a part was swapped out, and their figures include waits for disk: "
             + ", ".join(f"{name} ({byte_count(size)})" for name, size in swapped if size >= _MUCH_SWAPPED_BYTES)
         )
     if any(_is_host_bound(case) for case in cases):
         lines.append(
-            "host-bound: the host takes as long to launch a step as the device to work it off; "
-            "a larger batch, or compiled-graphs, tells more of the device"
+            "host-bound: the host takes as long to launch a step as the device takes to execute it; "
+            "to measure the device, try a larger batch or compiled-graphs"
         )
     for case in cases:
         lines += [f"{_name(case)}: disturbed: {reason}" for reason in _texts(case, "disturbed_by")]
@@ -172,7 +174,7 @@ def notes(ledger: Iterable[Case]) -> list[str]:
     disturbed = [_name(case) for case in others if any(map(_is_mostly_disturbed, case.measured))]
     if disturbed:
         lines.append(
-            "other processes held up most rounds of these cases, whose figures tell of that work, too; "
+            "other processes held up most rounds of these cases, and their figures include those waits; "
             f"measure them again on an idle machine: {', '.join(disturbed)}"
         )
     return lines
