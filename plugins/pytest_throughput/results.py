@@ -113,6 +113,11 @@ class Results:
                 f"--benchmark-json: cannot write {self.path}; "
                 "expected the name of a file in an existing, writable folder"
             )
+        if _is_printed_to(self.path):
+            raise pytest.UsageError(
+                f"--benchmark-json: cannot write {printable(str(self.path))}: pytest prints to that file; "
+                "give the name of another"
+            )
         if _previous(self.path).is_dir() or not _may_be_moved(self.path):
             raise pytest.UsageError(
                 f"--benchmark-json: cannot move the older {printable(str(self.path))} to "
@@ -287,6 +292,19 @@ def _is_whole(path: Path) -> bool:
             return file.read(2) == b"\n}"
     except OSError:
         return False
+
+
+def _is_printed_to(path: Path) -> bool:
+    """Whether it is the regular file behind standard output or standard error, as /dev/stdout may be.
+
+    A link to it would be replaced by the result file.
+    """
+    for descriptor in (1, 2):
+        with suppress(OSError):
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode) and os.path.samestat(status, path.stat()):
+                return True
+    return False
 
 
 def _previous(path: Path) -> Path:

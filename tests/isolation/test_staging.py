@@ -100,7 +100,7 @@ def test_an_interruption_while_packages_are_copied_leaves_no_folder(
     tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     """Copying takes long enough for Ctrl-C, or a kill of pytest, to come in the middle of it."""
-    conducting, staged = conductor(tmp_path, "trial")
+    conducting, _ = conductor(tmp_path, "trial")
     guarded = []
     monkeypatch.setattr(Guardian, "guard_folder", lambda _, folder: guarded.append(folder.path))
     if at == "later":

@@ -390,6 +390,37 @@ def test_a_folder_that_takes_no_file_is_refused_before_measuring(project: Projec
     assert not (project.path / "ran").exists()
 
 
+@pytest.mark.parametrize(("stream", "descriptor"), [("stdout", 1), ("stderr", 2)])
+def test_a_json_in_a_file_that_pytest_prints_to_is_refused_before_measuring(
+    project: Project, stream: str, descriptor: int
+) -> None:
+    """``--benchmark-json=/dev/stdout > log`` once replaced /dev/stdout by the result file, where root ran it."""
+    project.tests("def test_it(measure_step): measure_step(lambda: open('ran', 'w'))")
+    # As /dev/stdout is a link; never that one itself, which all programs of the machine use.
+    link = project.path / "device"
+    link.symlink_to(f"/proc/self/fd/{descriptor}")
+    with (project.path / "log").open("w") as log:
+        process = project.start("--throughput-protocol=paper", "--benchmark-json=device", **{stream: log})
+        output, _ = process.communicate()
+    assert process.returncode == pytest.ExitCode.USAGE_ERROR
+    told = (output or "") + (project.path / "log").read_text()
+    assert "--benchmark-json: cannot write device: pytest prints to that file; give the name of another" in told
+    assert not (project.path / "ran").exists()
+    assert link.is_symlink()
+    assert not list(project.path.glob("device?*"))
+
+
+def test_a_json_may_go_to_the_pipe_that_pytest_prints_to(project: Project) -> None:
+    project.tests("def test_it(measure_step): measure_step(lambda: None)")
+    link = project.path / "device"
+    link.symlink_to("/proc/self/fd/1")
+    process = project.start("--throughput-protocol=paper", "--benchmark-json=device")
+    output, _ = process.communicate()
+    assert process.returncode == 0
+    assert '"complete": true' in output
+    assert link.is_symlink()
+
+
 def test_a_signal_that_is_ignored_stays_ignored(project: Project) -> None:
     """As under ``nohup``."""
     project.tests("import signal\ndef test_it(measure_step): measure_step(lambda: signal.raise_signal(signal.SIGHUP))")

@@ -36,7 +36,8 @@ class StagedPath:
         """The folder, to be put on a Python path; made anew if the last one is damaged.
 
         ``guard`` is called with a folder that was made, before anything is copied there: copying takes long enough for
-        a kill to come in the middle of it. Raises OSError if the temporary folder is full, or cannot be put on a Python path.
+        a kill to come in the middle of it. Raises OSError if the temporary folder is full, or cannot be put on a
+        Python path.
         """
         if self._folder is None or not self.is_whole:
             self.remove()
