@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -31,6 +32,10 @@ NOT_WRITTEN = 14
 """Exit status of a run whose results could not be written."""
 
 _PART_SUFFIX = ".part"
+_LONGEST_SUFFIX = ".journal.jsonl.previous-999"
+"""Of what stands beside the result file."""
+_MAX_NAME_BYTES = 255
+"""Of a file's name, on nearly every file system."""
 
 _TABLE_OPTIONS: dict[str, Any] = {
     "benchmark_columns": None,
@@ -108,6 +113,15 @@ class Results:
         if self.path is None:
             return
         folder = self.path.absolute().parent
+        try:
+            self.path.with_name(self.path.name + _LONGEST_SUFFIX).lstat()
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise pytest.UsageError(
+                    f"--benchmark-json: cannot write {printable(str(self.path))}: {error.strerror}; expected at most "
+                    f"{_MAX_NAME_BYTES - len(_LONGEST_SUFFIX)} bytes as a name, since the journal is called "
+                    "NAME.journal.jsonl"
+                ) from None
         if not folder.is_dir() or self.path.is_dir() or not os.access(folder, os.W_OK):
             raise pytest.UsageError(
                 f"--benchmark-json: cannot write {self.path}; "
