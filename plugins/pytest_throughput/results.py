@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -31,6 +32,10 @@ NOT_WRITTEN = 14
 """Exit status of a run whose results could not be written."""
 
 _PART_SUFFIX = ".part"
+_LONGEST_SUFFIX = ".journal.jsonl.previous-999"
+"""Of what stands beside the result file."""
+_MAX_NAME_BYTES = 255
+"""Of a file's name, on nearly every file system."""
 
 _TABLE_OPTIONS: dict[str, Any] = {
     "benchmark_columns": None,
@@ -108,10 +113,24 @@ class Results:
         if self.path is None:
             return
         folder = self.path.absolute().parent
+        try:
+            self.path.with_name(self.path.name + _LONGEST_SUFFIX).lstat()
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise pytest.UsageError(
+                    f"--benchmark-json: cannot write {printable(str(self.path))}: {error.strerror}; expected at most "
+                    f"{_MAX_NAME_BYTES - len(_LONGEST_SUFFIX)} bytes as a name, since the journal is called "
+                    "NAME.journal.jsonl"
+                ) from None
         if not folder.is_dir() or self.path.is_dir() or not os.access(folder, os.W_OK):
             raise pytest.UsageError(
                 f"--benchmark-json: cannot write {self.path}; "
                 "expected the name of a file in an existing, writable folder"
+            )
+        if _is_printed_to(self.path):
+            raise pytest.UsageError(
+                f"--benchmark-json: cannot write {printable(str(self.path))}: pytest prints to that file; "
+                "give the name of another"
             )
         if _previous(self.path).is_dir() or not _may_be_moved(self.path):
             raise pytest.UsageError(
@@ -287,6 +306,19 @@ def _is_whole(path: Path) -> bool:
             return file.read(2) == b"\n}"
     except OSError:
         return False
+
+
+def _is_printed_to(path: Path) -> bool:
+    """Whether it is the regular file behind standard output or standard error, as /dev/stdout may be.
+
+    A link to it would be replaced by the result file.
+    """
+    for descriptor in (1, 2):
+        with suppress(OSError):
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode) and os.path.samestat(status, path.stat()):
+                return True
+    return False
 
 
 def _previous(path: Path) -> Path:

@@ -95,6 +95,29 @@ def test_a_whole_staged_folder_is_kept(tmp_path: Path, temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.parametrize("at", ["first", "later"])
+def test_an_interruption_while_packages_are_copied_leaves_no_folder(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    """Copying takes long enough for Ctrl-C, or a kill of pytest, to come in the middle of it."""
+    conducting, _ = conductor(tmp_path, "trial")
+    guarded = []
+    monkeypatch.setattr(Guardian, "guard_folder", lambda _, folder: guarded.append(folder.path))
+    if at == "later":
+        conducting.conduct(once("damaging", how="file removed"), PLACE)
+
+    def interrupted(*_: object, **__: object) -> None:
+        assert [str(folder) for folder in temporary.iterdir()] == guarded[-1:]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pytest_throughput.isolation.staging.shutil.copytree", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        conducting.conduct(once("well"), PLACE)
+    assert list(temporary.iterdir()) == []
+    conducting.close()
+    assert len(guarded) == (1 if at == "first" else 2)
+
+
 @pytest.mark.parametrize("name", ["new\nline", "a b", "\udcff", "$(exit 1)'\""])
 def test_the_temporary_folder_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Of the name ``new``, a newline and ``line`` the guardian once took the first line for a folder to be removed."""

@@ -390,6 +390,49 @@ def test_a_folder_that_takes_no_file_is_refused_before_measuring(project: Projec
     assert not (project.path / "ran").exists()
 
 
+@pytest.mark.parametrize("length", [240, 255, 300])
+def test_a_name_that_leaves_no_room_for_others_is_refused_before_measuring(project: Project, length: int) -> None:
+    """The journal and an older result have that name with something behind it."""
+    project.tests("def test_it(measure_step): measure_step(lambda: open('ran', 'w'))")
+    result = project.run("--benchmark-json=" + "x" * length)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --benchmark-json: cannot write *x: File name too long; expected at most *"])
+    assert "Traceback" not in result.stderr.str()
+    assert not (project.path / "ran").exists()
+
+
+@pytest.mark.parametrize(("stream", "descriptor"), [("stdout", 1), ("stderr", 2)])
+def test_a_json_in_a_file_that_pytest_prints_to_is_refused_before_measuring(
+    project: Project, stream: str, descriptor: int
+) -> None:
+    """``--benchmark-json=/dev/stdout > log`` once replaced /dev/stdout by the result file, where root ran it."""
+    project.tests("def test_it(measure_step): measure_step(lambda: open('ran', 'w'))")
+    # As /dev/stdout is a link; never that one itself, which all programs of the machine use.
+    link = project.path / "device"
+    link.symlink_to(f"/proc/self/fd/{descriptor}")
+    with (project.path / "log").open("w") as log:
+        streams: dict[str, Any] = {stream: log}
+        process = project.start("--throughput-protocol=paper", "--benchmark-json=device", **streams)
+        output, _ = process.communicate()
+    assert process.returncode == pytest.ExitCode.USAGE_ERROR
+    told = (output or "") + (project.path / "log").read_text()
+    assert "--benchmark-json: cannot write device: pytest prints to that file; give the name of another" in told
+    assert not (project.path / "ran").exists()
+    assert link.is_symlink()
+    assert not list(project.path.glob("device?*"))
+
+
+def test_a_json_may_go_to_the_pipe_that_pytest_prints_to(project: Project) -> None:
+    project.tests("def test_it(measure_step): measure_step(lambda: None)")
+    link = project.path / "device"
+    link.symlink_to("/proc/self/fd/1")
+    process = project.start("--throughput-protocol=paper", "--benchmark-json=device")
+    output, _ = process.communicate()
+    assert process.returncode == 0
+    assert '"complete": true' in output
+    assert link.is_symlink()
+
+
 def test_a_signal_that_is_ignored_stays_ignored(project: Project) -> None:
     """As under ``nohup``."""
     project.tests("import signal\ndef test_it(measure_step): measure_step(lambda: signal.raise_signal(signal.SIGHUP))")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 import pytest
@@ -60,14 +60,20 @@ class Project:
         quickly = [] if any("protocol" in argument for argument in arguments) else ["--throughput-protocol=quick"]
         return self._pytester.runpytest_inprocess(*_PLUGINS, _ALONE, *quickly, *arguments)
 
-    def start(self, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    def start(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        stdout: int | IO[str] = subprocess.PIPE,
+        stderr: int | IO[str] = subprocess.STDOUT,
+    ) -> subprocess.Popen[str]:
         """Begins a run in a process of its own, to be disturbed."""
         process = subprocess.Popen(
             self._command(*arguments),
             cwd=self.path,
             env=self._variables(environment or {}),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stdout=stdout,
+            stderr=stderr,
             text=True,
         )
         self._started.append(process)

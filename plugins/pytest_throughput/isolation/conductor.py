@@ -97,11 +97,10 @@ class Conductor:
             self._guardian = None
 
     def _new_worker(self, place: Place) -> Worker:
-        folder = self._staged.folder()
-        environment = self._environment(place.interpreter, folder)
         if self._guardian is None:
             self._guardian = Guardian()
-        self._guardian.guard_folder(folder)
+        folder = self._staged.folder(self._guardian.guard_folder)
+        environment = self._environment(place.interpreter, folder)
         return Worker(
             place.interpreter.command,
             environment,

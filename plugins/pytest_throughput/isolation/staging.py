@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,14 +32,16 @@ class StagedPath:
         """Whether the folder is as it was made: what runs in a worker may remove it, or a part of it."""
         return self._folder is not None and self._folder.exists and self._content <= _content(self._folder.path)
 
-    def folder(self) -> OwnFolder:
+    def folder(self, guard: Callable[[OwnFolder], object] = lambda _: None) -> OwnFolder:
         """The folder, to be put on a Python path; made anew if the last one is damaged.
 
-        Raises OSError if the temporary folder is full, or cannot be put on a Python path.
+        ``guard`` is called with a folder that was made, before anything is copied there: copying takes long enough for
+        a kill to come in the middle of it. Raises OSError if the temporary folder is full, or cannot be put on a
+        Python path.
         """
         if self._folder is None or not self.is_whole:
             self.remove()
-            self._folder = self._make()
+            self._folder = self._make(guard)
             self._content = _content(self._folder.path)
         return self._folder
 
@@ -49,14 +51,15 @@ class StagedPath:
             self._folder.remove()
             self._folder = None
 
-    def _make(self) -> OwnFolder:
+    def _make(self, guard: Callable[[OwnFolder], object]) -> OwnFolder:
         try:
             folder = OwnFolder.just_made(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
             try:
+                guard(folder)
                 for package in self._packages:
                     shutil.copytree(package, Path(folder.path, package.name), ignore=shutil.ignore_patterns(_CACHE))
-            except OSError:
-                # A half of it would be found, and another reason given, by the next case.
+            except BaseException:
+                # Of an interrupted run, nothing else removes it. After an error, the next case would find a half of it.
                 folder.remove()
                 raise
         except OSError as error:
