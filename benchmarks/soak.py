@@ -2,7 +2,8 @@
 
 About every third case meets a fault, drawn with a seed: a signal, an exit, an exception, garbage, a
 hang, a deaf worker, a child left behind, more memory than is allowed, a fork that returns twice, a line on
-the pipe of the answers, standard streams closed, the imported files removed. Meanwhile the pytest process is
+the pipe of the answers, standard streams or the pipes themselves closed, the imported files removed, a
+thread or a timer left at work. Meanwhile the pytest process is
 watched from outside. At the end stands what became of each kind, and whether pytest has grown, or
 anything of it lives on: ``python benchmarks/soak.py --minutes 60``. Exit status 1 if a case got another
 status than its fault has, or none and is not among those that the budget left, or something leaked.
@@ -49,6 +50,9 @@ def write_stray():
         try: os.write(fd, FORGED)
         except OSError: pass  # That of the requests.
 
+def spin():
+    while True: pass
+
 def well():
     return Step(lambda: time.sleep(0.02))
 
@@ -60,6 +64,10 @@ def fault(how):
         if how == "replaced": sys.stdout = sys.stderr = io.StringIO()
         if how == "closed": sys.stdout.close(); sys.stderr.close()
         if how == "mute": raise Mute
+        if how == "busy": threading.Thread(target=spin, daemon=True).start()
+        if how == "alarm": signal.alarm(3)
+        if how == "unpiped":
+            for fd in pipes(): os.close(fd)
         if how == "unstaged": assert STAGED.name.startswith("pytest-throughput-"); shutil.rmtree(STAGED)
     def close():
         if how == "badly closed": sys.exit(3)
@@ -100,12 +108,12 @@ def test_it(measure_isolated, fault):
     measure_isolated(target, {} if fault == "none" else {"how": fault})
 """
 FAULTS = {
-    **dict.fromkeys(("SIGKILL", "SIGSEGV", "SIGBUS", "SIGABRT", "exit", "child", "stray"), "crashed"),
+    **dict.fromkeys(("SIGKILL", "SIGSEGV", "SIGBUS", "SIGABRT", "exit", "child", "stray", "unpiped"), "crashed"),
     **dict.fromkeys(("error", "thread", "mute"), "failed"),
     **dict.fromkeys(("hang", "deaf"), "timed_out"),
     **dict.fromkeys(("refused", "greedy"), "out_of_memory"),
     "unsupported": "unsupported",
-    **dict.fromkeys(("garbage", "fork", "replaced", "closed", "badly closed", "unstaged"), "ok"),
+    **dict.fromkeys(("garbage", "fork", "replaced", "closed", "badly closed", "unstaged", "busy", "alarm"), "ok"),
 }
 """Each fault, and the status that its case must get."""
 SLOW = ("hang", "deaf")
