@@ -54,6 +54,10 @@ class Recovery:
         """Tests, by their node id, for which the budget did not suffice."""
         self._is_left = False
         """Whether there is a journal to go on with."""
+        self._is_settled = False
+        """Whether the journal has been removed or left."""
+        self._is_told = False
+        """Whether it has been said how to go on."""
         self._claim: OwnedFile | None = None
         """Keeps others from the JSON, where the resumed journal is not the one beside it."""
         self._damage: str | None = None
@@ -140,6 +144,11 @@ class Recovery:
         """The same, where the loop had not begun."""
         self._signals.defer()
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self) -> None:
+        """The same, where another plugin's hook has ended the run."""
+        self._signals.defer()
+
     def _open_journal(self) -> None:
         arguments = tuple(map(str, self._config.invocation_params.args))
         heading = Heading(fingerprint(self._session), self._session.settings.of_measuring, arguments)
@@ -154,7 +163,10 @@ class Recovery:
             self._journal = Journal(path, heading)
             if self._journal.problem is not None and self._results.path is not None:
                 # The results would be written to the same folder: said before an hour of measuring, not after it.
-                raise pytest.UsageError(f"--benchmark-json: {self._journal.problem}; give a writable folder")
+                problem = self._journal.problem
+                self._journal.remove()
+                self._journal = None
+                raise pytest.UsageError(f"--benchmark-json: {problem}; give a writable folder")
 
     def _path(self) -> Path:
         json = self._results.path
@@ -241,6 +253,12 @@ class Recovery:
 
     @pytest.hookimpl(trylast=True)  # Whether the results were written is known by now.
     def pytest_sessionfinish(self) -> None:
+        self._settle_journal()
+
+    def _settle_journal(self) -> None:
+        if self._is_settled:
+            return
+        self._is_settled = True
         if self._claim is not None:
             self._claim.remove()
         if self._journal is None:
@@ -259,18 +277,31 @@ class Recovery:
             tell(terminalreporter, f"{trials} from the journal of the interrupted run")
         if self._damage is not None:
             tell(terminalreporter, f"{self._damage}; such a trial was measured again", red=True)
+        self._tell_how_to_go_on(terminalreporter)
+
+    def _tell_how_to_go_on(self, reporter: pytest.TerminalReporter) -> None:
+        if self._is_told:
+            return
+        self._is_told = True
         if self._journal is None or (self._session.ledger.is_complete and self._results.problem is None):
             return
         if self._journal.problem is not None:
-            tell(terminalreporter, printable(self._journal.problem), red=True)
+            tell(reporter, printable(self._journal.problem), red=True)
         if self._is_left:
             all_there = self._session.ledger.is_complete and self._journal.problem is None
             verb = "write the results" if all_there else "go on"
             path = shlex.quote(printable(str(self._journal.path)))
-            tell(terminalreporter, f"to {verb}, repeat the command with --throughput-resume={path}")
+            tell(reporter, f"to {verb}, repeat the command with --throughput-resume={path}")
 
     @pytest.hookimpl(trylast=True)  # What others do here can be interrupted, too.
     def pytest_unconfigure(self) -> None:
+        if not self._is_settled:  # Another plugin's hook has raised an error while results were written.
+            self._results.note_if_missing(RuntimeError("another plugin has ended the run"))
+            self._settle_journal()
+        # pytest shows no summary after an internal error, or after pytest.exit with a status.
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            self._tell_how_to_go_on(reporter)
         for file in (self._journal, self._claim):
             if file is not None:
                 file.close()

@@ -223,6 +223,11 @@ class Results:
                 self.is_written = False
                 self.note_unwritten(error)
 
+    def note_if_missing(self, error: BaseException) -> None:
+        """Note that a JSON was asked for and not written, since another plugin's hook has raised an error."""
+        if self.path is not None and self.may_be_written and not self.is_written and self.problem is None:
+            self.note_unwritten(error)
+
     def note_unwritten(self, error: BaseException) -> None:
         """Note why the results could not be written."""
         # Where the JSON was written, it is another file that could not be, such as an autosaved one.
@@ -271,9 +276,11 @@ class Unwritten:
         self._results.begin_writing()
         try:
             yield
-        except (Exception, KeyboardInterrupt) as error:
+        except BaseException as error:
             self._results.end_writing()
-            if not self._session.is_measuring or not _comes_from_pytest_benchmark(error):
+            ours = self._session.is_measuring and isinstance(error, (Exception, KeyboardInterrupt))
+            if not ours or not _comes_from_pytest_benchmark(error):
+                self._results.note_if_missing(error)
                 raise
             self._results.note_unwritten(error)
             # It stands around everybody else's hooks, too: none of them has had its turn.
@@ -284,8 +291,8 @@ class Unwritten:
                 session.exitstatus = pytest.ExitCode.INTERRUPTED
         finally:
             self._results.end_writing()
-        if self._results.problem is not None and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = NOT_WRITTEN
+            if self._results.problem is not None and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = NOT_WRITTEN
 
 
 def _comes_from_pytest_benchmark(error: BaseException) -> bool:

@@ -433,6 +433,24 @@ def test_a_json_may_go_to_the_pipe_that_pytest_prints_to(project: Project) -> No
     assert link.is_symlink()
 
 
+def test_a_disk_that_is_full_at_the_beginning_is_refused_and_nothing_is_left(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Least of all an empty journal, and the advice to go on with it."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pytest_throughput.throughput.journal.os.pwrite", full)
+    project.tests("def test_it(measure_step): measure_step(lambda: open('ran', 'w'))")
+    result = project.run(*ARGUMENTS)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: --benchmark-json: *could not be written: No space left on device; *"])
+    assert "--throughput-resume" not in result.stdout.str()
+    assert list(project.path.glob("run.json*")) == []
+    assert not (project.path / "ran").exists()
+
+
 def test_a_signal_that_is_ignored_stays_ignored(project: Project) -> None:
     """As under ``nohup``."""
     project.tests("import signal\ndef test_it(measure_step): measure_step(lambda: signal.raise_signal(signal.SIGHUP))")
@@ -674,6 +692,72 @@ def test_an_exception_while_the_json_is_written_leaves_no_half_of_it(project: Pr
     assert f"to write the results, repeat the command with --throughput-resume={JOURNAL}" in output
     # The file of that name is this run's, or is not there.
     assert sorted(path.name for path in project.path.glob("run.json*")) == [JOURNAL, "run.json.previous"]
+
+
+# Other plugins that end the run
+
+ENDING = """
+import pytest
+@pytest.hookimpl(HOW)
+def HOOK(): WHAT
+"""
+
+
+def ended_by(project: Project, hook: str, what: str, how: str = "") -> tuple[int, str]:
+    """The exit status and the output of a run that another plugin's hook ends."""
+    project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})")
+    conftest = project.path / "conftest.py"
+    conftest.write_text(ENDING.replace("HOW", how).replace("HOOK", hook).replace("WHAT", what))
+    output, _ = (process := project.start(*ARGUMENTS)).communicate()
+    conftest.unlink()
+    return process.returncode, output
+
+
+@pytest.mark.parametrize(
+    ("hook", "what", "status"),
+    [
+        ("pytest_runtestloop", "raise RuntimeError('broken')", 3),
+        ("pytest_runtestloop", "pytest.exit('enough', returncode=7)", 7),
+        ("pytest_collection_finish", "raise RuntimeError('broken')", 3),
+    ],
+)
+def test_a_run_that_another_plugin_ends_says_how_to_go_on(project: Project, hook: str, what: str, status: int) -> None:
+    """Though pytest then shows no summary."""
+    returncode, output = ended_by(project, hook, what, "trylast=True" if "finish" in hook else "")
+    assert returncode == status
+    assert output.count(f"to go on, repeat the command with --throughput-resume={JOURNAL}") == 1
+    assert project.json()["throughput"]["complete"] is False
+    assert (project.path / JOURNAL).exists()
+
+
+@pytest.mark.parametrize(
+    ("hook", "how"),
+    [
+        ("pytest_benchmark_update_json", ""),
+        ("pytest_benchmark_generate_machine_info", "tryfirst=True"),
+        ("pytest_sessionfinish", "wrapper=True, tryfirst=True"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("what", "status"), [("pytest.exit('enough')", 14), ("raise SystemExit(5)", 5), ("raise RuntimeError('broken')", 1)]
+)
+def test_a_json_that_another_plugin_prevents_is_no_success(
+    project: Project, hook: str, how: str, what: str, status: int
+) -> None:
+    returncode, output = ended_by(project, hook, what + "; yield" * ("wrapper" in how), how)
+    assert returncode == status
+    assert output.count(f"to write the results, repeat the command with --throughput-resume={JOURNAL}") == 1
+    assert sorted(path.name for path in project.path.glob("run.json*")) == [JOURNAL]
+    assert project.run(*ARGUMENTS, f"--throughput-resume={JOURNAL}").ret == 0
+    assert project.json()["benchmarks"][0]["extra_info"]["resumed"] is True
+
+
+def test_a_json_that_was_written_needs_no_journal_whatever_another_plugin_does(project: Project) -> None:
+    returncode, output = ended_by(project, "pytest_sessionfinish", "raise RuntimeError('broken')", "trylast=True")
+    assert returncode == 1
+    assert "--throughput-resume" not in output
+    assert sorted(path.name for path in project.path.glob("run.json*")) == ["run.json"]
+    assert project.json()["throughput"]["complete"] is True
 
 
 # Sizes
