@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -97,6 +99,7 @@ class ThroughputSession:
             json.dumps(dict(arguments))
         except (TypeError, ValueError) as error:
             raise TypeError(f"arguments: expected names and JSON values, which a worker can be sent: {error}") from None
+        items = _at_least_one(items)
         self.devices[device] = None
         place = Place(
             interpreter=self.settings.interpreters.find(found.environment, interpreter),
@@ -122,6 +125,7 @@ class ThroughputSession:
         __tracebackhide__ = True
         if not callable(step.run):
             raise TypeError(f"step: expected a function without arguments, got {step.run!r}")
+        items = _at_least_one(items)
 
         def conduct(plan: Plan) -> Conducted:
             return Conducted(conduct_opened(step, plan, self.settings.steps_per_round, self._on_error), "", items)
@@ -148,8 +152,6 @@ class ThroughputSession:
     ) -> None:
         """``items``: None where only the trial tells."""
         __tracebackhide__ = True
-        if items is not None and (not isinstance(items, int) or items < 1):
-            raise ValueError(f"items: expected a whole number of at least 1, got {items!r}")
         clock.use(benchmark)
         self._error = None
         if benchmark.disabled:
@@ -376,6 +378,15 @@ class ThroughputSession:
             self._isolated.close()
         if "_locks" in self.__dict__:
             self._locks.release()
+
+
+def _at_least_one(items: int) -> int:
+    """Return the number of items as Python's int: NumPy's, which a loop may give, is none of JSON."""
+    __tracebackhide__ = True
+    with suppress(TypeError):
+        if (number := operator.index(items)) >= 1:
+            return number
+    raise ValueError(f"items: expected a whole number of at least 1, got {items!r}")
 
 
 def _report(item: pytest.Item, outcome: Outcome, stderr: str, error: Exception | None) -> None:

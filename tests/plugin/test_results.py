@@ -224,7 +224,7 @@ def test_a_step_works_through_something(project: Project, items: int) -> None:
     project.tests(f"def test_it(measure_step): measure_step(lambda: None, items={items})")
     result = project.run()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines([f"*ValueError: items is what a step works through, at least 1, got {items}"])
+    result.stdout.fnmatch_lines([f"*ValueError: items: expected a whole number of at least 1, got {items}"])
 
 
 def test_a_test_measures_once(project: Project) -> None:

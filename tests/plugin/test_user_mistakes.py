@@ -116,6 +116,12 @@ def test_what_a_step_cannot_be_given_is_told(project: Project, call: str, told: 
     result.stdout.fnmatch_lines([f"E * {told}", "test_it.py:1: *Error"])
 
 
+def test_items_may_be_a_number_of_numpy(project: Project) -> None:
+    project.tests("import numpy\ndef test_it(measure_step): measure_step(lambda: None, items=numpy.int64(8))\n")
+    project.run("--benchmark-json=run.json").assert_outcomes(passed=1)
+    assert project.json()["benchmarks"][0]["extra_info"]["batch_size"] == 8
+
+
 @pytest.mark.parametrize("option", ["--fixtures", "--fixtures-per-test", "--markers"])
 def test_showing_what_there_is_measures_nothing_and_leaves_nothing(project: Project, option: str) -> None:
     project.tests(ISOLATED)

@@ -110,6 +110,10 @@ class RunResult:
     written_at: str | None = None
 
 
+class _NoItems(ValueError):
+    """A result file that lacks the parameter that the user has named."""
+
+
 def read_run(path: Path, items_param: str | None = None) -> RunResult:
     """Reads a JSON of this plugin or of pytest-benchmark. Raises Unreadable if it is something else.
 
@@ -129,6 +133,8 @@ def read_run(path: Path, items_param: str | None = None) -> RunResult:
         return _few_enough(_ours(document, block, benchmarks))
     except Unreadable:
         raise
+    except _NoItems as error:
+        raise Unreadable(path, f"{error}; expected by --items-param a name that every benchmark has") from None
     except ValueError as error:
         raise Unreadable(path, f"is no result file: {error}") from None
 
@@ -214,7 +220,7 @@ def _plain(document: Mapping[str, Any], benchmarks: Sequence[Mapping[str, Any]],
         if items_param is not None:
             given = parameters.get(items_param, info.get(items_param))
             if given is None:
-                raise ValueError(f"{where} has no {printable(items_param)} among its params and its extra_info")
+                raise _NoItems(f"{where} has no {printable(items_param)} among its params and its extra_info")
             # Parameters that a test gives as texts stay texts.
             items = _positive(_number_of(given), f"{printable(items_param)} of {where}")
         number = _optional_whole(parameters.get(TRIAL))
