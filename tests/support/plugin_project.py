@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy  # noqa: F401 - once: a run in this process forgets what it has imported, and numpy allows no second import
 import psutil
 import pytest
 
