@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import numpy  # noqa: F401 - once: a run in this process forgets what it has imported, and numpy allows no second import
+import numpy.fft  # noqa: F401 - a run in this process forgets its imports, and numpy allows no second one
 import psutil
 import pytest
 
