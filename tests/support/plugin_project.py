@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+import numpy.fft  # noqa: F401 - a run in this process forgets its imports, and numpy allows no second one
 import psutil
 import pytest
 
