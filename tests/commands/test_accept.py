@@ -59,6 +59,25 @@ def test_what_has_just_been_accepted_is_never_pruned(command: Command, files: Fi
     assert (status, out.splitlines()[-1]) == (0, "4 accepted for this hardware")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"torch": "', f'"torch": "{"x" * 2000}', "torch: expected a text of 1 to 1000 characters"),
+        ('"fingerprint": {', '"fingerprint": {"x": 1e999, ', "Out of range float values"),
+    ],
+)
+def test_what_could_not_be_read_again_is_refused_before_anything_is_kept(
+    command: Command, files: Files, old: str, new: str, told: str
+) -> None:
+    good, bad = files("b", range(2))
+    document = Path(bad).read_text()
+    assert old in document
+    Path(bad).write_text(document.replace(old, new))
+    status, out, err = command("accept", good, bad, "--baseline", "kept")
+    assert (status, out, Path("kept").exists()) == (2, "", False)
+    assert err.startswith(f"pytest-throughput: {bad}: cannot be kept: {told}") and err.count("\n") == 1
+
+
 def test_files_that_are_no_runs_take_the_place_of_none(command: Command, files: Files) -> None:
     """However late they are dated; they stay, as files that somebody may want to look at."""
     runs = files("b", range(4))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import html
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -83,6 +84,8 @@ def check(form: str, output: str) -> None:
     if form == "markdown" and output.startswith("#"):
         text = re.sub(r"</?(?:details|summary)>", "", output)
         assert not any(harm in text for harm in ("`", "<", "@", " #1", "[", "https:", "www."))
+        # GitHub looks for mentions and references in what the escapes mean.
+        assert not re.search(r"[@#]\w|:(?://|[\w+-]+:)", html.unescape(text.removeprefix("###")))
 
 
 @TEXTS

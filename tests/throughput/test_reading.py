@@ -158,6 +158,10 @@ def test_a_parameter_of_somebody_elses_that_is_called_trial_makes_cases(tmp_path
     }
 
 
+def with_cases(change: Callable[[list[Any]], list[Any]]) -> dict[str, Any]:
+    return {**OURS, "throughput": {**OURS["throughput"], "cases": change(OURS["throughput"]["cases"])}}
+
+
 @pytest.mark.parametrize(
     ("document", "problem"),
     [
@@ -175,6 +179,8 @@ def test_a_parameter_of_somebody_elses_that_is_called_trial_makes_cases(tmp_path
         (b'{"benchmarks": [], "x": ' + b"9" * 10**5 + b"}", "Exceeds the limit"),
         ({**OURS, "throughput": {**OURS["throughput"], "schema": 2}}, "its schema is 2, and this version reads 1"),
         ({**OURS, "throughput": []}, "its throughput is no object"),
+        (with_cases(lambda cases: [*cases, cases[0]]), "it gives the case "),
+        (with_cases(lambda cases: [{**cases[0], "trials": cases[0]["trials"] * 2}]), "it gives a trial of "),
     ],
 )
 def test_what_is_no_result_is_told_in_one_line(

@@ -12,6 +12,7 @@ from pytest_throughput.commands.answer import NOT_WRITTEN, Answer
 from pytest_throughput.commands.judging import add_baseline, add_items_param
 from pytest_throughput.regression.from_results import GivenRun, given_run
 from pytest_throughput.regression.store import Store, StoreError, dated_in_the_future
+from pytest_throughput.regression.store_format import decode, encode
 from pytest_throughput.regression.verdicts import FEWEST_UNITS
 from pytest_throughput.throughput.text import printable
 from pytest_throughput.throughput.untrusted import Unreadable
@@ -89,3 +90,7 @@ def _check(one: GivenRun) -> None:
         )
     if not any(case.trials for case in one.run.cases.values()):
         raise ValueError(f"{one.name}: has no figures; expected at least one case that was measured")
+    try:
+        decode(encode(one.run))
+    except ValueError as error:  # It would be left out of every baseline.
+        raise ValueError(f"{one.name}: cannot be kept: {error}") from None

@@ -29,6 +29,9 @@ _LONGEST_ID = 200
 _GAP = 2
 """Blank columns between two columns of a table."""
 _NARROWEST_REASON = 24
+_REFERENCE = re.compile(r"[@#]|:(?=//|[\w+-]+:)|\bgh-(?=\d)", re.IGNORECASE)
+"""What GitHub looks for after it has decoded the escapes of characters (``&#64;name`` mentions, too), as do others:
+mentions, issues, URLs and emoji. A space without width behind it keeps it a text."""
 _HEADINGS = ("verdict", "case", "speed, head ÷ base", "trials", "why")
 
 
@@ -154,9 +157,12 @@ def _shown(name: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """As text in Markdown, whatever it holds: no markup, HTML, mention, reference or link."""
+    """As text in Markdown, whatever it holds: no markup, HTML, mention, reference, emoji or link."""
     plain = " .,;%()/-+="
+    # None is in a printable text, so those that are there are ours.
+    separated = _REFERENCE.sub(lambda found: f"{found[0]}\u200b", printable(text))
     escaped = (
-        one if not one.isascii() or one.isalnum() or one in plain else f"&#{ord(one)};" for one in printable(text)
+        f"&#{ord(one)};" if one == "\u200b" or (one.isascii() and not one.isalnum() and one not in plain) else one
+        for one in separated
     )
     return re.sub(r"(?i)(?<=www)\.", "&#46;", "".join(escaped))

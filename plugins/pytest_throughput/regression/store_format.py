@@ -65,7 +65,7 @@ def encode(run: Run) -> bytes:
 def decode(content: bytes) -> Run:
     """Raises DamagedFile."""
     if len(content) > MOST_BYTES:
-        raise DamagedFile(f"{len(content)} bytes; expected at most {MOST_BYTES}")
+        raise DamagedFile(f"it takes {len(content)} bytes; expected at most {MOST_BYTES}")
     try:
         document = parse_object(content, constants=False)
     except ValueError as error:

@@ -152,6 +152,7 @@ def _ours(document: Mapping[str, Any], block: Mapping[str, Any], benchmarks: Seq
         if isinstance(info, dict) and isinstance(info.get("case_id"), str):
             found[info["case_id"], str(info.get("environment")), _whole(info, "trial", info["case_id"])] = benchmark
     cases = []
+    seen = set()
     for case in _list_of_objects(block, "cases", "throughput"):
         case_id = _text(case, "id", "a case")
         where = printable(case_id)[:200]
@@ -162,6 +163,12 @@ def _ours(document: Mapping[str, Any], block: Mapping[str, Any], benchmarks: Seq
         for trial in _list_of_objects(case, "trials", where):
             number = _whole(trial, "trial", where)
             trials.append(_our_trial(trial, number, found.get((case_id, environment, number), {}), where))
+        # Of what is given twice, there is no saying which is true.
+        if (case_id, environment) in seen:
+            raise ValueError(f"it gives the case {where} twice")
+        seen.add((case_id, environment))
+        if len({trial.trial for trial in trials}) < len(trials):
+            raise ValueError(f"it gives a trial of {where} twice")
         cases.append(
             CaseResult(
                 id=case_id,
