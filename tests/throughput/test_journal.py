@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mutations import bounded
 
 from pytest_throughput.isolation.protocol import Outcome
 from pytest_throughput.throughput import journal as module
@@ -63,6 +64,17 @@ def test_a_journal_may_have_any_size_and_a_line_may_not(path: Path, monkeypatch:
     assert written.problem is not None and "the journal lacks long, whose trial takes" in written.problem
     written.close()
     assert ids(path) == [*map(str, range(100)), "last"]
+
+
+def test_millions_of_damaged_lines_are_refused_early(path: Path) -> None:
+    """Each takes microseconds, and a byte: 20 MB of blank lines took over two minutes."""
+    written = Journal(path, HEADING)
+    written.add(entry("a"))
+    written.close()
+    with path.open("ab") as file:
+        file.write(b"\n" * 3_000_000)
+    with bounded(20.0), pytest.raises(Unreadable, match="has more than 100,000 damaged lines"):
+        read_journal(path)
 
 
 def test_a_trial_whose_facts_are_no_json_stays_told(path: Path) -> None:

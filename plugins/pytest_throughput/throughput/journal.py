@@ -26,6 +26,8 @@ _VERSION = 1
 MAX_LINE_BYTES = 65 * 2**20
 """A worker's answer has at most 64 MiB; the rest is for the names of its case."""
 _MAX_NAMED_LINES = 5
+_MAX_DAMAGED_LINES = 100_000
+"""Millions of blank lines would take minutes to look at."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +219,8 @@ def read_journal(path: Path) -> JournalContent:
             if heading is None:
                 raise Unreadable(path, f"line 1 is not a journal of this version: {_reason(error)}") from None
             damaged.append(number)
+            if len(damaged) > _MAX_DAMAGED_LINES:
+                raise Unreadable(path, f"has more than {_MAX_DAMAGED_LINES:,} damaged lines") from None
         length += line.length
     if heading is None:
         raise Unreadable(path, "it is empty, or cut off in its first line: there is nothing to go on with")
