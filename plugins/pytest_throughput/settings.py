@@ -119,17 +119,17 @@ def read_settings(config: pytest.Config) -> Settings:
         refuse_missing_interpreters(config, interpreters)
     order = given("order", "trials")
     isolation = given("isolation", "trial")
-    if order == "paired":
-        if given.on_command_line("order") and len(interpreters.environments) < 2:
+    if order == "paired" and len(interpreters.environments) < 2:
+        if given.on_command_line("order"):
             raise pytest.UsageError(
                 "--throughput-order paired measures two environments in turn, and this run has one; give two, as in "
                 "--throughput-interpreter base/NAME=COMMAND --throughput-interpreter head/NAME=COMMAND"
             )
-        if isolation != "trial":
-            raise pytest.UsageError(
-                f"{given.spelled('order')}: paired needs fresh processes, --throughput-isolation trial, not {isolation}"
-            )
-        isolation = "trial"
+        order = "trials"  # In the ini file, it waits for a run with two.
+    if order == "paired" and isolation != "trial":
+        raise pytest.UsageError(
+            f"{given.spelled('order')}: paired needs fresh processes, --throughput-isolation trial, not {isolation}"
+        )
     return Settings(
         trials=given("trials", 1),
         order=order,

@@ -72,7 +72,11 @@ def test_pairs_of_one_environment_are_refused(matrix: Project) -> None:
         ["ERROR: --throughput-order paired measures two environments*--throughput-interpreter base/NAME=COMMAND*"]
     )
     # A rule of the project for runs that have two.
-    assert len(collected(matrix, "-o", "throughput_order=paired", "-k", "pt-vgg")) == 1
+    in_file = ("-o", "throughput_order=paired", "--throughput-isolation=framework")
+    assert len(collected(matrix, *in_file, "-k", "pt-vgg")) == 1
+    result = matrix.run(*in_file, *BOTH)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*throughput_order in *: paired needs fresh processes*not framework*"])
 
 
 def test_trials_of_a_case_are_one_case(matrix: Project) -> None:
