@@ -79,7 +79,7 @@ class Signals:
         if not self._received:
             self._restore()
             return
-        # Somebody who presses Ctrl-C twice means one run: the second must not end Python with another status.
+        # A user who presses Ctrl-C twice means one run: the second must not end Python with another status.
         self._released_at = monotonic()
         if self._before:
             atexit.register(self._ignore)

@@ -218,11 +218,11 @@ class Recovery:
                 )
         entries = {entry.key for entry in read.entries}
         asked = {_key(found) for found in (*self._session.items.values(), *self._session.reserve.values())}
-        strangers = [entry.key for entry in read.entries if entry.key not in asked]
-        if strangers:
-            case_id, environment, trial = strangers[0]
+        unasked = [entry.key for entry in read.entries if entry.key not in asked]
+        if unasked:
+            case_id, environment, trial = unasked[0]
             raise pytest.UsageError(
-                f"--throughput-resume: {shown} holds {len(set(strangers))} of {len(entries)} trials that "
+                f"--throughput-resume: {shown} holds {len(set(unasked))} of {len(entries)} trials that "
                 f"this run does not ask for, such as trial {trial} of {printable(case_id)} ({printable(environment)}); "
                 f"give the same tests and options again, which were: {command}"
             )

@@ -33,9 +33,9 @@ NOT_WRITTEN = 14
 
 _PART_SUFFIX = ".part"
 _LONGEST_SUFFIX = ".journal.jsonl.previous-999"
-"""Of what stands beside the result file."""
+"""The longest that is put behind the name of the result file, for a file beside it."""
 _MAX_NAME_BYTES = 255
-"""Of a file's name, on nearly every file system."""
+"""The limit on a file's name of nearly every file system."""
 
 _TABLE_OPTIONS: dict[str, Any] = {
     "benchmark_columns": None,

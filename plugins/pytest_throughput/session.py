@@ -39,7 +39,7 @@ Conduct = Callable[[Plan], Conducted]
 
 _REFUSED = "pytest_throughput_refused"
 _MOST_CHARACTERS = 100_000
-"""Of a traceback, or of what a worker wrote to standard error, in the report of a test."""
+"""The most that a test's report shows of a traceback, or of what a worker wrote to standard error."""
 _NO_XDIST = (
     "pytest-xdist is active (-n or --dist): tests that run side by side slow each other, and no figure would be worth "
     "anything; to measure, leave the option out, or say -n 0; to run each step once and measure nothing, add "
@@ -267,7 +267,7 @@ class ThroughputSession:
         except TimeoutError:
             self._locks.release()
         except OSError as error:
-            pytest.fail(f"--throughput-lock: {error}; with --throughput-lock=off nobody is waited for", pytrace=False)
+            pytest.fail(f"--throughput-lock: {error}; --throughput-lock=off neither waits nor locks", pytrace=False)
         if keeper is not None:
             keeper.begin(found)
 

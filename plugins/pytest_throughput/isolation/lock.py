@@ -86,7 +86,7 @@ class Locks:
             with suppress(FileNotFoundError, FileExistsError, PermissionError):
                 descriptor = os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, _FILE_MODE)
                 status = os.fstat(descriptor)
-                # A file with a second name is somebody's own, and this process would write its number into it.
+                # A file with a second name may be a user's own, and this process would write its number into it.
                 if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
                     if flags & os.O_CREAT:
                         os.fchmod(descriptor, _FILE_MODE)  # Whatever the umask: others have to open it.

@@ -22,7 +22,7 @@ class _Process(NamedTuple):
 
     own: float
     waited_for: float
-    """Of its children that have ended and that it has waited for, and of theirs."""
+    """That of its ended children that it has waited for, and of theirs."""
 
 
 class DescendantsClock:

@@ -59,7 +59,7 @@ class _Processors(NamedTuple):
     idle: float
     steal: float
     own: float
-    """Of this process and of those that it has started."""
+    """Processor seconds of this process and of those that it has started."""
 
 
 class _Round(NamedTuple):

@@ -40,7 +40,7 @@ _SYNCHRONOUS_ROUND_SECONDS = 0.002
 _MAX_STEPS_PER_ROUND = 100_000
 _LATENCY_ROUNDS = 10
 _SHORTEST_SECONDS = 1e-12
-"""Of a round that lasted at all: no clock tells less."""
+"""The least that a round may take, unless it takes none: no clock tells less."""
 _LONGEST_SECONDS = 1e9
 """No time of any run is as long, and none so long that arithmetic on it could overflow."""
 _LARGEST_COUNT = 10**15

@@ -18,7 +18,7 @@ __all__ = ["process_settings", "works_on"]
 
 _LOOK_SECONDS = 0.05
 _IDLE_SHARE = 0.1
-"""Of one processor: less than that is no work."""
+"""A smaller share of one processor is no work."""
 _MOST_LOOKS = 10
 """Threads of OpenMP spin for up to 0.2 s before they sleep."""
 

@@ -21,7 +21,7 @@ __all__ = ["judge", "software_changes"]
 _VERDICTS = {Code.SLOWER: Verdict.REGRESSED, Code.FASTER: Verdict.IMPROVED, Code.WITHIN_THRESHOLD: Verdict.UNCHANGED}
 
 _MOST_FIGURES = 5_000_000
-"""Of one side, with a place for the most trials of any run in all: judging them takes some 1.5 GB."""
+"""The most figures of one side, every case having room for the most trials of a run; judging them takes some 1.5 GB."""
 
 
 def judge(

@@ -1,4 +1,4 @@
-"""Read result files: ours, and plain ones of pytest-benchmark; whoever wrote them, and however badly.
+"""Read result files: ours, and plain ones of pytest-benchmark, which anyone may have written, and badly.
 
 What comes out is checked: times and rates are finite and positive, texts are texts (and may hold
 anything: show them by ``printable``), and a file that is something else is refused with one sentence.

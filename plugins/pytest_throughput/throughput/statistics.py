@@ -10,7 +10,7 @@ from functools import lru_cache
 __all__ = ["geometric_mean_interval", "student_t_quantile"]
 
 _LARGEST_LOGARITHM = 700.0
-"""Of a number that a float can hold."""
+"""The exponential of a larger one does not fit into a float."""
 
 
 def geometric_mean_interval(

@@ -8,7 +8,7 @@ import re
 __all__ = ["byte_count", "duration", "percent", "printable", "printable_lines", "share", "shortened", "significant"]
 
 _MOST_CHARACTERS = 5_000
-"""Of a text that is shown on one line."""
+"""The most that is shown of a text on one line."""
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 _COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\w*\[)")
 """What makes a line of a log a command of the CI system: ``::error`` at its beginning (GitHub Actions, Gitea, Forgejo),
