@@ -72,7 +72,7 @@ class Worker:
         """The worker's own number, which is another outside of a container."""
         self._received = bytearray()
         self.is_reusable = True
-        """Whether it said of its last trial that it left nothing behind that the next would feel."""
+        """Whether, by its last answer, nothing of that trial is left that would slow or change the next one."""
 
     @property
     def is_alive(self) -> bool:
