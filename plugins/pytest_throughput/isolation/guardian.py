@@ -115,7 +115,7 @@ _PIPES: set[int] = set()
 
 
 def _close_pipes() -> None:
-    """Close the pipes in a forked child: it may outlive pytest, and the guardian waits until no process holds its pipe."""
+    """Close the pipes in a forked child, which may outlive pytest: a guardian waits until no process holds its pipe."""
     while _PIPES:
         with suppress(OSError):
             os.close(_PIPES.pop())
