@@ -36,14 +36,14 @@ import dlworkloads
 import pytest_throughput
 from dlworkloads.case import Case
 from dlworkloads.frameworks import FRAMEWORKS
-from pytest_throughput.isolation.conductor import Conductor, Place
-from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT, Interpreter
-from pytest_throughput.isolation.protocol import Request
-from pytest_throughput.isolation.staging import StagedPath
+from pytest_throughput.gate.decisions import decide
+from pytest_throughput.gate.model import estimate
+from pytest_throughput.gate.verdicts import Design
+from pytest_throughput.launch.interpreters import DEFAULT_ENVIRONMENT, Interpreter
+from pytest_throughput.launch.launcher import Conductor, Place
+from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.measurement.plan import PLANS
-from pytest_throughput.regression.decisions import decide
-from pytest_throughput.regression.model import estimate
-from pytest_throughput.regression.verdicts import Design
+from pytest_throughput.worker.protocol import Request
 
 Floats = NDArray[np.float64]
 

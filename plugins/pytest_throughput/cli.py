@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 from pytest_throughput.commands import accept, compare, doctor, gate, show
 from pytest_throughput.commands.answer import NOT_WRITTEN, Answer, deliver
-from pytest_throughput.regression.store import StoreError
-from pytest_throughput.throughput.text import printable
+from pytest_throughput.gate.store import StoreError
+from pytest_throughput.text import printable
 
 __all__ = ["BAD_USAGE", "main"]
 

@@ -8,17 +8,17 @@ from typing import Any, Protocol
 import pytest
 
 from pytest_throughput import hookspec
-from pytest_throughput.gating import Gate
-from pytest_throughput.isolation.interpreters import DEFAULT_ENVIRONMENT
-from pytest_throughput.items import parametrize
+from pytest_throughput.launch.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.measurement.step import Step
-from pytest_throughput.nothing_measured import NothingMeasured
-from pytest_throughput.recovery import Recovery
-from pytest_throughput.results import Results, Unwritten, write_beside
-from pytest_throughput.selection import Selection
-from pytest_throughput.session import ThroughputSession
-from pytest_throughput.settings import Settings, add_options, read_settings
-from pytest_throughput.throughput.replay import ReplayClock, install
+from pytest_throughput.options.settings import Settings, add_options, read_settings
+from pytest_throughput.run.benchmark_json import Results, Unwritten, write_beside
+from pytest_throughput.run.checkpoint import Recovery
+from pytest_throughput.run.collection import parametrize
+from pytest_throughput.run.gate import Gate
+from pytest_throughput.run.nothing_measured import NothingMeasured
+from pytest_throughput.run.replay import ReplayClock, install
+from pytest_throughput.run.selection import Selection
+from pytest_throughput.run.session import ThroughputSession
 
 __all__ = ["MeasureIsolated", "MeasureStep", "is_off"]
 
@@ -109,7 +109,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     throughput = session.config.stash.get(_SESSION, None)
     if throughput is not None and throughput.is_measuring:
         # Imported here: a run that measures nothing does not wait for what draws tables.
-        from pytest_throughput.terminal import Terminal
+        from pytest_throughput.run.terminal import Terminal
 
         terminal = Terminal(session.config, throughput, alone=len(throughput.items) == len(session.items))
         throughput.observer = terminal

@@ -11,8 +11,8 @@ import pytest
 from fake_nvml import ERRORS, FakeNvml
 
 from pytest_throughput.cli import main
-from pytest_throughput.telemetry import diagnosis
-from pytest_throughput.telemetry.diagnosis import diagnose_cpu, diagnose_gpus
+from pytest_throughput.telemetry import doctor as diagnosis
+from pytest_throughput.telemetry.doctor import diagnose_cpu, diagnose_gpus
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ import pytest
 import result_files
 from mutations import HOSTILE, obeyed, places, renamed, replaced
 
-from pytest_throughput.isolation.protocol import Outcome
 from pytest_throughput.measurement.disturbance import Disturbance
 from pytest_throughput.measurement.loop import Measurement
-from pytest_throughput.throughput.journal import Entry, Heading, Journal
-from pytest_throughput.throughput.ledger import TrialRecord
+from pytest_throughput.results.journal import Entry, Heading, Journal
+from pytest_throughput.results.model import TrialRecord
+from pytest_throughput.worker.protocol import Outcome
 
 Command = Callable[..., tuple[int, str, str]]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dlworkloads.case import MODES, Case
-from dlworkloads.foreign.network import find_network
+from dlworkloads.external.network import find_network
 from dlworkloads.frameworks import FRAMEWORKS
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

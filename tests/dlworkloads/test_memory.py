@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_throughput.isolation.process import Worker
-from pytest_throughput.isolation.protocol import Request
+from pytest_throughput.launch.worker_process import Worker
 from pytest_throughput.measurement.plan import ONCE
+from pytest_throughput.worker.protocol import Request
 
 ROOT = Path(__file__).parents[2]
 LIMITED = """

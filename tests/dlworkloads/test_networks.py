@@ -67,7 +67,7 @@ def test_tensorflows_graph_does_no_other_work_at_the_size_that_is_measured(name:
 
 def _assert_like_tensorflow(network: Network) -> None:
     keras = pytest.importorskip("keras")
-    from dlworkloads.foreign.tensorflow import flops_per_image
+    from dlworkloads.external.tensorflow import flops_per_image
     from dlworkloads.frameworks.tensorflow import Translation
 
     model = Translation(network, "nhwc", keras.DTypePolicy("float32")).model

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dlworkloads.data import synthetic
-from dlworkloads.foreign.network import ForeignNetwork
+from dlworkloads.external.network import ForeignNetwork
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import BatchNorm, Dense, Dropout, GlobalAveragePool
 from dlworkloads.models.network import Network

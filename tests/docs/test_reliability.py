@@ -23,6 +23,6 @@ def test_every_test_that_is_named_exists() -> None:
 def test_every_file_and_option_that_is_named_exists() -> None:
     for path in re.findall(r"`((?:tests|benchmarks|plugins)/[\w/]+\.py)`", TEXT):
         assert (ROOT / path).is_file(), path
-    settings = (ROOT / "plugins/pytest_throughput/settings.py").read_text()
+    settings = (ROOT / "plugins/pytest_throughput/options/settings.py").read_text()
     for option in set(re.findall(r"--throughput-([a-z-]+)", TEXT)):
         assert f'add("{option}"' in settings, option

@@ -16,11 +16,11 @@ from typing import Any
 
 import pytest
 
-from pytest_throughput.isolation.process import Worker
-from pytest_throughput.isolation.protocol import Outcome, Request
+from pytest_throughput.launch.worker_process import Worker
 from pytest_throughput.measurement.plan import PLANS
 from pytest_throughput.telemetry.gpus import Gpu, find_gpu, list_gpus, visibility
 from pytest_throughput.telemetry.probe import GpuProbe
+from pytest_throughput.worker.protocol import Outcome, Request
 
 pytestmark = pytest.mark.gpu
 

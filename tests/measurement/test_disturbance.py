@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from pytest_throughput.isolation.conduct import conduct_opened
 from pytest_throughput.measurement.disturbance import Disturbance, DisturbanceWatch
 from pytest_throughput.measurement.memory import peak_resident_bytes
 from pytest_throughput.measurement.plan import PLANS
 from pytest_throughput.measurement.step import Step
+from pytest_throughput.worker.trial import conduct_opened
 
 needs_schedstat = pytest.mark.skipif(
     not Path("/proc/self/schedstat").exists(), reason="this system does not count waiting threads"

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from fake_device import FakeDevice
 
-from pytest_throughput.isolation.conduct import conduct_opened
 from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.measurement.plan import ONCE
 from pytest_throughput.measurement.step import Step
+from pytest_throughput.worker.trial import conduct_opened
 
 
 @pytest.mark.parametrize("steps_per_round", [None, 1, 5])

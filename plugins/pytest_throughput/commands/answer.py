@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TextIO
 
-from pytest_throughput.throughput.text import printable_lines
+from pytest_throughput.text import printable_lines
 
 __all__ = ["NOT_WRITTEN", "Answer", "deliver"]
 

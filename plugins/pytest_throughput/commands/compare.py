@@ -9,7 +9,7 @@ from pytest_throughput.commands.answer import Answer
 from pytest_throughput.commands.judging import add_items_param, add_rules, tell
 
 if TYPE_CHECKING:
-    from pytest_throughput.regression.comparison import Comparison
+    from pytest_throughput.gate.comparison import Comparison
 
 __all__ = ["add", "run"]
 
@@ -37,8 +37,8 @@ def run(arguments: argparse.Namespace) -> Answer:
 
 
 def _compare(arguments: argparse.Namespace) -> Comparison:
-    from pytest_throughput.regression.comparison import between
-    from pytest_throughput.regression.from_results import given_run
+    from pytest_throughput.gate.comparison import between
+    from pytest_throughput.gate.from_results import given_run
 
     base, head = (
         [given_run(file, arguments.items_param) for file in side] for side in (arguments.base, arguments.head)

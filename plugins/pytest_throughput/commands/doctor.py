@@ -7,11 +7,11 @@ import subprocess
 import sys
 from typing import Any
 
-from pytest_throughput.argument_types import telling
 from pytest_throughput.commands.answer import Answer
-from pytest_throughput.isolation.interpreters import Interpreter, parse_interpreter
-from pytest_throughput.telemetry.diagnosis import diagnose_cpu, diagnose_gpus
-from pytest_throughput.throughput.text import printable
+from pytest_throughput.launch.interpreters import Interpreter, parse_interpreter
+from pytest_throughput.options.argument_types import telling
+from pytest_throughput.telemetry.doctor import diagnose_cpu, diagnose_gpus
+from pytest_throughput.text import printable
 
 __all__ = ["add", "run"]
 

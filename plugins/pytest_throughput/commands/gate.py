@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.commands.judging import add_baseline, add_items_param, add_rules, tell
-from pytest_throughput.throughput.text import printable
+from pytest_throughput.text import printable
 
 if TYPE_CHECKING:
-    from pytest_throughput.regression.comparison import Comparison
+    from pytest_throughput.gate.comparison import Comparison
 
 __all__ = ["add", "run"]
 
@@ -32,8 +32,8 @@ def run(arguments: argparse.Namespace) -> Answer:
 
 
 def _compare(arguments: argparse.Namespace) -> Comparison:
-    from pytest_throughput.regression.comparison import with_baseline
-    from pytest_throughput.regression.from_results import given_run
+    from pytest_throughput.gate.comparison import with_baseline
+    from pytest_throughput.gate.from_results import given_run
 
     files = " ".join(shlex.quote(printable(file)) for file in arguments.files)
     how = f"pytest-throughput accept {files} --baseline {shlex.quote(printable(str(arguments.baseline)))}"

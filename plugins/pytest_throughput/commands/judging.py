@@ -8,20 +8,20 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pytest_throughput.argument_types import telling
 from pytest_throughput.commands.answer import Answer
-from pytest_throughput.regression.judgement import Incomparable, nothing_comparable
-from pytest_throughput.regression.options import (
+from pytest_throughput.gate.judgement import Incomparable, nothing_comparable
+from pytest_throughput.gate.verdicts import Rules
+from pytest_throughput.options.argument_types import telling
+from pytest_throughput.options.gate_options import (
     FAIL_ON,
     read_baseline,
     read_fail_on,
     read_false_alarm_rate,
     read_threshold,
 )
-from pytest_throughput.regression.verdicts import Rules
 
 if TYPE_CHECKING:
-    from pytest_throughput.regression.comparison import Comparison
+    from pytest_throughput.gate.comparison import Comparison
 
 __all__ = ["add_baseline", "add_items_param", "add_rules", "tell"]
 
@@ -74,8 +74,8 @@ def tell(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> An
     Raises ValueError for runs that do not go together.
     """
     # Imported here: whoever asks for --help need not wait for what judges.
-    from pytest_throughput.regression import report
-    from pytest_throughput.throughput.console import output_columns
+    from pytest_throughput.report import verdict_table as report
+    from pytest_throughput.report.console import output_columns
 
     rules = Rules(arguments.threshold, arguments.false_alarm_rate)
     try:

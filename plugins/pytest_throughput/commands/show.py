@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from pytest_throughput.commands.answer import Answer
-from pytest_throughput.throughput import table
-from pytest_throughput.throughput.console import output_columns
-from pytest_throughput.throughput.journal import read_journal
-from pytest_throughput.throughput.ledger import Ledger
-from pytest_throughput.throughput.plausibility import mark_implausible
-from pytest_throughput.throughput.reading import MOST_CASES, read_run
-from pytest_throughput.throughput.text import printable
-from pytest_throughput.throughput.untrusted import Unreadable
+from pytest_throughput.report import table
+from pytest_throughput.report.console import output_columns
+from pytest_throughput.results.journal import read_journal
+from pytest_throughput.results.model import Ledger
+from pytest_throughput.results.plausibility import mark_implausible
+from pytest_throughput.results.reader import MOST_CASES, read_run
+from pytest_throughput.results.untrusted_json import Unreadable
+from pytest_throughput.text import printable
 
 __all__ = ["add", "run"]
 

@@ -1,0 +1,105 @@
+"""From estimates to verdicts, as arrays over cases: the rules themselves, without words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_throughput.gate.model import FOR_NOISE, Estimates
+from pytest_throughput.gate.pooling import FEWEST_CASES_TO_POOL
+from pytest_throughput.gate.verdicts import FEWEST_UNITS, WORTH_CONFIRMING, Code, Rules
+
+__all__ = ["CODES", "Decisions", "decide"]
+
+Bools = NDArray[np.bool_]
+
+CODES = (
+    Code.SLOWER,
+    Code.FASTER,
+    Code.WITHIN_THRESHOLD,
+    Code.TOO_FEW_RUNS,
+    Code.TOO_FEW_TRIALS,
+    Code.CONTENTION,
+    Code.SLOW_TRIALS,
+    Code.NEAR_THRESHOLD,
+    Code.NOISE,
+)
+_LOPSIDED = 0.5
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Of each case, of shape (…, cases)."""
+
+    codes: NDArray[np.intp]
+    """Indices of :data:`CODES`: the first three are regressed, improved and unchanged; the rest is inconclusive."""
+    can_alarm: Bools
+    """Whether any figures, however slow, could be called regressed."""
+
+    @property
+    def regressed(self) -> Bools:
+        return np.asarray(self.codes == CODES.index(Code.SLOWER))
+
+    @property
+    def improved(self) -> Bools:
+        return np.asarray(self.codes == CODES.index(Code.FASTER))
+
+    @property
+    def unchanged(self) -> Bools:
+        return np.asarray(self.codes == CODES.index(Code.WITHIN_THRESHOLD))
+
+    @property
+    def worth_confirming(self) -> Bools:
+        """Whether the case is to have a second look, where there is one."""
+        return np.isin(self.codes, [index for index, code in enumerate(CODES) if code in WORTH_CONFIRMING])
+
+
+def decide(estimates: Estimates, rules: Rules) -> Decisions:
+    """The verdicts on all cases of a comparison together."""
+    cases = estimates.difference.shape[-1]
+    far = rules.log_threshold
+    contention_limit = (1 - FOR_NOISE) * rules.false_alarm_rate
+    # Where cases are pooled, the others show how far humps lie apart; alone, each has to be safe by itself.
+    separation_limit = rules.false_alarm_rate / (1 if cases >= FEWEST_CASES_TO_POOL else cases)
+
+    difference, margin = estimates.difference, estimates.margin
+    is_known = estimates.units >= FEWEST_UNITS
+    is_separable = (estimates.alarm_by_separation <= separation_limit) & (estimates.trials_head > 1)
+    by_contention = estimates.alarm_by_contention > contention_limit
+    looks_slower = (-difference > margin) & (difference <= -far)
+    looks_faster = (difference > margin) & (difference >= far)
+    ruled_out = difference - estimates.half_interval > -far
+    tail_head = estimates.tail_head / np.maximum(estimates.trials_head, 1)
+    tail_base = estimates.tail_base / np.maximum(estimates.trials_base, 1)
+
+    codes = np.select(
+        [
+            ~is_known,
+            looks_slower & ~is_separable,
+            looks_slower & by_contention,
+            looks_slower,
+            looks_faster & is_separable & (estimates.praise_by_contention <= contention_limit),
+            ruled_out & (tail_head - tail_base >= _LOPSIDED),
+            ruled_out,
+            ~is_separable & (difference <= -far),
+            (-difference > margin) | ((difference > -far) & (difference < 0) & (margin < far)),
+        ],
+        [
+            CODES.index(code)
+            for code in (
+                Code.TOO_FEW_RUNS,
+                Code.TOO_FEW_TRIALS,
+                Code.CONTENTION,
+                Code.SLOWER,
+                Code.FASTER,
+                Code.SLOW_TRIALS,
+                Code.WITHIN_THRESHOLD,
+                Code.TOO_FEW_TRIALS,
+                Code.NEAR_THRESHOLD,
+            )
+        ],
+        default=CODES.index(Code.NOISE),
+    )
+    return Decisions(codes=codes, can_alarm=is_known & is_separable & ~by_contention & np.isfinite(margin))

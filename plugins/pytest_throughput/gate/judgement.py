@@ -1,0 +1,85 @@
+"""What a comparison comes to: verdicts, what else changed, and an exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_throughput.gate.verdicts import CaseVerdict, Verdict
+
+__all__ = [
+    "FAILABLE",
+    "INCONCLUSIVE",
+    "MISSING_OR_FAILED",
+    "NOTHING_COMPARABLE",
+    "REGRESSED",
+    "SCHEMA",
+    "Incomparable",
+    "Judgement",
+    "exit_status",
+    "nothing_comparable",
+]
+
+SCHEMA = 1
+REGRESSED = 10
+MISSING_OR_FAILED = 11
+NOTHING_COMPARABLE = 12
+INCONCLUSIVE = 13
+
+_STATUSES = {
+    Verdict.REGRESSED: REGRESSED,
+    Verdict.MISSING: MISSING_OR_FAILED,
+    Verdict.FAILED: MISSING_OR_FAILED,
+    Verdict.INCONCLUSIVE: INCONCLUSIVE,
+}
+"""The first that applies is the exit status."""
+FAILABLE = tuple(str(verdict) for verdict in _STATUSES)
+"""What a gate can be asked to fail on."""
+_WITHOUT_COMPARISON = (Verdict.NEW, Verdict.INCOMPARABLE)
+
+
+class Incomparable(Exception):
+    """Nothing can be compared; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Of one comparison."""
+
+    title: str
+    exit_status: int
+    verdicts: tuple[CaseVerdict, ...] = ()
+    software: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    """Versions that differ: by name, (of base, of head)."""
+    notes: tuple[str, ...] = ()
+    """Sentences, fit to be shown."""
+
+    def of(self, verdict: Verdict) -> list[CaseVerdict]:
+        """The cases with that verdict; regressions the worst first."""
+        found = [one for one in self.verdicts if one.verdict is verdict]
+        return sorted(found, key=lambda one: one.ratio or 0.0) if verdict is Verdict.REGRESSED else found
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "exit_status": self.exit_status,
+            "title": self.title,
+            "software_changes": {name: {"base": base, "head": head} for name, (base, head) in self.software.items()},
+            "notes": list(self.notes),
+            "cases": [one.to_json() for one in self.verdicts],
+        }
+
+
+def exit_status(verdicts: Sequence[CaseVerdict], fail_on: Collection[str]) -> int:
+    """``fail_on``: of :data:`FAILABLE`. Whatever it says, nothing to compare is never a success."""
+    there = {one.verdict for one in verdicts}
+    for verdict, status in _STATUSES.items():
+        if verdict in there and verdict in fail_on:
+            return status
+    return NOTHING_COMPARABLE if there <= {*_WITHOUT_COMPARISON} else 0
+
+
+def nothing_comparable(why: str) -> Judgement:
+    """Where there is no comparison at all."""
+    return Judgement("nothing to compare", NOTHING_COMPARABLE, notes=(why,))

@@ -1,0 +1,1 @@
+"""The parent's side of workers: start, feed, watch and end them."""

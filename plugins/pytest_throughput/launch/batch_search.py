@@ -1,0 +1,86 @@
+"""The largest batch that fits: raised until memory ends, then bisected until it is known to 2 %."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from pytest_throughput.measurement.plan import ONCE, Plan
+from pytest_throughput.worker.protocol import Outcome
+
+__all__ = ["search_largest"]
+
+_LARGEST = 2**20
+"""Whoever has memory for more is not looking for its end."""
+_RESOLUTION = 0.02
+"""Bisecting ends where the smallest batch that does not fit is so little larger: each further attempt costs a process,
+and a framework's import, to learn less than one trial differs from the next."""
+_REFUSALS = ("out_of_memory", "failed", "crashed")
+"""How a batch may turn out to be too large: libraries index with 32 bits, and say so in many ways."""
+
+Sized = tuple[int, Outcome]
+
+
+def search_largest(run: Callable[[int, Plan], Outcome], plan: Plan) -> Sized:
+    """Search the largest size that can be measured by the plan; ``run`` tries one in a fresh process.
+
+    Return the size, to 2 %, and how measuring it ended. Sizes are tried by running the step a single time. Where the
+    largest of them fails when it is measured (later steps may need more memory than the first), the search goes on
+    below it with sizes that are measured. If even 1 does not fit, or a size is not refused but ends in another way
+    (``unsupported``, ``timed_out``), that is the outcome.
+    """
+    tried: dict[int, str] = {}
+
+    def once(size: int) -> Outcome:
+        outcome = run(size, ONCE)
+        tried[size] = outcome.status
+        return outcome
+
+    def whole(size: int) -> Outcome:
+        outcome = run(size, plan)
+        tried[size] = outcome.status
+        return outcome
+
+    (size, outcome), refused = _bracket(once, None)
+    if outcome.status == "ok":
+        outcome = whole(size)
+        if outcome.status in _REFUSALS and size > 1:
+            (size, outcome), refused = _bracket(whole, (size, outcome))
+    if outcome.status == "unsupported":
+        return size, outcome
+    if outcome.status != "ok":
+        return size, replace(outcome, reason=f"with a batch of {size:,}: {outcome.reason}")
+    search = {
+        "fits": size,
+        "refused": None if refused is None else refused[0],
+        "refused_status": None if refused is None else refused[1].status,
+        "refused_reason": None if refused is None else refused[1].reason,
+        "tried": {str(each): status for each, status in sorted(tried.items())},
+    }
+    return size, replace(outcome, facts={**outcome.facts, "largest_batch": search})
+
+
+def _bracket(attempt: Callable[[int], Outcome], refused: Sized | None) -> tuple[Sized, Sized | None]:
+    """Return the largest size that fits and the smallest that does not; or the size that ended the search."""
+    fits: Sized | None = None
+    while True:
+        known = 0 if fits is None else fits[0]
+        if fits is not None and (known == _LARGEST if refused is None else _is_narrow(known, refused[0])):
+            return fits, refused
+        size = _next_size(known) if refused is None else (known + refused[0]) // 2
+        outcome = attempt(size)
+        if outcome.status == "ok":
+            fits = size, outcome
+        elif outcome.status in _REFUSALS and size > 1:
+            refused = size, outcome
+        else:
+            return (size, outcome), refused
+
+
+def _next_size(fits: int) -> int:
+    """Batches of up to 64 fit almost everywhere: the first steps are large, later ones double what memory holds."""
+    return min((4 if fits < 64 else 2) * fits, _LARGEST) or 1
+
+
+def _is_narrow(fits: int, refused: int) -> bool:
+    return refused - fits <= max(1.0, _RESOLUTION * fits)

@@ -1,0 +1,150 @@
+"""Which process conducts a trial: a fresh worker, one shared by its neighbours, or this process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pytest_throughput.launch.interpreters import Interpreter
+from pytest_throughput.launch.reaper import Guardian, OwnFolder
+from pytest_throughput.launch.staging import StagedPath
+from pytest_throughput.launch.worker_process import Worker
+from pytest_throughput.worker.protocol import Outcome, Request
+from pytest_throughput.worker.trial import OnError, conduct
+
+__all__ = ["ISOLATIONS", "Conductor", "Place"]
+
+ISOLATIONS = ("trial", "framework", "none")
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a trial runs. Trials of one place may share a worker when isolation is ``framework``."""
+
+    interpreter: Interpreter
+    trial: int
+    device: str = "cpu"
+    variables: tuple[tuple[str, str], ...] = ()
+    """Environment variables that show the worker this device and no other."""
+
+
+class Conductor:
+    """Hands trials to workers. At most one worker lives at a time: another would hold memory and cores."""
+
+    def __init__(
+        self,
+        *,
+        isolation: str,
+        staged: StagedPath,
+        pythonpath: Sequence[Path],
+        threads: int,
+        timeout_seconds: float,
+        memory_limit_bytes: int | None = None,
+        on_error: OnError | None = None,
+    ) -> None:
+        """``on_error`` is called with the exception that ended a trial in this process."""
+        self._isolation = isolation
+        self._staged = staged
+        self._pythonpath = tuple(pythonpath)
+        self._threads = threads
+        self._timeout_seconds = timeout_seconds
+        self._memory_limit_bytes = memory_limit_bytes
+        self._on_error = on_error
+        self._guardian: Guardian | None = None
+        self._worker: Worker | None = None
+        self._worker_place: Place | None = None
+
+    def conduct(self, request: Request, place: Place) -> tuple[Outcome, str]:
+        """The outcome of one trial, and what its worker wrote to standard error meanwhile."""
+        if self._isolation == "none":
+            return self._conduct_here(request, place), ""
+        variables = {**dict.fromkeys(_THREAD_VARIABLES, str(self._threads)), **dict(place.variables)}
+        request = replace(request, variables=variables, own_process=self._isolation == "trial")
+        # A step may have removed what a worker that lives still has to import.
+        if (
+            self._worker is None
+            or not self._worker.is_alive
+            or self._worker_place != place
+            or not self._staged.is_whole
+        ):
+            self._close_worker()
+            self._worker = self._new_worker(place)
+            self._worker_place = place
+        try:
+            outcome = self._worker.conduct(request, self._timeout_seconds)
+        except BaseException:
+            # Interrupted: what the worker would answer now belongs to nobody.
+            worker, self._worker = self._worker, None
+            worker.kill()
+            raise
+        stderr = self._worker.new_stderr()
+        is_well = outcome.status in ("ok", "unsupported") and self._worker.is_reusable
+        if self._isolation == "trial" or not is_well:
+            # After an error, a device's context may be beyond repair, or its memory in pieces.
+            self._close_worker()
+        return outcome, stderr
+
+    def close(self) -> None:
+        """Ends the worker and its guardian, if there are any."""
+        self._close_worker()
+        if self._guardian is not None:
+            self._guardian.close()
+            self._guardian = None
+
+    def _new_worker(self, place: Place) -> Worker:
+        if self._guardian is None:
+            self._guardian = Guardian()
+        folder = self._staged.folder(self._guardian.guard_folder)
+        environment = self._environment(place.interpreter, folder)
+        return Worker(
+            place.interpreter.command,
+            environment,
+            memory_limit_bytes=self._memory_limit_bytes,
+            guardian=self._guardian,
+        )
+
+    def _close_worker(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.close()
+
+    def _conduct_here(self, request: Request, place: Place) -> Outcome:
+        if not place.interpreter.is_running:
+            return Outcome(
+                "unsupported",
+                reason="with --throughput-isolation none a case runs in pytest's own interpreter, "
+                f"not in {place.interpreter.command[0]}",
+            )
+        if place.device not in ("cpu", "cuda"):
+            return Outcome(
+                "unsupported",
+                reason="with --throughput-isolation none the process sees every GPU and takes the first, "
+                f"not {place.device}",
+            )
+        for folder in reversed(self._pythonpath):
+            if str(folder) not in sys.path:
+                sys.path.insert(0, str(folder))
+        return conduct(request, self._on_error)
+
+    def _environment(self, interpreter: Interpreter, staged: OwnFolder) -> Mapping[str, str]:
+        variables = dict(os.environ)
+        path = [staged.path, *map(str, self._pythonpath)]
+        for folder, remedy in zip(path, ("TMPDIR", *["--throughput-pythonpath"] * len(self._pythonpath)), strict=True):
+            if os.pathsep in folder:
+                raise OSError(
+                    f"workers cannot import from {folder}: {os.pathsep!r} separates the folders of PYTHONPATH; "
+                    f"name another folder by {remedy}"
+                )
+        inherited = variables.pop("PYTHONPATH", "")
+        if not interpreter.is_running:
+            # Meant for the Python that runs pytest; another one would trip over them.
+            variables.pop("PYTHONHOME", None)
+            inherited = ""
+        variables["PYTHONPATH"] = os.pathsep.join([*path, *filter(None, [inherited])])
+        variables["PYTHONSAFEPATH"] = "1"
+        return variables

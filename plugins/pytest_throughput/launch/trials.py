@@ -1,0 +1,114 @@
+"""One trial in a worker: watched from outside, and told what its figures mean on their device."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import NamedTuple
+
+import pytest
+
+from pytest_throughput.launch.batch_search import search_largest
+from pytest_throughput.launch.launcher import Conductor, Place
+from pytest_throughput.measurement.metadata import json_facts
+from pytest_throughput.measurement.plan import ONCE, Plan
+from pytest_throughput.options.settings import Settings
+from pytest_throughput.results.model import TrialRecord
+from pytest_throughput.telemetry.gpus import Gpu, find_gpu
+from pytest_throughput.telemetry.utilisation import Utilisation
+from pytest_throughput.telemetry.watch import Telemetry, Watch
+from pytest_throughput.worker.protocol import Outcome, Request
+
+__all__ = ["Conducted", "IsolatedTrials", "refuse_endless_search"]
+
+
+class Conducted(NamedTuple):
+    """A trial that has ended."""
+
+    outcome: Outcome
+    stderr: str
+    """What its worker wrote meanwhile."""
+    items: int
+    """What one of its steps worked through."""
+
+
+class IsolatedTrials:
+    """All trials of a run that are measured in workers."""
+
+    def __init__(self, settings: Settings, gpus: list[Gpu], conductor: Conductor) -> None:
+        self._is_isolated = settings.isolation != "none"
+        self._pythonpath = settings.pythonpath
+        self._gpus = gpus
+        self._conductor = conductor
+        self._telemetry = Telemetry()
+        self._utilisation = Utilisation(settings.peak_tflops)
+
+    def conduct(self, request: Request, place: Place, items: int) -> Conducted:
+        """One trial by the request's plan."""
+        if request.plan == ONCE:
+            outcome, stderr = self._conductor.conduct(request, place)
+            return Conducted(self._with_hint(outcome, request), stderr, items)
+        gpu = find_gpu(place.device, self._gpus)
+        with self._telemetry.watching(place.device, gpu, isolated=self._is_isolated) as watch:
+            outcome, stderr = self._conductor.conduct(request, place)
+        outcome = self._with_hint(outcome, request)
+        return Conducted(self._put_into_place(outcome, items, watch, gpu), stderr, items)
+
+    def conduct_largest(self, request: Request, place: Place, argument: str) -> Conducted:
+        """The same, with the largest value of an argument for which memory suffices; it is the number of items.
+
+        It is searched by running the step once in each of several workers.
+        """
+        stderr = ""
+
+        def run(size: int, plan: Plan) -> Outcome:
+            nonlocal stderr
+            sized = replace(request, plan=plan, arguments={**request.arguments, argument: size})
+            outcome, stderr, _ = self.conduct(sized, place, size)
+            return outcome
+
+        if request.plan == ONCE:
+            return Conducted(run(1, ONCE), stderr, 1)
+        size, outcome = search_largest(run, request.plan)
+        return Conducted(outcome, stderr, size)
+
+    def _with_hint(self, outcome: Outcome, request: Request) -> Outcome:
+        """Return the outcome; where the module of the target was not found, with the folders that were searched.
+
+        An argument may name the module of a function as well, as in ``"mynets:squeezenet"``.
+        """
+        missing = re.fullmatch(r"ModuleNotFoundError: No module named '([\w.]+)'", outcome.reason or "")
+        texts = [text for text in (request.target, *request.arguments.values()) if isinstance(text, str)]
+        if missing is None or not any(re.match(rf"{re.escape(missing[1])}[.:]", text) for text in texts):
+            return outcome
+        folders = ", ".join(map(str, self._pythonpath))
+        hint = f"searched {folders} and what is installed; --throughput-pythonpath or pytest's pythonpath adds folders"
+        return replace(outcome, reason=f"{outcome.reason} ({hint})")
+
+    def _put_into_place(self, outcome: Outcome, items: int, watch: Watch, gpu: Gpu | None) -> Outcome:
+        rate = TrialRecord(1, "", items, outcome).images_per_second
+        if outcome.measurement is None or rate is None:
+            return outcome
+        facts = {
+            **outcome.facts,
+            **watch.facts(outcome.measurement, rate),
+            **self._utilisation.facts(outcome.facts, rate, watch.device, gpu),
+        }
+        return replace(outcome, facts=json_facts(facts))
+
+    def close(self) -> None:
+        """Lets the GPUs go."""
+        self._telemetry.close()
+
+
+def refuse_endless_search(settings: Settings, device: str) -> None:
+    """Raises pytest.UsageError where a search for the largest batch would have no end, or no fresh processes."""
+    if settings.isolation != "trial":
+        raise pytest.UsageError(
+            f"the largest batch is searched in fresh processes: --throughput-isolation trial, not {settings.isolation}"
+        )
+    if device == "cpu" and settings.memory_limit_bytes is None:
+        raise pytest.UsageError(
+            "the largest batch on a CPU is that of a limit, or it would fill this machine's memory: "
+            "--throughput-memory-limit 8G"
+        )

@@ -1,0 +1,1 @@
+"""Every option, declared once for pytest and the command line."""

@@ -1,0 +1,159 @@
+"""Which columns of a table fit into a terminal, and in which layout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+from pytest_throughput.report.console import lines_of
+
+__all__ = ["Column", "Row", "lay_out"]
+
+_GAP = 2
+"""Blank columns between two columns of a table."""
+_INDENT = 2
+_NARROWEST = 8
+"""A text column is not folded to less than this."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of figures."""
+
+    heading: str
+    cells: Sequence[Text]
+    rank: int = 0
+    """Columns of the highest rank are left out first; those of rank 0 never are."""
+    is_number: bool = True
+
+    @property
+    def width(self) -> int:
+        """The widest line, in terminal cells."""
+        texts = [*self.heading.splitlines(), *(cell.plain for cell in self.cells)]
+        return max(map(cell_len, texts), default=0)
+
+    @property
+    def name(self) -> str:
+        """The heading on one line."""
+        return " ".join(self.heading.split())
+
+
+@dataclass(frozen=True)
+class Row:
+    """The texts at the beginning of a row."""
+
+    group: str
+    """What several rows share; shown once."""
+    member: str
+
+
+def lay_out(
+    rows: Sequence[Row],
+    columns: Sequence[Column],
+    *,
+    headings: tuple[str, str],
+    width: int | None,
+    colour: bool,
+    optional_rank: int,
+) -> list[str]:
+    """Return the lines of a table that fits into ``width`` terminal columns (None: as wide as it needs to be).
+
+    Group and member stand beside the figures as long as only columns of rank ``optional_rank`` and above
+    have to be left out; in a narrower terminal the group stands on a line of its own above its rows.
+    ``headings`` are those of group and member. The last line names what is left out.
+    """
+    groups = Column(headings[0], [Text(row.group) for row in rows], is_number=False)
+    members = Column(headings[1], [Text(row.member) for row in rows], is_number=False)
+    beside = groups.width + members.width + 2 * _GAP
+    if width is None:
+        return _beside(rows, groups, members, columns, colour)
+    kept = _fitting(columns, width - beside, optional_rank)
+    if kept is not None:
+        lines = _beside(rows, groups, members, kept, colour)
+    else:
+        member_width, kept = _fitting_below(members, columns, width - _INDENT - _GAP, optional_rank)
+        lines = _stacked(rows, members, kept, width, member_width, colour)
+    left_out = [column.name for column in columns if column not in kept]
+    if left_out:
+        needed = beside + _width_of(columns)
+        lines.append(f"left out for lack of width: {', '.join(left_out)} (COLUMNS={needed} shows all)")
+    return lines
+
+
+def _fitting(columns: Sequence[Column], width: int, optional_rank: int) -> list[Column] | None:
+    """Return the columns that fit, without those of the highest ranks; None if too many have to go."""
+    kept = list(columns)
+    while _width_of(kept) > width:
+        optional = [column for column in kept if column.rank >= optional_rank]
+        if not optional:
+            return None
+        kept.remove(max(optional, key=lambda column: column.rank))
+    return kept
+
+
+def _fitting_below(
+    members: Column, columns: Sequence[Column], width: int, optional_rank: int
+) -> tuple[int, list[Column]]:
+    """Return the width of the member column and the columns that fit beside it, the group being elsewhere."""
+    kept = _fitting(columns, width - members.width, optional_rank)
+    if kept is not None:
+        return members.width, kept
+    narrowest = min(members.width, _NARROWEST)
+    kept = _fitting(columns, width - narrowest, 1) or [column for column in columns if column.rank == 0]
+    return max(narrowest, min(members.width, width - _width_of(kept))), kept
+
+
+def _width_of(columns: Sequence[Column]) -> int:
+    return sum(column.width + _GAP for column in columns) - _GAP
+
+
+def _beside(rows: Sequence[Row], groups: Column, members: Column, columns: Sequence[Column], colour: bool) -> list[str]:
+    table = _new_table()
+    for column in (groups, members, *columns):
+        _add(table, column)
+    previous = None
+    for index, row in enumerate(rows):
+        group = "" if row.group == previous else row.group
+        table.add_row(Text(group), Text(row.member), *(column.cells[index] for column in columns))
+        previous = row.group
+    return lines_of(table, None, colour)
+
+
+def _stacked(
+    rows: Sequence[Row], members: Column, columns: Sequence[Column], width: int, member_width: int, colour: bool
+) -> list[str]:
+    header = _new_table()
+    _add(header, replace(members, heading=""), width=member_width)
+    for column in columns:
+        _add(header, column, width=column.width)
+    lines = _indented(header, colour)
+    for group, indices in groupby(range(len(rows)), key=lambda index: rows[index].group):
+        title = Table.grid()
+        title.add_column(overflow="fold")
+        title.add_row(Text(group))
+        lines += lines_of(title, width, colour)
+        table = _new_table(show_header=False)
+        table.add_column(width=member_width, overflow="fold")
+        for column in columns:
+            _add(table, column, width=column.width)
+        for index in indices:
+            table.add_row(Text(rows[index].member), *(column.cells[index] for column in columns))
+        lines += _indented(table, colour)
+    return lines
+
+
+def _indented(table: Table, colour: bool) -> list[str]:
+    return [f"{'':{_INDENT}}{line}".rstrip() for line in lines_of(table, None, colour)]
+
+
+def _new_table(show_header: bool = True) -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold", show_header=show_header)
+
+
+def _add(table: Table, column: Column, *, width: int | None = None) -> None:
+    table.add_column(Text(column.heading), justify="right" if column.is_number else "left", width=width, no_wrap=True)

@@ -1,0 +1,66 @@
+"""What a terminal shows while cases are measured: a line a result, and one line of what is running.
+
+Drawn before and after a case, never during one. In a log file pytest's own dots are progress enough.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from typing import Any
+
+from rich.cells import set_cell_size
+
+from pytest_throughput.results.model import CaseRecord, Ledger, TrialRecord
+from pytest_throughput.text import duration, printable, significant
+
+__all__ = ["Progress", "summary_of"]
+
+_ERASE_LINE = "\r\x1b[2K"
+
+
+def summary_of(case: CaseRecord, trial: TrialRecord) -> str:
+    """One result in few words: ``31.24 images/s``, or the status."""
+    unit = "images/s" if "model" in case.labels else "items/s"
+    rate = trial.images_per_second
+    return f"{significant(rate)} {unit}" if rate is not None else trial.outcome.status
+
+
+class Progress:
+    """Writes to the terminal around each case; ``write`` must reach it past pytest's capturing."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        write: Callable[[str], object],
+        width: int,
+        suspend_capture: Callable[[], AbstractContextManager[Any]],
+    ) -> None:
+        self._ledger = ledger
+        self._write = write
+        self._width = width
+        self._suspend_capture = suspend_capture
+        self._began = time.monotonic()
+
+    def running(self, name: str) -> None:
+        """Says what is measured now, on a line that the result will replace."""
+        done, asked = self._ledger.trials_ended, self._ledger.trials_asked
+        elapsed = time.monotonic() - self._began
+        left = f", about {duration(elapsed / done * (asked - done))} left" if done else ""
+        line = f"[{done + 1}/{asked}] {printable(name)} … ({duration(elapsed)} so far{left})"
+        self._show(_ERASE_LINE + set_cell_size(line, min(len(line), self._width - 1)))
+
+    def ended(self, name: str, summary: str) -> None:
+        """Says what came of it, on a line that stays."""
+        done, asked = self._ledger.trials_ended, self._ledger.trials_asked
+        self._show(f"{_ERASE_LINE}[{done}/{asked}] {printable(name)}: {printable(summary)}\n")
+
+    def interrupted(self) -> None:
+        """Leaves a clean line."""
+        self._show(_ERASE_LINE)
+
+    def _show(self, text: str) -> None:
+        # A terminal that has been closed is no reason for a trial to fail, or for an interruption to get lost.
+        with suppress(OSError), self._suspend_capture():
+            self._write(text)

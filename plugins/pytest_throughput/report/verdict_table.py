@@ -1,0 +1,168 @@
+"""Verdicts to be read: as a table, in Markdown for a pull request, or as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+
+from rich.cells import cell_len
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from pytest_throughput.gate.judgement import Judgement
+from pytest_throughput.gate.verdicts import CaseVerdict, Verdict
+from pytest_throughput.report.console import lines_of
+from pytest_throughput.text import printable
+
+__all__ = ["as_json", "as_markdown", "as_table", "summary"]
+
+_IN_FULL = (Verdict.REGRESSED, Verdict.FAILED, Verdict.MISSING)
+_IN_SHORT = (Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE, Verdict.IMPROVED, Verdict.NEW)
+_STYLES = {Verdict.REGRESSED: "red", Verdict.FAILED: "red", Verdict.MISSING: "red"}
+_MOST_IDS = 5
+"""Named in a line; of more, their number is told."""
+_MOST_LINES = 20
+_MOST_ROWS = 100
+_LONGEST_ID = 200
+_GAP = 2
+"""Blank columns between two columns of a table."""
+_NARROWEST_REASON = 24
+_REFERENCE = re.compile(r"[@#]|:(?=//|[\w+-]+:)|\bgh-(?=\d)", re.IGNORECASE)
+"""What GitHub looks for after it has decoded the escapes of characters (``&#64;name`` mentions, too), as do others:
+mentions, issues, URLs and emoji. A space without width behind it keeps it a text."""
+_HEADINGS = ("verdict", "case", "speed, head ÷ base", "trials", "why")
+
+
+def as_table(judgement: Judgement, *, width: int | None = None, colour: bool = False) -> str:
+    """For a terminal of so many columns; as wide as it needs to be if None."""
+    rows = _rows(judgement)
+    lines = [f"{judgement.title}: {summary(judgement)}" if judgement.verdicts else judgement.title, ""]
+    if rows:
+        lines += [*_table(rows[:_MOST_ROWS], width, colour), ""]
+        if len(rows) > _MOST_ROWS:
+            lines += [f"and {len(rows) - _MOST_ROWS} more; --format json has all", ""]
+    lines += [f"{name}: {change}" for name, change in _software(judgement, printable)]
+    lines += _rest(judgement, _shown, printable)
+    lines += judgement.notes
+    return "\n".join(lines)
+
+
+def as_markdown(judgement: Judgement) -> str:
+    """For a comment on a pull request: nothing in it mentions, links or formats what it should not."""
+    lines = [f"### Throughput: {summary(judgement)}", "", _escaped(judgement.title), ""]
+    rows = _rows(judgement)
+    if rows:
+        lines += ["| " + " | ".join(_HEADINGS) + " |", "|" + "---|" * len(_HEADINGS)]
+        for one in rows[:_MOST_ROWS]:
+            cells = (f"**{one.verdict}**", _escaped(_shown(one.id)), _ratio(one), _trials(one), _escaped(one.reason))
+            lines.append("| " + " | ".join(cells) + " |")
+        if len(rows) > _MOST_ROWS:
+            lines += ["", f"and {len(rows) - _MOST_ROWS} more"]
+        lines.append("")
+    software = _software(judgement, _escaped)
+    lines += ["Software:", "", *(f"- {name} {change}" for name, change in software), ""] if software else []
+    rest = _rest(judgement, lambda name: _escaped(_shown(name)), _escaped)
+    rest += [_escaped(note) for note in judgement.notes]
+    if rest:
+        lines += ["<details><summary>the rest</summary>", "", *(f"- {line}" for line in rest), "", "</details>"]
+    return "\n".join(lines).rstrip()
+
+
+def as_json(judgement: Judgement) -> str:
+    return json.dumps(judgement.to_json(), indent=2, allow_nan=False)
+
+
+def summary(judgement: Judgement) -> str:
+    """``1 regressed, 5 unchanged``."""
+    counts = [(verdict, len(judgement.of(verdict))) for verdict in (*_IN_FULL, *_IN_SHORT, Verdict.UNCHANGED)]
+    return ", ".join(f"{number} {verdict}" for verdict, number in counts if number) or "nothing to compare"
+
+
+def _rows(judgement: Judgement) -> list[CaseVerdict]:
+    return [one for verdict in _IN_FULL for one in judgement.of(verdict)]
+
+
+def _table(rows: Sequence[CaseVerdict], width: int | None, colour: bool) -> list[str]:
+    """Return a table, or the cells of each row one below the other where only folded names would fit."""
+    cells = [(str(one.verdict), _shown(one.id), _ratio(one), _trials(one), printable(one.reason)) for one in rows]
+    figures = [max(map(cell_len, column)) + _GAP for column in list(zip(_HEADINGS, *cells, strict=True))[:-1]]
+    table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
+    if width is None or width >= sum(figures) + _NARROWEST_REASON:
+        for heading in _HEADINGS:
+            table.add_column(heading, overflow="fold", no_wrap=heading != "why")
+        for one, row in zip(rows, cells, strict=True):
+            table.add_row(*map(Text, row), style=_STYLES[one.verdict])
+        return lines_of(table, width, colour)
+    table = Table.grid()
+    table.add_column(overflow="fold")
+    for one, (verdict, name, ratio, trials, reason) in zip(rows, cells, strict=True):
+        table.add_row(Text(f"{verdict}: {name}"), style=_STYLES[one.verdict])
+        figure = "" if one.ratio is None else f"speed, head ÷ base: {ratio}; {trials} trials"
+        for detail in filter(None, (figure, reason)):
+            table.add_row(Padding(Text(detail), (0, 0, 0, min(4, width // 4))))
+    return lines_of(table, width, colour)
+
+
+def _ratio(one: CaseVerdict) -> str:
+    if one.ratio is None:
+        return "–"
+    interval = "" if one.ratio_low is None else f" ({one.ratio_low:.3f} to {one.ratio_high:.3f})"
+    return f"{one.ratio:.3f}{interval}"
+
+
+def _trials(one: CaseVerdict) -> str:
+    if not one.trials_base:
+        return "–"
+    return f"{one.trials_head} against {one.trials_base}"
+
+
+def _software(judgement: Judgement, shown: Callable[[str], str]) -> list[tuple[str, str]]:
+    changes = [
+        (shown(name), f"{shown(base or 'none')} → {shown(head or 'none')}")
+        for name, (base, head) in list(judgement.software.items())[:_MOST_LINES]
+    ]
+    left = len(judgement.software) - len(changes)
+    return [*changes, (f"{left} more", "--format json has all")] if left else changes
+
+
+def _rest(judgement: Judgement, shown_id: Callable[[str], str], shown: Callable[[str], str]) -> list[str]:
+    """A line for each that has its own reason, one for all that share one."""
+    lines = []
+    for verdict in _IN_SHORT:
+        by_reason: dict[str, list[str]] = {}
+        for one in judgement.of(verdict):
+            by_reason.setdefault(one.reason, []).append(one.id)
+        for reason, ids in list(by_reason.items())[:_MOST_LINES]:
+            lines.append(f"{verdict}: {_listed([shown_id(each) for each in ids])}: {shown(reason)}")
+        left = sum(map(len, list(by_reason.values())[_MOST_LINES:]))
+        if left:
+            lines.append(f"{verdict}: {left} more")
+    unchanged = judgement.of(Verdict.UNCHANGED)
+    if unchanged:
+        lines.append(f"unchanged: {_listed([shown_id(one.id) for one in unchanged])}")
+    return lines
+
+
+def _listed(ids: Sequence[str]) -> str:
+    if len(ids) <= _MOST_IDS:
+        return ", ".join(ids)
+    return f"{len(ids)} cases ({', '.join(ids[:_MOST_IDS])}, …)"
+
+
+def _shown(name: str) -> str:
+    short = name if len(name) <= _LONGEST_ID else f"{name[:_LONGEST_ID]}…"
+    return printable(short)
+
+
+def _escaped(text: str) -> str:
+    """As text in Markdown, whatever it holds: no markup, HTML, mention, reference, emoji or link."""
+    plain = " .,;%()/-+="
+    # None is in a printable text, so those that are there are ours.
+    separated = _REFERENCE.sub(lambda found: f"{found[0]}\u200b", printable(text))
+    escaped = (
+        f"&#{ord(one)};" if one == "\u200b" or (one.isascii() and not one.isalnum() and one not in plain) else one
+        for one in separated
+    )
+    return re.sub(r"(?i)(?<=www)\.", "&#46;", "".join(escaped))

@@ -1,0 +1,1 @@
+"""The model of results, and the files that hold it."""

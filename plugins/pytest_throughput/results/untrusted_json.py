@@ -1,0 +1,153 @@
+"""Read JSON that anyone may have written: bounded, and refused with one sentence if it is something else."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+from pytest_throughput.text import printable
+
+__all__ = ["Line", "Unreadable", "parse_object", "read_lines", "read_whole"]
+
+_PART_BYTES = 2**20
+_MAX_SKIPPED_BYTES = 2**30
+
+_DEEPEST = 100
+"""Levels of lists and objects. Results have 10; Python's own functions for nested values end at 1,000."""
+_BYTES_A_CONTAINER = 32
+"""At least so many bytes of JSON to a list or an object, on average: one takes up to 240 bytes of memory."""
+_FREE_CONTAINERS = 10_000
+
+
+class Unreadable(ValueError):
+    """A file that cannot be used; the message names it, and says what was expected."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{printable(str(path))}: {printable(problem)}")
+
+
+def read_whole(path: Path, max_bytes: int) -> bytes:
+    """Return all of a regular file. Raises Unreadable if it is none, cannot be read, or is larger."""
+    with _open(path, max_bytes) as file:
+        try:
+            # Nothing, where reading would block: /proc has such files.
+            content = file.read(max_bytes + 1) or b""
+        except OSError as error:
+            raise Unreadable(path, f"cannot be read: {error.strerror}") from None
+    if len(content) > max_bytes:  # Files in /proc have a size of 0.
+        raise Unreadable(path, _too_large(max_bytes))
+    return content
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a file."""
+
+    content: bytes | None
+    """The line with its end; None if it is longer than was asked for."""
+    length: int
+    """In bytes, with its end."""
+    is_whole: bool
+    """Whether it has an end; the last one of a file may lack it."""
+
+
+def read_lines(path: Path, max_line_bytes: int) -> Iterator[Line]:
+    """Yield the lines of a regular file of any size, with one in memory at a time.
+
+    Raise Unreadable as ``read_whole``, and for a line of more than 1 GiB, which is not skipped.
+    """
+    with _open(path, None) as file:
+        try:
+            while line := file.readline(max_line_bytes + 1):
+                length, end = len(line), line
+                while length > max_line_bytes and not end.endswith(b"\n") and (end := file.readline(_PART_BYTES)):
+                    length += len(end)
+                    if length > _MAX_SKIPPED_BYTES:
+                        raise Unreadable(path, f"has a line of more than {_MAX_SKIPPED_BYTES >> 20} MiB")
+                yield Line(line if length <= max_line_bytes else None, length, end.endswith(b"\n"))
+        except OSError as error:
+            raise Unreadable(path, f"cannot be read: {error.strerror}") from None
+
+
+def _too_large(max_bytes: int) -> str:
+    return f"is larger than {max_bytes >> 20} MiB, which no result of a run is"
+
+
+def _open(path: Path, max_bytes: int | None) -> BinaryIO:
+    try:
+        # Not blocking: a pipe that nobody writes to would be waited for.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise Unreadable(path, f"cannot be read: {error.strerror}") from None
+    except ValueError as error:  # A name with a NUL in it.
+        raise Unreadable(path, f"cannot be read: {error}") from None
+    status = os.fstat(descriptor)
+    problem = None
+    if not stat.S_ISREG(status.st_mode):
+        problem = "is no regular file; expected one that this suite or pytest-benchmark has written"
+    elif max_bytes is not None and status.st_size > max_bytes:
+        problem = _too_large(max_bytes)
+    if problem is not None:
+        os.close(descriptor)
+        raise Unreadable(path, problem)
+    return os.fdopen(descriptor, "rb")
+
+
+def parse_object(text: bytes, *, constants: bool = True) -> dict[str, Any]:
+    """Return the JSON object. Raises ValueError that says in a few words why the text is none.
+
+    A name given twice is refused: readers differ in which of the two they believe. So is what is nested too deeply,
+    and what would take far more memory than its text. ``constants``: whether ``NaN`` and ``Infinity`` are numbers.
+    """
+    containers = text.count(b"[") + text.count(b"{")
+    if containers > _FREE_CONTAINERS + len(text) // _BYTES_A_CONTAINER:
+        raise ValueError(f"it holds {containers:,} lists and objects in {len(text):,} bytes, which no result does")
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_without_duplicates, parse_constant=None if constants else _refuse_constant
+        )
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except UnicodeDecodeError:
+        raise ValueError("it is not text in UTF-8") from None
+    except json.JSONDecodeError as error:
+        # In a text, or within the last word.
+        ended = error.msg.startswith("Unterminated string") or error.pos + len("Infinity") >= len(error.doc.rstrip())
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ValueError("it is cut off" if ended else f"it is not JSON ({error.msg} at {where})") from None
+    if not isinstance(value, dict):
+        raise ValueError("it is no JSON object")
+    _refuse_deep(value)
+    return value
+
+
+def _refuse_deep(value: dict[str, Any]) -> None:
+    level: list[Any] = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if type(outer) is dict else outer)
+            if type(inner) in (dict, list)
+        ]
+        if not level:
+            return
+    raise ValueError("it is nested too deeply")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"it holds {name}, which is no number")
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"it gives {printable(twice, 80)!r} twice")
+    return found

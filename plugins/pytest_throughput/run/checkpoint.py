@@ -1,0 +1,343 @@
+"""What keeps a run's results through whatever ends it: the journal, going on with one, the budget, the signals."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import statistics
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from pytest_throughput.results.journal import Entry, Heading, Journal, JournalContent, read_journal
+from pytest_throughput.results.model import TrialRecord
+from pytest_throughput.results.owned_file import InUse, OwnedFile
+from pytest_throughput.results.untrusted_json import Unreadable
+from pytest_throughput.results.writer import MAX_RESULT_BYTES, estimated_bytes
+from pytest_throughput.run.benchmark_json import Results, fingerprint
+from pytest_throughput.run.collection import MeasuredItem
+from pytest_throughput.run.output import tell
+from pytest_throughput.run.session import ThroughputSession
+from pytest_throughput.run.signals import Signals
+from pytest_throughput.text import byte_count, duration, printable
+from pytest_throughput.worker.protocol import Outcome
+
+__all__ = ["Recovery"]
+
+_SUFFIX = ".journal.jsonl"
+_FOLDER = ".throughput"
+
+Key = tuple[str, str, int]
+
+
+class Recovery:
+    """The hooks of a run that measures, and the session's keeper of trials."""
+
+    def __init__(self, config: pytest.Config, session: ThroughputSession, results: Results) -> None:
+        self._config = config
+        self._session = session
+        self._results = results
+        self._signals = Signals()
+        self._journal: Journal | None = None
+        self._earlier: dict[Key, TrialRecord] = {}
+        """Trials of the resumed journal that have not come up yet."""
+        self._resumed = 0
+        """How many trials the resumed journal held."""
+        self._deadline: float | None = None
+        self._left_out: set[str] = set()
+        """Tests, by their node id, for which the budget did not suffice."""
+        self._is_left = False
+        """Whether there is a journal to go on with."""
+        self._is_settled = False
+        """Whether the journal has been removed or left."""
+        self._is_told = False
+        """Whether it has been said how to go on."""
+        self._claim: OwnedFile | None = None
+        """Keeps others from the JSON, where the resumed journal is not the one beside it."""
+        self._damage: str | None = None
+        """What is damaged in the resumed journal."""
+        self._trial_bytes: list[int] = []
+        """About how much each trial takes in the result file."""
+        self._is_warned = False
+        self._pytest_session: pytest.Session | None = None
+
+    # As the session's keeper
+
+    def take(self, found: MeasuredItem) -> TrialRecord | None:
+        """The trial as an earlier run has measured it, once; None if it has to be measured now."""
+        return self._earlier.pop(_key(found), None)
+
+    def keep(self, found: MeasuredItem, record: TrialRecord) -> None:
+        """Writes down a trial that was measured now."""
+        if self._journal is not None:
+            with self._signals.deferred():
+                self._journal.add(Entry(found.case_id, found.environment, found.labels, record))
+        self._warn_of_size(record)
+
+    def _warn_of_size(self, record: TrialRecord) -> None:
+        """Say once, while there is time to stop the run, that its result file will be too large to be read."""
+        self._trial_bytes.append(estimated_bytes(record))
+        expected_bytes = statistics.mean(self._trial_bytes) * self._session.ledger.trials_asked
+        if self._is_warned or self._results.path is None or expected_bytes <= MAX_RESULT_BYTES:
+            return
+        self._is_warned = True
+        if self._session.observer is not None:
+            self._session.observer.warn(
+                f"{self._results.path} will have about {byte_count(expected_bytes)}, and pytest-throughput reads at "
+                f"most {byte_count(MAX_RESULT_BYTES)}: measure fewer cases or trials in a run, or give "
+                "--throughput-steps-per-round"
+            )
+
+    def is_spent(self) -> bool:
+        """Return whether the budget is spent."""
+        return self._deadline is not None and monotonic() >= self._deadline
+
+    def begin(self, found: MeasuredItem) -> None:
+        """Skip a trial for which the budget does not suffice."""
+        if self.is_spent():
+            self._left_out.add(found.item.nodeid)
+            budget = duration(self._session.settings.budget_seconds)
+            pytest.skip(f"not run: --throughput-budget of {budget} is spent")
+
+    # As a plugin
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Opens the journal; from now on, the end of the run is an orderly one."""
+        self._pytest_session = session
+        if not self._session.is_measuring:
+            if self._session.settings.resume is not None and not self._config.getoption("collectonly"):
+                raise pytest.UsageError(
+                    "--throughput-resume: this run measures nothing; repeat the interrupted command"
+                )
+            return
+        self._signals.catch()
+        with self._signals.deferred():
+            self._results.refuse_what_cannot_be_written()
+            self._session.refuse_locks_that_cannot_be_had()
+            try:
+                self._open_journal()
+            except InUse as error:
+                raise pytest.UsageError(
+                    f"{error}; wait until it has, or give another --benchmark-json, so that no trial is lost"
+                ) from None
+            self._results.may_be_written = True
+        self._session.keeper = self
+        if self._session.settings.budget_seconds is not None:
+            self._deadline = monotonic() + self._session.settings.budget_seconds
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self) -> Iterator[Any]:
+        """Only notes signals once the loop has ended: an exception would leave the results half written."""
+        try:
+            return (yield)
+        finally:
+            self._signals.defer()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self) -> None:
+        """The same, where the loop had not begun."""
+        self._signals.defer()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self) -> None:
+        """The same, where another plugin's hook has ended the run."""
+        self._signals.defer()
+
+    def _open_journal(self) -> None:
+        arguments = tuple(map(str, self._config.invocation_params.args))
+        heading = Heading(fingerprint(self._session), self._session.settings.of_measuring, arguments)
+        path = self._path()
+        if self._session.settings.resume is not None:
+            self._journal = self._go_on(self._session.settings.resume, heading)
+            if self._results.path is not None and not _is_same(path, self._journal.path):
+                # It stands for the JSON, which another run must not write meanwhile.
+                with suppress(OSError):
+                    self._claim = OwnedFile.create(path)
+        else:
+            self._journal = Journal(path, heading)
+            if self._journal.problem is not None and self._results.path is not None:
+                # The results would be written to the same folder: said before an hour of measuring, not after it.
+                problem = self._journal.problem
+                self._journal.remove()
+                self._journal = None
+                raise pytest.UsageError(f"--benchmark-json: {problem}; give a writable folder")
+
+    def _path(self) -> Path:
+        json = self._results.path
+        if json is not None and (json.is_file() or not json.exists()):
+            return json.with_name(json.name + _SUFFIX)
+        with suppress(OSError):  # The journal then says that it cannot be written.
+            (self._config.rootpath / _FOLDER).mkdir(exist_ok=True)
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        return self._config.rootpath / _FOLDER / f"{now}-{os.getpid()}{_SUFFIX}"
+
+    def _go_on(self, path: Path, heading: Heading) -> Journal:
+        shown = printable(str(path))
+        # A link is left alone, and so is what it leads to, until the run is complete.
+        path = Path(os.path.realpath(path)) if path.is_symlink() else path
+        file: OwnedFile | None = None
+        try:
+            if path.is_file():  # What else it may be is told by the reader.
+                file = OwnedFile.take_over(path)
+            read = read_journal(path)
+            self._refuse_what_does_not_fit(shown, read, heading)
+        except BaseException as error:
+            if file is not None:
+                file.close()
+            if isinstance(error, Unreadable):
+                raise pytest.UsageError(f"--throughput-resume: {error}") from None
+            if isinstance(error, OSError):
+                raise pytest.UsageError(
+                    f"--throughput-resume: the journal {shown} cannot be written: {error.strerror}; "
+                    "give a copy in a writable folder"
+                ) from None
+            raise
+        self._earlier = {entry.key: entry.record for entry in read.entries}
+        self._resumed = len(self._earlier)
+        self._trial_bytes = [estimated_bytes(record) for record in self._earlier.values()]
+        self._damage = read.damage()
+        return Journal(path, file=file, length=read.length)
+
+    def _refuse_what_does_not_fit(self, shown: str, read: JournalContent, heading: Heading) -> None:
+        command = printable(" ".join(read.heading.command))
+        both = read.heading, heading
+        for what, (then, now) in {
+            "hardware": [each.fingerprint for each in both],
+            "settings": [each.settings for each in both],
+        }.items():
+            if then != now:
+                raise pytest.UsageError(
+                    f"--throughput-resume: {shown} was measured with other {what} "
+                    f"({_difference(then, now)}), and one result does not mix them; its arguments were: {command}"
+                )
+        entries = {entry.key for entry in read.entries}
+        asked = {_key(found) for found in (*self._session.items.values(), *self._session.reserve.values())}
+        unasked = [entry.key for entry in read.entries if entry.key not in asked]
+        if unasked:
+            case_id, environment, trial = unasked[0]
+            raise pytest.UsageError(
+                f"--throughput-resume: {shown} holds {len(set(unasked))} of {len(entries)} trials that "
+                f"this run does not ask for, such as trial {trial} of {printable(case_id)} ({printable(environment)}); "
+                f"give the same tests and options again, which were: {command}"
+            )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Leaves out what the budget no longer allows. What has been measured already costs none."""
+        found = self._session.items.get(item.nodeid)
+        if found is not None and _key(found) not in self._earlier:
+            self.begin(found)
+
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
+        """Settles a case whose test ended before it measured: skipped, or its fixtures broke. It is not left to run."""
+        found = self._session.items.get(item.nodeid)
+        if found is None or not self._session.is_measuring or item.nodeid in self._left_out:
+            return
+        if (call.excinfo is None and call.when != "call") or self._session.ledger.has_ended(*_key(found)):
+            return
+        if call.excinfo is None:
+            outcome = Outcome("unsupported", reason="the test ended without measuring")
+        elif call.excinfo.errisinstance((pytest.skip.Exception, pytest.xfail.Exception)):
+            outcome = Outcome("unsupported", reason=str(call.excinfo.value) or "skipped")
+        else:
+            outcome = Outcome("failed", reason=f"before it was measured: {call.excinfo.exconly(tryshort=True)}")
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        # Not into the journal: it cost nothing, and a run that goes on has it again.
+        self._session.ledger.settle(found.case_id, found.environment, TrialRecord(found.trial, now, 1, outcome))
+
+    @pytest.hookimpl(trylast=True)  # Whether the results were written is known by now.
+    def pytest_sessionfinish(self) -> None:
+        self._settle_journal()
+
+    def _settle_journal(self) -> None:
+        if self._is_settled:
+            return
+        self._is_settled = True
+        if self._claim is not None:
+            self._claim.remove()
+        if self._journal is None:
+            return
+        self._results.note_if_gone()
+        if self._session.ledger.is_complete and self._results.problem is None:
+            self._journal.remove()
+        else:
+            self._journal.close()
+            self._is_left = self._journal.path.exists()
+
+    @pytest.hookimpl(trylast=True)  # After what went wrong.
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._resumed:
+            trials = "1 trial is" if self._resumed == 1 else f"{self._resumed} trials are"
+            tell(terminalreporter, f"{trials} from the journal of the interrupted run")
+        if self._damage is not None:
+            tell(terminalreporter, f"{self._damage}; such a trial was measured again", red=True)
+        self._tell_how_to_go_on(terminalreporter)
+
+    def _tell_how_to_go_on(self, reporter: pytest.TerminalReporter) -> None:
+        if self._is_told:
+            return
+        self._is_told = True
+        if self._journal is None or (self._session.ledger.is_complete and self._results.problem is None):
+            return
+        if self._journal.problem is not None:
+            tell(reporter, printable(self._journal.problem), red=True)
+        if self._is_left:
+            all_there = self._session.ledger.is_complete and self._journal.problem is None
+            verb = "write the results" if all_there else "go on"
+            path = shlex.quote(printable(str(self._journal.path)))
+            tell(reporter, f"to {verb}, repeat the command with --throughput-resume={path}")
+
+    @pytest.hookimpl(trylast=True)  # What others do here can be interrupted, too.
+    def pytest_unconfigure(self) -> None:
+        if not self._is_settled:  # Another plugin's hook has raised an error while results were written.
+            self._results.note_if_missing(RuntimeError("another plugin has ended the run"))
+            self._settle_journal()
+        # pytest shows no summary after an internal error, or after pytest.exit with a status.
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            self._tell_how_to_go_on(reporter)
+        for file in (self._journal, self._claim):
+            if file is not None:
+                file.close()
+        if self._signals.noted is not None and self._pytest_session is not None:
+            self._pytest_session.exitstatus = pytest.ExitCode.INTERRUPTED
+            self._say(f"{signal.Signals(self._signals.noted).name} was received; {self._what_is_there()}")
+        self._signals.release()
+
+    def _what_is_there(self) -> str:
+        if self._is_left:
+            return "what was measured is in the journal"
+        if self._results.is_written:
+            return f"everything had been measured, and is in {printable(str(self._results.path))}"
+        return "everything had been measured"
+
+    def _say(self, text: str) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            tell(reporter, text)
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
+
+
+def _key(found: MeasuredItem) -> Key:
+    return found.case_id, found.environment, found.trial
+
+
+def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    names = [name for name in dict.fromkeys([*then, *now]) if then.get(name) != now.get(name)]
+    return "; ".join(f"{_short(name)} then {_short(then.get(name))}, now {_short(now.get(name))}" for name in names)
+
+
+def _short(value: object) -> str:
+    return printable(str(value))[:200]

@@ -1,0 +1,101 @@
+"""The tests that measure: which they are, which case each belongs to, and their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from pytest_throughput.launch.interpreters import DEFAULT_ENVIRONMENT
+from pytest_throughput.measurement.metadata import json_facts
+from pytest_throughput.options.settings import Settings
+from pytest_throughput.results.naming import ENVIRONMENT, TRIAL, trial_id, without_environment, without_trial
+
+__all__ = ["MeasuredItem", "in_order", "measured", "parametrize"]
+
+_FIXTURES = ("measure_isolated", "measure_step")
+
+
+@dataclass(frozen=True)
+class MeasuredItem:
+    """One test that measures: one trial of one case in one environment."""
+
+    item: pytest.Item
+    case_id: str
+    environment: str
+    trial: int
+    first: str
+    """The node id of the case's first trial in the environment."""
+    labels: Mapping[str, Any] = field(default_factory=dict)
+
+
+def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> None:
+    """Repeat a measuring test for every trial and environment. The first trial, and an only environment, have no id."""
+    if not any(name in metafunc.fixturenames for name in _FIXTURES):
+        return
+    environments = _environments(metafunc.fixturenames, settings)
+    trials = range(1, settings.trials_and_reserve + 1)
+    # So names are comparable between runs of different numbers of trials, as --benchmark-compare needs it.
+    ids: list[Any] = [pytest.HIDDEN_PARAM, *map(trial_id, trials[1:])]
+    metafunc.parametrize(TRIAL, trials, ids=ids, indirect=True)
+    shown: Sequence[Any] = environments if len(environments) > 1 else [pytest.HIDDEN_PARAM]
+    metafunc.parametrize(ENVIRONMENT, environments, ids=shown, indirect=True)
+
+
+def _environments(fixtures: Iterable[str], settings: Settings) -> Sequence[str]:
+    """Return the environments in which a test with these fixtures is measured."""
+    environments = settings.interpreters.environments
+    return environments if "measure_isolated" in fixtures else environments[:1]  # This process has one interpreter.
+
+
+def measured(item: pytest.Item, settings: Settings) -> MeasuredItem | None:
+    """Return what the test measures; None if it measures nothing."""
+    fixtures = getattr(item, "fixturenames", ())
+    if not any(name in fixtures for name in _FIXTURES):
+        return None
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    trial, environment = parameters.get(TRIAL, 1), parameters.get(ENVIRONMENT, DEFAULT_ENVIRONMENT)
+    is_shown = len(_environments(fixtures, settings)) > 1
+    first = without_trial(item.nodeid, trial, environment if is_shown else None)
+    marker = item.get_closest_marker("throughput_case")
+    if marker is not None:
+        labels = {name: _json_label(value) for name, value in marker.kwargs.items()}
+        return MeasuredItem(item, marker.args[0], environment, trial, first, labels)
+    case_id = without_environment(first, environment) if is_shown else first
+    return MeasuredItem(item, case_id, environment, trial, first)
+
+
+def _json_label(value: object) -> object:
+    """The value of an axis, or its text where it is none of JSON, such as NaN or a type."""
+    try:
+        return str(value) if "not_finite" in json_facts({"label": value}) else value
+    except ValueError:
+        return str(value)
+
+
+def in_order(items: list[pytest.Item], settings: Settings) -> list[pytest.Item]:
+    """The tests in the order to run them; those that measure nothing keep their places."""
+    ours = {index: found for index, item in enumerate(items) if (found := measured(item, settings))}
+    environments = settings.interpreters.environments
+    cases: dict[str, int] = {}
+    frameworks: dict[Any, int] = {}
+    for each in ours.values():
+        cases.setdefault(each.case_id, len(cases))
+        frameworks.setdefault(each.labels.get("framework"), len(frameworks))
+
+    def by_trials(each: MeasuredItem) -> tuple[int, ...]:
+        framework = frameworks[each.labels.get("framework")]
+        return each.trial, framework, environments.index(each.environment), cases[each.case_id]
+
+    def paired(each: MeasuredItem) -> tuple[int, ...]:
+        # A B B A: every other trial takes the environments backwards, so that drift cancels.
+        place = environments.index(each.environment)
+        return cases[each.case_id], each.trial, place if each.trial % 2 else -place
+
+    key = paired if settings.order == "paired" else by_trials
+    result = list(items)
+    for index, each in zip(ours, sorted(ours.values(), key=key), strict=True):
+        result[index] = each.item
+    return result

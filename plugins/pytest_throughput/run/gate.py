@@ -1,0 +1,184 @@
+"""The gate in a run: verdicts after the last trial, a second look where they are open, and the exit status."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_throughput.gate.judgement import Incomparable, Judgement, nothing_comparable
+from pytest_throughput.options.gate_settings import BASE, HEAD
+from pytest_throughput.run.benchmark_json import Results, fingerprint, individual
+from pytest_throughput.run.collection import in_order, measured
+from pytest_throughput.run.output import tell
+from pytest_throughput.run.session import ThroughputSession
+from pytest_throughput.text import printable
+
+if TYPE_CHECKING:
+    from pytest_throughput.gate.comparison import Comparison
+    from pytest_throughput.gate.from_results import GivenRun
+    from pytest_throughput.gate.verdicts import CaseVerdict
+
+__all__ = ["Gate"]
+
+
+class Gate:
+    """The hooks of a run that is judged. What judges is imported when it judges: most runs do not."""
+
+    def __init__(self, config: pytest.Config, session: ThroughputSession, results: Results) -> None:
+        self._config = config
+        self._session = session
+        self._results = results
+        self._settings = session.settings.gate
+        self._first: tuple[CaseVerdict, ...] = ()
+        """Of the first look, where there was a second."""
+        self._asked: tuple[str, ...] = ()
+        """The cases that had a second look."""
+        self._judgement: Judgement | None = None
+
+    # Trials in reserve
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pycollect_makeitem(self) -> Iterator[None]:
+        """Holds the trials in reserve back, before anybody counts them or could deselect them."""
+        found: Any = yield
+        if not self._settings.reserve_trials or not isinstance(found, list):
+            return found  # type: ignore[no-any-return]
+        kept = []
+        for one in found:
+            item = measured(one, self._session.settings)
+            if item is not None and item.trial > self._session.settings.trials:
+                self._session.reserve[one.nodeid] = item
+            else:
+                kept.append(one)
+        return kept  # type: ignore[return-value]
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
+        """Gives flagged and undecided cases more trials, in the same run."""
+        done: Any = yield
+        if self._session.is_measuring and self._session.reserve:
+            self._look_again(session)
+        return done  # type: ignore[no-any-return]
+
+    def _look_again(self, session: pytest.Session) -> None:
+        try:
+            comparison = self._compare()
+            self._first = comparison.verdicts(self._settings.rules)
+        except Exception:  # Told when the run is judged: the same will happen again.
+            return
+        from pytest_throughput.gate.confirmation import to_confirm
+
+        undecided = set(to_confirm(self._first, comparison.design))
+        compared = (
+            {BASE, HEAD} if self._settings.baseline is None else {*self._session.settings.interpreters.environments}
+        )
+        ours = [
+            found
+            for found in self._session.reserve.values()
+            if found.case_id in undecided and found.environment in compared
+        ]
+        self._asked = tuple(dict.fromkeys(found.case_id for found in ours))
+        if not ours:
+            return
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            cases = printable(", ".join(self._asked)) if len(self._asked) < 6 else f"{len(self._asked)} cases"
+            trials = "1 more trial" if len(ours) == 1 else f"{len(ours)} more trials"
+            tell(reporter, f"\na second look, with {trials}, at: {cases}")
+        items = in_order([found.item for found in ours], self._session.settings)
+        for found in ours:
+            self._session.items[found.item.nodeid] = found
+            self._session.ledger.ask(found.case_id, found.environment, found.trial, found.labels)
+        session.items += items
+        session.testscollected += len(items)
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            # As pytest's own loop does.
+            if session.shouldfail:
+                raise session.Failed(session.shouldfail)
+            if session.shouldstop:
+                raise session.Interrupted(session.shouldstop)
+
+    # Judging
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """Of the run as it stands when this is first asked for; None of one that measured nothing. Never raises."""
+        if self._judgement is None and self._session.is_measuring and self._session.ledger.trials_ended:
+            self._judgement = self._judge()
+        return self._judgement
+
+    def _judge(self) -> Judgement:
+        try:
+            comparison = self._compare()
+            verdicts = comparison.verdicts(self._settings.rules)
+            if self._asked:
+                from pytest_throughput.gate.confirmation import after_confirmation
+
+                verdicts = after_confirmation(self._first, verdicts, self._asked)
+            return comparison.judgement(verdicts, self._settings.fail_on)
+        except Incomparable as error:
+            return nothing_comparable(str(error))
+        except Exception as error:
+            # Out of a hook, it would hide what was measured.
+            why = f"{type(error).__name__}: {printable(str(error))}"
+            return Judgement("the run could not be judged", pytest.ExitCode.INTERNAL_ERROR, notes=(why,))
+
+    def _compare(self) -> Comparison:
+        from pytest_throughput.gate.comparison import between, with_baseline
+
+        if self._settings.baseline is None:
+            return between([self._given(BASE)], [self._given(HEAD)], paired=True)
+        (environment,) = self._session.settings.interpreters.environments
+        return with_baseline([self._given(environment)], self._settings.baseline, self._how_to_accept())
+
+    def _given(self, environment: str) -> GivenRun:
+        from pytest_throughput.gate.from_results import GivenRun, axes_of, run_of
+        from pytest_throughput.gate.scope import Scope
+
+        cases = [case for case in self._session.ledger if case.environment == environment]
+        run = run_of(
+            cases,
+            fingerprint=fingerprint(self._session),
+            individual=individual(self._session),
+            written_at=datetime.now(UTC).isoformat(),
+        )
+        scope = Scope.of(((case.id, axes_of(case.labels)) for case in cases), self._results.deselected)
+        return GivenRun(run, scope, "this run" if self._settings.baseline is not None else environment)
+
+    def _how_to_accept(self) -> str:
+        path = self._results.path
+        file = shlex.quote(printable(str(path or "run.json")))
+        first = "" if path is not None else "repeat the run with --benchmark-json=run.json, and then "
+        folder = shlex.quote(printable(str(self._settings.baseline)))
+        return f"{first}pytest-throughput accept {file} --baseline {folder}"
+
+    # Telling
+
+    @pytest.hookimpl(optionalhook=True, trylast=True)
+    def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
+        """Adds the verdicts to our block, which is there by now."""
+        if self.judgement is not None and "throughput" in output_json:
+            output_json["throughput"]["verdicts"] = self.judgement.to_json()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        judgement = self.judgement
+        if judgement is not None and self._settings.mode == "fail" and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = judgement.exit_status
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self.judgement is None:
+            return
+        from pytest_throughput.report import verdict_table as report
+        from pytest_throughput.report.console import output_columns
+
+        width = output_columns(bool(terminalreporter.isatty))
+        with suppress(OSError):
+            terminalreporter.write_sep("=", "gate")
+        tell(terminalreporter, report.as_table(self.judgement, width=width, colour=bool(terminalreporter.hasmarkup)))

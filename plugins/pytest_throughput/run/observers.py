@@ -1,0 +1,45 @@
+"""What a session tells others: who shows its trials, and who keeps them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from pytest_throughput.results.model import CaseRecord, TrialRecord
+from pytest_throughput.run.collection import MeasuredItem
+
+__all__ = ["Keeper", "Observer"]
+
+
+class Observer(Protocol):
+    """Is told of each trial."""
+
+    def waiting(self, name: str, holder: int | None) -> None:
+        """Another run, of the process ``holder`` where that is known, has the processor or GPU of that name."""
+
+    def warn(self, text: str) -> None:
+        """The run will not end as it should; said while there is still time to stop it."""
+
+    def running(self, found: MeasuredItem) -> None:
+        """The trial is about to be measured."""
+
+    def ended(self, found: MeasuredItem, case: CaseRecord, record: TrialRecord) -> None:
+        """The trial has ended, well or not."""
+
+    def interrupted(self) -> None:
+        """The trial will never end."""
+
+
+class Keeper(Protocol):
+    """Keeps trials beyond the run."""
+
+    def take(self, found: MeasuredItem) -> TrialRecord | None:
+        """The trial, if an earlier part of the run has measured it."""
+
+    def keep(self, found: MeasuredItem, record: TrialRecord) -> None:
+        """Keeps a trial that was measured now."""
+
+    def is_spent(self) -> bool:
+        """Return whether there is no time left to wait for another run."""
+
+    def begin(self, found: MeasuredItem) -> None:
+        """Raise pytest.skip.Exception where there is no time left to begin a trial."""

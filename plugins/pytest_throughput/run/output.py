@@ -1,0 +1,28 @@
+"""The one place through which this plugin's own lines go to the terminal of a pytest run."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+
+import pytest
+
+from pytest_throughput.text import printable_lines
+
+__all__ = ["encodable", "tell"]
+
+
+def tell(reporter: pytest.TerminalReporter, text: str, *, red: bool = False) -> None:
+    """Write lines, without what a terminal or a CI system obeys, and as the terminal's encoding allows.
+
+    A terminal that has been closed is no reason to lose what was measured, or the exit status.
+    """
+    with suppress(OSError):
+        for line in printable_lines(text, colour=bool(reporter.hasmarkup)).split("\n"):
+            reporter.write_line(encodable(line), red=red)
+
+
+def encodable(text: str) -> str:
+    """Return the text with what the terminal's encoding lacks as escapes; pytest would escape colours as well."""
+    encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)

@@ -1,1 +1,0 @@
-"""Images per second: from samples to pytest-benchmark's JSON, and to the terminal."""

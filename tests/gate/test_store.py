@@ -1,0 +1,222 @@
+"""Accepted runs on disk: written once and whole, read with suspicion."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_throughput.gate.runs import CaseResult, Run, Trial
+from pytest_throughput.gate.store import Store, StoreError
+from pytest_throughput.gate.store_format import MOST_BYTES, DamagedFile, decode, encode
+
+MakeRun = Callable[..., Run]
+
+
+def test_what_is_accepted_is_read_again_in_the_order_of_time(tmp_path: Path, make_run: MakeRun) -> None:
+    store = Store(tmp_path / "baselines")
+    runs = [make_run(seed) for seed in (3, 1, 2)]
+    for run in runs:
+        store.accept(run)
+    assert store.read(runs[0].fingerprint).runs == (runs[1], runs[2], runs[0])
+
+
+def test_accepting_twice_is_accepting_once(tmp_path: Path, make_run: MakeRun) -> None:
+    store = Store(tmp_path)
+    assert store.accept(make_run(1)) == store.accept(make_run(1))
+    assert len(store.read(make_run(1).fingerprint).runs) == 1
+
+
+def test_an_empty_store_and_another_machine(tmp_path: Path, make_run: MakeRun) -> None:
+    store, run = Store(tmp_path / "none"), make_run(1)
+    assert store.read(run.fingerprint).runs == ()
+    assert store.read(run.fingerprint).other_hardware == 0
+    store.accept(run)
+    elsewhere = store.read({"cpu": {"model": "Another"}})
+    assert (elsewhere.runs, elsewhere.other_hardware) == ((), 1)
+
+
+def test_keep_prunes_the_oldest_of_this_hardware(tmp_path: Path, make_run: MakeRun) -> None:
+    store = Store(tmp_path)
+    other = replace(make_run(0), fingerprint={"cpu": "other"})
+    store.accept(other)
+    for seed in range(5):
+        store.prune([store.accept(make_run(seed))], keep=3)
+    assert store.read(make_run(0).fingerprint).runs == tuple(make_run(seed) for seed in (2, 3, 4))
+    assert store.read(other.fingerprint).runs == (other,)
+
+
+def test_moments_are_ordered_whatever_their_zone(tmp_path: Path, make_run: MakeRun) -> None:
+    store = Store(tmp_path)
+    early = replace(make_run(1), started_at="2026-01-01T12:00:00+09:00")
+    late = replace(make_run(2), started_at="2026-01-01T05:00:00+00:00")
+    for run in (late, early):
+        path = store.accept(run)
+    assert path.name.startswith("20260101T030000Z-")
+    assert store.read(early.fingerprint).runs == (early, late)
+
+
+def test_two_jobs_accept_at_once(tmp_path: Path, make_run: MakeRun) -> None:
+    store = Store(tmp_path)
+    start = threading.Barrier(4)
+
+    def accept(first: int) -> None:
+        start.wait()
+        for seed in range(first, 40, 4):
+            store.accept(make_run(seed, cases=2))
+
+    threads = [threading.Thread(target=accept, args=(first,)) for first in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    baseline = store.read(make_run(0).fingerprint)
+    assert len(baseline.runs) == 40
+    assert baseline.damaged == ()
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="No space left on device; give a writable directory"):
+        Store(tmp_path).accept(make_run(1))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_ids_never_become_paths(tmp_path: Path, make_run: MakeRun) -> None:
+    run = make_run(1, cases=["../../etc/passwd", "/abs", "a\x00b", "con:"], individual="../x")
+    run = replace(run, fingerprint={"../..": "../../y"})
+    path = Store(tmp_path / "in").accept(run)
+    assert path.parent.parent == tmp_path / "in"
+    assert {one.name for one in tmp_path.iterdir()} == {"in"}
+    assert Store(tmp_path / "in").read(run.fingerprint).runs == (run,)
+
+
+def test_a_run_without_figures_is_not_accepted(tmp_path: Path, make_run: MakeRun) -> None:
+    failed = replace(make_run(1), cases={"x": CaseResult("x", "crashed")})
+    with pytest.raises(ValueError, match="no figures"):
+        Store(tmp_path).accept(failed)
+    with pytest.raises(ValueError, match="keep: expected 1 or more runs, got 0"):
+        Store(tmp_path).prune([], keep=0)
+    with pytest.raises(DamagedFile, match="offset from UTC, got '2026-01-01'"):
+        Store(tmp_path).accept(replace(make_run(1), started_at="2026-01-01"))
+
+
+def test_damaged_files_are_left_out_and_named(tmp_path: Path, make_run: MakeRun) -> None:
+    store, run = Store(tmp_path), make_run(1)
+    good = store.accept(run)
+    folder = good.parent
+
+    def beside(number: int) -> Path:
+        return folder / f"20250101T00000{number}Z-{number:016x}.json"
+
+    beside(1).write_bytes(good.read_bytes()[:-10])
+    beside(2).symlink_to(good)
+    os.mkfifo(beside(3))
+    beside(4).mkdir()
+    beside(5).write_bytes(encode(replace(run, fingerprint={"cpu": "other"})))
+    with beside(6).open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    (folder / "README.md").write_text("kept by hand")
+    baseline = store.read(run.fingerprint)
+    assert baseline.runs == (run,)
+    reasons = dict(baseline.damaged)
+    assert set(reasons) == {beside(number) for number in range(1, 7)}
+    assert "no JSON" in reasons[beside(1)]
+    assert reasons[beside(3)] == "no regular file"
+    assert reasons[beside(4)] == "Is a directory"
+    assert "other hardware" in reasons[beside(5)]
+    assert "bytes; expected at most" in reasons[beside(6)]
+
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@settings(derandomize=True, deadline=None)
+@given(content=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
+def test_anything_else_is_a_damaged_file(content: bytes) -> None:
+    with pytest.raises(DamagedFile):
+        decode(content)
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(data=st.data(), value=json_values)
+def test_no_value_in_any_place_breaks_the_reader(data: st.DataObject, value: Any) -> None:
+    document = json.loads(encode(_small_run()))
+    places: list[tuple[Any, Any]] = []
+
+    def walk(node: Any) -> None:
+        keys = list(node) if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
+        for key in keys:
+            places.append((node, key))
+            walk(node[key])
+
+    walk(document)
+    node, key = data.draw(st.sampled_from(places))
+    node[key] = value
+    try:
+        run = decode(json.dumps(document).encode())
+    except DamagedFile:
+        return
+    assert encode(run)
+    assert all(trial.images_per_second > 0 for case in run.cases.values() for trial in case.trials)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 100_000,
+        b'{"schema": 1' + b"0" * 5_000 + b"}",
+        b'{"schema": NaN}',
+        b'{"schema": 2}',
+        "{}".encode("utf-16"),
+    ],
+    ids=["deep", "huge number", "NaN", "later schema", "another encoding"],
+)
+def test_hostile_files(content: bytes) -> None:
+    with pytest.raises(DamagedFile):
+        decode(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"started_at": "yesterday"}, "ISO 8601"),
+        ({"individual": "x" * 5_000}, "1 to 1000 characters"),
+        ({"individual": "\ud800"}, "half a character"),
+        ({"software": {str(index): "1" for index in range(300)}}, "at most 200 versions"),
+        ({"fingerprint": {"x": "y" * 20_000}}, "at most 10000 characters"),
+        ({"cases": {}}, "expected a list"),
+    ],
+)
+def test_sizes_and_types_are_bounded(change: dict[str, Any], message: str) -> None:
+    document = {**json.loads(encode(_small_run())), **change}
+    with pytest.raises(DamagedFile, match=message):
+        decode(json.dumps(document).encode())
+
+
+def test_an_id_occurs_once() -> None:
+    document = json.loads(encode(_small_run()))
+    document["cases"] *= 2
+    with pytest.raises(DamagedFile, match="an id occurs twice"):
+        decode(json.dumps(document).encode())
+
+
+def _small_run() -> Run:
+    case = CaseResult("training-x", "ok", (Trial(1, 10.0, 0.1), Trial(2, 11.0, None)), "n", "s")
+    return Run("2026-01-01T00:00:00+00:00", {"cpu": {"cores": 2}}, "a", {"torch": "2"}, {case.id: case})

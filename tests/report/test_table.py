@@ -1,0 +1,308 @@
+"""The ledger, and the table and the JSON that are made of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from pytest_throughput.measurement.disturbance import Disturbance
+from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.report import table
+from pytest_throughput.results.model import Ledger, TrialRecord
+from pytest_throughput.results.writer import extra_info, throughput_block
+from pytest_throughput.worker.protocol import Outcome
+
+QUIET = Disturbance(0.0, 0.0, 0, 0.0, 0.0)
+HELD_UP = Disturbance(0.5, 0.5, 3, 0.5, None)
+
+
+def measurement(*seconds: float, disturbed: int = 0, steps_per_round: int = 1) -> Measurement:
+    return Measurement(
+        round_seconds=tuple(seconds),
+        steps_per_round=steps_per_round,
+        first_step_seconds=0.61,
+        warm_up_steps=2,
+        stop_reason="target",
+        latency_seconds=seconds[0],
+        disturbances=(*[HELD_UP] * disturbed, *[QUIET] * (len(seconds) - disturbed)),
+    )
+
+
+def trial(number: int, *seconds: float, items: int = 8, disturbed: int = 0, **facts: Any) -> TrialRecord:
+    outcome = Outcome("ok", measurement=measurement(*seconds, disturbed=disturbed), facts=facts)
+    return TrialRecord(number, "2026-11-20T12:00:00.000+00:00", items, outcome)
+
+
+def ended(status: str, reason: str, number: int = 1) -> TrialRecord:
+    return TrialRecord(number, "2026-11-20T12:00:00.000+00:00", 8, Outcome(status, reason=reason))
+
+
+def labels(mode: str, model: str, framework: str, execution: str, batch_size: int = 8) -> dict[str, Any]:
+    return {
+        "mode": mode,
+        "model": model,
+        "batch_size": batch_size,
+        "precision": "fp32",
+        "device": "cpu",
+        "framework": framework,
+        "execution": execution,
+        "layout": None,
+    }
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    """Two frameworks, one network, both modes; in the order of a run: one framework after the other."""
+    ledger = Ledger()
+    for framework, execution in (("pytorch", "eager"), ("tensorflow", "graph")):
+        for mode in ("inference", "training"):
+            ledger.ask(f"{mode}-{framework}", "default", 1, labels(mode, "vgg16", framework, execution))
+    return ledger
+
+
+def test_frameworks_stand_side_by_side_for_the_same_work(ledger: Ledger) -> None:
+    for case in list(ledger):
+        ledger.settle(case.id, "default", trial(1, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, build_seconds=0.4))
+    lines = table.render(ledger, width=None, colour=False).splitlines()
+    rows = [line.split() for line in lines if "vgg16" in line or "graph" in line]
+    assert [row[:4] for row in rows] == [
+        ["inference", "vgg16", "pytorch", "eager"],
+        ["tensorflow", "graph", "32.00", "±0.0"],
+        ["training", "vgg16", "pytorch", "eager"],
+        ["tensorflow", "graph", "32.00", "±0.0"],
+    ]
+    assert "± rounds" in "\n".join(lines)
+    assert table.notes(ledger) == ["all rows: batch 8, fp32, cpu"]
+
+
+def test_several_trials_are_summed_up_by_their_geometric_mean(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    ledger.ask(case.id, "default", 2, case.labels)
+    ledger.settle(case.id, "default", trial(1, 0.2, 0.1, 0.2))
+    ledger.settle(case.id, "default", trial(2, 0.05, 0.05))
+    assert case.images_per_second()[0] == pytest.approx((40 * 160) ** 0.5)
+    text = table.render(ledger, width=None, colour=False)
+    assert "± trials" in text
+    assert "80.00" in text
+
+
+def test_a_case_that_yielded_nothing_keeps_its_row_and_says_why(ledger: Ledger) -> None:
+    first, second, *_ = ledger
+    ledger.settle(first.id, "default", ended("out_of_memory", "tried 3 GiB\x1b[31m"))
+    ledger.settle(second.id, "default", ended("crashed", "killed by SIGSEGV"))
+    text = table.render(ledger, width=None, colour=False)
+    assert "out_of_memory" in text
+    assert "crashed" in text
+    assert text.count("not run") == 2
+    assert f"{first.id}: out_of_memory: tried 3 GiB\\x1b[31m" in table.notes(ledger)
+
+
+def test_a_swapped_process_is_named(ledger: Ledger) -> None:
+    first, second, *_ = ledger
+    ledger.settle(first.id, "default", trial(1, 0.2, swapped_bytes=300 << 20))
+    ledger.settle(second.id, "default", trial(1, 0.2, swapped_bytes=4096))
+    (note,) = [line for line in table.notes(ledger) if "swapped" in line]
+    assert note.endswith(f"and their figures include waits for disk: {first.id} (300 MiB)")
+
+
+def test_what_cannot_be_known_is_not_called_undisturbed(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    unknown = replace(measurement(0.2, 0.2), disturbances=(Disturbance(0.1, 0.1, 0, None, None),) * 2)
+    ledger.settle(case.id, "default", TrialRecord(1, "", 8, Outcome("ok", measurement=unknown)))
+    assert case.trials[0].rounds_disturbed is None
+    assert "disturbed" not in table.render(ledger, width=None, colour=False)
+
+
+def test_trials_of_one_process_have_no_interval(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    for number in (1, 2, 3):
+        ledger.settle(case.id, "default", trial(number, 0.1 * number, settings={"isolation": "none"}))
+    mean, low, high = case.images_per_second()
+    assert mean is not None
+    assert (low, high) == (None, None)
+
+
+def test_the_worst_trial_gives_the_status(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    for number, status in enumerate(("out_of_memory", "crashed", "unsupported"), start=1):
+        ledger.settle(case.id, "default", ended(status, status, number=number))
+    assert (case.status, case.reason) == ("crashed", "crashed")
+
+
+def test_one_bad_trial_makes_the_case_bad_and_keeps_the_good_one(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    ledger.ask(case.id, "default", 2, case.labels)
+    ledger.settle(case.id, "default", trial(1, 0.2))
+    ledger.settle(case.id, "default", ended("timed_out", "no result", number=2))
+    assert (case.status, case.reason, case.is_complete) == ("timed_out", "no result", True)
+    assert case.images_per_second()[0] == pytest.approx(40)
+
+
+def test_a_repeated_trial_replaces_the_earlier(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    ledger.settle(case.id, "default", ended("crashed", "once"))
+    ledger.settle(case.id, "default", trial(1, 0.2))
+    assert (case.status, len(case.trials)) == ("ok", 1)
+
+
+def test_a_trial_too_disturbed_to_mean_anything_says_so(ledger: Ledger) -> None:
+    first, second, *_ = ledger
+    ledger.settle(first.id, "default", trial(1, 0.2, 0.2, 0.2, disturbed=2))
+    ledger.settle(second.id, "default", trial(1, 0.2, 0.2, 0.2, disturbed=1))
+    (note,) = [note for note in table.notes(ledger) if "other processes held up most rounds" in note]
+    assert note.endswith(f": {first.id}")
+    assert "2/3" in table.render(ledger, width=None, colour=False)
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.4321, "43 %"), (0.0432, "4.3 %"), (0.00432, "0.43 %"), (1.2, "120 %")])
+def test_the_share_of_the_peak_is_shown_where_it_is_known(ledger: Ledger, value: float, shown: str) -> None:
+    first, second, *_ = ledger
+    ledger.settle(second.id, "default", trial(1, 0.25))
+    assert "peak" not in table.render(ledger, width=None, colour=False)
+    assert "images/J" not in table.render(ledger, width=None, colour=False)
+    ledger.settle(first.id, "default", trial(1, 0.25, model_flops_utilisation=value, images_per_joule=1.234))
+    text = table.render(ledger, width=None, colour=False)
+    assert "peak" in text
+    assert " 1.234 " in text
+    assert f" {shown} " in text
+
+
+@pytest.mark.parametrize(("ratio", "mark"), [(0.974, "ok, host-bound 0.97"), (0.89, "ok"), (None, "ok"), ("x", "ok")])
+def test_a_step_that_waits_for_the_host_is_marked(ledger: Ledger, ratio: Any, mark: str) -> None:
+    case = next(iter(ledger))
+    ledger.settle(case.id, "default", trial(1, 0.25, enqueue_ratio=ratio))
+    row = table.render(ledger, width=None, colour=False).splitlines()[2]
+    assert row.endswith(f"  {mark}")
+    explained = [note for note in table.notes(ledger) if note.startswith("host-bound: ")]
+    assert len(explained) == (mark != "ok")
+
+
+def test_a_trial_on_a_throttled_gpu_is_disturbed_as_a_whole(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    ledger.settle(case.id, "default", trial(1, 0.2, 0.2, disturbed_by="2 other processes on the GPU"))
+    assert case.trials[0].rounds_disturbed == 2
+    notes = table.notes(ledger)
+    assert "inference-pytorch: disturbed: 2 other processes on the GPU" in notes
+    assert not any("held up most rounds" in note for note in notes)
+    assert "2/2" in table.render(ledger, width=None, colour=False)
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_a_narrow_terminal_folds_and_loses_nothing(ledger: Ledger, width: int) -> None:
+    for case in list(ledger):
+        ledger.settle(case.id, "default", trial(1, 0.25))
+    text = table.render(ledger, width=width, colour=False)
+    assert "32.00" in text or width < 80
+    assert "…" not in text or width < 80
+
+
+def test_markup_in_names_is_shown_as_it_is() -> None:
+    ledger = Ledger()
+    ledger.ask("test.py::test[red]", "default", 1, {})
+    ledger.settle("test.py::test[red]", "default", trial(1, 0.25))
+    assert "test.py::test[red]" in table.render(ledger, width=None, colour=True)
+
+
+def test_the_block_has_every_case_that_was_asked_for(ledger: Ledger) -> None:
+    first, second, third, _ = ledger
+    ledger.ask(first.id, "default", 2, first.labels)
+    ledger.settle(first.id, "default", trial(1, 0.2, 0.1, 0.2, disturbed=1, settings={"threads": 2}, network_hash="ab"))
+    ledger.settle(first.id, "default", trial(2, 0.2, settings={"threads": 2}, network_hash="ab"))
+    ledger.settle(second.id, "default", trial(1, 0.1))
+    ledger.settle(third.id, "default", ended("unsupported", "no fp16"))
+    block = throughput_block(ledger, deselected=["x"], fingerprint={"cpu": {}}, individual="ab")
+    assert {name: block[name] for name in ("schema", "complete", "deselected", "fingerprint", "individual")} == {
+        "schema": 1,
+        "complete": False,
+        "deselected": ["x"],
+        "fingerprint": {"cpu": {}},
+        "individual": "ab",
+    }
+    assert [case["status"] for case in block["cases"]] == ["ok", "ok", "unsupported", None]
+    measured = block["cases"][0]
+    assert measured["trials"][0] == {
+        "trial": 1,
+        "images_per_second": pytest.approx(40),
+        "median_seconds": pytest.approx(0.2),
+        "rounds": 3,
+        "rounds_disturbed": 1,
+        "started_at": "2026-11-20T12:00:00.000+00:00",
+        "resumed": False,
+    }
+    assert measured["images_per_second_low"] <= 40.0000001
+    assert measured["images_per_second_high"] >= 39.9999999
+    assert (measured["settings"], measured["network_hash"]) == ({"threads": 2}, "ab")
+    assert block["cases"][1]["images_per_second_low"] is None
+    assert block["cases"][2]["reason"] == "no fp16"
+
+
+def test_extra_info_has_every_key_and_no_fact_replaces_a_figure(ledger: Ledger) -> None:
+    case = next(iter(ledger))
+    record = trial(1, 0.2, 0.2, 0.2, disturbed=1, layout="nhwc", case_id="someone else", images_per_second=9e9)
+    assert record.measurement is not None
+    info = extra_info(case, record, record.measurement)
+    assert info["case_id"] == "inference-pytorch"
+    assert info["images_per_second"] == pytest.approx(40)
+    assert (info["layout"], info["model"], info["parameters"]) == ("nhwc", "vgg16", None)
+    assert info["disturbance"] == {
+        "waiting_seconds": 0.5,
+        "longest_wait_seconds": 0.5,
+        "involuntary_switches": 3,
+        "foreign_seconds": 0.5,
+        "steal_seconds": 0.0,
+        "rounds": [0],
+    }
+    assert (info["rounds_disturbed"], info["stop_reason"], info["latency_seconds"]) == (1, "target", 0.2)
+
+
+class TestNarrowTerminals:
+    """What becomes of the table where its columns do not fit."""
+
+    @staticmethod
+    def measured(ledger: Ledger) -> Ledger:
+        for case in ledger:
+            facts: dict[str, Any] = {
+                "build_seconds": 0.4,
+                "peak_memory_bytes": 900 << 20,
+                "model_flops_utilisation": 0.31,
+            }
+            ledger.settle(case.id, "default", trial(1, *[0.25] * 6, **facts))
+        return ledger
+
+    def test_columns_are_left_out_by_rank_and_named(self, ledger: Ledger) -> None:
+        whole = table.render(self.measured(ledger), width=None, colour=False)
+        widest = max(map(len, whole.splitlines()))
+        assert table.render(ledger, width=widest, colour=False) == whole
+        *rows, left_out = table.render(ledger, width=widest - 1, colour=False).splitlines()
+        assert left_out == f"left out for lack of width: build (COLUMNS={widest} shows all)"
+        assert "0.40 s" not in "\n".join(rows)
+        *rows, left_out = table.render(ledger, width=80, colour=False).splitlines()
+        assert max(map(len, rows)) <= 80
+        assert "± rounds" in rows[0]
+        assert [name for name in ("build", "first step", "peak memory", "of peak") if name not in left_out] == []
+
+    def test_the_work_has_a_line_of_its_own_where_it_does_not_fit_beside_the_rate(self, ledger: Ledger) -> None:
+        lines = table.render(self.measured(ledger), width=50, colour=False).splitlines()
+        assert [line for line in lines if "vgg16" in line] == ["inference vgg16", "training vgg16"]
+        assert len([line for line in lines if line.startswith("  tensorflow graph")]) == 2
+
+    @pytest.mark.parametrize("width", [1, 5, 10, 20, 40, 60, 80, 100, 120, 140])
+    def test_every_rate_and_status_stands_in_full_at_any_width(self, ledger: Ledger, width: int) -> None:
+        self.measured(ledger)
+        last = list(ledger)[-1]
+        ledger.settle(last.id, "default", ended("out_of_memory", "tried 3 GiB"))
+        text = table.render(ledger, width=width, colour=False)
+        assert text.count("32.00") == 3
+        assert "out_of_memory" in text
+        assert "".join(text.split()).count("inferencevgg16") == 1
+
+    def test_names_of_tests_are_folded_below_their_figures_and_never_lost(self) -> None:
+        ledger = Ledger()
+        name = "benchmarks/test_network.py::TestNetworks::test_forward_and_backward[resnet50-8]"
+        ledger.ask(name, "default", 1, {})
+        ledger.settle(name, "default", trial(1, *[0.25] * 6))
+        lines = table.render(ledger, width=40, colour=False).splitlines()
+        assert "".join(lines[1:4]).startswith(name)
+        assert lines[3].split()[:2] == ["32.00", "±0.0"]

@@ -1,0 +1,154 @@
+"""Verdicts to be read: what stands where, and that it stays readable."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from pytest_throughput.gate.judgement import NOTHING_COMPARABLE, Judgement, exit_status, nothing_comparable
+from pytest_throughput.gate.verdicts import CaseVerdict, Code, Verdict
+from pytest_throughput.options.gate_options import read_fail_on, read_false_alarm_rate, read_threshold
+from pytest_throughput.report.verdict_table import as_json, as_markdown, as_table, summary
+
+WHY = {
+    Verdict.REGRESSED: Code.SLOWER,
+    Verdict.IMPROVED: Code.FASTER,
+    Verdict.UNCHANGED: Code.WITHIN_THRESHOLD,
+    Verdict.INCONCLUSIVE: Code.NOISE,
+    Verdict.NEW: Code.NO_BASELINE,
+    Verdict.MISSING: Code.NOT_IN_RUN,
+    Verdict.FAILED: Code.STATUS,
+    Verdict.INCOMPARABLE: Code.NETWORK_CHANGED,
+}
+
+
+def case(verdict: Verdict, name: str = "case", reason: str = "because", ratio: float | None = None) -> CaseVerdict:
+    low, high = (None, None) if ratio is None else (ratio - 0.01, ratio + 0.01)
+    return CaseVerdict(
+        name, verdict, WHY[verdict], reason, ratio, low, high, trials_base=25, trials_head=5, runs_base=5
+    )
+
+
+def judged(*cases: CaseVerdict, software: dict[str, tuple[str | None, str | None]] | None = None) -> Judgement:
+    return Judgement("head against base", exit_status(cases, ["regressed"]), cases, software or {}, ("a note",))
+
+
+def test_the_worst_regression_stands_first() -> None:
+    judgement = judged(
+        case(Verdict.UNCHANGED, "calm"),
+        case(Verdict.REGRESSED, "slow", ratio=0.9),
+        case(Verdict.MISSING, "gone"),
+        case(Verdict.REGRESSED, "slower", ratio=0.5),
+        software={"torch": ("2.12", "2.13"), "cuda": (None, "13")},
+    )
+    assert as_table(judgement).splitlines() == [
+        "head against base: 2 regressed, 1 missing, 1 unchanged",
+        "",
+        "verdict    case    speed, head ÷ base      trials        why",
+        "regressed  slower  0.500 (0.490 to 0.510)  5 against 25  because",
+        "regressed  slow    0.900 (0.890 to 0.910)  5 against 25  because",
+        "missing    gone    –                       5 against 25  because",
+        "",
+        "torch: 2.12 → 2.13",
+        "cuda: none → 13",
+        "unchanged: calm",
+        "a note",
+    ]
+
+
+def test_cases_with_one_reason_share_a_line() -> None:
+    cases = [case(Verdict.INCONCLUSIVE, f"c{number}", "too few runs") for number in range(8)]
+    lines = as_table(judged(*cases, case(Verdict.INCONCLUSIVE, "d", "noise"))).splitlines()
+    assert "inconclusive: 8 cases (c0, c1, c2, c3, c4, …): too few runs" in lines
+    assert "inconclusive: d: noise" in lines
+
+
+def test_a_narrow_terminal_loses_nothing() -> None:
+    name = "training-pytorch-cpu-a-long-name-of-a-network-b128-fp32-eager"
+    text = as_table(judged(case(Verdict.REGRESSED, name, ratio=0.9)), width=60, colour=True)
+    table = re.sub(r"\x1b\[[\d;]*m", "", text).split("\n\n")[1]
+    assert table != text.split("\n\n")[1]
+    assert all(len(line) <= 60 for line in table.splitlines())
+    assert f"regressed:{name}speed,head÷base:" in "".join(table.split())
+
+
+def test_a_thousand_cases_stay_short() -> None:
+    cases = [
+        case(verdict, f"{verdict}-{number}", f"reason {number}", ratio=0.9 if verdict is Verdict.REGRESSED else None)
+        for verdict in Verdict
+        for number in range(1_000)
+    ]
+    judgement = judged(*cases)
+    assert len(as_table(judgement).splitlines()) < 400
+    assert "and 2900 more; --format json has all" in as_table(judgement)
+    assert len(as_markdown(judgement)) < 65_536
+    assert len(json.loads(as_json(judgement))["cases"]) == 8_000
+
+
+def test_nothing_to_compare_says_why_in_every_form() -> None:
+    judgement = nothing_comparable("no run is accepted; accept <one>")
+    assert judgement.exit_status == NOTHING_COMPARABLE
+    assert as_table(judgement).splitlines() == ["nothing to compare", "", "no run is accepted; accept <one>"]
+    assert "accept &#60;one&#62;" in as_markdown(judgement)
+    assert summary(judgement) == "nothing to compare"
+    assert json.loads(as_json(judgement))["notes"] == ["no run is accepted; accept <one>"]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "fail_on", "expected"),
+    [
+        ([], "regressed", 12),
+        ([Verdict.NEW, Verdict.INCOMPARABLE], "regressed", 12),
+        ([Verdict.NEW, Verdict.UNCHANGED], "regressed", 0),
+        ([Verdict.INCONCLUSIVE], "regressed", 0),
+        ([Verdict.INCONCLUSIVE, Verdict.NEW], "inconclusive", 13),
+        ([Verdict.FAILED, Verdict.INCONCLUSIVE], "inconclusive,failed", 11),
+        ([Verdict.MISSING, Verdict.REGRESSED], "missing,regressed", 10),
+        ([Verdict.MISSING, Verdict.REGRESSED], "missing", 11),
+        ([Verdict.NEW, Verdict.MISSING], "missing", 11),
+        ([Verdict.NEW, Verdict.MISSING], "regressed", 0),
+    ],
+)
+def test_the_first_that_applies_is_the_status(verdicts: list[Verdict], fail_on: str, expected: int) -> None:
+    assert exit_status([case(each) for each in verdicts], read_fail_on(fail_on)) == expected
+
+
+def test_shares() -> None:
+    assert (read_threshold("3%"), read_threshold("0.03"), read_threshold(" 150% ")) == (0.03, 0.03, 1.5)
+    assert read_false_alarm_rate("0.1%") == pytest.approx(0.001)
+    for wrong in ("3", "1", "", "%", "3%%", "inf%", "0%", "nan", "-3%", "3 %x"):
+        with pytest.raises(ValueError, match="expected a share"):
+            read_threshold(wrong)
+
+
+class TestNarrowTerminals:
+    """What becomes of the table where its columns do not fit."""
+
+    NAME = "training-pytorch-cpu-vgg16-b8-fp32-eager"
+    JUDGEMENT = judged(
+        case(Verdict.REGRESSED, NAME, "23 % slower (21 to 25 %), threshold 3 %", ratio=0.81),
+        case(Verdict.MISSING, "gone", "in the latest accepted run, and not in this one"),
+    )
+
+    def test_only_the_reason_is_folded(self) -> None:
+        widest = max(map(len, as_table(self.JUDGEMENT).splitlines()))
+        lines = as_table(self.JUDGEMENT, width=widest - 10).splitlines()
+        assert max(map(len, lines)) <= widest - 10
+        assert lines[3].startswith(f"regressed  {self.NAME}  0.810 (0.800 to 0.820)  5 against 25  23 % slower")
+
+    def test_the_cells_of_a_row_stand_one_below_the_other(self) -> None:
+        assert as_table(self.JUDGEMENT, width=80).splitlines()[2:7] == [
+            f"regressed: {self.NAME}",
+            "    speed, head ÷ base: 0.810 (0.800 to 0.820); 5 against 25 trials",
+            "    23 % slower (21 to 25 %), threshold 3 %",
+            "missing: gone",
+            "    in the latest accepted run, and not in this one",
+        ]
+
+    @pytest.mark.parametrize("width", [1, 5, 10, 20, 40, 60, 80, 100, 120, 140])
+    def test_names_and_figures_stand_in_full_at_any_width(self, width: int) -> None:
+        text = "".join(as_table(self.JUDGEMENT, width=width).split())
+        for shown in (self.NAME, "0.810(0.800to0.820)", "5against25"):
+            assert shown in text

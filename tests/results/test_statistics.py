@@ -1,0 +1,56 @@
+"""The interval of a case's mean: against scipy, and by simulation of its coverage."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from pytest_throughput.results.statistics import geometric_mean_interval, student_t_quantile
+
+
+@pytest.mark.parametrize("degrees_of_freedom", [*range(1, 31), 99, 100, 999])
+@pytest.mark.parametrize("probability", [0.6, 0.9, 0.975, 0.9995])
+def test_the_quantile_is_students(probability: float, degrees_of_freedom: int) -> None:
+    expected = stats.t.ppf(probability, degrees_of_freedom)
+    assert student_t_quantile(probability, degrees_of_freedom) == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize(("probability", "degrees_of_freedom"), [(0.5, 3), (1.0, 3), (0.9, 0)])
+def test_there_is_no_such_quantile(probability: float, degrees_of_freedom: int) -> None:
+    with pytest.raises(ValueError, match="no quantile"):
+        student_t_quantile(probability, degrees_of_freedom)
+
+
+@pytest.mark.parametrize("trials", [2, 3, 5, 10])
+def test_the_interval_covers_the_mean_as_often_as_it_says(trials: int) -> None:
+    generator = random.Random(trials)
+    covered, repetitions = 0, 4000
+    for _ in range(repetitions):
+        _, low, high = geometric_mean_interval([generator.lognormvariate(3.0, 0.05) for _ in range(trials)])
+        assert low is not None
+        assert high is not None
+        covered += low <= math.exp(3.0) <= high
+    assert covered / repetitions == pytest.approx(0.95, abs=3.5 * math.sqrt(0.95 * 0.05 / repetitions))
+
+
+def test_one_trial_has_no_interval() -> None:
+    mean, low, high = geometric_mean_interval([12.5])
+    assert mean == pytest.approx(12.5)
+    assert (low, high) == (None, None)
+
+
+def test_no_trial_has_no_mean() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        geometric_mean_interval([])
+
+
+@given(st.lists(st.floats(1e-3, 1e6), min_size=2, max_size=9), st.floats(1e-3, 1e3))
+def test_the_interval_scales_with_the_unit(values: list[float], factor: float) -> None:
+    one = geometric_mean_interval(values)
+    other = geometric_mean_interval([value * factor for value in values])
+    assert other == pytest.approx([part * factor for part in one if part is not None], rel=1e-6)

@@ -1,0 +1,419 @@
+"""The gate in a run: verdicts, exit statuses, the second look, and that it never gets in the way.
+
+Steps take the seconds that a test wants them to, by a clock that stands still otherwise.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import virtual_clock
+from plugin_project import Project
+
+from pytest_throughput.cli import main
+from pytest_throughput.gate import comparison  # NumPy cannot be imported twice, as by two runs within a test.
+from pytest_throughput.measurement import loop
+
+STEPS = """
+import json, random
+from pathlib import Path
+import virtual_clock
+from pytest_throughput.measurement.step import Step, Unsupported
+
+def step(name, trial, environment):
+    how = json.loads(Path("how.json").read_text())
+    with open("measured", "a") as file: file.write(f"{name}{trial}{environment[0]} ")
+    ending = how.get("ending", {}).get(name)
+    if ending == "interrupt": raise KeyboardInterrupt
+    if ending: raise RuntimeError(ending)
+    if how.get("later", {}).get(name) == trial: raise KeyboardInterrupt
+    noise = random.Random(f"{how['seed']} {name} {trial} {environment}").lognormvariate(0, how.get("noise", 0.004))
+    slower = how.get("slower", {}).get(name, 0) if environment != "base" else 0
+    seconds = 0.01 * noise * (1 + slower)
+    return Step(lambda: virtual_clock.move(seconds), facts={"versions": {"steps": how.get("version", "1")}})
+"""
+TESTS = """
+import pytest
+
+@pytest.mark.parametrize("name", list("abcdef"))
+def test_it(measure_isolated, name, throughput_trial, throughput_environment):
+    measure_isolated("steps:step", {"name": name, "trial": throughput_trial, "environment": throughput_environment})
+
+def test_plain(): pass
+"""
+PAIRS = tuple(f"--throughput-interpreter={name}/python={sys.executable}" for name in ("base", "head"))
+BASELINE = "--throughput-baseline=kept"
+
+
+class Gated:
+    """A project whose figures are made up, run in this process."""
+
+    def __init__(self, project: Project, accepted: Path) -> None:
+        self.project = project
+        self._accepted = accepted
+        (project.path / "steps.py").write_text(STEPS)
+        project.tests(TESTS)
+
+    def run(self, *arguments: str, seed: int = 9, trials: int = 3, **how: Any) -> pytest.RunResult:
+        """``how``: ``slower``, ``noise``, ``ending`` and so on, of the steps."""
+        (self.project.path / "how.json").write_text(json.dumps({"seed": seed, **how}))
+        (self.project.path / "measured").unlink(missing_ok=True)
+        common = ("--throughput-protocol=paper", "--throughput-isolation=none", f"--throughput-trials={trials}")
+        return self.project.run(*common, "--benchmark-json=run.json", *arguments)
+
+    def accept_some(self) -> None:
+        """Accepts four runs of the tests as they stand above: once, and a copy of them every other time."""
+        if not self._accepted.exists():
+            self.accept(4)
+            shutil.copytree("kept", self._accepted)
+        shutil.copytree(self._accepted, "kept", dirs_exist_ok=True)
+
+    def accept(self, runs: int) -> None:
+        """Accepts so many runs of these tests."""
+        for seed in range(runs):
+            self.run(seed=seed)
+            assert main(["accept", "run.json", "--baseline", "kept"]) == 0
+
+    @property
+    def measured(self) -> list[str]:
+        """The trials in the order in which they were measured, such as ``a1d``."""
+        return (self.project.path / "measured").read_text().split()
+
+    def verdicts(self) -> dict[str, str]:
+        """Of each case, by its letter."""
+        found = self.project.json()["throughput"]["verdicts"]["cases"]
+        return {re.sub(r".*\[(.)\]", r"\1", case["id"]): case["verdict"] for case in found}
+
+
+@pytest.fixture(scope="module")
+def accepted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("accepted") / "kept"
+
+
+@pytest.fixture
+def gated(project: Project, monkeypatch: pytest.MonkeyPatch, accepted: Path) -> Iterator[Gated]:
+    monkeypatch.chdir(project.path)
+    assert loop.measure.__kwdefaults__ is not None
+    monkeypatch.setitem(loop.measure.__kwdefaults__, "clock", virtual_clock.read)
+    monkeypatch.setattr(gc, "collect", lambda: 0)  # In each trial, and all that pytest holds.
+    yield Gated(project, accepted)
+    sys.modules.pop("steps", None)
+
+
+def test_a_first_run_says_what_to_do(gated: Gated) -> None:
+    result = gated.run(BASELINE)
+    assert result.ret == 12
+    result.stdout.fnmatch_lines(["*kept: no run is accepted*pytest-throughput accept run.json --baseline kept*"])
+    assert gated.project.json()["throughput"]["verdicts"]["exit_status"] == 12
+    result = gated.project.run(
+        "--throughput-protocol=paper", "--throughput-isolation=none", BASELINE, "--throughput-gate=warn"
+    )
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*repeat the run with --benchmark-json=run.json, and then pytest-throughput accept*"])
+
+
+def test_verdicts_stand_in_the_terminal_and_in_the_json(gated: Gated, capsys: pytest.CaptureFixture[str]) -> None:
+    gated.accept_some()
+    result = gated.run(BASELINE, slower={"c": 0.1}, version="2")
+    assert result.ret == 10
+    result.stdout.fnmatch_lines(
+        [
+            "*= throughput =*",
+            "*= gate =*",
+            "this run against 4 accepted runs of kept: 1 regressed, 5 unchanged",
+            "regressed *test_it?c? * slower (95 % interval *",
+            "steps: 1 → 2",
+            "unchanged: test_it.py::test_it?a?, *",
+        ]
+    )
+    assert gated.verdicts() == {**dict.fromkeys("abdef", "unchanged"), "c": "regressed"}
+    found = gated.project.json()["throughput"]["verdicts"]
+    assert found["software_changes"] == {"steps": {"base": "1", "head": "2"}}
+    assert (found["schema"], found["exit_status"]) == (1, 10)
+    capsys.readouterr()
+    assert main(["gate", "run.json", "--baseline", "kept", "--format", "json"]) == 10
+    of_file = json.loads(capsys.readouterr().out)
+    assert (of_file["cases"], of_file["software_changes"]) == (found["cases"], found["software_changes"])
+
+
+@pytest.mark.parametrize(
+    ("how", "options", "expected"),
+    [
+        ({}, (), 0),
+        ({"slower": {"c": 0.1}}, ("--throughput-gate=warn",), 0),
+        ({"slower": {"c": 0.1}}, ("--throughput-gate=off",), 0),
+        ({"slower": {"c": 0.1}}, ("--throughput-threshold=20%",), 0),
+        ({"slower": {"c": 0.03}}, (), 0),
+        ({"slower": {"c": 0.03}}, ("--throughput-fail-on=regressed,inconclusive",), 13),
+        ({"slower": {"c": 0.1}}, ("--throughput-fail-on=missing",), 0),
+        ({"slower": {"c": 0.1}, "ending": {"a": "broken"}}, (), 1),  # pytest's own wins.
+    ],
+)
+def test_exit_statuses(gated: Gated, how: dict[str, Any], options: tuple[str, ...], expected: int) -> None:
+    gated.accept_some()
+    assert gated.run(BASELINE, *options, **how).ret == expected
+    assert ("verdicts" in gated.project.json()["throughput"]) is ("--throughput-gate=off" not in options)
+
+
+def test_results_that_cannot_be_written_come_last(gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pytest_benchmark.session import BenchmarkSession
+
+    gated.accept_some()
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    full.__code__ = full.__code__.replace(co_name="save_json", co_filename="/x/pytest_benchmark/session.py")
+    monkeypatch.setattr(BenchmarkSession, "handle_saving", full)
+    for slower, expected in (({}, 14), ({"c": 0.1}, 10)):
+        result = gated.run(BASELINE, slower=slower)
+        assert result.ret == expected
+        result.stdout.fnmatch_lines(["*= gate =*", "could not write *"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_missing"),
+    [
+        ((), True),
+        (("-k", "not c"), False),
+        (("--deselect", "test_it.py::test_it[c]"), False),
+        (("test_it.py::test_it[a]", "test_it.py::test_it[b]"), False),
+        (("test_other.py",), False),
+    ],
+)
+def test_a_case_is_missing_unless_it_was_left_out(gated: Gated, arguments: tuple[str, ...], is_missing: bool) -> None:
+    gated.accept_some()
+    tests = TESTS.replace("abcdef", "abdef") if is_missing else TESTS
+    gated.project.tests(tests)
+    (gated.project.path / "test_other.py").write_text(TESTS)
+    chosen = arguments if any(".py" in argument for argument in arguments[:1]) else (*arguments, "test_it.py")
+    result = gated.run(BASELINE, "--throughput-fail-on=missing", *chosen, trials=2)
+    if arguments == ("test_other.py",):
+        assert result.ret == 12
+    else:
+        assert result.ret == (11 if is_missing else 0)
+    assert (gated.verdicts().get("c") == "missing") is is_missing
+
+
+def test_axes_that_were_not_asked_for_are_not_missing(gated: Gated) -> None:
+    marked = """
+    import pytest
+    NAMES = {names}
+    @pytest.mark.parametrize("name", [
+        pytest.param(name, marks=pytest.mark.throughput_case(f"case-{{name}}", model=name[0], size=len(name), x=0.5))
+        for name in NAMES
+    ])
+    def test_it(measure_isolated, name, throughput_trial):
+        measure_isolated("steps:step", {{"name": name, "trial": throughput_trial, "environment": "default"}})
+    """
+
+    def named(names: list[str]) -> None:
+        gated.project.tests("\n".join(line[4:] for line in marked.format(names=names).splitlines()))
+
+    named(["a", "aa", "b", "bb", "c", "cc"])
+    gated.accept(3)
+    named(["a", "aa", "b"])  # bb was lost; c was not asked for.
+    result = gated.run(BASELINE)
+    assert result.ret == 11
+    found = gated.project.json()["throughput"]["verdicts"]["cases"]
+    assert [case["id"] for case in found if case["verdict"] == "missing"] == ["case-bb"]
+    assert [case["id"] for case in found] == ["case-a", "case-aa", "case-b", "case-bb"]
+    result.stdout.fnmatch_lines(["missing *case-bb*", "not in this run, not asked for: 2 cases of the baseline"])
+
+
+def test_a_case_that_breaks_is_failed(gated: Gated) -> None:
+    gated.accept_some()
+    result = gated.run(BASELINE, "-p", "no:cacheprovider", ending={"b": "broken"})
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert gated.verdicts()["b"] == "failed"
+    result.stdout.fnmatch_lines(["failed *test_it?b? *failed now, and measured in the baseline*"])
+
+
+def test_two_environments_are_compared_in_pairs(gated: Gated) -> None:
+    result = gated.run(*PAIRS, "--throughput-gate=fail", trials=5, slower={"c": 0.1})
+    assert result.ret == 10
+    result.stdout.fnmatch_lines(["head against base, in pairs of trials: 1 regressed, 5 unchanged"])
+    assert main(["compare", "--base", "run.json#base", "--head", "run.json#head"]) == 10
+    # A baseline that stands in some addopts does not come between them.
+    assert gated.run(*PAIRS, BASELINE, trials=5).ret == 0
+    assert "verdicts" in gated.project.json()["throughput"]
+    gated.run(*PAIRS, trials=1)
+    assert "verdicts" not in gated.project.json()["throughput"]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--throughput-gate=fail",), "nothing to judge by; give --throughput-baseline=DIR, or"),
+        (("--throughput-confirm=2",), "nothing is judged; give --throughput-baseline=DIR"),
+        (("--throughput-threshold=5%",), "--throughput-threshold: nothing is judged; give --throughput-baseline=DIR"),
+        (("--throughput-false-alarm-rate=5%",), "in the ini file, as throughput_false_alarm_rate"),
+        (("--throughput-fail-on=missing",), "--throughput-fail-on: nothing is judged"),
+        (("--throughput-baseline=https://example.org/x",), "URLs are not read"),
+        (("--throughput-baseline=test_it.py",), "expected a folder, and 'test_it.py' is a file"),
+        ((BASELINE, "--throughput-threshold=3"), "expected a share such as 3% or 0.03, got '3'"),
+        ((BASELINE, "--throughput-false-alarm-rate=0.9"), "at most 0.5"),
+        ((BASELINE, "--throughput-fail-on=slow"), "unknown verdict 'slow'"),
+        ((BASELINE, "--throughput-confirm=-1"), "expected a whole number of trials"),
+        ((BASELINE, *(option.replace("base/", "old/") for option in PAIRS)), "this run has old, head; call them base"),
+    ],
+)
+def test_what_contradicts_itself_is_refused_at_once(gated: Gated, options: tuple[str, ...], told: str) -> None:
+    result = gated.run(*options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert told in result.stderr.str()
+    assert not (gated.project.path / "measured").exists()
+
+
+class TestSecondLook:
+    def test_trials_in_reserve_are_seen_by_nobody_until_they_are_needed(self, gated: Gated) -> None:
+        gated.accept_some()
+        result = gated.run(BASELINE, "--throughput-confirm=4", "-k", "not f")
+        result.stdout.fnmatch_lines(["collected 19 items / 3 deselected / 16 selected"])
+        assert result.ret == 0 and "second look" not in result.stdout.str()
+        result.assert_outcomes(passed=16, deselected=3)
+        assert len(gated.measured) == 15
+
+    def test_flagged_cases_get_more_trials_in_the_same_run(self, gated: Gated) -> None:
+        gated.accept_some()
+        result = gated.run(BASELINE, "--throughput-confirm=2", slower={"c": 0.1})
+        assert result.ret == 10
+        result.stdout.fnmatch_lines(["a second look, with 2 more trials, at: test_it.py::test_it?c?"])
+        result.assert_outcomes(passed=21)
+        assert gated.measured[-2:] == ["c4d", "c5d"]
+        block = gated.project.json()["throughput"]
+        assert [len(case["trials"]) for case in block["cases"]] == [3, 3, 5, 3, 3, 3]
+        assert block["complete"] is True
+        (verdict,) = [case for case in block["verdicts"]["cases"] if case["verdict"] == "regressed"]
+        assert verdict["trials_head"] == 5
+
+    def test_a_false_alarm_can_be_taken_back(self, gated: Gated) -> None:
+        """What only the first trials show, the verdict over all trials need not."""
+        steps = STEPS.replace("noise * (1 + slower)", "noise * (1 + slower * (trial <= 3))")
+        gated.accept_some()
+        (gated.project.path / "steps.py").write_text(steps)
+        assert gated.run(BASELINE, slower={"c": 0.06}).ret == 10
+        assert gated.run(BASELINE, "--throughput-confirm=12", slower={"c": 0.06}).ret == 0
+        assert len(gated.measured) == 18 + 12
+
+    def test_pairs_are_continued_in_turn(self, gated: Gated) -> None:
+        result = gated.run(*PAIRS, "--throughput-gate=fail", "--throughput-confirm=3", trials=2, slower={"c": 0.1})
+        assert result.ret == 10
+        assert [one for one in gated.measured if one[0] == "c"] == [f"c{n}{side}" for n in range(1, 6) for side in "bh"]
+        (verdict,) = [
+            case for case in gated.project.json()["throughput"]["verdicts"]["cases"] if case["verdict"] == "regressed"
+        ]
+        assert (verdict["trials_base"], verdict["trials_head"]) == (5, 5)
+
+    def test_fresh_processes_and_paired_order(self, project: Project) -> None:
+        """With real workers; the figures are whatever they are."""
+        project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep')")
+        order = ("--throughput-order=paired", "--throughput-trials=2", "--throughput-confirm=1")
+        result = project.run(*PAIRS, *order, "--throughput-gate=warn", "--benchmark-json=run.json")
+        assert result.ret == 0
+        (base, head) = project.json()["throughput"]["cases"]
+        assert [[trial["trial"] for trial in case["trials"]] for case in (base, head)] == [[1, 2, 3], [1, 2, 3]]
+        pids = [benchmark["extra_info"]["pid"] for benchmark in project.json()["benchmarks"]]
+        assert len(set(pids)) == 6
+
+    def test_a_budget_that_is_spent_ends_it(self, gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
+        gated.accept_some()
+        seconds = iter([0.0] * 19 + [1e6] * 10)
+        monkeypatch.setattr("pytest_throughput.run.checkpoint.monotonic", lambda: next(seconds))
+        result = gated.run(BASELINE, "--throughput-confirm=2", "--throughput-budget=1m", slower={"c": 0.1})
+        assert result.ret == 10
+        result.assert_outcomes(passed=19, skipped=2)
+        result.stdout.fnmatch_lines(["*to go on, repeat the command with --throughput-resume=*"])
+        assert gated.project.json()["throughput"]["complete"] is False
+
+    def test_an_interrupted_second_look_can_be_resumed(self, gated: Gated) -> None:
+        gated.accept_some()
+        options = (BASELINE, "--throughput-confirm=2")
+        with pytest.raises(KeyboardInterrupt):
+            gated.run(*options, slower={"c": 0.1}, later={"c": 5})
+        assert gated.measured[-2:] == ["c4d", "c5d"]
+        assert gated.verdicts()["c"] == "regressed"
+        result = gated.run(*options, "--throughput-resume=run.json.journal.jsonl", slower={"c": 0.1})
+        assert result.ret == 10
+        assert gated.measured == ["c5d"]
+        (case,) = [case for case in gated.project.json()["throughput"]["cases"] if len(case["trials"]) == 5]
+        assert [trial["resumed"] for trial in case["trials"]] == [True, True, True, True, False]
+
+    def test_what_stops_pytest_stops_it(self, gated: Gated) -> None:
+        gated.accept_some()
+        result = gated.run(BASELINE, "--throughput-confirm=2", "-x", ending={"a": "broken"}, slower={"c": 0.1})
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        assert gated.measured == ["a1d"]
+
+    def test_it_is_for_runs_that_measure(self, gated: Gated) -> None:
+        for option in ("--collect-only", "--benchmark-disable", "--benchmark-skip"):
+            result = gated.run(BASELINE, "--throughput-confirm=2", option)
+            assert (result.ret, "= gate =" in result.stdout.str()) == (0, False)
+
+
+class TestNothingGetsInTheWay:
+    def test_an_interrupted_run_is_judged_as_far_as_it_went(self, gated: Gated) -> None:
+        gated.accept_some()
+        with pytest.raises(KeyboardInterrupt):
+            gated.run(BASELINE, later={"d": 3})
+        assert gated.verdicts()["a"] == "unchanged"
+
+    def test_a_run_that_is_interrupted_at_once_has_no_verdict(self, gated: Gated) -> None:
+        gated.accept_some()
+        with pytest.raises(KeyboardInterrupt):
+            gated.run(BASELINE, ending={"a": "interrupt"})
+        assert "verdicts" not in gated.project.json()["throughput"]
+
+    def test_a_fault_of_the_gate_is_told_and_hides_nothing(self, gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
+        gated.accept_some()
+
+        def broken(*_: Any, **__: Any) -> None:
+            raise RuntimeError("a fault\x1b[2J")
+
+        monkeypatch.setattr(comparison, "judge", broken)
+        result = gated.run(BASELINE, "--throughput-confirm=1")
+        assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+        result.stdout.fnmatch_lines(
+            ["*= throughput =*", "the run could not be judged", r"RuntimeError: a fault\x1b[[]2J"]
+        )
+        assert len(gated.project.json()["benchmarks"]) == 18
+
+    def test_hostile_baselines_are_left_out(self, gated: Gated) -> None:
+        gated.accept_some()
+        (folder,) = Path("kept").iterdir()
+        (folder / "20990101T000000Z-0123456789abcdef.json").write_text('{"schema": 1, "cases": "x"}')
+        result = gated.run(BASELINE)
+        assert result.ret == 0
+        result.stdout.fnmatch_lines(["*against 4 accepted runs*", "left out of the baseline: *0123456789abcdef*"])
+
+    def test_plain_tests_are_none_of_its_business(self, gated: Gated) -> None:
+        gated.project.tests("def test_plain(): pass")
+        result = gated.run(BASELINE)
+        assert (result.ret, "= gate =" in result.stdout.str()) == (0, False)
+
+    def test_without_a_terminal(self, gated: Gated) -> None:
+        gated.accept_some()
+        assert gated.run(BASELINE, "--throughput-confirm=1", "-p", "no:terminal", slower={"c": 0.1}).ret == 10
+
+
+def test_a_run_without_a_gate_imports_nothing_that_judges(run_python: Callable[[str], str]) -> None:
+    program = "import sys, pytest_throughput.plugin; print('scipy' in sys.modules, 'numpy' in sys.modules)"
+    assert run_python(program) == "False False"
+
+
+@pytest.fixture
+def run_python(pytester: pytest.Pytester) -> Callable[[str], str]:
+    def run(program: str) -> str:
+        result = pytester.run(sys.executable, "-c", program)
+        assert result.ret == 0
+        return result.outlines[0]
+
+    return run

@@ -1,0 +1,169 @@
+"""Trials and environments: node ids, case ids, and the order in which they run."""
+
+from __future__ import annotations
+
+import sys
+from itertools import product
+
+import pytest
+from plugin_project import Project
+
+from pytest_throughput.run.collection import measured
+
+MATRIX = """
+import pytest
+
+def pytest_generate_tests(metafunc):
+    if "model" in metafunc.fixturenames:
+        metafunc.parametrize(("framework", "model"), [
+            pytest.param(framework, model, id=f"{framework}-{model}",
+                marks=pytest.mark.throughput_case(f"case-{framework}-{model}", framework=framework, model=model))
+            for model in ("vgg", "alex") for framework in ("pt", "tf")
+        ])
+
+def test_case(measure_isolated, framework, model):
+    measure_isolated("steps:sleep", {"milliseconds": 0.1}, interpreter=framework)
+
+def test_plain(): pass
+"""
+BOTH = [f"--throughput-interpreter={name}/pt={sys.executable} -X utf8" for name in ("base", "head")]
+
+
+def collected(project: Project, *arguments: str) -> list[str]:
+    result = project.run("--collect-only", "-q", *arguments)
+    return [line.removeprefix("test_it.py::test_") for line in result.outlines if "::" in line]
+
+
+@pytest.fixture
+def matrix(project: Project) -> Project:
+    project.tests(MATRIX)
+    return project
+
+
+def test_a_single_trial_leaves_no_mark(matrix: Project) -> None:
+    assert collected(matrix) == ["case[pt-vgg]", "case[pt-alex]", "case[tf-vgg]", "case[tf-alex]", "plain"]
+
+
+def test_trials_go_over_the_whole_matrix_framework_by_framework(matrix: Project) -> None:
+    cases = ["pt-vgg", "pt-alex", "tf-vgg", "tf-alex"]
+    expected = [f"case[{case}{trial}]" for trial, case in product(("", "-t2"), cases)]
+    assert collected(matrix, "--throughput-trials=2") == [*expected, "plain"]
+
+
+def test_pairs_go_case_by_case_and_environments_in_turn(matrix: Project) -> None:
+    ids = collected(matrix, "--throughput-order=paired", "--throughput-trials=4", "-k", "pt-vgg", *BOTH)
+    turns = ["base", "head", "t2-head", "t2-base", "t3-base", "t3-head", "t4-head", "t4-base"]
+    assert ids == [f"case[pt-vgg-{turn}]" for turn in turns]
+
+
+def test_pairs_imply_a_fresh_process_for_each_trial(matrix: Project) -> None:
+    arguments = ("--throughput-order=paired", "-k", "pt-vgg", *BOTH)
+    document = matrix.run_json(*arguments)
+    assert document["benchmarks"][0]["extra_info"]["settings"]["isolation"] == "trial"
+    result = matrix.run(*arguments, "--throughput-isolation=framework")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--throughput-order: paired needs fresh processes*not framework*"])
+
+
+def test_pairs_of_one_environment_are_refused(matrix: Project) -> None:
+    result = matrix.run("--throughput-order=paired")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: --throughput-order paired measures two environments*--throughput-interpreter base/NAME=COMMAND*"]
+    )
+    # A rule of the project for runs that have two.
+    in_file = ("-o", "throughput_order=paired", "--throughput-isolation=framework")
+    assert len(collected(matrix, *in_file, "-k", "pt-vgg")) == 1
+    result = matrix.run(*in_file, *BOTH)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*throughput_order in *: paired needs fresh processes*not framework*"])
+
+
+def test_trials_of_a_case_are_one_case(matrix: Project) -> None:
+    document = matrix.run_json("--throughput-trials=2", "-k", "vgg", *BOTH)
+    cases = document["throughput"]["cases"]
+    assert [(case["id"], case["environment"], len(case["trials"])) for case in cases] == [
+        ("case-pt-vgg", "base", 2),
+        ("case-pt-vgg", "head", 2),
+        ("case-tf-vgg", "base", 2),
+        ("case-tf-vgg", "head", 2),
+    ]
+    assert cases[0]["images_per_second_low"] < cases[0]["images_per_second"] < cases[0]["images_per_second_high"]
+    assert {
+        (benchmark["params"]["throughput_trial"], benchmark["params"]["throughput_environment"])
+        for benchmark in document["benchmarks"]
+    } == set(product((1, 2), ("base", "head")))
+
+
+def test_one_worker_serves_a_framework_and_a_trial(matrix: Project) -> None:
+    document = matrix.run_json("--throughput-trials=2", "--throughput-isolation=framework")
+    pids: dict[tuple[str, int], set[int]] = {}
+    for benchmark in document["benchmarks"]:
+        key = benchmark["params"]["framework"], benchmark["params"]["throughput_trial"]
+        pids.setdefault(key, set()).add(benchmark["extra_info"]["pid"])
+    assert {len(each) for each in pids.values()} == {1}
+    assert len(set.union(*pids.values())) == 4
+
+
+@pytest.mark.parametrize(
+    "parameters", ["", '@pytest.mark.parametrize("n", [1])', '@pytest.mark.parametrize("n", ["a-t2"])']
+)
+def test_without_a_marker_the_case_is_the_node_id_without_its_trial(project: Project, parameters: str) -> None:
+    argument = ", n" if parameters else ""
+    project.tests(f"import pytest\n{parameters}\ndef test_it(measure_step{argument}): measure_step(lambda: None)\n")
+    (alone,) = project.run_json()["throughput"]["cases"]
+    (repeated,) = project.run_json("--throughput-trials=3")["throughput"]["cases"]
+    assert alone["id"] == repeated["id"]
+    assert [trial["trial"] for trial in repeated["trials"]] == [1, 2, 3]
+
+
+def test_a_step_of_this_process_has_one_environment(project: Project) -> None:
+    project.tests("def test_it(measure_step): measure_step(lambda: None)")
+    assert collected(project, *BOTH) == ["it"]
+    (case,) = project.run_json(*BOTH)["throughput"]["cases"]
+    assert case["environment"] == "base"
+
+
+def test_what_measures_nothing_is_no_case(pytester: pytest.Pytester) -> None:
+    class Plain:
+        fixturenames = ("benchmark", "tmp_path")
+
+    assert measured(Plain(), None) is None  # type: ignore[arg-type]
+
+
+def test_fixtures_and_parameters_of_a_project_may_be_called_trial_and_environment(project: Project) -> None:
+    (project.path / "conftest.py").write_text(
+        "import pytest\n@pytest.fixture(params=['lab', 'field'])\ndef environment(request): return request.param\n"
+    )
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("trial", ["t2", 2])
+        def test_here(measure_step, trial, environment, throughput_trial, throughput_environment):
+            assert (environment in ("lab", "field"), throughput_environment) == (True, "default")
+            assert (trial in ("t2", 2), throughput_trial in (1, 2)) == (True, True)
+            measure_step(lambda: None)
+
+        @pytest.fixture
+        def trial(): return "mine"
+
+        def test_there(measure_isolated, trial, environment):
+            measure_isolated("steps:sleep", {"milliseconds": 0.1, "of": [trial, environment]})
+        """
+    )
+    document = project.run_json("--throughput-trials=2", "--throughput-protocol=paper")
+    assert {case["id"]: len(case["trials"]) for case in document["throughput"]["cases"]} == {
+        "test_it.py::test_here[lab-t2]": 2,
+        "test_it.py::test_here[lab-2]": 2,
+        "test_it.py::test_here[field-t2]": 2,
+        "test_it.py::test_here[field-2]": 2,
+        "test_it.py::test_there[lab]": 2,
+        "test_it.py::test_there[field]": 2,
+    }
+    assert document["benchmarks"][0]["params"] == {
+        "trial": "t2",
+        "environment": "lab",
+        "throughput_trial": 1,
+        "throughput_environment": "default",
+    }
