@@ -40,7 +40,7 @@ from pytest_throughput.gate.decisions import decide
 from pytest_throughput.gate.model import estimate
 from pytest_throughput.gate.verdicts import Design
 from pytest_throughput.launch.interpreters import DEFAULT_ENVIRONMENT, Interpreter
-from pytest_throughput.launch.launcher import Conductor, Place
+from pytest_throughput.launch.launcher import Launcher, Placement
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.measurement.plan import PLANS
 from pytest_throughput.worker.protocol import Request
@@ -75,7 +75,7 @@ def collect(file: Path, seconds: float) -> None:
     done = {(one["round"], one["case"], one["variant"]) for one in read(file)} if file.exists() else set()
     packages = (Path(package.__file__ or "").parent for package in (pytest_throughput, dlworkloads))
     staged = StagedPath(packages)
-    conductor = Conductor(isolation="trial", staged=staged, pythonpath=(), threads=THREADS, timeout_seconds=120)
+    launcher = Launcher(isolation="trial", staged=staged, pythonpath=(), threads=THREADS, timeout_seconds=120)
     try:
         with file.open("a", encoding="ascii") as lines:
             number = max((number for number, _, _ in done), default=0)
@@ -85,12 +85,12 @@ def collect(file: Path, seconds: float) -> None:
                         continue
                     if time.monotonic() >= deadline:
                         break
-                    line = {"round": number, "case": case.id, "variant": variant, **trial(conductor, case, variant)}
+                    line = {"round": number, "case": case.id, "variant": variant, **trial(launcher, case, variant)}
                     lines.write(json.dumps(line, separators=(",", ":")) + "\n")
                     lines.flush()
                 number += 1
     finally:
-        conductor.close()
+        launcher.close()
         staged.remove()
 
 
@@ -103,13 +103,13 @@ def in_order(number: int) -> Iterator[tuple[Case, str]]:
             yield Case(mode, framework, "cpu", model, batch_size, "fp32", execution), variant
 
 
-def trial(conductor: Conductor, case: Case, variant: str) -> dict[str, Any]:
+def trial(launcher: Launcher, case: Case, variant: str) -> dict[str, Any]:
     """One trial of the case with more work in it."""
     images = round(case.batch_size * (1 + VARIANTS[variant]))
     arguments = {**case.to_json(), "batch_size": images, "threads": THREADS}
-    place = Place(Interpreter(DEFAULT_ENVIRONMENT, case.framework, (sys.executable,)), trial=1)
+    placement = Placement(Interpreter(DEFAULT_ENVIRONMENT, case.framework, (sys.executable,)), trial=1)
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    outcome, _ = conductor.conduct(Request("dlworkloads.opening:open_step", arguments, PLAN), place)
+    outcome, _ = launcher.run(Request("dlworkloads.opening:open_step", arguments, PLAN), placement)
     known = {"started_at": started_at, "status": outcome.status}
     if outcome.measurement is None:
         return {**known, "reason": outcome.reason}

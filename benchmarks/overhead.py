@@ -137,10 +137,10 @@ def by_hand_in_pytorch(model: str) -> Callable[[], Any]:
     network = nn.Sequential(*(small if model == "mnist_cnn" else large)).train()
     parameters = list(network.parameters())
     images = torch.randn(BATCH_SIZE, *((1, 28, 28) if model == "mnist_cnn" else (3, 224, 224)))
-    labels = torch.randint(10, (BATCH_SIZE,))
+    axes = torch.randint(10, (BATCH_SIZE,))
 
     def step() -> Any:
-        loss = nn.functional.cross_entropy(network(images), labels)
+        loss = nn.functional.cross_entropy(network(images), axes)
         return loss, torch.autograd.grad(loss, parameters)
 
     return step
@@ -168,16 +168,16 @@ def by_hand_in_tensorflow(model: str) -> Callable[[], Any]:
     network = keras.Sequential([keras.Input(shape), *(small if model == "mnist_cnn" else large)])
     weights = [weight.value for weight in network.trainable_weights]
     images = tf.random.normal((BATCH_SIZE, *shape))
-    labels = tf.random.uniform((BATCH_SIZE,), maxval=10, dtype=tf.int64)
+    axes = tf.random.uniform((BATCH_SIZE,), maxval=10, dtype=tf.int64)
 
-    def step(images: Any, labels: Any) -> Any:
+    def step(images: Any, axes: Any) -> Any:
         with tf.GradientTape() as tape:
             logits = network(images, training=True)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(axes, logits))
         return loss, tape.gradient(loss, weights)
 
     compiled = tf.function(step)
-    return lambda: compiled(images, labels)
+    return lambda: compiled(images, axes)
 
 
 BY_HAND: dict[str, Callable[[str], Callable[[], Any]]] = {

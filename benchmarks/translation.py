@@ -159,7 +159,7 @@ def _in_a_fresh_process(task: dict[str, Any]) -> list[float]:
 def _ratios(cases: Sequence[dict[str, Any]], threads: int, pairs: int, seconds: float, seed: int) -> list[float]:
     """Return seconds per step of the second case ÷ those of the first, of each pair of blocks."""
     order = (0, 1) if seed % 2 == 0 else (1, 0)
-    opened = {place: open_step(**cases[place], threads=threads) for place in order}
+    opened = {placement: open_step(**cases[placement], threads=threads) for placement in order}
     steps = [opened[0], opened[1]]
     for step in steps:
         _block(step, 3)
@@ -167,7 +167,10 @@ def _ratios(cases: Sequence[dict[str, Any]], threads: int, pairs: int, seconds: 
     generator = random.Random(seed)
     ratios = []
     for _ in range(pairs):
-        taken = {place: _block(steps[place], counts[place]) / counts[place] for place in generator.sample((0, 1), 2)}
+        taken = {
+            placement: _block(steps[placement], counts[placement]) / counts[placement]
+            for placement in generator.sample((0, 1), 2)
+        }
         ratios.append(taken[1] / taken[0])
     return ratios
 

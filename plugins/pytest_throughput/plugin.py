@@ -11,8 +11,8 @@ from pytest_throughput import hookspec
 from pytest_throughput.launch.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.options.settings import Settings, add_options, read_settings
-from pytest_throughput.run.benchmark_json import Results, Unwritten, write_beside
-from pytest_throughput.run.checkpoint import Recovery
+from pytest_throughput.run.benchmark_json import BenchmarkJson, WriteErrorGuard, write_beside
+from pytest_throughput.run.checkpoint import Checkpoint
 from pytest_throughput.run.collection import parametrize
 from pytest_throughput.run.gate import Gate
 from pytest_throughput.run.nothing_measured import NothingMeasured
@@ -95,13 +95,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_SESSION] = session
     config.pluginmanager.register(session, "pytest-throughput")
     config.pluginmanager.register(Selection(session.settings), "pytest-throughput-selection")
-    results = Results(config, session)
+    results = BenchmarkJson(config, session)
     config.pluginmanager.register(results, "pytest-throughput-results")
-    config.pluginmanager.register(Unwritten(config, session, results), "pytest-throughput-unwritten")
+    config.pluginmanager.register(WriteErrorGuard(config, session, results), "pytest-throughput-unwritten")
     if session.settings.gate.mode != "off":
         config.pluginmanager.register(Gate(config, session, results), "pytest-throughput-gate")
     config.pluginmanager.register(NothingMeasured(session), "pytest-throughput-nothing-measured")
-    config.pluginmanager.register(Recovery(config, session, results), "pytest-throughput-recovery")
+    config.pluginmanager.register(Checkpoint(config, session, results), "pytest-throughput-recovery")
 
 
 @pytest.hookimpl(trylast=True)  # The session knows its cases by now.

@@ -127,7 +127,7 @@ def test_nothing_in_a_journal_is_obeyed(command: Command) -> None:
     quiet = Disturbance(0.0, 0.0, 0, 0.0, 0.0)
     measurement = Measurement((0.1, 0.2), 1, 0.3, 2, "target", 0.1, (quiet, quiet))
     for name, outcome in (
-        ("a", Outcome("ok", measurement=measurement, facts={**FACTS, "implausible": "it cannot be"})),
+        ("a", Outcome("ok", measurement=measurement, metadata={**FACTS, "implausible": "it cannot be"})),
         ("b", Outcome("failed", "because", "Traceback:\n  x")),
     ):
         written.add(Entry(name, "env", {"model": "m", "batch_size": 8}, TrialRecord(1, "2026", 8, outcome)))
@@ -163,4 +163,4 @@ def test_all_output_goes_one_way() -> None:
             if name in ("print", "write_line"):
                 printing.add(path.name)
     # A text for rich, the one place, and a worker that prints a number.
-    assert printing == {"console.py", "reporting.py", "cpu_peak.py"}
+    assert printing == {"console.py", "output.py", "cpu_peak.py"}

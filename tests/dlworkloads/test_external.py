@@ -104,8 +104,8 @@ def user_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
 
 
 def facts_of(step: Step) -> dict[str, Any]:
-    facts: dict[str, Any] = json.loads(json.dumps(dict(step.facts)))
-    return facts
+    metadata: dict[str, Any] = json.loads(json.dumps(dict(step.metadata)))
+    return metadata
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
@@ -114,9 +114,9 @@ def test_a_function_may_give_a_neutral_network(user_module: Callable[[str], None
     axes = PYTORCH if framework == "pytorch" else TENSORFLOW
     step = open_step(**{**axes, "mode": mode, "model": "mine:build"})
     step.wait(step.run())
-    facts = facts_of(step)
-    assert (facts["model"], facts["parameters"]) == ("mine:build", 15)
-    assert facts["flops_per_image"] == (20 if mode == "inference" else 40)
+    metadata = facts_of(step)
+    assert (metadata["model"], metadata["parameters"]) == ("mine:build", 15)
+    assert metadata["flops_per_image"] == (20 if mode == "inference" else 40)
 
 
 def test_a_pytorch_module_is_measured_as_it_is(user_module: Callable[[str], None]) -> None:
@@ -125,10 +125,10 @@ def test_a_pytorch_module_is_measured_as_it_is(user_module: Callable[[str], None
     step = open_step(**{**PYTORCH, "model": "mine:build"})
     logits = step.run()
     assert logits.shape == (2, 10) and logits.is_inference()
-    facts = facts_of(step)
-    assert facts["model"] == "mine:build"
-    assert facts["parameters"] == 4 * 27 + 8 + 50 + 30
-    assert facts["flops_per_image"] == 2 * (7 * 7 * 4 * 27 + 40)
+    metadata = facts_of(step)
+    assert metadata["model"] == "mine:build"
+    assert metadata["parameters"] == 4 * 27 + 8 + 50 + 30
+    assert metadata["flops_per_image"] == 2 * (7 * 7 * 4 * 27 + 40)
     assert step.build_seconds is not None and step.build_seconds > 0
 
 
@@ -186,15 +186,15 @@ def test_a_keras_model_is_measured_as_it_is(user_module: Callable[[str], None], 
     user_module(IN_KERAS)
     step = open_step(**{**TENSORFLOW, "mode": mode, "model": "mine:build"})
     output = step.run()
-    facts = facts_of(step)
-    assert facts["parameters"] == 4 * 27 + 8 + 50
+    metadata = facts_of(step)
+    assert metadata["parameters"] == 4 * 27 + 8 + 50
     forward = 2 * (7 * 7 * 4 * 27 + 40)
     if mode == "inference":
         assert tuple(output.shape) == (2, 10)
-        assert facts["flops_per_image"] == forward
+        assert metadata["flops_per_image"] == forward
     else:
         assert all(float(np.linalg.norm(gradient)) > 0 for gradient in output[1])
-        assert facts["flops_per_image"] == 3 * forward - 2 * 7 * 7 * 4 * 27
+        assert metadata["flops_per_image"] == 3 * forward - 2 * 7 * 7 * 4 * 27
 
 
 @pytest.mark.parametrize(("precision", "name"), [("bf16", "bfloat16"), ("fp16", "float16")])
@@ -254,8 +254,8 @@ def test_keras_vgg16_is_ours() -> None:
     pytest.importorskip("tensorflow")
     ours = models.build("vgg16")
     for mode, flops in (("inference", ours.inference_flops), ("training", ours.training_flops)):
-        facts = facts_of(open_step(**{**TENSORFLOW, "mode": mode, "model": "keras:VGG16", "batch_size": 1}))
-        assert (facts["parameters"], facts["flops_per_image"]) == (ours.parameter_count, flops)
+        metadata = facts_of(open_step(**{**TENSORFLOW, "mode": mode, "model": "keras:VGG16", "batch_size": 1}))
+        assert (metadata["parameters"], metadata["flops_per_image"]) == (ours.parameter_count, flops)
 
 
 def test_a_network_that_keras_does_not_have_is_refused_with_those_it_has() -> None:
@@ -271,8 +271,8 @@ def test_torchvisions_networks_are_ours(name: str) -> None:
     pytest.importorskip("torchvision", exc_type=ImportError)
     ours = models.build(name)
     for mode, flops in (("inference", ours.inference_flops), ("training", ours.training_flops)):
-        facts = facts_of(open_step(**{**PYTORCH, "mode": mode, "model": f"torchvision:{name}"}))
-        assert (facts["parameters"], facts["flops_per_image"]) == (ours.parameter_count, flops)
+        metadata = facts_of(open_step(**{**PYTORCH, "mode": mode, "model": f"torchvision:{name}"}))
+        assert (metadata["parameters"], metadata["flops_per_image"]) == (ours.parameter_count, flops)
 
 
 TORCHVISION = """

@@ -43,7 +43,7 @@ def test_an_allocator_that_is_refused(framework: str, package: str, execution: s
     worker = Worker([sys.executable], {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""})
     try:
         arguments = {**axes, "framework": framework, "execution": execution, "threads": 1}
-        outcome = worker.conduct(Request("limited:open_step", arguments, ONCE), 300)
+        outcome = worker.run(Request("limited:open_step", arguments, ONCE), 300)
     finally:
         worker.close()
     assert outcome.status == "out_of_memory", outcome.reason

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dlworkloads.data import synthetic
-from dlworkloads.external.network import ForeignNetwork
+from dlworkloads.external.network import ExternalNetwork
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import BatchNorm, Dense, Dropout, GlobalAveragePool
 from dlworkloads.models.network import Network
@@ -34,10 +34,10 @@ def test_a_step_runs_and_tells_what_it_is() -> None:
     logits = step.run()
     step.wait(logits)
     assert logits.shape == (2, 10) and logits.dtype == np.float32 and np.isfinite(logits).all()
-    facts = json.loads(json.dumps(dict(step.facts)))
-    assert facts["layout"] == "nchw"
-    assert facts["parameters"] == 1_199_882
-    assert facts["settings"]["threads"] == 1
+    metadata = json.loads(json.dumps(dict(step.metadata)))
+    assert metadata["layout"] == "nchw"
+    assert metadata["parameters"] == 1_199_882
+    assert metadata["settings"]["threads"] == 1
     assert step.close is not None
     step.close()
 
@@ -59,7 +59,7 @@ def test_what_it_cannot_do_is_refused(given: dict[str, str], message: str) -> No
 
 def test_it_has_no_modules_of_its_own(open_workload: Callable[..., Any]) -> None:
     with pytest.raises(TypeError, match="net:build gave object, and NumPy takes a dlworkloads Network"):
-        open_workload("numpy", ForeignNetwork("net:build", object(), (3, 4, 4), 0.0), "inference")
+        open_workload("numpy", ExternalNetwork("net:build", object(), (3, 4, 4), 0.0), "inference")
 
 
 def test_inference_uses_the_statistics_of_one_batch_and_keeps_them(open_workload: Callable[..., Any]) -> None:

@@ -32,19 +32,20 @@ def test_a_step_runs_and_tells_what_it_is(framework: str, mode: str) -> None:
     execution = FRAMEWORKS[framework].default_execution
     step = open_step(**{**AXES, "mode": mode, "framework": framework, "execution": execution})
     step.wait(step.run())
-    facts = json.loads(json.dumps(dict(step.facts)))
+    metadata = json.loads(json.dumps(dict(step.metadata)))
     expected = {**AXES, "mode": mode, "framework": framework, "execution": execution}
     del expected["threads"]
-    assert {axis: facts[axis] for axis in expected} == expected
-    assert facts["layout"] == {"pytorch": "nchw", "tensorflow": "nhwc"}[framework]
-    assert facts["parameters"] == 1_199_882
+    assert {axis: metadata[axis] for axis in expected} == expected
+    assert metadata["layout"] == {"pytorch": "nchw", "tensorflow": "nhwc"}[framework]
+    assert metadata["parameters"] == 1_199_882
     assert (
-        facts["flops_per_image"] == {"inference": 23_984_896, "training": 3 * 23_984_896 - 2 * 26 * 26 * 32 * 9}[mode]
+        metadata["flops_per_image"]
+        == {"inference": 23_984_896, "training": 3 * 23_984_896 - 2 * 26 * 26 * 32 * 9}[mode]
     )
-    assert facts["network_hash"] == "7cd78da41474eb27"
-    assert facts["settings"]["threads"] == 1
-    assert {FRAMEWORKS[framework].package, "numpy", "python"} <= set(facts["versions"])
-    assert "device_name" not in facts
+    assert metadata["network_hash"] == "7cd78da41474eb27"
+    assert metadata["settings"]["threads"] == 1
+    assert {FRAMEWORKS[framework].package, "numpy", "python"} <= set(metadata["versions"])
+    assert "device_name" not in metadata
     assert step.build_seconds is not None and step.build_seconds > 0
     assert step.asynchronous is False
     assert step.close is not None

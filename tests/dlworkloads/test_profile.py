@@ -63,7 +63,7 @@ def profile_tensorflow(workload: Workload, folder: Path) -> Counter[str]:
     )
 
 
-def foreign(names: Counter[str]) -> set[str]:
+def external(names: Counter[str]) -> set[str]:
     return {name for name in names for sign in FOREIGN_TO_A_STEP if sign in name}
 
 
@@ -77,7 +77,7 @@ def test_pytorchs_profiler_sees_the_step_alone(
     for _ in range(2):
         workload.run()
     names = profile_pytorch(workload)
-    assert foreign(names) == set()
+    assert external(names) == set()
     products = sum(names[name] for name in ("aten::convolution", "aten::linear"))
     expected = sum(1 for path in small_network.parameters if path.endswith("weight")) - _normalisations(small_network)
     assert products == expected
@@ -99,7 +99,7 @@ def test_tensorflows_profiler_sees_the_step_alone(
     for _ in range(2):
         workload.run()
     names = profile_tensorflow(workload, tmp_path)
-    assert foreign(names) == set()
+    assert external(names) == set()
     if execution == "graph":
         assert names["FunctionRun"] == 1
     else:
@@ -122,7 +122,7 @@ def test_pytorchs_profiler_sees_what_does_not_belong(open_workload: Callable[...
         return loss.item()
 
     workload.run = step_and_update
-    found = foreign(profile_pytorch(workload))
+    found = external(profile_pytorch(workload))
     assert {"aten::item", "Optimizer.step#SGD.step"} <= found
 
 
@@ -135,7 +135,7 @@ def test_tensorflows_profiler_sees_what_does_not_belong(
     workload = open_workload("tensorflow", small_network, "training")
     weight = tensorflow.Variable([1.0])
     workload.run = tensorflow.function(lambda: weight.assign_sub(tensorflow.random.normal((1,))))
-    found = foreign(profile_tensorflow(workload, tmp_path))
+    found = external(profile_tensorflow(workload, tmp_path))
     for sign in ("tf.function-graph_building", "AssignSubVariableOp", "RandomStandardNormal"):
         assert any(sign in name for name in found)
 
@@ -168,5 +168,5 @@ def test_on_a_gpu_nothing_is_copied_from_or_to_the_host(
     for _ in range(2):
         workload.wait(workload.run())
     names = profile_pytorch(workload)
-    assert foreign(names) == set()
+    assert external(names) == set()
     assert any("kernel" in name or "gemm" in name or "conv" in name for name in names)

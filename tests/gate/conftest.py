@@ -25,7 +25,7 @@ def noisy_run(
     trials: int = 5,
     deviation: float = 0.01,
     slower: Mapping[str, float] | None = None,
-    individual: str | None = "a",
+    machine_id: str | None = "a",
     network_hash: str | None = "n",
     settings_digest: str | None = "s",
     software: Mapping[str, str] | None = None,
@@ -43,7 +43,7 @@ def noisy_run(
     return Run(
         started_at=f"2026-01-01T{seed // 60 % 24:02d}:{seed % 60:02d}:00+00:00",
         fingerprint={"cpu": {"model": "Any", "cores": 2}},
-        individual=individual,
+        machine_id=machine_id,
         software=software or {"torch": "2.12.0"},
         cases=results,
     )

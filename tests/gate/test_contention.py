@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_throughput.gate.contention import chance_of_contention, chance_of_separation, set_aside
+from pytest_throughput.gate.contention import chance_of_contention, chance_of_separation, flag_outliers
 
 
 def kept(base: list[float], head: list[float], *, base_alone_first: bool = False) -> tuple[list[bool], list[bool]]:
-    found = set_aside(np.array([base]), np.array([head]), base_alone_first=base_alone_first)
+    found = flag_outliers(np.array([base]), np.array([head]), base_alone_first=base_alone_first)
     everything = found.kept[0].tolist()
     return everything[: len(base)], everything[len(base) :]
 
@@ -63,7 +63,7 @@ def test_a_long_history_is_cleared_by_itself() -> None:
 
 
 def test_absent_trials_are_neither_kept_nor_in_the_tail() -> None:
-    found = set_aside(np.array([[0.0, math.nan, 0.01]]), np.array([[0.0, -0.9, math.nan]]), base_alone_first=False)
+    found = flag_outliers(np.array([[0.0, math.nan, 0.01]]), np.array([[0.0, -0.9, math.nan]]), base_alone_first=False)
     assert found.kept.tolist() == [[True, False, True, True, True, False]]
     assert not found.tail[0, [1, 5]].any()
 
@@ -75,7 +75,7 @@ HUMPED = [0.0, 0.001, -0.2, -0.201, 0.002]
 
 def exceptions(cases: list[list[float]]) -> list[bool]:
     head = np.array(cases)
-    found = set_aside(np.array([CALM] * len(cases)), head, base_alone_first=False)
+    found = flag_outliers(np.array([CALM] * len(cases)), head, base_alone_first=False)
     return [bool(one) for one in found.is_exception]
 
 
@@ -133,7 +133,7 @@ def test_contention_can_explain_a_slow_case_where_much_is_contended_only() -> No
             side -= np.where(generator.random(side.shape) < share, generator.uniform(0.2, 3.4, side.shape), 0.0)
         # All trials of the head of one case contended, and not alike.
         head[0] = [-0.3, -0.9, -1.6, -2.2, -3.0]
-        found = set_aside(base, head, base_alone_first=False)
+        found = flag_outliers(base, head, base_alone_first=False)
         return float(chance_of_contention(found, found.is_head)[0])
 
     assert chance(0.2) > 0.005

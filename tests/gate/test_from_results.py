@@ -44,7 +44,7 @@ def changed(*path: Any, to: Any, document: dict[str, Any] | None = None) -> dict
 
 def test_a_run_of_ours(read: Read) -> None:
     found = read(result_files.our_document(1, version="2.12"))
-    assert (found.run.fingerprint, found.run.individual) == (result_files.FINGERPRINT, "one machine")
+    assert (found.run.fingerprint, found.run.machine_id) == (result_files.FINGERPRINT, "one machine")
     assert (found.run.started_at, found.run.software) == ("2026-01-01T01:00:00+00:00", {"torch": "2.12"})
     case = found.run.cases[result_files.CASES[0]]
     assert (case.status, case.network_hash, len(case.trials)) == ("ok", "hash of alex", 5)
@@ -106,8 +106,8 @@ def test_plain_files_have_a_machine(read: Read) -> None:
     one, same = (read(result_files.plain_document(seed, node="a")).run for seed in (1, 2))
     other = read(result_files.plain_document(3, node="b")).run
     assert one.fingerprint == other.fingerprint
-    assert one.individual == same.individual != other.individual
-    assert one.individual is not None and one.individual != "a" and len(one.individual) == 16
+    assert one.machine_id == same.machine_id != other.machine_id
+    assert one.machine_id is not None and one.machine_id != "a" and len(one.machine_id) == 16
     assert one.started_at == "2026-01-01T01:00:00+00:00"
     assert set(one.cases) == {f"bench.py::test_it[{number}]" for number in range(6)}
     assert one.software == {"python": "3.11.7"}

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_throughput.gate.judge import judge, software_changes
-from pytest_throughput.gate.runs import CaseResult, Run, Trial, hardware_key, hashed_individual
+from pytest_throughput.gate.runs import CaseResult, Run, Trial, hardware_key, hashed_machine_id
 from pytest_throughput.gate.verdicts import CaseVerdict, Code, Design, Rules, Verdict
 
 MakeRun = Callable[..., Run]
@@ -191,16 +191,16 @@ def test_what_is_unknown_of_a_network_does_not_forbid_to_compare(make_run: MakeR
 
 
 def test_a_machine_is_judged_by_its_own_runs_where_there_are_enough(make_run: MakeRun) -> None:
-    history = [make_run(seed, slower={"case-0": 0.08}, individual="b") for seed in range(3)]
-    history += [make_run(seed, individual="a") for seed in range(10, 13)]
-    found = against(history, make_run(99, individual="a"))["case-0"]
+    history = [make_run(seed, slower={"case-0": 0.08}, machine_id="b") for seed in range(3)]
+    history += [make_run(seed, machine_id="a") for seed in range(10, 13)]
+    found = against(history, make_run(99, machine_id="a"))["case-0"]
     assert (found.verdict, found.runs_base) == (Verdict.UNCHANGED, 3)
 
 
 @pytest.mark.parametrize("machines", [["a"], ["a", "b"]])
 def test_an_unseen_machine_needs_three_others(make_run: MakeRun, machines: list[str]) -> None:
-    history = [make_run(seed, individual=machine) for machine in machines for seed in range(4)]
-    found = against(history, make_run(99, individual="z"))
+    history = [make_run(seed, machine_id=machine) for machine in machines for seed in range(4)]
+    found = against(history, make_run(99, machine_id="z"))
     assert {one.code for one in found.values()} == {Code.UNSEEN_INDIVIDUAL}
     assert "at least three" in found["case-0"].reason
 
@@ -209,27 +209,27 @@ def test_among_machines_the_machine_is_the_unit(make_run: MakeRun) -> None:
     """Machines 8 % apart: a fourth that is 5 % off says nothing, however many runs there are of each."""
     apart = {"a": 0.0, "b": 0.04, "c": 0.08}
     history = [
-        make_run(20 * index + seed, individual=machine, slower={f"case-{case}": share for case in range(6)})
+        make_run(20 * index + seed, machine_id=machine, slower={f"case-{case}": share for case in range(6)})
         for index, (machine, share) in enumerate(apart.items())
         for seed in range(6)
     ]
-    head = make_run(99, individual="z", slower={f"case-{case}": 0.09 for case in range(6)})
+    head = make_run(99, machine_id="z", slower={f"case-{case}": 0.09 for case in range(6)})
     found = against(history, head)
     assert {one.verdict for one in found.values()} == {Verdict.INCONCLUSIVE}
     assert found["case-0"].runs_base == 18
 
 
 def test_groups_of_two_machines_each(make_run: MakeRun) -> None:
-    base = [make_run(seed, individual=machine) for seed, machine in enumerate("aabb")]
-    head = [make_run(seed + 9, individual=machine) for seed, machine in enumerate("ab")]
+    base = [make_run(seed, machine_id=machine) for seed, machine in enumerate("aabb")]
+    head = [make_run(seed + 9, machine_id=machine) for seed, machine in enumerate("ab")]
     (one, *_) = judge(base, head, design=Design.GROUPS, rules=RULES)
     assert one.code is Code.TOO_FEW_RUNS
     assert "compare runs of one machine" in one.reason
 
 
 def test_an_unknown_individual_is_one_and_the_same(make_run: MakeRun) -> None:
-    history = [make_run(seed, individual=None) for seed in range(3)]
-    assert against(history, make_run(9, individual=None))["case-0"].verdict is Verdict.UNCHANGED
+    history = [make_run(seed, machine_id=None) for seed in range(3)]
+    assert against(history, make_run(9, machine_id=None))["case-0"].verdict is Verdict.UNCHANGED
 
 
 def test_runs_that_do_not_fit_the_design(make_run: MakeRun) -> None:
@@ -274,20 +274,20 @@ def test_figures_that_are_none() -> None:
 def test_keys_are_fit_for_names() -> None:
     assert hardware_key({"a": 1, "b": [2]}) == hardware_key({"b": [2], "a": 1})
     assert hardware_key({"a": 1}) != hardware_key({"a": 2})
-    assert len(hashed_individual("GPU-1234")) == 16
-    assert "1234" not in hashed_individual("GPU-1234")
+    assert len(hashed_machine_id("GPU-1234")) == 16
+    assert "1234" not in hashed_machine_id("GPU-1234")
 
 
 def test_four_runs_of_a_machine_that_the_baseline_lacks(make_run: MakeRun) -> None:
-    base = [make_run(seed, individual="a") for seed in range(4)]
-    head = [make_run(seed + 9, individual="b", slower={"case-1": 0.5}) for seed in range(4)]
+    base = [make_run(seed, machine_id="a") for seed in range(4)]
+    head = [make_run(seed + 9, machine_id="b", slower={"case-1": 0.5}) for seed in range(4)]
     found = judge(base, head, design=Design.GROUPS, rules=RULES)
     assert {one.code for one in found} == {Code.UNSEEN_INDIVIDUAL}
 
 
 def test_a_case_that_only_another_machine_has_measured(make_run: MakeRun) -> None:
     history = [make_run(seed, cases=["old"]) for seed in range(3)]
-    history.append(make_run(7, cases=["old", "elsewhere"], individual="b"))
+    history.append(make_run(7, cases=["old", "elsewhere"], machine_id="b"))
     found = against(history, make_run(9, cases=["old", "elsewhere"]))
     assert found["old"].verdict is Verdict.UNCHANGED
     assert found["elsewhere"].code is Code.TOO_FEW_RUNS
@@ -295,10 +295,10 @@ def test_a_case_that_only_another_machine_has_measured(make_run: MakeRun) -> Non
 
 
 def test_machines_as_units_are_named_so(make_run: MakeRun) -> None:
-    history = [make_run(3 * one + run, individual=name) for one, name in enumerate("abc") for run in range(3)]
+    history = [make_run(3 * one + run, machine_id=name) for one, name in enumerate("abc") for run in range(3)]
     for_two = replace(history[0].cases["case-0"], id="young")
-    history = [with_case(run, for_two) if run.individual != "c" else run for run in history]
-    head = with_case(make_run(99, individual="d", slower={"case-1": 0.04}), for_two)
+    history = [with_case(run, for_two) if run.machine_id != "c" else run for run in history]
+    head = with_case(make_run(99, machine_id="d", slower={"case-1": 0.04}), for_two)
     found = against(history, head)
     assert found["young"].code is Code.TOO_FEW_RUNS
     assert "2 machines" in found["young"].reason

@@ -223,7 +223,7 @@ def test_no_complete_pair_is_no_agreement() -> None:
     base[0, 2:, 0] -= [1.0, 2.0]
     head[0, :2, 0] -= [0.9, 2.2]
     estimates = estimate(base, head, design=Design.PAIRS, false_alarm_rate=0.01)
-    assert estimates.set_aside.tolist() == [4, *[0] * 7]
+    assert estimates.outliers.tolist() == [4, *[0] * 7]
     assert estimates.margin[1:].max() < 0.01, "pair by pair"
     assert estimates.half_interval[0] > 0.03
     assert not decide(estimates, Rules()).unchanged[0]

@@ -22,7 +22,7 @@ OPEN = Facts(
     trials_base=5,
     trials_head=5,
     tail_head=0,
-    set_aside=0,
+    outliers=0,
 )
 
 
@@ -55,7 +55,7 @@ def test_what_else_would_decide(facts: Facts, ending: str) -> None:
 
 
 def test_what_was_set_aside_is_said() -> None:
-    assert compared(Code.WITHIN_THRESHOLD, replace(OPEN, set_aside=2)).endswith("(2 contended trials set aside)")
+    assert compared(Code.WITHIN_THRESHOLD, replace(OPEN, outliers=2)).endswith("(2 contended trials set aside)")
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, make_run: MakeRun, mo
 
 
 def test_ids_never_become_paths(tmp_path: Path, make_run: MakeRun) -> None:
-    run = make_run(1, cases=["../../etc/passwd", "/abs", "a\x00b", "con:"], individual="../x")
+    run = make_run(1, cases=["../../etc/passwd", "/abs", "a\x00b", "con:"], machine_id="../x")
     run = replace(run, fingerprint={"../..": "../../y"})
     path = Store(tmp_path / "in").accept(run)
     assert path.parent.parent == tmp_path / "in"

@@ -45,7 +45,7 @@ def torch_on_gpu(gpu: Gpu) -> None:
         pytest.skip("PyTorch finds no CUDA device")
 
 
-def conduct(gpu: Gpu, plan: Any = ADAPTIVE, steps_per_round: int | None = None, **axes: Any) -> Outcome:
+def run_trial(gpu: Gpu, plan: Any = ADAPTIVE, steps_per_round: int | None = None, **axes: Any) -> Outcome:
     """One case in a worker of its own."""
     case = {
         "mode": "inference",
@@ -61,7 +61,7 @@ def conduct(gpu: Gpu, plan: Any = ADAPTIVE, steps_per_round: int | None = None, 
     worker = Worker([sys.executable], {**os.environ, "PYTHONPATH": path})
     request = Request("dlworkloads.opening:open_step", case, plan, steps_per_round, True, visibility("cuda", [gpu]))
     try:
-        outcome = worker.conduct(request, 600)
+        outcome = worker.run(request, 600)
     finally:
         worker.close()
     assert (outcome.status, outcome.reason) == ("ok", None), worker
@@ -110,12 +110,12 @@ def test_a_worker_sees_the_gpu_that_was_chosen_by_uuid(gpu: Gpu, torch_on_gpu: N
 
 
 def test_the_devices_clock_agrees_with_ours(gpu: Gpu, torch_on_gpu: None) -> None:
-    outcome = conduct(gpu)
+    outcome = run_trial(gpu)
     assert outcome.measurement is not None
     seconds = statistics.median(outcome.measurement.seconds_per_step)
     assert outcome.measurement.steps_per_round > 1
-    assert outcome.facts["device_seconds"] == pytest.approx(seconds, rel=0.05)
-    assert 0 < outcome.facts["enqueue_ratio"] <= 1
+    assert outcome.metadata["device_seconds"] == pytest.approx(seconds, rel=0.05)
+    assert 0 < outcome.metadata["enqueue_ratio"] <= 1
 
 
 def test_twice_the_work_takes_twice_as_long(gpu: Gpu, torch_on_gpu: None) -> None:
@@ -123,7 +123,7 @@ def test_twice_the_work_takes_twice_as_long(gpu: Gpu, torch_on_gpu: None) -> Non
     seconds = {
         batch_size: statistics.median(measured.seconds_per_step)
         for batch_size in (64, 128)
-        if (measured := conduct(gpu, batch_size=batch_size).measurement) is not None
+        if (measured := run_trial(gpu, batch_size=batch_size).measurement) is not None
     }
     assert 1.6 < seconds[128] / seconds[64] < 2.4
 
@@ -140,19 +140,19 @@ def test_a_small_network_waits_for_the_host_and_a_large_one_does_not(
             pytest.skip("TensorFlow finds no CUDA device")
     execution = {"pytorch": "eager", "tensorflow": "graph"}[framework]
     axes: dict[str, Any] = {"framework": framework, "execution": execution}
-    small = conduct(gpu, model="resnet152", batch_size=1, precision="bf16", **axes)
-    large = conduct(gpu, model="vgg16", batch_size=64, **axes)
-    assert large.facts["enqueue_ratio"] < 0.5 < small.facts["enqueue_ratio"]
+    small = run_trial(gpu, model="resnet152", batch_size=1, precision="bf16", **axes)
+    large = run_trial(gpu, model="vgg16", batch_size=64, **axes)
+    assert large.metadata["enqueue_ratio"] < 0.5 < small.metadata["enqueue_ratio"]
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
 def test_recording_cuda_graphs_is_in_no_round(gpu: Gpu, torch_on_gpu: None, mode: str) -> None:
-    outcome = conduct(gpu, PAPER, mode=mode, execution="compiled-graphs", batch_size=8)
+    outcome = run_trial(gpu, PAPER, mode=mode, execution="compiled-graphs", batch_size=8)
     assert outcome.measurement is not None
     rounds = outcome.measurement.round_seconds
     assert rounds[0] < 2 * statistics.median(rounds)
-    eager = conduct(gpu, PAPER, mode=mode, batch_size=8)
-    assert outcome.facts["enqueue_ratio"] < eager.facts["enqueue_ratio"]
+    eager = run_trial(gpu, PAPER, mode=mode, batch_size=8)
+    assert outcome.metadata["enqueue_ratio"] < eager.metadata["enqueue_ratio"]
 
 
 def test_a_run_tells_watts_clocks_and_the_share_of_the_peak(gpu: Gpu, torch_on_gpu: None, tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pytest_throughput.launch.exit_reason import kernel_oom_kills, last_words, ran_out_of_memory, told
+from pytest_throughput.launch.exit_reason import describe_exit, kernel_oom_kills, last_words, ran_out_of_memory
 from pytest_throughput.launch.interpreters import Interpreter
-from pytest_throughput.launch.launcher import Conductor, Place
-from pytest_throughput.launch.reaper import FOLDER_PREFIX, Guardian, OwnFolder
+from pytest_throughput.launch.launcher import Launcher, Placement
+from pytest_throughput.launch.reaper import FOLDER_PREFIX, OwnFolder, Reaper
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.launch.worker_process import Worker
 from pytest_throughput.measurement.plan import ONCE
@@ -29,7 +29,7 @@ import ctypes
 from pytest_throughput.measurement.step import Step
 
 def well(**facts):
-    return Step(lambda: None, facts=facts)
+    return Step(lambda: None, metadata=facts)
 
 def killed(by):
     return Step(lambda: os.kill(os.getpid(), getattr(signal, by)))
@@ -144,98 +144,98 @@ def start(environment: dict[str, str]) -> Iterator[Callable[..., Worker]]:
 
 
 @pytest.fixture
-def conduct(start: Callable[..., Worker]) -> Callable[..., Outcome]:
+def run_trial(start: Callable[..., Worker]) -> Callable[..., Outcome]:
     """Conducts one trial in a worker of its own."""
 
     def one(function: str, *, seconds: float = 60, limit: int | None = None, **arguments: object) -> Outcome:
-        return start(limit=limit).conduct(once(function, **arguments), seconds)
+        return start(limit=limit).run(once(function, **arguments), seconds)
 
     return one
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGTERM", "SIGUSR1"])
-def test_a_signal_is_told_by_its_name(conduct: Callable[..., Outcome], name: str) -> None:
-    outcome = conduct("killed", by=name)
+def test_a_signal_is_told_by_its_name(run_trial: Callable[..., Outcome], name: str) -> None:
+    outcome = run_trial("killed", by=name)
     assert outcome.status == "crashed"
     assert (outcome.reason or "").startswith(f"the worker was killed by {name} (")
 
 
-def test_a_fault_in_native_code_says_where_in_python_it_was(conduct: Callable[..., Outcome]) -> None:
-    outcome = conduct("segfault")
+def test_a_fault_in_native_code_says_where_in_python_it_was(run_trial: Callable[..., Outcome]) -> None:
+    outcome = run_trial("segfault")
     assert outcome.status == "crashed"
     assert "SIGSEGV" in (outcome.reason or "")
     assert "Segmentation fault in string_at, " in (outcome.reason or "")
 
 
-def test_an_exception_in_a_thread_fails_the_case(conduct: Callable[..., Outcome]) -> None:
-    outcome = conduct("thread")
+def test_an_exception_in_a_thread_fails_the_case(run_trial: Callable[..., Outcome]) -> None:
+    outcome = run_trial("thread")
     assert (outcome.status, outcome.reason) == ("failed", "in a thread: ValueError: lost its data")
 
 
 @pytest.mark.parametrize("descriptor", [1, 2])
 def test_megabytes_of_garbage_disturb_nothing(start: Callable[..., Worker], descriptor: int) -> None:
     worker = start()
-    outcome = worker.conduct(once("chatty", megabytes=5, descriptor=descriptor), 60)
+    outcome = worker.run(once("chatty", megabytes=5, descriptor=descriptor), 60)
     said = worker.new_stderr()
     assert outcome.status == "ok"
     assert 1000 < len(said) <= 2**16
 
 
-def test_an_answer_that_is_garbage_is_a_crash(conduct: Callable[..., Outcome]) -> None:
-    outcome = conduct("protocol_line", megabytes=1, end="\n")
+def test_an_answer_that_is_garbage_is_a_crash(run_trial: Callable[..., Outcome]) -> None:
+    outcome = run_trial("protocol_line", megabytes=1, end="\n")
     assert outcome.status == "crashed"
     assert (outcome.reason or "").startswith("the worker's answer cannot be read: ")
 
 
-def test_a_worker_that_closes_its_output_and_goes_on_is_not_waited_for(conduct: Callable[..., Outcome]) -> None:
-    outcome = conduct("closes_its_output", seconds=600)
+def test_a_worker_that_closes_its_output_and_goes_on_is_not_waited_for(run_trial: Callable[..., Outcome]) -> None:
+    outcome = run_trial("closes_its_output", seconds=600)
     assert (outcome.status, outcome.reason) == ("crashed", "the worker closed its output and went on")
 
 
 def test_a_hang_in_native_code_is_ended(start: Callable[..., Worker]) -> None:
     worker = start()
-    assert worker.conduct(once("well"), 60).status == "ok"  # It has started, and only the step hangs.
-    assert worker.conduct(once("hangs_in_native_code"), 1).status == "timed_out"
+    assert worker.run(once("well"), 60).status == "ok"  # It has started, and only the step hangs.
+    assert worker.run(once("hangs_in_native_code"), 1).status == "timed_out"
     assert not worker.is_alive
 
 
-def test_a_line_of_a_hundred_megabytes_is_not_read_to_its_end(conduct: Callable[..., Outcome]) -> None:
-    outcome = conduct("protocol_line", megabytes=100)
+def test_a_line_of_a_hundred_megabytes_is_not_read_to_its_end(run_trial: Callable[..., Outcome]) -> None:
+    outcome = run_trial("protocol_line", megabytes=100)
     assert (outcome.status, outcome.reason) == ("crashed", "the worker wrote a line of over 64 MiB")
 
 
 @pytest.mark.parametrize("child", [False, True], ids=["worker", "its-child"])
-def test_a_limit_counts_the_whole_tree(conduct: Callable[..., Outcome], child: bool) -> None:
+def test_a_limit_counts_the_whole_tree(run_trial: Callable[..., Outcome], child: bool) -> None:
     limit = 200 << 20
-    assert conduct("well", limit=limit).status == "ok"
-    outcome = conduct("grown", megabytes=300, child=child, limit=limit)
+    assert run_trial("well", limit=limit).status == "ok"
+    outcome = run_trial("grown", megabytes=300, child=child, limit=limit)
     assert outcome.status == "out_of_memory"
     assert (outcome.reason or "").startswith("held ")
     assert (outcome.reason or "").endswith(" MiB, and --throughput-memory-limit is 200 MiB; killed")
 
 
 @pytest.mark.parametrize("when", ["step", "wait"])
-def test_an_allocator_that_refuses_says_how_much(conduct: Callable[..., Outcome], when: str) -> None:
+def test_an_allocator_that_refuses_says_how_much(run_trial: Callable[..., Outcome], when: str) -> None:
     """Also where it does so only when the device is waited for."""
-    outcome = conduct("refused", when=when)
+    outcome = run_trial("refused", when=when)
     assert outcome.status == "out_of_memory"
     assert (outcome.reason or "").startswith("Unable to allocate 32.0 GiB for an array")
 
 
-def test_an_allocator_that_aborts_is_told_from_other_aborts(conduct: Callable[..., Outcome]) -> None:
-    outcome = conduct("aborted")
+def test_an_allocator_that_aborts_is_told_from_other_aborts(run_trial: Callable[..., Outcome]) -> None:
+    outcome = run_trial("aborted")
     assert outcome.status == "out_of_memory"
     assert (outcome.reason or "").startswith("the allocator refused: ")
-    assert conduct("killed", by="SIGABRT").status == "crashed"
+    assert run_trial("killed", by="SIGABRT").status == "crashed"
 
 
 def test_the_kernels_out_of_memory_killer_is_recognised(
-    conduct: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+    run_trial: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the kernel's count of such kills, which a test cannot raise without root."""
     counts = iter([3, 4])
     monkeypatch.setattr("pytest_throughput.launch.worker_process.kernel_oom_kills", lambda: next(counts))
-    outcome = conduct("killed", by="SIGKILL")
+    outcome = run_trial("killed", by="SIGKILL")
     assert outcome.status == "out_of_memory"
     assert "out-of-memory killer ended the worker" in (outcome.reason or "")
 
@@ -266,7 +266,7 @@ def cgroup() -> Iterator[Path]:
 def test_the_killer_of_a_cgroup_is_recognised(start: Callable[..., Worker], cgroup: Path) -> None:
     into = f'echo $$ > "{cgroup}/cgroup.procs" && exec "$0" "$@"'
     worker = start("sh", "-c", into, sys.executable)
-    outcome = worker.conduct(once("grown", megabytes=400), 60)
+    outcome = worker.run(once("grown", megabytes=400), 60)
     assert outcome.status == "out_of_memory"
     assert "out-of-memory killer" in (outcome.reason or "")
 
@@ -311,14 +311,14 @@ def test_what_means_that_memory_ran_out(status: int, stderr: str, kills: int, ex
 def test_the_last_lines_are_part_of_the_reason() -> None:
     assert last_words("one\n\n two\nthree\nfour\n") == "its last lines: two | three | four"
     assert last_words("") == ""
-    assert told(-signal.SIGRTMIN - 1, "") == f"the worker was killed by signal {signal.SIGRTMIN + 1}"
-    assert told(3, "no such option") == "the worker exited with status 3; its last lines: no such option"
+    assert describe_exit(-signal.SIGRTMIN - 1, "") == f"the worker was killed by signal {signal.SIGRTMIN + 1}"
+    assert describe_exit(3, "no such option") == "the worker exited with status 3; its last lines: no such option"
 
 
 def test_a_child_that_left_the_session_is_ended_too(start: Callable[..., Worker], tmp_path: Path) -> None:
     file = tmp_path / "pid"
     worker = start()
-    assert worker.conduct(once("escaped", file=str(file)), 60).status == "ok"
+    assert worker.run(once("escaped", file=str(file)), 60).status == "ok"
     child = psutil.Process(int(file.read_text()))
     worker.close()
     psutil.wait_procs([child], timeout=60)
@@ -326,28 +326,28 @@ def test_a_child_that_left_the_session_is_ended_too(start: Callable[..., Worker]
 
 
 @pytest.fixture
-def conductor(tmp_path: Path) -> Iterator[Conductor]:
+def launcher(tmp_path: Path) -> Iterator[Launcher]:
     (tmp_path / "steps.py").write_text(STEPS)
     staged = StagedPath([PLUGINS / "pytest_throughput"])
-    conductor = Conductor(isolation="framework", staged=staged, pythonpath=[tmp_path], threads=1, timeout_seconds=60)
-    yield conductor
-    conductor.close()
+    launcher = Launcher(isolation="framework", staged=staged, pythonpath=[tmp_path], threads=1, timeout_seconds=60)
+    yield launcher
+    launcher.close()
     staged.remove()
 
 
-def test_a_thousand_cases_with_every_tenth_crashing_finish(conductor: Conductor) -> None:
-    place = Place(Interpreter("default", "python", (sys.executable,)), trial=1)
+def test_a_thousand_cases_with_every_tenth_crashing_finish(launcher: Launcher) -> None:
+    placement = Placement(Interpreter("default", "python", (sys.executable,)), trial=1)
     descriptors, me = set(os.listdir("/proc/self/fd")), psutil.Process()
     statuses = []
     for number in range(1000):
         request = (
             once("killed", by=("SIGKILL", "SIGSEGV")[number % 20 // 10]) if number % 10 == 9 else once("well", n=number)
         )
-        outcome, _ = conductor.conduct(request, place)
+        outcome, _ = launcher.run(request, placement)
         statuses.append(outcome.status)
-        assert outcome.status == "crashed" or outcome.facts["n"] == number
+        assert outcome.status == "crashed" or outcome.metadata["n"] == number
     assert statuses == (["ok"] * 9 + ["crashed"]) * 100
-    conductor.close()
+    launcher.close()
     assert me.children(recursive=True) == []
     assert set(os.listdir("/proc/self/fd")) == descriptors
 
@@ -357,12 +357,12 @@ def test_a_guardian_buries_what_is_left_and_nothing_else(tmp_path: Path) -> None
     left, released = (subprocess.Popen(sleeping, start_new_session=True) for _ in range(2))
     folder = tmp_path / f"{FOLDER_PREFIX}a folder"
     (folder / "inside").mkdir(parents=True)
-    guardian = Guardian()
+    reaper = Reaper()
     for process in (left, released):
-        guardian.guard_group(process.pid)
-    guardian.release_group(released.pid)
-    guardian.guard_folder(OwnFolder.just_made(str(folder)))
-    guardian.close()
+        reaper.guard_group(process.pid)
+    reaper.release_group(released.pid)
+    reaper.guard_folder(OwnFolder.just_made(str(folder)))
+    reaper.close()
     assert left.wait() == -signal.SIGKILL
     assert released.poll() is None
     released.kill()
@@ -371,9 +371,9 @@ def test_a_guardian_buries_what_is_left_and_nothing_else(tmp_path: Path) -> None
 
 
 def test_a_guardian_that_was_killed_harms_nothing() -> None:
-    guardian = Guardian()
+    reaper = Reaper()
     (process,) = psutil.Process().children()
     process.kill()
     psutil.wait_procs([process])
-    guardian.guard_group(2**30)
-    guardian.close()
+    reaper.guard_group(2**30)
+    reaper.close()

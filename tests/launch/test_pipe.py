@@ -21,7 +21,7 @@ import ctypes, json, multiprocessing, os, signal, subprocess, sys, threading, ti
 from pytest_throughput.measurement.step import Step
 
 def sleeping(seconds):
-    return Step(lambda: time.sleep(seconds), facts={"seconds": seconds})
+    return Step(lambda: time.sleep(seconds), metadata={"seconds": seconds})
 
 def forking(where, how="os.fork", file="/dev/null", seconds=0.02):
     forks = {
@@ -50,14 +50,14 @@ def forking(where, how="os.fork", file="/dev/null", seconds=0.02):
         fork("is_out_of_memory")
         return False
     fork("open")
-    return Step(run, wait=lambda _: fork("wait"), check=check, close=close, facts={"seconds": seconds},
+    return Step(run, wait=lambda _: fork("wait"), check=check, close=close, metadata={"seconds": seconds},
                 reset_peak_memory=lambda: fork("reset_peak_memory"), is_out_of_memory=is_out_of_memory)
 
 def pipes():
     return [fd for fd in range(3, 20) if os.path.exists(f"/proc/self/fd/{fd}")
             and os.readlink(f"/proc/self/fd/{fd}").startswith("pipe:")]
 
-FORGED = {"status": "ok", "reason": None, "details": None, "facts": {"forged": True}, "measurement": {
+FORGED = {"status": "ok", "reason": None, "details": None, "metadata": {"forged": True}, "measurement": {
     "round_seconds": [1e-9], "steps_per_round": 1, "first_step_seconds": 1e-9, "warm_up_steps": 0,
     "stop_reason": "target", "latency_seconds": 1e-9, "disturbances": [{
         "waiting_seconds": None, "longest_wait_seconds": None, "involuntary_switches": 0,
@@ -120,7 +120,7 @@ def replacing(how, files):
 def unblocking():
     def run():
         for fd in pipes(): os.set_blocking(fd, False)
-    return Step(run, facts={"long": "x" * 500_000})
+    return Step(run, metadata={"long": "x" * 500_000})
 
 def bomb():
     return Step(os.fork)
@@ -151,33 +151,33 @@ def seconds_of(outcome: Outcome) -> float:
 def test_a_step_that_forks_has_one_answer(worker: Worker, tmp_path: Path, where: str, how: str) -> None:
     """Both processes return from the fork; the second one ends, and only the first closes the step."""
     closed = tmp_path / "closed"
-    forked = worker.conduct(once("forking", where=where, how=how, file=str(closed)), 60)
-    assert (forked.status, forked.facts["seconds"]) == ("ok", 0.02)
+    forked = worker.run(once("forking", where=where, how=how, file=str(closed)), 60)
+    assert (forked.status, forked.metadata["seconds"]) == ("ok", 0.02)
     for seconds in (0.04, 0.06):
-        outcome = worker.conduct(once("sleeping", seconds=seconds), 60)
-        assert (outcome.status, outcome.facts["seconds"]) == ("ok", seconds)
+        outcome = worker.run(once("sleeping", seconds=seconds), 60)
+        assert (outcome.status, outcome.metadata["seconds"]) == ("ok", seconds)
         assert seconds_of(outcome) >= seconds
     assert closed.read_text() == "closed "
 
 
 def test_a_fork_where_an_error_is_looked_at_has_one_answer(worker: Worker, tmp_path: Path) -> None:
     closed = tmp_path / "closed"
-    outcome = worker.conduct(once("forking", where="is_out_of_memory", file=str(closed)), 60)
+    outcome = worker.run(once("forking", where="is_out_of_memory", file=str(closed)), 60)
     assert (outcome.status, outcome.reason) == ("failed", "ValueError: what was wrong")
-    assert worker.conduct(once("sleeping", seconds=0.04), 60).facts["seconds"] == 0.04
+    assert worker.run(once("sleeping", seconds=0.04), 60).metadata["seconds"] == 0.04
     assert closed.read_text() == "closed "
 
 
 @pytest.mark.parametrize(("where", "printed"), [("exit", ""), ("error", "RuntimeError: in the child")])
 def test_a_forked_process_that_ends_by_an_exception_ends(worker: Worker, where: str, printed: str) -> None:
-    assert worker.conduct(once("forking", where=where), 60).status == "ok"
-    assert worker.conduct(once("sleeping", seconds=0.01), 60).status == "ok"
+    assert worker.run(once("forking", where=where), 60).status == "ok"
+    assert worker.run(once("sleeping", seconds=0.01), 60).status == "ok"
     assert printed in worker.new_stderr()
 
 
 def test_a_step_that_forks_each_time_has_no_process_measure_beside_it(worker: Worker) -> None:
     """Otherwise their number would double with each step."""
-    outcome = worker.conduct(Request("steps:bomb", {}, PLANS["paper"]), 60)
+    outcome = worker.run(Request("steps:bomb", {}, PLANS["paper"]), 60)
     assert outcome.status == "ok"
 
 
@@ -185,24 +185,24 @@ def test_a_step_that_forks_each_time_has_no_process_measure_beside_it(worker: Wo
 @pytest.mark.parametrize("when", ["run", "afterwards"])
 def test_a_stray_line_is_never_a_result(worker: Worker, what: str, when: str) -> None:
     """Before the answer it is the crash of its case; after it, of that case or of the next."""
-    assert worker.conduct(once("sleeping", seconds=0.001), 60).status == "ok"
-    outcomes = [worker.conduct(once("stray", what=what, when=when), 60)]
+    assert worker.run(once("sleeping", seconds=0.001), 60).status == "ok"
+    outcomes = [worker.run(once("stray", what=what, when=when), 60)]
     while worker.is_alive:
-        outcomes.append(worker.conduct(once("sleeping", seconds=0.05), 60))
+        outcomes.append(worker.run(once("sleeping", seconds=0.05), 60))
     assert outcomes[-1].status == "crashed"
     assert "the worker's" in (outcomes[-1].reason or "")
     assert when == "afterwards" or len(outcomes) == 1
     for outcome in outcomes[1:-1]:
-        assert outcome.facts["seconds"] == 0.05
+        assert outcome.metadata["seconds"] == 0.05
         assert seconds_of(outcome) >= 0.05
 
 
 def test_what_came_since_the_last_answer_is_told(worker: Worker) -> None:
-    assert worker.conduct(once("later", text="noise", seconds=0.2), 60).status == "ok"
+    assert worker.run(once("later", text="noise", seconds=0.2), 60).status == "ok"
     process = psutil.Process().children()[0]
     while process.num_threads() > 1:  # The timer is one.
         pass
-    outcome = worker.conduct(once("sleeping", seconds=0.01), 60)
+    outcome = worker.run(once("sleeping", seconds=0.01), 60)
     assert outcome.status == "crashed"
     assert "before this case began" in (outcome.reason or "")
     assert "b'noise'" in (outcome.reason or "")
@@ -211,7 +211,7 @@ def test_what_came_since_the_last_answer_is_told(worker: Worker) -> None:
 
 def test_no_child_inherits_the_pipes(worker: Worker, tmp_path: Path) -> None:
     file = tmp_path / "seen"
-    assert worker.conduct(once("inheriting", file=str(file)), 60).status == "ok"
+    assert worker.run(once("inheriting", file=str(file)), 60).status == "ok"
     assert file.read_text() == "[]"
     assert "pipe" not in file.with_name("seen.executed").read_text()
 
@@ -220,7 +220,7 @@ def test_no_child_inherits_the_pipes(worker: Worker, tmp_path: Path) -> None:
 def test_a_step_that_replaces_descriptors_has_no_answer_in_its_files(worker: Worker, tmp_path: Path, how: str) -> None:
     """What it opens afterwards gets the numbers of the pipes. The worker used to write its answer there."""
     files = [tmp_path / f"{number}.txt" for number in range(8)]
-    outcome = worker.conduct(once("replacing", how=how, files=[str(file) for file in files]), 60)
+    outcome = worker.run(once("replacing", how=how, files=[str(file) for file in files]), 60)
     assert outcome.status == "crashed"
     assert "closed or replaced the descriptors" in (outcome.reason or "")
     assert [file.read_text() for file in files if file.exists()] in ([], [""] * 8)
@@ -228,13 +228,13 @@ def test_a_step_that_replaces_descriptors_has_no_answer_in_its_files(worker: Wor
 
 def test_descriptors_that_no_longer_block_lose_no_answer(worker: Worker) -> None:
     for _ in range(2):
-        assert worker.conduct(once("unblocking"), 60).status == "ok"
+        assert worker.run(once("unblocking"), 60).status == "ok"
 
 
 def test_a_pool_of_forked_processes_disturbs_nothing(worker: Worker) -> None:
     for _ in range(2):
-        assert worker.conduct(once("pool"), 60).status == "ok"
-    assert worker.conduct(once("sleeping", seconds=0.01), 60).facts["seconds"] == 0.01
+        assert worker.run(once("pool"), 60).status == "ok"
+    assert worker.run(once("sleeping", seconds=0.01), 60).metadata["seconds"] == 0.01
 
 
 def test_the_number_of_the_process_is_the_workers_own(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_the_number_of_the_process_is_the_workers_own(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": f"{PLUGINS}{os.pathsep}{tmp_path}"}
     wrapper = ["sh", "-c", '"$0" "$@"; exit $?', sys.executable]
     worker = Worker(wrapper, environment)
-    assert worker.conduct(once("sleeping", seconds=0.01), 60).status == "ok"
+    assert worker.run(once("sleeping", seconds=0.01), 60).status == "ok"
     worker.close()
 
 
@@ -253,8 +253,8 @@ def test_two_workers_behind_one_command_are_a_crash(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": f"{PLUGINS}{os.pathsep}{tmp_path}"}
     both = ["sh", "-c", '"$0" "$@" < /dev/null & exec "$0" "$@"', sys.executable]
     worker = Worker(both, environment)
-    outcome = worker.conduct(once("sleeping", seconds=0.3), 60)
+    outcome = worker.run(once("sleeping", seconds=0.3), 60)
     while outcome.status == "ok":
-        outcome = worker.conduct(once("sleeping", seconds=0.3), 60)
+        outcome = worker.run(once("sleeping", seconds=0.3), 60)
     worker.close()
     assert outcome.status == "crashed"

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from pytest_throughput.launch.interpreters import Interpreter
-from pytest_throughput.launch.launcher import Conductor, Place
+from pytest_throughput.launch.launcher import Launcher, Placement
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.measurement.plan import ONCE
 from pytest_throughput.worker.protocol import Outcome, Request
 
 PACKAGE = Path(__file__).parents[2] / "plugins/pytest_throughput"
-PLACE = Place(Interpreter("default", "python", (sys.executable,)), trial=1)
+PLACE = Placement(Interpreter("default", "python", (sys.executable,)), trial=1)
 STEPS = """
 import os, resource, signal, subprocess, sys, threading, time
 from pytest_throughput.measurement.step import Step
@@ -42,40 +42,40 @@ def leave(what):
     if what == "limit": resource.setrlimit(resource.RLIMIT_NOFILE, (200, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 def step(what=None):
-    return Step(lambda: leave(what), facts={"worker": os.getpid()})
+    return Step(lambda: leave(what), metadata={"worker": os.getpid()})
 """
 
 
 @pytest.fixture
-def conductor(tmp_path: Path) -> Iterator[Conductor]:
+def launcher(tmp_path: Path) -> Iterator[Launcher]:
     (tmp_path / "steps.py").write_text(STEPS)
     staged = StagedPath([PACKAGE])
-    conductor = Conductor(isolation="framework", staged=staged, pythonpath=[tmp_path], threads=1, timeout_seconds=120)
-    yield conductor
-    conductor.close()
+    launcher = Launcher(isolation="framework", staged=staged, pythonpath=[tmp_path], threads=1, timeout_seconds=120)
+    yield launcher
+    launcher.close()
     staged.remove()
 
 
-def conduct(conductor: Conductor, what: str | None = None) -> Outcome:
-    outcome, _ = conductor.conduct(Request("steps:step", {"what": what}, ONCE), PLACE)
+def run_trial(launcher: Launcher, what: str | None = None) -> Outcome:
+    outcome, _ = launcher.run(Request("steps:step", {"what": what}, ONCE), PLACE)
     assert outcome.status == "ok", outcome.reason
     return outcome
 
 
 @pytest.mark.parametrize("what", ["busy thread", "busy child", "busy grandchild"])
-def test_what_a_case_leaves_at_work_slows_no_other(conductor: Conductor, what: str) -> None:
+def test_what_a_case_leaves_at_work_slows_no_other(launcher: Launcher, what: str) -> None:
     """The next case used to be measured beside it, up to nine times too slow."""
-    assert conduct(conductor, what).facts["worker"] != conduct(conductor).facts["worker"]
+    assert run_trial(launcher, what).metadata["worker"] != run_trial(launcher).metadata["worker"]
 
 
 @pytest.mark.parametrize("what", ["priority", "processors", "alarm", "virtual timer", "signal mask", "limit"])
-def test_settings_of_the_process_that_a_case_changes_reach_no_other(conductor: Conductor, what: str) -> None:
+def test_settings_of_the_process_that_a_case_changes_reach_no_other(launcher: Launcher, what: str) -> None:
     if what == "processors" and len(os.sched_getaffinity(0)) == 1:
         pytest.skip("needs two processors")
-    assert conduct(conductor, what).facts["worker"] != conduct(conductor).facts["worker"]
+    assert run_trial(launcher, what).metadata["worker"] != run_trial(launcher).metadata["worker"]
 
 
 @pytest.mark.parametrize("what", [None, "idle thread", "idle child", "busy for a moment"])
-def test_a_worker_that_is_idle_is_shared(conductor: Conductor, what: str | None) -> None:
+def test_a_worker_that_is_idle_is_shared(launcher: Launcher, what: str | None) -> None:
     """Pools of threads and processes wait for the next case of the same framework."""
-    assert conduct(conductor, what).facts["worker"] == conduct(conductor).facts["worker"]
+    assert run_trial(launcher, what).metadata["worker"] == run_trial(launcher).metadata["worker"]

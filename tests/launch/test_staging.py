@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from pytest_throughput.launch.interpreters import Interpreter
-from pytest_throughput.launch.launcher import Conductor, Place
-from pytest_throughput.launch.reaper import FOLDER_PREFIX, Guardian, OwnFolder
+from pytest_throughput.launch.launcher import Launcher, Placement
+from pytest_throughput.launch.reaper import FOLDER_PREFIX, OwnFolder, Reaper
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.measurement.plan import ONCE
 from pytest_throughput.worker.protocol import Request
 
 PACKAGE = Path(__file__).parents[2] / "plugins/pytest_throughput"
-PLACE = Place(Interpreter("default", "python", (sys.executable,)), trial=1)
+PLACE = Placement(Interpreter("default", "python", (sys.executable,)), trial=1)
 STEPS = """
 import os, shutil
 from pathlib import Path
@@ -30,7 +30,7 @@ import pytest_throughput
 STAGED = Path(pytest_throughput.__file__).parents[1]
 
 def well():
-    return Step(lambda: None, facts={"staged": str(STAGED)})
+    return Step(lambda: None, metadata={"staged": str(STAGED)})
 
 def damaging(how):
     done = []
@@ -44,7 +44,7 @@ def damaging(how):
         if how == "unwritable": os.chmod(STAGED / "pytest_throughput", 0o500); loop.unlink()
         if how == "replaced": shutil.rmtree(STAGED); STAGED.mkdir(); (STAGED / "mine").touch()
         if how == "linked": shutil.rmtree(STAGED); STAGED.symlink_to(Path(__file__).parent)
-    return Step(run, facts={"staged": str(STAGED)})
+    return Step(run, metadata={"staged": str(STAGED)})
 """
 
 
@@ -57,10 +57,10 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def conductor(tmp_path: Path, isolation: str, *pythonpath: Path) -> tuple[Conductor, StagedPath]:
+def launcher(tmp_path: Path, isolation: str, *pythonpath: Path) -> tuple[Launcher, StagedPath]:
     (tmp_path / "steps.py").write_text(STEPS)
     staged = StagedPath([PACKAGE])
-    made = Conductor(
+    made = Launcher(
         isolation=isolation, staged=staged, pythonpath=[tmp_path, *pythonpath], threads=1, timeout_seconds=120
     )
     return made, staged
@@ -73,22 +73,22 @@ def once(function: str, **arguments: object) -> Request:
 @pytest.mark.parametrize("isolation", ["trial", "framework"])
 @pytest.mark.parametrize("how", ["removed", "file removed", "emptied", "unwritable", "replaced", "linked"])
 def test_a_damaged_staged_folder_is_made_anew(tmp_path: Path, temporary: Path, isolation: str, how: str) -> None:
-    conducting, staged = conductor(tmp_path, isolation)
-    damaged, _ = conducting.conduct(once("damaging", how=how), PLACE)
-    later, _ = conducting.conduct(once("well"), PLACE)
+    conducting, staged = launcher(tmp_path, isolation)
+    damaged, _ = conducting.run(once("damaging", how=how), PLACE)
+    later, _ = conducting.run(once("well"), PLACE)
     conducting.close()
     staged.remove()
     assert (damaged.status, later.status) == ("ok", "ok")
-    assert later.facts["staged"] != damaged.facts["staged"]
+    assert later.metadata["staged"] != damaged.metadata["staged"]
     assert (tmp_path / "steps.py").exists()
     # A link that the step has put in its place is the step's.
     left = [str(path) for path in temporary.iterdir()]
-    assert how == "replaced" or left == ([damaged.facts["staged"]] if how == "linked" else [])
+    assert how == "replaced" or left == ([damaged.metadata["staged"]] if how == "linked" else [])
 
 
 def test_a_whole_staged_folder_is_kept(tmp_path: Path, temporary: Path) -> None:
-    conducting, staged = conductor(tmp_path, "trial")
-    folders = {conducting.conduct(once("well"), PLACE)[0].facts["staged"] for _ in range(2)}
+    conducting, staged = launcher(tmp_path, "trial")
+    folders = {conducting.run(once("well"), PLACE)[0].metadata["staged"] for _ in range(2)}
     conducting.close()
     staged.remove()
     assert len(folders) == 1
@@ -100,11 +100,11 @@ def test_an_interruption_while_packages_are_copied_leaves_no_folder(
     tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     """Copying takes long enough for Ctrl-C, or a kill of pytest, to come in the middle of it."""
-    conducting, _ = conductor(tmp_path, "trial")
+    conducting, _ = launcher(tmp_path, "trial")
     guarded = []
-    monkeypatch.setattr(Guardian, "guard_folder", lambda _, folder: guarded.append(folder.path))
+    monkeypatch.setattr(Reaper, "guard_folder", lambda _, folder: guarded.append(folder.path))
     if at == "later":
-        conducting.conduct(once("damaging", how="file removed"), PLACE)
+        conducting.run(once("damaging", how="file removed"), PLACE)
 
     def interrupted(*_: object, **__: object) -> None:
         assert [str(folder) for folder in temporary.iterdir()] == guarded[-1:]
@@ -112,7 +112,7 @@ def test_an_interruption_while_packages_are_copied_leaves_no_folder(
 
     monkeypatch.setattr("pytest_throughput.launch.staging.shutil.copytree", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        conducting.conduct(once("well"), PLACE)
+        conducting.run(once("well"), PLACE)
     assert list(temporary.iterdir()) == []
     conducting.close()
     assert len(guarded) == (1 if at == "first" else 2)
@@ -125,8 +125,8 @@ def test_the_temporary_folder_may_have_any_name(tmp_path: Path, monkeypatch: pyt
         (tmp_path / each).mkdir()
     (tmp_path / "new/precious").write_text("of the user")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / name))
-    conducting, staged = conductor(tmp_path, "framework")
-    outcome, _ = conducting.conduct(once("well"), PLACE)
+    conducting, staged = launcher(tmp_path, "framework")
+    outcome, _ = conducting.run(once("well"), PLACE)
     conducting.close()
     staged.remove()
     assert (outcome.status, outcome.reason) == ("ok", None)
@@ -142,9 +142,9 @@ def test_a_folder_that_cannot_be_on_a_python_path_is_told(
     folder.mkdir()
     if option == "TMPDIR":
         monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    conducting, staged = conductor(tmp_path, "trial", *([folder] if option != "TMPDIR" else []))
+    conducting, staged = launcher(tmp_path, "trial", *([folder] if option != "TMPDIR" else []))
     with pytest.raises(OSError, match=f"cannot import from .*a:b.*name another folder by {option}"):
-        conducting.conduct(once("well"), PLACE)
+        conducting.run(once("well"), PLACE)
     conducting.close()
     staged.remove()
     assert list(folder.iterdir()) == []
@@ -170,10 +170,10 @@ def test_only_a_folder_of_ours_is_removed(tmp_path: Path, remover: str) -> None:
     linked.rename(tmp_path / "target")
     linked.symlink_to(tmp_path / "target")
     if remover == "guardian":
-        guardian = Guardian()
+        reaper = Reaper()
         for folder in folders:
-            guardian.guard_folder(folder)
-        guardian.close()
+            reaper.guard_folder(folder)
+        reaper.close()
     else:
         for folder in folders:
             folder.remove()
@@ -192,12 +192,12 @@ def test_a_folder_of_another_user_is_not_removed(tmp_path: Path) -> None:
 
 def test_a_guardian_does_not_wait_for_what_pytest_has_forked() -> None:
     """Such as the workers of a DataLoader in a step of this process."""
-    guardian = Guardian()
+    reaper = Reaper()
     child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(1000,))
     child.start()
     rescue = threading.Timer(60, child.kill)
     rescue.start()
-    guardian.close()
+    reaper.close()
     assert child.is_alive()
     rescue.cancel()
     child.kill()

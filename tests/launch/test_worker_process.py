@@ -22,7 +22,7 @@ import os, signal, subprocess, sys, threading, time
 from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
 
 def sleeping(seconds=0.0):
-    return Step(lambda: time.sleep(seconds), facts={"pid": os.getpid()})
+    return Step(lambda: time.sleep(seconds), metadata={"pid": os.getpid()})
 
 def failing(how):
     def run():
@@ -54,7 +54,7 @@ def not_a_step():
     return 42
 
 def unsayable():
-    return Step(lambda: None, facts={"set": {1}})
+    return Step(lambda: None, metadata={"set": {1}})
 
 def forking():
     def run():
@@ -71,7 +71,7 @@ def badly_closed(fails):
     return Step(run, close=close)
 
 def variable(name, ballast=""):
-    return Step(lambda: None, facts={"value": os.environ.get(name)})
+    return Step(lambda: None, metadata={"value": os.environ.get(name)})
 """
 
 
@@ -94,12 +94,12 @@ def once(function: str, **arguments: object) -> Request:
 
 
 def test_one_worker_conducts_one_trial_after_the_other(worker: Worker) -> None:
-    first = worker.conduct(once("sleeping", seconds=0.01), 30)
-    second = worker.conduct(once("sleeping"), 30)
+    first = worker.run(once("sleeping", seconds=0.01), 30)
+    second = worker.run(once("sleeping"), 30)
     assert (first.status, second.status) == ("ok", "ok")
     assert first.measurement is not None
     assert first.measurement.round_seconds[0] >= 0.01
-    assert first.facts["pid"] == second.facts["pid"] != os.getpid()
+    assert first.metadata["pid"] == second.metadata["pid"] != os.getpid()
 
 
 @pytest.mark.parametrize(
@@ -113,10 +113,10 @@ def test_one_worker_conducts_one_trial_after_the_other(worker: Worker) -> None:
     ],
 )
 def test_an_error_is_told_and_the_worker_lives_on(worker: Worker, how: str, status: str, reason: str) -> None:
-    outcome = worker.conduct(once("failing", how=how), 30)
+    outcome = worker.run(once("failing", how=how), 30)
     assert (outcome.status, outcome.reason) == (status, reason)
     assert worker.is_alive
-    assert worker.conduct(once("sleeping"), 30).status == "ok"
+    assert worker.run(once("sleeping"), 30).status == "ok"
 
 
 @pytest.mark.parametrize(
@@ -124,20 +124,20 @@ def test_an_error_is_told_and_the_worker_lives_on(worker: Worker, how: str, stat
     [("SIGKILL", "killed by SIGKILL"), ("SIGSEGV", "killed by SIGSEGV"), ("exit", "exited with status 7")],
 )
 def test_a_death_is_named(worker: Worker, how: str, words: str) -> None:
-    outcome = worker.conduct(once("failing", how=how), 30)
+    outcome = worker.run(once("failing", how=how), 30)
     assert outcome.status == "crashed"
     assert words in (outcome.reason or "")
     assert not worker.is_alive
 
 
 def test_the_last_line_on_standard_error_is_part_of_the_reason(worker: Worker) -> None:
-    assert "gone for good" in (worker.conduct(once("failing", how="exit"), 30).reason or "")
+    assert "gone for good" in (worker.run(once("failing", how="exit"), 30).reason or "")
 
 
 @pytest.mark.parametrize("how", ["hang", "deaf"])
 def test_a_worker_that_does_not_answer_is_killed(worker: Worker, how: str) -> None:
-    assert worker.conduct(once("sleeping"), 30).status == "ok"
-    outcome = worker.conduct(once("failing", how=how), 0.5)
+    assert worker.run(once("sleeping"), 30).status == "ok"
+    outcome = worker.run(once("failing", how=how), 0.5)
     assert outcome.status == "timed_out"
     assert outcome.reason == "no result within 0.5 s (--throughput-timeout); killed"
     assert not worker.is_alive
@@ -154,30 +154,30 @@ def test_a_worker_that_does_not_answer_is_killed(worker: Worker, how: str) -> No
 def test_the_time_runs_out_whatever_the_command_does(environment: dict[str, str], command: list[str]) -> None:
     """It talks, or says nothing, or does not listen to a request larger than a pipe."""
     worker = Worker(command, environment)
-    outcome = worker.conduct(once("variable", name="x", ballast="x" * 10**6), 0.5)
+    outcome = worker.run(once("variable", name="x", ballast="x" * 10**6), 0.5)
     worker.close()
     assert outcome.status == "timed_out"
 
 
 def test_a_command_that_says_more_than_hello_is_a_crash(environment: dict[str, str]) -> None:
     worker = Worker(["sh", "-c", "printf '{\"hello\": 2}\\nand more'; exec sleep 60"], environment)
-    outcome = worker.conduct(once("variable", name="x", ballast="x" * 10**6), 60)
+    outcome = worker.run(once("variable", name="x", ballast="x" * 10**6), 60)
     worker.close()
     assert outcome.status == "crashed"
     assert "b'and more'" in (outcome.reason or "")
 
 
 def test_a_large_request_arrives(worker: Worker) -> None:
-    assert worker.conduct(once("variable", name="x", ballast="x" * 10**6), 30).status == "ok"
+    assert worker.run(once("variable", name="x", ballast="x" * 10**6), 30).status == "ok"
 
 
 def test_a_timeout_may_be_longer_than_a_poll(worker: Worker) -> None:
-    assert worker.conduct(once("sleeping"), 1e9).status == "ok"
+    assert worker.run(once("sleeping"), 1e9).status == "ok"
 
 
 def test_a_death_is_noticed_though_a_child_holds_the_pipes_open(worker: Worker) -> None:
     start = time.monotonic()
-    outcome = worker.conduct(once("forking"), 120)
+    outcome = worker.run(once("forking"), 120)
     assert outcome.status == "crashed"
     assert "killed by SIGKILL" in (outcome.reason or "")
     assert time.monotonic() - start < 60
@@ -185,7 +185,7 @@ def test_a_death_is_noticed_though_a_child_holds_the_pipes_open(worker: Worker) 
 
 @pytest.mark.parametrize(("fails", "status", "reason"), [(False, "ok", None), (True, "failed", "the first reason")])
 def test_closing_badly_takes_nothing_back(worker: Worker, fails: bool, status: str, reason: str | None) -> None:
-    outcome = worker.conduct(once("badly_closed", fails=fails), 30)
+    outcome = worker.run(once("badly_closed", fails=fails), 30)
     assert outcome.status == status
     assert (outcome.reason or "").endswith(reason or "")
     assert "closing failed, too" in worker.new_stderr()
@@ -193,12 +193,12 @@ def test_closing_badly_takes_nothing_back(worker: Worker, fails: bool, status: s
 
 def test_variables_travel_with_the_request(worker: Worker) -> None:
     """Not with the process alone: ``docker run`` and ``ssh`` lose its environment."""
-    outcome = worker.conduct(replace(once("variable", name="SHOWN"), variables={"SHOWN": "GPU-1"}), 30)
-    assert outcome.facts["value"] == "GPU-1"
+    outcome = worker.run(replace(once("variable", name="SHOWN"), variables={"SHOWN": "GPU-1"}), 30)
+    assert outcome.metadata["value"] == "GPU-1"
 
 
 def test_what_the_step_prints_does_not_reach_the_protocol(worker: Worker) -> None:
-    assert worker.conduct(once("printing"), 30).status == "ok"
+    assert worker.run(once("printing"), 30).status == "ok"
     printed = worker.new_stderr()
     for where in ("to standard output", "to descriptor 1", "to standard error"):
         assert where in printed
@@ -207,7 +207,7 @@ def test_what_the_step_prints_does_not_reach_the_protocol(worker: Worker) -> Non
 
 def test_the_worker_takes_its_children_along(worker: Worker, tmp_path: Path) -> None:
     file = tmp_path / "pid"
-    assert worker.conduct(once("child", file=str(file)), 30).status == "crashed"
+    assert worker.run(once("child", file=str(file)), 30).status == "crashed"
     child = Path(f"/proc/{file.read_text()}/cmdline")
     deadline = time.monotonic() + 10
     # A zombie, until whoever adopts it reaps it, has no command line.
@@ -221,17 +221,17 @@ def test_the_worker_takes_its_children_along(worker: Worker, tmp_path: Path) -> 
     [
         ("not_a_step", "TypeError: steps:not_a_step returned int; expected"),
         ("no_such_function", "AttributeError"),
-        ("unsayable", "the step's facts are not JSON"),
+        ("unsayable", "the step's metadata are not JSON"),
     ],
 )
 def test_a_wrong_target_fails_with_a_reason(worker: Worker, function: str, reason: str) -> None:
-    outcome = worker.conduct(once(function), 30)
+    outcome = worker.run(once(function), 30)
     assert outcome.status == "failed"
     assert (outcome.reason or "").startswith(reason)
 
 
 def test_an_error_comes_with_its_traceback_from_the_users_code_on(worker: Worker) -> None:
-    details = worker.conduct(once("failing", how="raise"), 30).details or ""
+    details = worker.run(once("failing", how="raise"), 30).details or ""
     assert "steps.py" in details
     assert "pytest_throughput" not in details
 
@@ -247,7 +247,7 @@ def test_an_error_comes_with_its_traceback_from_the_users_code_on(worker: Worker
 )
 def test_a_command_that_is_no_worker_is_told(environment: dict[str, str], command: list[str], words: str) -> None:
     worker = Worker(command, environment)
-    outcome = worker.conduct(once("sleeping"), 30)
+    outcome = worker.run(once("sleeping"), 30)
     worker.close()
     assert outcome.status == "crashed"
     assert words in (outcome.reason or "")
@@ -256,14 +256,14 @@ def test_a_command_that_is_no_worker_is_told(environment: dict[str, str], comman
 def test_what_a_wrapper_says_before_the_hello_is_ignored(environment: dict[str, str]) -> None:
     wrapper = ["sh", "-c", 'echo welcome; echo "[1, 2]"; echo {}; exec "$0" "$@"', sys.executable]
     worker = Worker(wrapper, environment)
-    assert worker.conduct(once("sleeping"), 30).status == "ok"
+    assert worker.run(once("sleeping"), 30).status == "ok"
     worker.close()
 
 
 def test_what_a_wrapper_says_may_have_no_end_of_line(environment: dict[str, str]) -> None:
     """The hello used to be a part of that line, and its case timed out."""
     worker = Worker(["sh", "-c", 'printf "welcome: "; exec "$0" "$@"', sys.executable], environment)
-    assert worker.conduct(once("sleeping"), 30).status == "ok"
+    assert worker.run(once("sleeping"), 30).status == "ok"
     worker.close()
 
 
@@ -271,7 +271,7 @@ def test_no_descriptor_and_no_process_is_left(environment: dict[str, str]) -> No
     before = set(os.listdir("/proc/self/fd"))
     for how in ("ok", "exit", "hang"):
         worker = Worker([sys.executable], environment)
-        worker.conduct(once("failing", how=how), 2)
+        worker.run(once("failing", how=how), 2)
         worker.close()
     assert set(os.listdir("/proc/self/fd")) == before
     with pytest.raises(ChildProcessError):
@@ -289,5 +289,5 @@ def test_a_module_lying_in_the_current_folder_is_not_imported(
     (elsewhere / "steps.py").write_text("raise RuntimeError('the wrong one')")
     monkeypatch.chdir(elsewhere)
     worker = Worker([sys.executable], environment)
-    assert worker.conduct(once("sleeping"), 30).status == "ok"
+    assert worker.run(once("sleeping"), 30).status == "ok"
     worker.close()

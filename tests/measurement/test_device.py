@@ -11,7 +11,7 @@ from pytest_throughput.measurement.device import observe_device
 from pytest_throughput.measurement.loop import measure
 from pytest_throughput.measurement.plan import PLANS
 from pytest_throughput.measurement.step import Step
-from pytest_throughput.worker.trial import conduct_opened
+from pytest_throughput.worker.trial import run_opened_step
 
 
 @pytest.fixture
@@ -76,10 +76,10 @@ def test_rounds_hold_no_mark(device: FakeDevice) -> None:
 
 
 def test_the_figures_are_facts_of_the_outcome() -> None:
-    outcome = conduct_opened(Step(lambda: None, asynchronous=True), PLANS["paper"], 1)
-    assert 0 < outcome.facts["enqueue_ratio"] <= 1
-    assert outcome.facts["device_seconds"] is None
-    assert "enqueue_ratio" not in conduct_opened(Step(lambda: None), PLANS["paper"], 1).facts
+    outcome = run_opened_step(Step(lambda: None, asynchronous=True), PLANS["paper"], 1)
+    assert 0 < outcome.metadata["enqueue_ratio"] <= 1
+    assert outcome.metadata["device_seconds"] is None
+    assert "enqueue_ratio" not in run_opened_step(Step(lambda: None), PLANS["paper"], 1).metadata
 
 
 def test_a_failure_here_takes_nothing_back() -> None:
@@ -90,9 +90,9 @@ def test_a_failure_here_takes_nothing_back() -> None:
         if len(runs) > 1 + 10 + 20:
             raise RuntimeError("no more")
 
-    outcome = conduct_opened(Step(run, asynchronous=True), PLANS["paper"], 1)
+    outcome = run_opened_step(Step(run, asynchronous=True), PLANS["paper"], 1)
     assert (outcome.status, len(runs)) == ("ok", 32)
-    assert "enqueue_ratio" not in outcome.facts
+    assert "enqueue_ratio" not in outcome.metadata
 
 
 @pytest.mark.parametrize("plan", [PLANS["quick"], PLANS["paper"], PLANS["adaptive"]])

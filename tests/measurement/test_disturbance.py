@@ -15,7 +15,7 @@ from pytest_throughput.measurement.disturbance import Disturbance, DisturbanceWa
 from pytest_throughput.measurement.memory import peak_resident_bytes
 from pytest_throughput.measurement.plan import PLANS
 from pytest_throughput.measurement.step import Step
-from pytest_throughput.worker.trial import conduct_opened
+from pytest_throughput.worker.trial import run_opened_step
 
 needs_schedstat = pytest.mark.skipif(
     not Path("/proc/self/schedstat").exists(), reason="this system does not count waiting threads"
@@ -119,7 +119,7 @@ def test_a_step_may_close_descriptors_that_are_not_its_own(tmp_path: Path, anoth
                     if another:
                         opened.append(os.open(tmp_path / "file", os.O_RDWR | os.O_CREAT))
 
-    outcome = conduct_opened(Step(run), PLANS["paper"])
+    outcome = run_opened_step(Step(run), PLANS["paper"])
     assert (outcome.status, outcome.reason) == ("ok", None)
     for descriptor in opened:
         os.close(descriptor)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_throughput.measurement.metadata import json_facts
+from pytest_throughput.measurement.metadata import json_metadata
 
 numbers = st.integers() | st.floats() | st.sampled_from([10**400, -(10**400)])
 names = st.text().filter(lambda name: name not in ("settings", "versions", "not_finite"))
@@ -30,15 +30,15 @@ values = st.recursive(
         st.text().filter(lambda name: name not in ("settings", "versions", "not_finite")), values, max_size=3
     )
 )
-def test_what_is_returned_survives_strict_json(facts: dict[str, Any]) -> None:
-    copied = json_facts(facts)
+def test_what_is_returned_survives_strict_json(metadata: dict[str, Any]) -> None:
+    copied = json_metadata(metadata)
     assert json.loads(json.dumps(copied, allow_nan=False)) == copied
-    assert json_facts(copied) == copied
+    assert json_metadata(copied) == copied
 
 
 def test_numbers_that_are_not_finite_become_null_and_are_named() -> None:
-    facts = {"loss": math.nan, "settings": {"rate": math.inf, "momentum": 0.9}, "curve": [1.0, -math.inf, 10**400]}
-    assert json_facts(facts) == {
+    metadata = {"loss": math.nan, "settings": {"rate": math.inf, "momentum": 0.9}, "curve": [1.0, -math.inf, 10**400]}
+    assert json_metadata(metadata) == {
         "loss": None,
         "settings": {"rate": None, "momentum": 0.9},
         "curve": [1.0, None, None],
@@ -47,8 +47,8 @@ def test_numbers_that_are_not_finite_become_null_and_are_named() -> None:
 
 
 def test_what_json_has_another_form_for_is_turned_into_it() -> None:
-    facts = MappingProxyType({"shape": (3, 4), "counts": OrderedDict({1: 2, None: 3, False: 4})})
-    assert json_facts(facts) == {"shape": [3, 4], "counts": {"1": 2, "null": 3, "false": 4}}
+    metadata = MappingProxyType({"shape": (3, 4), "counts": OrderedDict({1: 2, None: 3, False: 4})})
+    assert json_metadata(metadata) == {"shape": [3, 4], "counts": {"1": 2, "null": 3, "false": 4}}
 
 
 def nested(depth: int) -> Any:
@@ -73,12 +73,12 @@ def doubled(times: int) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("facts", "words"),
+    ("metadata", "words"),
     [
         ({"device": {"kind": {1}}}, "device.kind is set, expected dict, list, str"),
         ({"data": b"x"}, "data is bytes, expected"),
         ({"table": {(1, 2): 3}}, "table has a key of type tuple, expected str"),
-        ({(1, 2): 3}, "facts has a key of type tuple, expected str"),
+        ({(1, 2): 3}, "metadata has a key of type tuple, expected str"),
         ({"table": {math.nan: 1}, "deep": nested(100_000)}, "deep is nested more than 50 deep"),
         (contains_itself(), "is nested more than 50 deep, or contains itself"),
         ({"a": doubled(40)}, "more than 1,000,000 values"),
@@ -87,6 +87,6 @@ def doubled(times: int) -> Any:
         ({"versions": "2.13"}, "versions is str, expected dict"),
     ],
 )
-def test_what_json_cannot_say_is_named(facts: Any, words: str) -> None:
+def test_what_json_cannot_say_is_named(metadata: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words.replace("(", "\\(")):
-        json_facts(facts)
+        json_metadata(metadata)

@@ -10,7 +10,7 @@ from fake_device import FakeDevice
 from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.measurement.plan import ONCE
 from pytest_throughput.measurement.step import Step
-from pytest_throughput.worker.trial import conduct_opened
+from pytest_throughput.worker.trial import run_opened_step
 
 
 @pytest.mark.parametrize("steps_per_round", [None, 1, 5])
@@ -19,9 +19,9 @@ def test_a_step_on_a_device_runs_once_and_is_waited_for(steps_per_round: int | N
     device = FakeDevice()
     checked: list[object] = []
     step = replace(device.step(0.1), least_warm_up_steps=4, check=checked.append)
-    outcome = conduct_opened(step, ONCE, steps_per_round)
+    outcome = run_opened_step(step, ONCE, steps_per_round)
     assert (outcome.status, device.launches, device.waits, len(checked)) == ("ok", 1, 1, 1)
-    assert "enqueue_ratio" not in outcome.facts
+    assert "enqueue_ratio" not in outcome.metadata
 
 
 def test_the_output_of_the_one_step_is_checked() -> None:
@@ -38,13 +38,13 @@ def test_the_output_of_the_one_step_is_checked() -> None:
         return "not finite"
 
     step = Step(Output, lambda _: seen.append("waited"), check=check, close=lambda: seen.append("closed"))
-    assert conduct_opened(step, ONCE).facts["implausible"] == "not finite"
+    assert run_opened_step(step, ONCE).metadata["implausible"] == "not finite"
     assert seen == ["waited", "checked", "freed", "closed"]
 
 
 def test_its_measurement_is_as_valid_as_any() -> None:
     """The protocol accepts no trial that is ok without one."""
-    measurement = conduct_opened(Step(lambda: None), ONCE).measurement
+    measurement = run_opened_step(Step(lambda: None), ONCE).measurement
     assert measurement is not None
     assert Measurement.from_json(measurement.to_json()) == measurement
     assert measurement.round_seconds == (measurement.first_step_seconds,) == (measurement.latency_seconds,)
@@ -59,5 +59,5 @@ def test_a_step_that_fails_is_not_run_again(fails: str) -> None:
         raise MemoryError("12 GiB")
 
     step = Step(lambda: runs.append(1), failing) if fails == "wait" else Step(failing)
-    outcome = conduct_opened(step, ONCE)
+    outcome = run_opened_step(step, ONCE)
     assert (outcome.status, outcome.reason, len(runs)) == ("out_of_memory", "12 GiB", int(fails == "wait"))

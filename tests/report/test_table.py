@@ -30,8 +30,8 @@ def measurement(*seconds: float, disturbed: int = 0, steps_per_round: int = 1) -
     )
 
 
-def trial(number: int, *seconds: float, items: int = 8, disturbed: int = 0, **facts: Any) -> TrialRecord:
-    outcome = Outcome("ok", measurement=measurement(*seconds, disturbed=disturbed), facts=facts)
+def trial(number: int, *seconds: float, items: int = 8, disturbed: int = 0, **metadata: Any) -> TrialRecord:
+    outcome = Outcome("ok", measurement=measurement(*seconds, disturbed=disturbed), metadata=metadata)
     return TrialRecord(number, "2026-11-20T12:00:00.000+00:00", items, outcome)
 
 
@@ -39,7 +39,7 @@ def ended(status: str, reason: str, number: int = 1) -> TrialRecord:
     return TrialRecord(number, "2026-11-20T12:00:00.000+00:00", 8, Outcome(status, reason=reason))
 
 
-def labels(mode: str, model: str, framework: str, execution: str, batch_size: int = 8) -> dict[str, Any]:
+def axes(mode: str, model: str, framework: str, execution: str, batch_size: int = 8) -> dict[str, Any]:
     return {
         "mode": mode,
         "model": model,
@@ -58,7 +58,7 @@ def ledger() -> Ledger:
     ledger = Ledger()
     for framework, execution in (("pytorch", "eager"), ("tensorflow", "graph")):
         for mode in ("inference", "training"):
-            ledger.ask(f"{mode}-{framework}", "default", 1, labels(mode, "vgg16", framework, execution))
+            ledger.ask(f"{mode}-{framework}", "default", 1, axes(mode, "vgg16", framework, execution))
     return ledger
 
 
@@ -79,7 +79,7 @@ def test_frameworks_stand_side_by_side_for_the_same_work(ledger: Ledger) -> None
 
 def test_several_trials_are_summed_up_by_their_geometric_mean(ledger: Ledger) -> None:
     case = next(iter(ledger))
-    ledger.ask(case.id, "default", 2, case.labels)
+    ledger.ask(case.id, "default", 2, case.axes)
     ledger.settle(case.id, "default", trial(1, 0.2, 0.1, 0.2))
     ledger.settle(case.id, "default", trial(2, 0.05, 0.05))
     assert case.images_per_second()[0] == pytest.approx((40 * 160) ** 0.5)
@@ -133,7 +133,7 @@ def test_the_worst_trial_gives_the_status(ledger: Ledger) -> None:
 
 def test_one_bad_trial_makes_the_case_bad_and_keeps_the_good_one(ledger: Ledger) -> None:
     case = next(iter(ledger))
-    ledger.ask(case.id, "default", 2, case.labels)
+    ledger.ask(case.id, "default", 2, case.axes)
     ledger.settle(case.id, "default", trial(1, 0.2))
     ledger.settle(case.id, "default", ended("timed_out", "no result", number=2))
     assert (case.status, case.reason, case.is_complete) == ("timed_out", "no result", True)
@@ -207,12 +207,12 @@ def test_markup_in_names_is_shown_as_it_is() -> None:
 
 def test_the_block_has_every_case_that_was_asked_for(ledger: Ledger) -> None:
     first, second, third, _ = ledger
-    ledger.ask(first.id, "default", 2, first.labels)
+    ledger.ask(first.id, "default", 2, first.axes)
     ledger.settle(first.id, "default", trial(1, 0.2, 0.1, 0.2, disturbed=1, settings={"threads": 2}, network_hash="ab"))
     ledger.settle(first.id, "default", trial(2, 0.2, settings={"threads": 2}, network_hash="ab"))
     ledger.settle(second.id, "default", trial(1, 0.1))
     ledger.settle(third.id, "default", ended("unsupported", "no fp16"))
-    block = throughput_block(ledger, deselected=["x"], fingerprint={"cpu": {}}, individual="ab")
+    block = throughput_block(ledger, deselected=["x"], fingerprint={"cpu": {}}, machine_id="ab")
     assert {name: block[name] for name in ("schema", "complete", "deselected", "fingerprint", "individual")} == {
         "schema": 1,
         "complete": False,
@@ -263,12 +263,12 @@ class TestNarrowTerminals:
     @staticmethod
     def measured(ledger: Ledger) -> Ledger:
         for case in ledger:
-            facts: dict[str, Any] = {
+            metadata: dict[str, Any] = {
                 "build_seconds": 0.4,
                 "peak_memory_bytes": 900 << 20,
                 "model_flops_utilisation": 0.31,
             }
-            ledger.settle(case.id, "default", trial(1, *[0.25] * 6, **facts))
+            ledger.settle(case.id, "default", trial(1, *[0.25] * 6, **metadata))
         return ledger
 
     def test_columns_are_left_out_by_rank_and_named(self, ledger: Ledger) -> None:

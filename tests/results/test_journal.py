@@ -21,8 +21,10 @@ from pytest_throughput.worker.protocol import Outcome
 HEADING = Heading({"cpu": {}}, {"protocol": "paper"}, ("bench",))
 
 
-def entry(case_id: str, **facts: Any) -> Entry:
-    return Entry(case_id, "default", {}, TrialRecord(1, "2026", 8, Outcome("failed", reason="because", facts=facts)))
+def entry(case_id: str, **metadata: Any) -> Entry:
+    return Entry(
+        case_id, "default", {}, TrialRecord(1, "2026", 8, Outcome("failed", reason="because", metadata=metadata))
+    )
 
 
 def ids(path: Path) -> list[str]:
@@ -81,7 +83,7 @@ def test_a_trial_whose_facts_are_no_json_stays_told(path: Path) -> None:
     written = Journal(path, HEADING)
     written.add(entry("a", set={1}))
     written.add(entry("b"))
-    assert written.problem is not None and "the journal lacks a, whose facts are not JSON" in written.problem
+    assert written.problem is not None and "the journal lacks a, whose metadata are not JSON" in written.problem
     written.close()
 
 

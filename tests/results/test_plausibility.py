@@ -17,17 +17,17 @@ from pytest_throughput.worker.protocol import Outcome
 QUIET = Disturbance(0.0, 0.0, 0, 0.0, 0.0)
 
 
-def marks(*cases: tuple[str, int, list[float]], **facts: Any) -> dict[tuple[str, int], str | None]:
+def marks(*cases: tuple[str, int, list[float]], **metadata: Any) -> dict[tuple[str, int], str | None]:
     """The mark of each case (mode, batch size, seconds per step), one trial each."""
     ledger = Ledger()
     for mode, batch_size, seconds in cases:
         case_id = f"{mode}-b{batch_size}"
         ledger.ask(case_id, "default", 1, {"mode": mode, "model": "m", "batch_size": batch_size, "layout": None})
         measurement = Measurement(tuple(seconds), 1, seconds[0], 2, "target", seconds[0], tuple([QUIET] * len(seconds)))
-        outcome = Outcome("ok", measurement=measurement, facts=facts)
+        outcome = Outcome("ok", measurement=measurement, metadata=metadata)
         ledger.settle(case_id, "default", TrialRecord(1, "2026-11-21T00:00:00+00:00", batch_size, outcome))
     mark_implausible(ledger)
-    return {(case.labels["mode"], case.labels["batch_size"]): case.implausible for case in ledger}
+    return {(case.axes["mode"], case.axes["batch_size"]): case.implausible for case in ledger}
 
 
 def test_a_step_without_time_is_marked() -> None:

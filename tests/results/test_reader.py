@@ -285,8 +285,8 @@ def test_memory_is_bounded_by_the_length_of_a_file() -> None:
         assert peak_bytes < 16 * len(text) + 4 * 2**20
 
 
-def _labelled(case_id: str, labels: dict[str, Any]) -> dict[str, Any]:
-    return {"id": case_id, "environment": "default", "status": "failed", "reason": "x", "labels": labels, "trials": []}
+def _labelled(case_id: str, axes: dict[str, Any]) -> dict[str, Any]:
+    return {"id": case_id, "environment": "default", "status": "failed", "reason": "x", "labels": axes, "trials": []}
 
 
 def test_time_is_bounded_by_the_length_of_a_file(show: Callable[..., tuple[int, str, str]]) -> None:
@@ -327,7 +327,7 @@ def test_whole_numbers_that_collide_are_texts(tmp_path: Path) -> None:
     """Python hashes them by their remainder: a set of thousands with the same takes the square of their number."""
     write = tmp_path / "run.json"
     write.write_text(json.dumps(changed("throughput.cases.0.labels.batch_size", 2**61 - 1)))
-    assert read_run(write).cases[0].labels["batch_size"] == str(2**61 - 1)
+    assert read_run(write).cases[0].axes["batch_size"] == str(2**61 - 1)
 
 
 def test_a_text_of_megabytes_is_cut(show: Callable[..., tuple[int, str, str]]) -> None:
@@ -431,7 +431,7 @@ def failed(case_id: str, reason: str = "because") -> Entry:
 def measured(case_id: str) -> Entry:
     quiet = Disturbance(0.0, 0.0, 0, 0.0, 0.0)
     measurement = Measurement((0.1, 0.2), 1, 0.3, 2, "target", 0.1, (quiet, quiet))
-    outcome = Outcome("ok", measurement=measurement, facts={**INFO, "implausible": None})
+    outcome = Outcome("ok", measurement=measurement, metadata={**INFO, "implausible": None})
     return Entry(case_id, "default", {"model": "m"}, TrialRecord(1, "2026", 8, outcome))
 
 
@@ -509,7 +509,7 @@ def test_any_part_of_a_journal_may_be_anything(
     """Shown, or gone on with: what was read becomes part of the next run's table and JSON."""
     path = journal(tmp_path / "j.jsonl", measured("a"), failed("b"))
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    lines[1]["outcome"]["facts"].update(copy.deepcopy(OF_A_GPU))
+    lines[1]["outcome"]["metadata"].update(copy.deepcopy(OF_A_GPU))
     *way, last = data.draw(st.sampled_from(_places(lines)[1:]))
     place: Any = lines
     for key in way:
@@ -532,7 +532,7 @@ def _go_on_with(entries: Iterable[Entry]) -> None:
             json.dumps(extra_info(case, entry.record, entry.record.measurement))
     mark_implausible(ledger)
     assert "\x1b" not in table.render(ledger, width=None, colour=False)
-    json.dumps(throughput_block(ledger, deselected=None, fingerprint={}, individual=None))
+    json.dumps(throughput_block(ledger, deselected=None, fingerprint={}, machine_id=None))
 
 
 def test_nothing_is_unpickled_or_evaluated() -> None:

@@ -38,7 +38,7 @@ def test_grows_until_memory_ends_and_halves_in_between() -> None:
     assert once == [1, 4, 16, 10, 13, 11, 12]
     assert device.runs[-1] == (11, "paper")
     assert len(device.runs) == len(once) + 1
-    found = outcome.facts["largest_batch"]
+    found = outcome.metadata["largest_batch"]
     assert {name: found[name] for name in ("fits", "refused", "refused_status", "refused_reason")} == {
         "fits": 11,
         "refused": 12,
@@ -57,7 +57,7 @@ def test_finds_what_fits_while_it_is_measured(fits: int, data: st.DataObject) ->
     device = Device(fits, measured)
     size, outcome = search_largest(device, PAPER)
     assert outcome.status == "ok"
-    refused = outcome.facts["largest_batch"]["refused"]
+    refused = outcome.metadata["largest_batch"]["refused"]
     assert size <= measured < refused
     assert refused - size <= max(1, size / 50)
     assert size == measured or measured > 50
@@ -71,20 +71,20 @@ def test_the_search_ends_when_what_fits_is_known_to_2_percent(fits: int, runs: i
     device = Device(fits)
     size, outcome = search_largest(device, PAPER)
     assert len(device.runs) == runs
-    assert size <= fits < outcome.facts["largest_batch"]["refused"] <= size + max(1, size / 50)
+    assert size <= fits < outcome.metadata["largest_batch"]["refused"] <= size + max(1, size / 50)
 
 
 @pytest.mark.parametrize("refusal", ["failed", "crashed"])
 def test_a_batch_too_large_for_a_library_is_too_large(refusal: str) -> None:
     size, outcome = search_largest(Device(669, refusal=refusal), PAPER)
     assert 0.98 * 669 <= size <= 669
-    assert outcome.facts["largest_batch"]["refused_status"] == refusal
+    assert outcome.metadata["largest_batch"]["refused_status"] == refusal
 
 
 def test_there_is_an_end_where_memory_has_none() -> None:
     size, outcome = search_largest(Device(2**30), PAPER)
     assert size == 2**20
-    assert outcome.facts["largest_batch"]["refused"] is None
+    assert outcome.metadata["largest_batch"]["refused"] is None
 
 
 @pytest.mark.parametrize("status", ["out_of_memory", "unsupported", "failed", "crashed", "timed_out"])
@@ -108,7 +108,7 @@ def held(batch_size, limit):
     if batch_size > limit:  # Enough to be over any limit, until whoever watches has seen it.
         held = b"x" * (400 << 20)
         import time; time.sleep(1000)
-    return Step(lambda: None, facts={"pid_of": batch_size})
+    return Step(lambda: None, metadata={"pid_of": batch_size})
 """
 TESTS = """
 def test_it(measure_isolated):

@@ -38,7 +38,7 @@ def step(name, trial, environment):
     noise = random.Random(f"{how['seed']} {name} {trial} {environment}").lognormvariate(0, how.get("noise", 0.004))
     slower = how.get("slower", {}).get(name, 0) if environment != "base" else 0
     seconds = 0.01 * noise * (1 + slower)
-    return Step(lambda: virtual_clock.move(seconds), facts={"versions": {"steps": how.get("version", "1")}})
+    return Step(lambda: virtual_clock.move(seconds), metadata={"versions": {"steps": how.get("version", "1")}})
 """
 TESTS = """
 import pytest

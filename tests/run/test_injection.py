@@ -25,7 +25,7 @@ def end(how):
     if how == "crashed": os._exit(3)
     facts = {{name: TEXT for name in ("implausible", "disturbed_by", "network_hash", "framework", TEXT)}}
     facts.update(settings={{"protocol": TEXT, TEXT: TEXT}}, versions={{TEXT: TEXT}}, peak={{"source": TEXT}})
-    return Step(lambda: time.sleep(0.001), facts=facts)
+    return Step(lambda: time.sleep(0.001), metadata=facts)
 """
 TESTS = f"""
 import pytest

@@ -32,7 +32,7 @@ def pretend():
     return Step(run)
 
 def facts(name):
-    return Step(lambda: time.sleep(0.001), facts={name: {"loss": float("nan"), "set": {1}}[name]})
+    return Step(lambda: time.sleep(0.001), metadata={name: {"loss": float("nan"), "set": {1}}[name]})
 
 def unstaged():
     # The folder that workers import from, not the project's own.
@@ -152,7 +152,7 @@ def test_the_json_holds_no_nan(project: Project, monkeypatch: pytest.MonkeyPatch
     finite, broken = document["throughput"]["cases"]
     assert (finite["status"], broken["status"]) == ("ok", "failed")
     assert broken["reason"] == (
-        "the step's facts are not JSON: set is set, expected dict, list, str, int, float, bool or None"
+        "the step's metadata are not JSON: set is set, expected dict, list, str, int, float, bool or None"
     )
     (benchmark,) = document["benchmarks"]
     assert benchmark["extra_info"]["loss"] is None

@@ -188,7 +188,7 @@ def test_a_worker_in_another_interpreter_sees_its_own_packages_alone(project: Pr
         "import os, sys\n"
         "from pytest_throughput.measurement.step import Step\n"
         "def look():\n"
-        "    return Step(lambda: None, facts={'path': sys.path, 'marked': os.environ.get('MARK')})\n"
+        "    return Step(lambda: None, metadata={'path': sys.path, 'marked': os.environ.get('MARK')})\n"
     )
     project.tests("def test_it(measure_isolated): measure_isolated('steps:look', interpreter='mine')")
     command = f"env MARK=here {sys.executable} -S"

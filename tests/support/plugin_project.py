@@ -23,7 +23,7 @@ from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
 def sleep(milliseconds=1.0, **facts):
     facts.setdefault("settings", {})["omp"] = os.environ.get("OMP_NUM_THREADS")
     facts["pid"] = os.getpid()
-    return Step(lambda: time.sleep(milliseconds / 1000), facts=facts)
+    return Step(lambda: time.sleep(milliseconds / 1000), metadata=facts)
 
 def end(how):
     if how == "unsupported": raise Unsupported("no such precision")

@@ -18,7 +18,7 @@ import time
 from pytest_throughput.measurement.step import Step
 
 def work():
-    return Step(lambda: time.sleep(0.2), facts={"precision": "bf16", "flops_per_image": 1e12})
+    return Step(lambda: time.sleep(0.2), metadata={"precision": "bf16", "flops_per_image": 1e12})
 """
 TEST = "def test_it(measure_isolated): measure_isolated('steps:work', items=8, device='cuda')\n"
 

@@ -28,25 +28,25 @@ class Products:
 
 
 def test_a_gpu_is_known_by_its_name_and_the_precision_of_the_case() -> None:
-    found = Utilisation(None).facts(RESNET50, 12_100.0, "cuda", H200)
+    found = Utilisation(None).metadata(RESNET50, 12_100.0, "cuda", H200)
     assert found["model_flops_utilisation"] == pytest.approx(0.1, rel=0.001)
     assert found["peak"]["tflops"] == pytest.approx(989.5)
     assert (found["peak"]["method"], "H200 datasheet" in found["peak"]["source"]) == ("datasheet", True)
 
 
 def test_without_nvml_it_is_known_by_the_name_that_the_framework_gives_it() -> None:
-    facts = {**RESNET50, "device_name": "NVIDIA H200"}
-    assert Utilisation(None).facts(facts, 12_100.0, "cuda", None)["peak"]["tflops"] == pytest.approx(989.5)
-    assert Utilisation(None).facts(RESNET50, 12_100.0, "cuda", None) == {}
+    metadata = {**RESNET50, "device_name": "NVIDIA H200"}
+    assert Utilisation(None).metadata(metadata, 12_100.0, "cuda", None)["peak"]["tflops"] == pytest.approx(989.5)
+    assert Utilisation(None).metadata(RESNET50, 12_100.0, "cuda", None) == {}
 
 
 @pytest.mark.parametrize("gpu", [Gpu("GPU-a", "NVIDIA Z1", None, False, None), Gpu("GPU-b", "NVIDIA H200", 1, True, 1)])
 def test_an_unknown_gpu_and_a_slice_of_one_have_no_utilisation(gpu: Gpu) -> None:
-    assert Utilisation(None).facts(RESNET50, 100.0, "cuda", gpu) == {}
+    assert Utilisation(None).metadata(RESNET50, 100.0, "cuda", gpu) == {}
 
 
 def test_a_peak_that_is_given_wins() -> None:
-    found = Utilisation(100.0).facts(RESNET50, 12_228.0, "cuda", H200)
+    found = Utilisation(100.0).metadata(RESNET50, 12_228.0, "cuda", H200)
     assert found["model_flops_utilisation"] == pytest.approx(1.0, rel=0.001)
     assert found["peak"] == {"tflops": 100.0, "method": "given", "source": "--throughput-peak-tflops"}
 
@@ -54,16 +54,16 @@ def test_a_peak_that_is_given_wins() -> None:
 def test_the_peak_of_a_cpu_is_measured_once_for_each_number_of_threads() -> None:
     products = Products(1e11, 2e11)
     utilisation = Utilisation(None, products)
-    facts = {**RESNET50, "precision": "fp32"}
+    metadata = {**RESNET50, "precision": "fp32"}
     for rate, expected in ((6.114, 0.5), (3.057, 0.25)):
-        found = utilisation.facts(facts, rate, "cpu", None)
+        found = utilisation.metadata(metadata, rate, "cpu", None)
         assert found["model_flops_utilisation"] == pytest.approx(expected, rel=0.001)
         assert found["peak"] == {
             "tflops": 0.1,
             "method": "measured",
             "source": "a large product of matrices, 2 threads",
         }
-    utilisation.facts({**facts, "settings": {"threads": 4}}, 6.0, "cpu", None)
+    utilisation.metadata({**metadata, "settings": {"threads": 4}}, 6.0, "cpu", None)
     assert products.asked == [(2, "float32"), (4, "float32")]
 
 
@@ -71,9 +71,13 @@ def test_it_is_measured_again_where_a_case_does_better_but_not_for_ever() -> Non
     """The product was held up, or the case cannot be."""
     products = Products(1e11, 2e11, 1.5e11)
     utilisation = Utilisation(None, products)
-    facts = {**RESNET50, "precision": "fp32"}
-    assert utilisation.facts(facts, 18.342, "cpu", None)["model_flops_utilisation"] == pytest.approx(0.75, rel=0.001)
-    assert utilisation.facts(facts, 48.912, "cpu", None)["model_flops_utilisation"] == pytest.approx(2.0, rel=0.001)
+    metadata = {**RESNET50, "precision": "fp32"}
+    assert utilisation.metadata(metadata, 18.342, "cpu", None)["model_flops_utilisation"] == pytest.approx(
+        0.75, rel=0.001
+    )
+    assert utilisation.metadata(metadata, 48.912, "cpu", None)["model_flops_utilisation"] == pytest.approx(
+        2.0, rel=0.001
+    )
     assert len(products.asked) == 3
 
 
@@ -90,13 +94,13 @@ def test_it_is_measured_again_where_a_case_does_better_but_not_for_ever() -> Non
     ],
 )
 def test_what_is_not_known_of_a_case_leaves_it_without(changes: dict[str, Any]) -> None:
-    facts = {**RESNET50, "precision": "fp32", **changes}
-    assert Utilisation(None, Products()).facts(facts, 6.0, "cpu", None) == {}
+    metadata = {**RESNET50, "precision": "fp32", **changes}
+    assert Utilisation(None, Products()).metadata(metadata, 6.0, "cpu", None) == {}
 
 
 def test_a_product_that_fails_leaves_it_without() -> None:
     products = Products(None, 1e11)
-    assert Utilisation(None, products).facts({**RESNET50, "precision": "fp32"}, 6.0, "cpu", None) == {}
+    assert Utilisation(None, products).metadata({**RESNET50, "precision": "fp32"}, 6.0, "cpu", None) == {}
     assert len(products.asked) == 1
 
 

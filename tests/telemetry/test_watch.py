@@ -56,12 +56,12 @@ def test_a_gpu_is_read_while_its_worker_measures(nvml: FakeNvml) -> None:
         began_at = time.monotonic()
         wait_for_readings(nvml, 4)
         ended_at = time.monotonic()
-    facts = watch.facts(measurement((began_at, ended_at)), 100.0)
-    gpu = facts["telemetry"]["gpu"]
+    metadata = watch.metadata(measurement((began_at, ended_at)), 100.0)
+    gpu = metadata["telemetry"]["gpu"]
     assert gpu["readings"] >= 3
     assert gpu["sm_clock_mhz"] == {"mean": 1980.0, "min": 1980.0, "highest_possible": 1980.0}
-    assert (facts["images_per_joule"], facts["disturbed_by"]) == (None, None)
-    assert "power_watts" in facts["telemetry"]["unknown"]
+    assert (metadata["images_per_joule"], metadata["disturbed_by"]) == (None, None)
+    assert "power_watts" in metadata["telemetry"]["unknown"]
     assert nvml.opened == 1
     telemetry.close()
     assert nvml.opened == 0
@@ -75,8 +75,8 @@ def test_a_throttled_gpu_disturbs_the_trial(nvml: FakeNvml) -> None:
         began_at = time.monotonic()
         wait_for_readings(nvml, 2)
         ended_at = time.monotonic()
-    facts = watch.facts(measurement((began_at, ended_at)), 100.0)
-    assert facts["disturbed_by"] == "thermal slowdown by hardware in 100% of the time"
+    metadata = watch.metadata(measurement((began_at, ended_at)), 100.0)
+    assert metadata["disturbed_by"] == "thermal slowdown by hardware in 100% of the time"
     telemetry.close()
 
 
@@ -94,10 +94,10 @@ def test_what_cannot_be_read_is_null_with_a_reason(
     telemetry = Telemetry()
     with telemetry.watching(device, gpu, isolated=isolated) as watch:
         pass
-    facts = watch.facts(measurement((0.0, 1.0)), 100.0)
-    assert facts["telemetry"]["gpu"] is None
-    assert facts["telemetry"]["unknown"]["gpu"].startswith(reason)
-    assert (facts["images_per_joule"], facts["disturbed_by"]) == (None, None)
+    metadata = watch.metadata(measurement((0.0, 1.0)), 100.0)
+    assert metadata["telemetry"]["gpu"] is None
+    assert metadata["telemetry"]["unknown"]["gpu"].startswith(reason)
+    assert (metadata["images_per_joule"], metadata["disturbed_by"]) == (None, None)
     telemetry.close()
 
 
@@ -107,9 +107,9 @@ def test_rounds_by_another_clock_are_not_looked_for(nvml: FakeNvml, window: tupl
     with telemetry.watching("cuda", GPU, isolated=True) as watch:
         pass
     telemetry.close()
-    facts = watch.facts(measurement(window), 100.0)
-    assert facts["telemetry"]["gpu"] is None
-    assert facts["telemetry"]["unknown"]["gpu"] in ("nothing was read", "the worker's clock is not this machine's")
+    metadata = watch.metadata(measurement(window), 100.0)
+    assert metadata["telemetry"]["gpu"] is None
+    assert metadata["telemetry"]["unknown"]["gpu"] in ("nothing was read", "the worker's clock is not this machine's")
 
 
 def test_nvml_that_hangs_is_left_alone(nvml: FakeNvml, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,10 +130,10 @@ def test_nvml_that_hangs_is_left_alone(nvml: FakeNvml, monkeypatch: pytest.Monke
     try:
         with telemetry.watching("cuda", GPU, isolated=True) as watch:
             assert entered.wait(60)
-        assert watch.facts(measurement((0.0, 1.0)), 1.0)["telemetry"]["gpu"] is None
+        assert watch.metadata(measurement((0.0, 1.0)), 1.0)["telemetry"]["gpu"] is None
         with telemetry.watching("cuda", GPU, isolated=True) as watch:
             pass
-        reason = watch.facts(measurement((0.0, 1.0)), 1.0)["telemetry"]["unknown"]["gpu"]
+        reason = watch.metadata(measurement((0.0, 1.0)), 1.0)["telemetry"]["unknown"]["gpu"]
         assert reason == "NVML did not answer any more"
     finally:
         released.set()
@@ -154,7 +154,7 @@ def test_a_cpu_is_read_before_and_after_and_by_no_thread() -> None:
     threads = threading.active_count()
     with Telemetry().watching("cpu", None, isolated=True) as watch:
         assert threading.active_count() == threads
-    found = watch.facts(measurement((0.0, 1.0)), 100.0)
+    found = watch.metadata(measurement((0.0, 1.0)), 100.0)
     assert found["telemetry"]["gpu"] is None
     assert found["telemetry"]["cpu"]["seconds"] >= 0
     assert set(found["telemetry"]["unknown"]) <= {"busy_share", "steal_share", "frequency_mhz"}

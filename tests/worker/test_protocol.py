@@ -15,7 +15,7 @@ from pytest_throughput.measurement.plan import PLANS
 from pytest_throughput.worker.protocol import STATUSES, Outcome, Request, decode, encode
 
 seconds = st.just(0.0) | st.floats(1e-9, 1e6)
-facts = st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.integers(), st.text(max_size=5)), max_size=3)
+metadata = st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.integers(), st.text(max_size=5)), max_size=3)
 unknown = st.none() | seconds
 disturbances = st.builds(Disturbance, unknown, unknown, st.integers(0, 9), unknown, unknown)
 rounds = st.lists(st.tuples(seconds, disturbances), min_size=1, max_size=4)
@@ -36,8 +36,8 @@ measurements = st.builds(
     latency_seconds=seconds,
 )
 texts = st.none() | st.text(max_size=9)
-ended_well = st.builds(Outcome, st.just("ok"), texts, texts, measurements, facts)
-ended_badly = st.builds(Outcome, st.sampled_from(STATUSES[1:]), texts, texts, st.none(), facts)
+ended_well = st.builds(Outcome, st.just("ok"), texts, texts, measurements, metadata)
+ended_badly = st.builds(Outcome, st.sampled_from(STATUSES[1:]), texts, texts, st.none(), metadata)
 outcomes = ended_well | ended_badly
 
 
@@ -49,7 +49,7 @@ def test_an_outcome_survives_the_pipe(outcome: Outcome) -> None:
 
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-@given(arguments=facts, steps=st.none() | st.integers(1, 9))
+@given(arguments=metadata, steps=st.none() | st.integers(1, 9))
 def test_a_request_survives_the_pipe(plan: object, arguments: dict[str, object], steps: int | None) -> None:
     request = Request("module:function", arguments, plan, steps)  # type: ignore[arg-type]
     assert Request.from_json(decode(encode(request.to_json()))) == request
@@ -74,9 +74,9 @@ FAILED = Outcome("failed", reason="because").to_json()
         {"measurement": {}},
         {"reason": 5},
         {"details": []},
-        {"facts": []},
-        {"facts": {"settings": None}},
-        {"facts": {"versions": "2.13"}},
+        {"metadata": []},
+        {"metadata": {"settings": None}},
+        {"metadata": {"versions": "2.13"}},
         {"surprise": 1},
     ],
 )

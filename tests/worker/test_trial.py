@@ -17,7 +17,7 @@ from pytest_throughput.launch.worker_process import Worker
 from pytest_throughput.measurement.plan import ONCE, PLANS, Plan
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.worker.protocol import Outcome, Request
-from pytest_throughput.worker.trial import conduct_opened
+from pytest_throughput.worker.trial import run_opened_step
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
@@ -41,7 +41,7 @@ def streams(how):
         if how == "descriptors": os.close(1); os.close(2)
     def close():
         raise RuntimeError("and nowhere to say so")
-    return Step(run, close=close, facts={"how": how})
+    return Step(run, close=close, metadata={"how": how})
 
 def printing():
     def run():
@@ -55,7 +55,7 @@ def elsewhere():
     return Step(lambda: None)
 
 def where():
-    return Step(lambda: None, facts={"folder": os.getcwd()})
+    return Step(lambda: None, metadata={"folder": os.getcwd()})
 
 def exits():
     return Step(lambda: sys.exit(3))
@@ -78,17 +78,17 @@ def once(function: str, **arguments: object) -> Request:
 @pytest.mark.parametrize("how", ["replaced", "none", "junk", "closed", "detached", "descriptors"])
 def test_standard_streams_that_are_gone_lose_no_result(worker: Worker, how: str) -> None:
     """And the next case of the worker has them back."""
-    outcome = worker.conduct(once("streams", how=how), 60)
-    assert (outcome.status, outcome.facts["how"]) == ("ok", how)
+    outcome = worker.run(once("streams", how=how), 60)
+    assert (outcome.status, outcome.metadata["how"]) == ("ok", how)
     worker.new_stderr()
-    assert worker.conduct(once("printing"), 60).status == "ok"
+    assert worker.run(once("printing"), 60).status == "ok"
     said = worker.new_stderr()
     assert all(words in said for words in ("printed", "warned", "written"))
 
 
 def test_each_case_begins_in_the_folder_of_pytest(worker: Worker) -> None:
-    assert worker.conduct(once("elsewhere"), 60).status == "ok"
-    assert worker.conduct(once("where"), 60).facts["folder"] == os.getcwd()
+    assert worker.run(once("elsewhere"), 60).status == "ok"
+    assert worker.run(once("where"), 60).metadata["folder"] == os.getcwd()
 
 
 @pytest.mark.parametrize("name", ["with spaces; exit 1 #", "new\nline", "colon:", "\udcff"])
@@ -98,31 +98,31 @@ def test_the_folder_of_pytest_may_have_any_name(
     """It travels in the request: a wrapper such as ``ssh`` hands arguments to a shell."""
     (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / name)
-    assert worker.conduct(once("where"), 60).facts["folder"] == str(tmp_path / name)
+    assert worker.run(once("where"), 60).metadata["folder"] == str(tmp_path / name)
 
 
 def test_the_folder_of_pytest_may_be_gone(worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    assert worker.conduct(once("printing"), 60).status == "ok"
+    assert worker.run(once("printing"), 60).status == "ok"
 
 
 def test_a_step_that_exits_ends_its_worker(worker: Worker) -> None:
-    outcome = worker.conduct(once("exits"), 60)
+    outcome = worker.run(once("exits"), 60)
     assert (outcome.status, outcome.reason) == ("crashed", "the worker exited with status 3")
 
 
 @pytest.mark.parametrize("argument", [{1}, float("nan"), {"a": [float("inf")]}, {(1, 2): 3}])
 def test_arguments_that_are_no_json_fail_with_a_reason(worker: Worker, argument: object) -> None:
-    outcome = worker.conduct(once("streams", how=argument), 60)
+    outcome = worker.run(once("streams", how=argument), 60)
     assert outcome.status == "failed"
     assert (outcome.reason or "").startswith("the arguments of steps:streams are not JSON: ")
 
 
 def measured(plan: Plan = ONCE, run: Callable[[], object] = int, **fields: Any) -> Outcome:
     with redirect_stderr(io.StringIO()):
-        return conduct_opened(Step(run, **fields), plan)
+        return run_opened_step(Step(run, **fields), plan)
 
 
 def exits(*_: object) -> Any:
@@ -191,7 +191,7 @@ def test_a_thread_that_ends_by_sys_exit_fails_nothing() -> None:
         thread.start()
         thread.join()
 
-    assert conduct_opened(Step(run), ONCE).status == "ok"
+    assert run_opened_step(Step(run), ONCE).status == "ok"
 
 
 def test_an_error_whose_traceback_cannot_be_had_fails_by_its_name() -> None:
@@ -204,7 +204,7 @@ def test_an_error_whose_traceback_cannot_be_had_fails_by_its_name() -> None:
     def run() -> None:
         raise Closed("what was wrong")
 
-    outcome = conduct_opened(Step(run), ONCE)
+    outcome = run_opened_step(Step(run), ONCE)
     assert (outcome.status, outcome.reason, outcome.details) == ("failed", "Closed: what was wrong", None)
 
 
@@ -219,14 +219,14 @@ def test_an_error_of_many_megabytes_is_cut() -> None:
 
 
 def test_facts_that_are_not_finite_are_null() -> None:
-    outcome = measured(facts={"loss": float("nan")}, peak_memory_bytes=lambda: float("inf"))
+    outcome = measured(metadata={"loss": float("nan")}, peak_memory_bytes=lambda: float("inf"))
     assert outcome.status == "ok"
-    assert outcome.facts["loss"] is outcome.facts["peak_memory_bytes"] is None
-    assert outcome.facts["not_finite"] == ["loss", "peak_memory_bytes"]
+    assert outcome.metadata["loss"] is outcome.metadata["peak_memory_bytes"] is None
+    assert outcome.metadata["not_finite"] == ["loss", "peak_memory_bytes"]
 
 
-@pytest.mark.parametrize("facts", [{"a": {1}}, {"settings": 5}, {"versions": "2.13"}, {(1, 2): 3}])
-def test_facts_that_are_no_json_fail_the_case(facts: Any) -> None:
-    outcome = measured(PLANS["paper"], facts=facts)
+@pytest.mark.parametrize("metadata", [{"a": {1}}, {"settings": 5}, {"versions": "2.13"}, {(1, 2): 3}])
+def test_facts_that_are_no_json_fail_the_case(metadata: Any) -> None:
+    outcome = measured(PLANS["paper"], metadata=metadata)
     assert outcome.status == "failed"
-    assert (outcome.reason or "").startswith("the step's facts are not JSON: ")
+    assert (outcome.reason or "").startswith("the step's metadata are not JSON: ")

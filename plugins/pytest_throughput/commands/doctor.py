@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.launch.interpreters import Interpreter, parse_interpreter
-from pytest_throughput.options.argument_types import telling
+from pytest_throughput.options.argument_types import argparse_type
 from pytest_throughput.telemetry.doctor import diagnose_cpu, diagnose_gpus
 from pytest_throughput.text import printable
 
@@ -41,7 +41,7 @@ def add(parsers: Any) -> None:
         metavar="NAME=COMMAND",
         action="append",
         default=[],
-        type=telling(parse_interpreter),
+        type=argparse_type(parse_interpreter),
         help="as --throughput-interpreter: a command that starts Python, to be asked for its frameworks; repeatable",
     )
     parser.set_defaults(run=run)

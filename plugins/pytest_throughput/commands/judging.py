@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.gate.judgement import Incomparable, nothing_comparable
 from pytest_throughput.gate.verdicts import Rules
-from pytest_throughput.options.argument_types import telling
+from pytest_throughput.options.argument_types import argparse_type
 from pytest_throughput.options.gate_options import (
     FAIL_ON,
     read_baseline,
@@ -30,7 +30,11 @@ _FORMATS = ("table", "json", "markdown")
 
 def add_baseline(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--baseline", required=True, type=telling(read_baseline), metavar="DIR", help="the folder of accepted runs"
+        "--baseline",
+        required=True,
+        type=argparse_type(read_baseline),
+        metavar="DIR",
+        help="the folder of accepted runs",
     )
 
 
@@ -46,21 +50,21 @@ def add_items_param(parser: argparse.ArgumentParser) -> None:
 def add_rules(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--threshold",
-        type=telling(read_threshold),
+        type=argparse_type(read_threshold),
         metavar="SHARE",
         default=Rules.threshold,
         help="the slowdown that matters, as a share of the seconds per step; default 3%%",
     )
     parser.add_argument(
         "--false-alarm-rate",
-        type=telling(read_false_alarm_rate),
+        type=argparse_type(read_false_alarm_rate),
         metavar="SHARE",
         default=Rules.false_alarm_rate,
         help="the share of runs that may have a case called regressed although nothing changed; default 1%%",
     )
     parser.add_argument(
         "--fail-on",
-        type=telling(read_fail_on),
+        type=argparse_type(read_fail_on),
         metavar="LIST",
         default=FAIL_ON,
         help=f"of regressed (exit status 10), missing, failed (11), inconclusive (13); default {','.join(FAIL_ON)}",

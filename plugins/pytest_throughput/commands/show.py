@@ -49,7 +49,7 @@ def _journal(file: Path) -> list[str]:
     read = read_journal(file)
     ledger = Ledger()
     for entry in read.entries:
-        ledger.ask(entry.case_id, entry.environment, entry.record.trial, entry.labels)
+        ledger.ask(entry.case_id, entry.environment, entry.record.trial, entry.axes)
         ledger.settle(entry.case_id, entry.environment, entry.record)
     number = sum(1 for _ in ledger)
     if number > MOST_CASES:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Aside", "chance_of_contention", "chance_of_separation", "set_aside"]
+__all__ = ["Outliers", "chance_of_contention", "chance_of_separation", "flag_outliers"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -30,7 +30,7 @@ _LEAST_KEPT_OF_A_SIDE = 0.4
 
 
 @dataclass(frozen=True)
-class Aside:
+class Outliers:
     """What was found: arrays of shape (…, cases, trials of base and then of head)."""
 
     logs: Floats
@@ -45,7 +45,7 @@ class Aside:
     """Between neighbouring trials of a tail; NaN where there is none."""
 
 
-def set_aside(base: Floats, head: Floats, *, base_alone_first: bool) -> Aside:
+def flag_outliers(base: Floats, head: Floats, *, base_alone_first: bool) -> Outliers:
     """Finds the tail of slow trials of each case, and which of them to set aside.
 
     ``base``, ``head``: logarithms of images/second, of shapes (…, cases, trials of a side), NaN where
@@ -72,7 +72,7 @@ def set_aside(base: Floats, head: Floats, *, base_alone_first: bool) -> Aside:
     kept = ~np.isnan(logs) & ~(tail & ~is_hump[..., None])
     has_kept_tail = too_long.any(axis=-1) | (tail.any(axis=-1) & is_hump)
     few = has_kept_tail.sum(axis=-1, keepdims=True) <= logs.shape[-2] // _EXCEPTIONS
-    return Aside(logs=logs, is_head=is_head, tail=tail, kept=kept, is_exception=has_kept_tail & few, steps=steps)
+    return Outliers(logs=logs, is_head=is_head, tail=tail, kept=kept, is_exception=has_kept_tail & few, steps=steps)
 
 
 def _tails(logs: Floats, is_head: Bools) -> tuple[Bools, Bools]:
@@ -119,7 +119,7 @@ def _behind_the_first(cuts: Bools, order: NDArray[np.intp]) -> Bools:
     return behind
 
 
-def chance_of_contention(found: Aside, side: Bools) -> Floats:
+def chance_of_contention(found: Outliers, side: Bools) -> Floats:
     """How likely contention alone slows all of some case's trials of a side, and so alike: of shape (…, cases).
 
     ``side``: which trials are of that side, of shape (trials). All n of a case are contended with

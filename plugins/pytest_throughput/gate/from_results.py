@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from pytest_throughput.gate.runs import Axes, CaseResult, Run, Trial, hashed_individual
+from pytest_throughput.gate.runs import Axes, CaseResult, Run, Trial, hashed_machine_id
 from pytest_throughput.gate.scope import Scope
 from pytest_throughput.results.reader import read_run
 from pytest_throughput.results.untrusted_json import Unreadable
@@ -47,7 +47,7 @@ class MeasuredCase(Protocol):
     @property
     def environment(self) -> str: ...
     @property
-    def labels(self) -> Mapping[str, Any]: ...
+    def axes(self) -> Mapping[str, Any]: ...
     @property
     def status(self) -> str | None: ...
     @property
@@ -94,7 +94,7 @@ def given_run(argument: str, items_param: str | None = None) -> GivenRun:
         run = run_of(
             cases,
             fingerprint=result.fingerprint if result.is_ours else _plain_fingerprint(result.machine_info),
-            individual=result.individual if result.is_ours else _plain_individual(result.machine_info),
+            machine_id=result.machine_id if result.is_ours else _plain_machine_id(result.machine_info),
             written_at=result.written_at,
             software=None if result.is_ours else _plain_software(result.machine_info),
         )
@@ -102,7 +102,7 @@ def given_run(argument: str, items_param: str | None = None) -> GivenRun:
         raise Unreadable(file, str(error)) from None
     return GivenRun(
         run=run,
-        scope=Scope.of(((case.id, axes_of(case.labels)) for case in cases), result.deselected),
+        scope=Scope.of(((case.id, axes_of(case.axes)) for case in cases), result.deselected),
         name=printable(argument),
         file=file,
         complete=result.complete,
@@ -114,7 +114,7 @@ def run_of(
     cases: Iterable[MeasuredCase],
     *,
     fingerprint: Mapping[str, Any],
-    individual: str | None,
+    machine_id: str | None,
     written_at: str | None = None,
     software: Mapping[str, str] | None = None,
 ) -> Run:
@@ -131,7 +131,7 @@ def run_of(
     return Run(
         started_at=started_at.isoformat(),
         fingerprint=fingerprint,
-        individual=individual,
+        machine_id=machine_id,
         software=_software(cases) if software is None else software,
         cases={case.id: _case(case) for case in cases},
     )
@@ -152,13 +152,13 @@ def _case(case: MeasuredCase) -> CaseResult:
         trials=tuple(trials),
         network_hash=None if case.network_hash is None else str(case.network_hash),
         settings_digest=_digest(case.settings),
-        axes=axes_of(case.labels),
+        axes=axes_of(case.axes),
     )
 
 
-def axes_of(labels: Mapping[str, Any]) -> Axes:
+def axes_of(axes: Mapping[str, Any]) -> Axes:
     """The labels of a case as texts and whole numbers, the same whether it has just ended or is read from a file."""
-    return {str(name): value if value is None or type(value) is int else str(value) for name, value in labels.items()}
+    return {str(name): value if value is None or type(value) is int else str(value) for name, value in axes.items()}
 
 
 def _digest(settings: Mapping[str, Any] | None) -> str | None:
@@ -214,9 +214,9 @@ def _plain_fingerprint(machine_info: Mapping[str, Any]) -> dict[str, Any]:
     return {"plain": {name: value if isinstance(value, str | int) else None for name, value in known.items()}}
 
 
-def _plain_individual(machine_info: Mapping[str, Any]) -> str | None:
+def _plain_machine_id(machine_info: Mapping[str, Any]) -> str | None:
     node = machine_info.get("node")
-    return hashed_individual(node) if isinstance(node, str) and node else None
+    return hashed_machine_id(node) if isinstance(node, str) and node else None
 
 
 def _plain_software(machine_info: Mapping[str, Any]) -> dict[str, str]:

@@ -84,7 +84,7 @@ def _compare(cases: Sequence[Comparable], design: Design, rules: Rules) -> list[
         code = CODES[decisions.codes[index]]
         difference, margin = float(estimates.difference[index]), float(estimates.margin[index])
         half_interval = float(estimates.half_interval[index])
-        facts = sentences.Facts(
+        metadata = sentences.Facts(
             design=design,
             rules=rules,
             difference=difference,
@@ -96,7 +96,7 @@ def _compare(cases: Sequence[Comparable], design: Design, rules: Rules) -> list[
             trials_base=int(estimates.trials_base[index]),
             trials_head=int(estimates.trials_head[index]),
             tail_head=int(estimates.tail_head[index]),
-            set_aside=int(estimates.set_aside[index]),
+            outliers=int(estimates.outliers[index]),
         )
         has_interval = math.isfinite(half_interval) and code is not Code.TOO_FEW_RUNS
         verdicts.append(
@@ -104,12 +104,12 @@ def _compare(cases: Sequence[Comparable], design: Design, rules: Rules) -> list[
                 id=case.id,
                 verdict=_VERDICTS.get(code, Verdict.INCONCLUSIVE),
                 code=code,
-                reason=sentences.compared(code, facts),
-                ratio=_ratio(difference) if facts.trials_base and facts.trials_head else None,
+                reason=sentences.compared(code, metadata),
+                ratio=_ratio(difference) if metadata.trials_base and metadata.trials_head else None,
                 ratio_low=_ratio(difference - half_interval) if has_interval else None,
                 ratio_high=_ratio(difference + half_interval) if has_interval else None,
-                trials_base=facts.trials_base,
-                trials_head=facts.trials_head,
+                trials_base=metadata.trials_base,
+                trials_head=metadata.trials_head,
                 runs_base=case.runs_base,
                 detectable_ratio=_ratio(-max(margin, rules.log_threshold)) if decisions.can_alarm[index] else None,
                 noise_between=_share(estimates.noise_between[index]),

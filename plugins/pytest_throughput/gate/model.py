@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from pytest_throughput.gate.contention import chance_of_contention, chance_of_separation, set_aside
+from pytest_throughput.gate.contention import chance_of_contention, chance_of_separation, flag_outliers
 from pytest_throughput.gate.pooling import FEWEST_CASES_TO_POOL, moderated_variances, typical_variance
 from pytest_throughput.gate.spread import Spread, Units, spread_of, units_of
 from pytest_throughput.gate.verdicts import FEWEST_UNITS, Design
@@ -64,7 +64,7 @@ class Estimates:
     tail_base: Counts
     """Trials far slower than all others of their case."""
     tail_head: Counts
-    set_aside: Counts
+    outliers: Counts
     """Those of them, on both sides, that were not compared."""
     alarm_by_contention: Floats
     """How likely contention alone makes all head trials slow, and so alike."""
@@ -82,7 +82,7 @@ def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: fl
     """
     flat_base, flat_head = (side.reshape(*side.shape[:-2], -1) for side in (base, head))
     is_long = not design.is_paired and flat_base.shape[-1] >= _LONG_HISTORY * flat_head.shape[-1]
-    found = set_aside(flat_base, flat_head, base_alone_first=is_long)
+    found = flag_outliers(flat_base, flat_head, base_alone_first=is_long)
     units_base = units_of(base, found.kept[..., ~found.is_head].reshape(base.shape))
     units_head = units_of(head, found.kept[..., found.is_head].reshape(head.shape))
 
@@ -116,7 +116,7 @@ def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: fl
         trials_head=trials_head,
         tail_base=found.tail[..., ~found.is_head].sum(axis=-1),
         tail_head=found.tail[..., found.is_head].sum(axis=-1),
-        set_aside=(there & ~found.kept).sum(axis=-1),
+        outliers=(there & ~found.kept).sum(axis=-1),
         alarm_by_contention=chance_of_contention(found, found.is_head),
         alarm_by_separation=chance_of_separation(
             separable[..., ~found.is_head].sum(axis=-1), separable[..., found.is_head].sum(axis=-1)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Axes", "CaseResult", "Run", "Trial", "hardware_key", "hashed_individual"]
+__all__ = ["Axes", "CaseResult", "Run", "Trial", "hardware_key", "hashed_machine_id"]
 
 Axes = Mapping[str, str | int | None]
 """Of a case, by name: framework, model, batch size, …"""
@@ -52,7 +52,7 @@ class Run:
     """ISO 8601."""
     fingerprint: Mapping[str, Any]
     """The hardware, in JSON: what makes two machines alike."""
-    individual: str | None = None
+    machine_id: str | None = None
     """Which of the machines that are alike it was, hashed; None where that is unknown."""
     software: Mapping[str, str] = field(default_factory=dict)
     """Versions by name."""
@@ -66,6 +66,6 @@ def hardware_key(fingerprint: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def hashed_individual(name: str) -> str:
+def hashed_machine_id(name: str) -> str:
     """16 hexadecimal digits for a GPU's UUID or a machine's id, which nobody can read back from a file."""
     return hashlib.sha256(f"pytest-throughput individual {name}".encode()).hexdigest()[:16]

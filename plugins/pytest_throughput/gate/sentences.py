@@ -48,7 +48,7 @@ class Facts:
     trials_base: int
     trials_head: int
     tail_head: int
-    set_aside: int
+    outliers: int
 
     @property
     def low(self) -> float:
@@ -112,8 +112,8 @@ def unseen_individual(machines: int) -> str:
 def compared(code: Code, facts: Facts) -> str:
     """The sentence for a case that was compared."""
     sentence = _SENTENCES[code](facts)
-    if facts.set_aside:
-        sentence += f" ({_count(facts.set_aside, 'contended trial')} set aside)"
+    if facts.outliers:
+        sentence += f" ({_count(facts.outliers, 'contended trial')} set aside)"
     return sentence
 
 

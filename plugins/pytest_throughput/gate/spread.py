@@ -82,11 +82,11 @@ def spread_of(sides: Sequence[tuple[Floats, Bools]], *, shared: bool) -> Spread:
         centre = np.where(there, means, 0.0).sum(axis=-1) / np.maximum(there.sum(axis=-1), 1)
         residuals = np.where(there, means - centre[..., None], 0.0)
         if shared:
-            telling = there & (there.sum(axis=-1, keepdims=True) > 1)
-            cases = telling.any(axis=-1, keepdims=True).sum(axis=-2, keepdims=True)
-            known = telling.sum(axis=-2, keepdims=True) >= np.maximum(cases / 2, FEWEST_CASES_TO_POOL)
-            moves = np.where(known, _median_over_cases(residuals, telling), 0.0)
-            residuals = np.where(telling, residuals - moves, 0.0)
+            argparse_type = there & (there.sum(axis=-1, keepdims=True) > 1)
+            cases = argparse_type.any(axis=-1, keepdims=True).sum(axis=-2, keepdims=True)
+            known = argparse_type.sum(axis=-2, keepdims=True) >= np.maximum(cases / 2, FEWEST_CASES_TO_POOL)
+            moves = np.where(known, _median_over_cases(residuals, argparse_type), 0.0)
+            residuals = np.where(argparse_type, residuals - moves, 0.0)
             common += (moves**2).sum(axis=(-1, -2))[..., None]
             common_degrees += np.maximum(known.sum(axis=(-1, -2))[..., None] - 1, 0)
         squares += (residuals**2).sum(axis=-1)

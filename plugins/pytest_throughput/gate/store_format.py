@@ -38,7 +38,7 @@ def encode(run: Run) -> bytes:
         "schema": SCHEMA,
         "started_at": run.started_at,
         "fingerprint": dict(run.fingerprint),
-        "individual": run.individual,
+        "individual": run.machine_id,
         "software": dict(run.software),
         "cases": [
             {
@@ -86,7 +86,7 @@ def decode(content: bytes) -> Run:
     return Run(
         started_at=started_at,
         fingerprint=fingerprint,
-        individual=_text_or_none(document, "individual"),
+        machine_id=_text_or_none(document, "individual"),
         software={_checked(name, "software"): _text(software, name) for name in software},
         cases=by_id,
     )

@@ -36,11 +36,11 @@ def select_units(base: Sequence[Run], head: Sequence[Run], design: Design) -> Se
     single = tuple((run,) for run in base), tuple((run,) for run in head)
     if design.is_paired:
         return Selection(*single)
-    machines_head = {run.individual for run in head}
-    own = tuple((run,) for run in base if run.individual in machines_head)
+    machines_head = {run.machine_id for run in head}
+    own = tuple((run,) for run in base if run.machine_id in machines_head)
     if own and len(machines_head) == 1 and len(own) + len(head) - 1 >= FEWEST_UNITS:
         return Selection(own, single[1])
-    machines_base = {run.individual for run in base}
+    machines_base = {run.machine_id for run in base}
     if len(machines_base) >= _FEWEST_INDIVIDUALS:
         return Selection(_by_machine(base), _by_machine(head))
     if len(machines_head) > 1:
@@ -53,5 +53,5 @@ def select_units(base: Sequence[Run], head: Sequence[Run], design: Design) -> Se
 
 
 def _by_machine(runs: Sequence[Run]) -> tuple[Unit, ...]:
-    machines = dict.fromkeys(run.individual for run in runs)
-    return tuple(tuple(run for run in runs if run.individual == machine) for machine in machines)
+    machines = dict.fromkeys(run.machine_id for run in runs)
+    return tuple(tuple(run for run in runs if run.machine_id == machine) for machine in machines)

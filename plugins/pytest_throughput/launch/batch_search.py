@@ -57,7 +57,7 @@ def search_largest(run: Callable[[int, Plan], Outcome], plan: Plan) -> Sized:
         "refused_reason": None if refused is None else refused[1].reason,
         "tried": {str(each): status for each, status in sorted(tried.items())},
     }
-    return size, replace(outcome, facts={**outcome.facts, "largest_batch": search})
+    return size, replace(outcome, metadata={**outcome.metadata, "largest_batch": search})
 
 
 def _bracket(attempt: Callable[[int], Outcome], refused: Sized | None) -> tuple[Sized, Sized | None]:

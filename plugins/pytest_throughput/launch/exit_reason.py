@@ -6,7 +6,7 @@ import re
 import signal
 from pathlib import Path
 
-__all__ = ["kernel_oom_kills", "last_words", "ran_out_of_memory", "told"]
+__all__ = ["describe_exit", "kernel_oom_kills", "last_words", "ran_out_of_memory"]
 
 _LAST_LINES = 3
 _ASKED_TO_END = 128
@@ -24,7 +24,7 @@ _FAULT = re.compile(r"^Fatal Python error: (.+)$", re.MULTILINE)
 _FRAME = re.compile(r'^  File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 
 
-def told(status: int, stderr: str) -> str:
+def describe_exit(status: int, stderr: str) -> str:
     """``was killed by SIGSEGV (Segmentation fault); its last lines: …``, from ``Popen.returncode``."""
     ended = f"was killed by {_signal_name(-status)}" if status < 0 else f"exited with status {status}"
     words = last_words(stderr)

@@ -117,9 +117,9 @@ class Interpreters:
 
     def find(self, environment: str, name: str) -> Interpreter:
         """The environment's own interpreter of that name, else the one without environment, else this Python."""
-        for place in (environment, DEFAULT_ENVIRONMENT):
-            if (place, name) in self._given:
-                return self._given[place, name]
+        for placement in (environment, DEFAULT_ENVIRONMENT):
+            if (placement, name) in self._given:
+                return self._given[placement, name]
         return Interpreter(environment, name, (sys.executable,))
 
     @property

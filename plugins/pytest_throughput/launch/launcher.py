@@ -1,4 +1,4 @@
-"""Which process conducts a trial: a fresh worker, one shared by its neighbours, or this process."""
+"""Which process runs a trial: a fresh worker, one shared by its neighbours, or this process."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pytest_throughput.launch.interpreters import Interpreter
-from pytest_throughput.launch.reaper import Guardian, OwnFolder
+from pytest_throughput.launch.reaper import OwnFolder, Reaper
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.launch.worker_process import Worker
 from pytest_throughput.worker.protocol import Outcome, Request
-from pytest_throughput.worker.trial import OnError, conduct
+from pytest_throughput.worker.trial import OnError, run_trial
 
-__all__ = ["ISOLATIONS", "Conductor", "Place"]
+__all__ = ["ISOLATIONS", "Launcher", "Placement"]
 
 ISOLATIONS = ("trial", "framework", "none")
 
@@ -23,7 +23,7 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 
 
 @dataclass(frozen=True)
-class Place:
+class Placement:
     """Where a trial runs. Trials of one place may share a worker when isolation is ``framework``."""
 
     interpreter: Interpreter
@@ -33,7 +33,7 @@ class Place:
     """Environment variables that show the worker this device and no other."""
 
 
-class Conductor:
+class Launcher:
     """Hands trials to workers. At most one worker lives at a time: another would hold memory and cores."""
 
     def __init__(
@@ -55,28 +55,28 @@ class Conductor:
         self._timeout_seconds = timeout_seconds
         self._memory_limit_bytes = memory_limit_bytes
         self._on_error = on_error
-        self._guardian: Guardian | None = None
+        self._reaper: Reaper | None = None
         self._worker: Worker | None = None
-        self._worker_place: Place | None = None
+        self._worker_place: Placement | None = None
 
-    def conduct(self, request: Request, place: Place) -> tuple[Outcome, str]:
+    def run(self, request: Request, placement: Placement) -> tuple[Outcome, str]:
         """The outcome of one trial, and what its worker wrote to standard error meanwhile."""
         if self._isolation == "none":
-            return self._conduct_here(request, place), ""
-        variables = {**dict.fromkeys(_THREAD_VARIABLES, str(self._threads)), **dict(place.variables)}
+            return self._conduct_here(request, placement), ""
+        variables = {**dict.fromkeys(_THREAD_VARIABLES, str(self._threads)), **dict(placement.variables)}
         request = replace(request, variables=variables, own_process=self._isolation == "trial")
         # A step may have removed what a worker that lives still has to import.
         if (
             self._worker is None
             or not self._worker.is_alive
-            or self._worker_place != place
+            or self._worker_place != placement
             or not self._staged.is_whole
         ):
             self._close_worker()
-            self._worker = self._new_worker(place)
-            self._worker_place = place
+            self._worker = self._new_worker(placement)
+            self._worker_place = placement
         try:
-            outcome = self._worker.conduct(request, self._timeout_seconds)
+            outcome = self._worker.run(request, self._timeout_seconds)
         except BaseException:
             # Interrupted: what the worker would answer now belongs to nobody.
             worker, self._worker = self._worker, None
@@ -90,22 +90,22 @@ class Conductor:
         return outcome, stderr
 
     def close(self) -> None:
-        """Ends the worker and its guardian, if there are any."""
+        """Ends the worker and its reaper, if there are any."""
         self._close_worker()
-        if self._guardian is not None:
-            self._guardian.close()
-            self._guardian = None
+        if self._reaper is not None:
+            self._reaper.close()
+            self._reaper = None
 
-    def _new_worker(self, place: Place) -> Worker:
-        if self._guardian is None:
-            self._guardian = Guardian()
-        folder = self._staged.folder(self._guardian.guard_folder)
-        environment = self._environment(place.interpreter, folder)
+    def _new_worker(self, placement: Placement) -> Worker:
+        if self._reaper is None:
+            self._reaper = Reaper()
+        folder = self._staged.folder(self._reaper.guard_folder)
+        environment = self._environment(placement.interpreter, folder)
         return Worker(
-            place.interpreter.command,
+            placement.interpreter.command,
             environment,
             memory_limit_bytes=self._memory_limit_bytes,
-            guardian=self._guardian,
+            reaper=self._reaper,
         )
 
     def _close_worker(self) -> None:
@@ -113,23 +113,23 @@ class Conductor:
         if worker is not None:
             worker.close()
 
-    def _conduct_here(self, request: Request, place: Place) -> Outcome:
-        if not place.interpreter.is_running:
+    def _conduct_here(self, request: Request, placement: Placement) -> Outcome:
+        if not placement.interpreter.is_running:
             return Outcome(
                 "unsupported",
                 reason="with --throughput-isolation none a case runs in pytest's own interpreter, "
-                f"not in {place.interpreter.command[0]}",
+                f"not in {placement.interpreter.command[0]}",
             )
-        if place.device not in ("cpu", "cuda"):
+        if placement.device not in ("cpu", "cuda"):
             return Outcome(
                 "unsupported",
                 reason="with --throughput-isolation none the process sees every GPU and takes the first, "
-                f"not {place.device}",
+                f"not {placement.device}",
             )
         for folder in reversed(self._pythonpath):
             if str(folder) not in sys.path:
                 sys.path.insert(0, str(folder))
-        return conduct(request, self._on_error)
+        return run_trial(request, self._on_error)
 
     def _environment(self, interpreter: Interpreter, staged: OwnFolder) -> Mapping[str, str]:
         variables = dict(os.environ)

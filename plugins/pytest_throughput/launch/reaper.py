@@ -2,7 +2,7 @@
 
 It sleeps on a pipe whose other end only pytest holds. However that process ends, the kernel closes
 the pipe; what is still on the list by then is killed, or removed. Standard library only: it runs
-as ``python -I -S guardian.py``, in some 8 MB.
+as ``python -I -S reaper.py``, in some 8 MB.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 from contextlib import suppress
 from typing import NamedTuple
 
-__all__ = ["FOLDER_PREFIX", "Guardian", "OwnFolder"]
+__all__ = ["FOLDER_PREFIX", "OwnFolder", "Reaper"]
 
 FOLDER_PREFIX = "pytest-throughput-"
 """How the name of a temporary folder of ours begins; no other is ever removed."""
@@ -68,7 +68,7 @@ class OwnFolder(NamedTuple):
                         os.chmod(os.path.join(parent, folder), 0o700)
 
 
-class Guardian:
+class Reaper:
     """The list of what is to be killed and removed, kept by another process."""
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ _PIPES: set[int] = set()
 
 
 def _close_pipes() -> None:
-    """Close the pipes in a forked child, which may outlive pytest: a guardian waits until no process holds its pipe."""
+    """Close the pipes in a forked child, which may outlive pytest: a reaper waits until no process holds its pipe."""
     while _PIPES:
         with suppress(OSError):
             os.close(_PIPES.pop())

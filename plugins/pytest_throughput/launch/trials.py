@@ -9,8 +9,8 @@ from typing import NamedTuple
 import pytest
 
 from pytest_throughput.launch.batch_search import search_largest
-from pytest_throughput.launch.launcher import Conductor, Place
-from pytest_throughput.measurement.metadata import json_facts
+from pytest_throughput.launch.launcher import Launcher, Placement
+from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.options.settings import Settings
 from pytest_throughput.results.model import TrialRecord
@@ -19,10 +19,10 @@ from pytest_throughput.telemetry.utilisation import Utilisation
 from pytest_throughput.telemetry.watch import Telemetry, Watch
 from pytest_throughput.worker.protocol import Outcome, Request
 
-__all__ = ["Conducted", "IsolatedTrials", "refuse_endless_search"]
+__all__ = ["IsolatedTrials", "TrialRun", "refuse_endless_search"]
 
 
-class Conducted(NamedTuple):
+class TrialRun(NamedTuple):
     """A trial that has ended."""
 
     outcome: Outcome
@@ -35,26 +35,26 @@ class Conducted(NamedTuple):
 class IsolatedTrials:
     """All trials of a run that are measured in workers."""
 
-    def __init__(self, settings: Settings, gpus: list[Gpu], conductor: Conductor) -> None:
+    def __init__(self, settings: Settings, gpus: list[Gpu], launcher: Launcher) -> None:
         self._is_isolated = settings.isolation != "none"
         self._pythonpath = settings.pythonpath
         self._gpus = gpus
-        self._conductor = conductor
+        self._launcher = launcher
         self._telemetry = Telemetry()
         self._utilisation = Utilisation(settings.peak_tflops)
 
-    def conduct(self, request: Request, place: Place, items: int) -> Conducted:
+    def run(self, request: Request, placement: Placement, items: int) -> TrialRun:
         """One trial by the request's plan."""
         if request.plan == ONCE:
-            outcome, stderr = self._conductor.conduct(request, place)
-            return Conducted(self._with_hint(outcome, request), stderr, items)
-        gpu = find_gpu(place.device, self._gpus)
-        with self._telemetry.watching(place.device, gpu, isolated=self._is_isolated) as watch:
-            outcome, stderr = self._conductor.conduct(request, place)
+            outcome, stderr = self._launcher.run(request, placement)
+            return TrialRun(self._with_hint(outcome, request), stderr, items)
+        gpu = find_gpu(placement.device, self._gpus)
+        with self._telemetry.watching(placement.device, gpu, isolated=self._is_isolated) as watch:
+            outcome, stderr = self._launcher.run(request, placement)
         outcome = self._with_hint(outcome, request)
-        return Conducted(self._put_into_place(outcome, items, watch, gpu), stderr, items)
+        return TrialRun(self._put_into_place(outcome, items, watch, gpu), stderr, items)
 
-    def conduct_largest(self, request: Request, place: Place, argument: str) -> Conducted:
+    def run_largest_batch(self, request: Request, placement: Placement, argument: str) -> TrialRun:
         """The same, with the largest value of an argument for which memory suffices; it is the number of items.
 
         It is searched by running the step once in each of several workers.
@@ -64,13 +64,13 @@ class IsolatedTrials:
         def run(size: int, plan: Plan) -> Outcome:
             nonlocal stderr
             sized = replace(request, plan=plan, arguments={**request.arguments, argument: size})
-            outcome, stderr, _ = self.conduct(sized, place, size)
+            outcome, stderr, _ = self.run(sized, placement, size)
             return outcome
 
         if request.plan == ONCE:
-            return Conducted(run(1, ONCE), stderr, 1)
+            return TrialRun(run(1, ONCE), stderr, 1)
         size, outcome = search_largest(run, request.plan)
-        return Conducted(outcome, stderr, size)
+        return TrialRun(outcome, stderr, size)
 
     def _with_hint(self, outcome: Outcome, request: Request) -> Outcome:
         """Return the outcome; where the module of the target was not found, with the folders that were searched.
@@ -89,12 +89,12 @@ class IsolatedTrials:
         rate = TrialRecord(1, "", items, outcome).images_per_second
         if outcome.measurement is None or rate is None:
             return outcome
-        facts = {
-            **outcome.facts,
-            **watch.facts(outcome.measurement, rate),
-            **self._utilisation.facts(outcome.facts, rate, watch.device, gpu),
+        metadata = {
+            **outcome.metadata,
+            **watch.metadata(outcome.measurement, rate),
+            **self._utilisation.metadata(outcome.metadata, rate, watch.device, gpu),
         }
-        return replace(outcome, facts=json_facts(facts))
+        return replace(outcome, metadata=json_metadata(metadata))
 
     def close(self) -> None:
         """Lets the GPUs go."""

@@ -15,9 +15,9 @@ from contextlib import suppress
 
 import psutil
 
-from pytest_throughput.launch.exit_reason import kernel_oom_kills, ran_out_of_memory, told
+from pytest_throughput.launch.exit_reason import describe_exit, kernel_oom_kills, ran_out_of_memory
 from pytest_throughput.launch.process_tree import ProcessTree
-from pytest_throughput.launch.reaper import Guardian
+from pytest_throughput.launch.reaper import Reaper
 from pytest_throughput.text import byte_count
 from pytest_throughput.worker.protocol import PROTOCOL_VERSION, Outcome, Request, decode, encode
 
@@ -43,7 +43,7 @@ class _WorkerLost(Exception):
 
 
 class Worker:
-    """A process that conducts trials, one after the other.
+    """A process that runs trials, one after the other.
 
     While it measures, this process sleeps on the pipe; what the worker writes to standard error
     goes to a file, so that nobody has to wake up and read it.
@@ -55,11 +55,11 @@ class Worker:
         environment: Mapping[str, str],
         *,
         memory_limit_bytes: int | None = None,
-        guardian: Guardian | None = None,
+        reaper: Reaper | None = None,
     ) -> None:
-        """``memory_limit_bytes``: of the worker and all that it starts. ``guardian``: ends them if we die."""
+        """``memory_limit_bytes``: of the worker and all that it starts. ``reaper``: ends them if we die."""
         self._memory_limit_bytes = memory_limit_bytes
-        self._guardian = guardian
+        self._reaper = reaper
         self._command = [*command, "-m", "pytest_throughput.worker.main"]
         self._environment = dict(environment)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed by ``close``
@@ -79,8 +79,8 @@ class Worker:
         """Whether it can be asked again."""
         return self._process is not None and self._process.poll() is None
 
-    def conduct(self, request: Request, timeout_seconds: float) -> Outcome:
-        """Has one trial conducted; a worker that does not answer in time, or at all, is killed.
+    def run(self, request: Request, timeout_seconds: float) -> Outcome:
+        """Run one trial; a worker that does not answer in time, or at all, is killed.
 
         The seconds count the start of the process too. Never raises for what the worker does.
         """
@@ -181,8 +181,8 @@ class Worker:
             if self._pidfd is not None:
                 os.close(self._pidfd)
                 self._pidfd = None
-            if self._guardian is not None:
-                self._guardian.release_group(self._process.pid)
+            if self._reaper is not None:
+                self._reaper.release_group(self._process.pid)
 
     def _start(self, deadline: float) -> None:
         try:
@@ -197,8 +197,8 @@ class Worker:
             )
         except OSError as error:
             raise _WorkerLost("crashed", f"cannot start {self._command[0]!r}: {error.strerror}") from None
-        if self._guardian is not None:
-            self._guardian.guard_group(self._process.pid)
+        if self._reaper is not None:
+            self._reaper.guard_group(self._process.pid)
         with suppress(psutil.Error):  # It has ended already.
             self._tree = ProcessTree(self._process.pid)
         if hasattr(os, "pidfd_open"):
@@ -289,7 +289,11 @@ class Worker:
             return _WorkerLost("crashed", "the worker closed its output and went on")
         stderr = self._unread_stderr()
         reason = ran_out_of_memory(status, stderr, kernel_oom_kills() - self._oom_kills_before)
-        return _WorkerLost("crashed", told(status, stderr)) if reason is None else _WorkerLost("out_of_memory", reason)
+        return (
+            _WorkerLost("crashed", describe_exit(status, stderr))
+            if reason is None
+            else _WorkerLost("out_of_memory", reason)
+        )
 
     def _unread_stderr(self) -> str:
         size = os.fstat(self._stderr.fileno()).st_size

@@ -1,4 +1,4 @@
-"""The facts of a step, as JSON that every reader accepts (RFC 8259)."""
+"""The metadata of a step, as JSON that every reader accepts (RFC 8259)."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import json
 import sys
 from typing import Any, Dict, Mapping
 
-__all__ = ["json_facts"]
+__all__ = ["json_metadata"]
 
 _MAX_DEPTH = 50
 _MAX_SIZE = 1_000_000
-"""Values and characters of all facts together. Each trial is one line of the journal, whose length is limited."""
+"""Values and characters of all metadata together. Each trial is one line of the journal, whose length is limited."""
 
 _MAX_SHOWN = 40
 
 
-def json_facts(facts: Mapping[Any, Any]) -> Dict[str, Any]:
+def json_metadata(metadata: Mapping[Any, Any]) -> Dict[str, Any]:
     """Return a copy that holds JSON values only.
 
     Numbers that are not finite, or too large for a float, become None; ``not_finite`` lists their names.
     Raises ValueError that says which fact is no JSON value.
     """
     copier = _Copier()
-    copied = copier.members(facts, "", _MAX_DEPTH)
+    copied = copier.members(metadata, "", _MAX_DEPTH)
     for name in ("settings", "versions"):
         if not isinstance(copied.get(name, {}), dict):
-            raise ValueError(f"{name} is {type(facts[name]).__name__}, expected dict")
+            raise ValueError(f"{name} is {type(metadata[name]).__name__}, expected dict")
     if copier.not_finite:
         copied["not_finite"] = list(copier.not_finite)
     return copied
@@ -43,7 +43,7 @@ class _Copier:
         copied = {}
         for key, value in mapping.items():
             if not isinstance(key, (str, int, float, type(None))):
-                raise ValueError(f"{name or 'facts'} has a key of type {type(key).__name__}, expected str")
+                raise ValueError(f"{name or 'metadata'} has a key of type {type(key).__name__}, expected str")
             text = key if isinstance(key, str) else json.dumps(key)
             self._count(len(text))
             copied[text] = self._copy(value, f"{name}.{text}" if name else text, depth_left)

@@ -61,7 +61,7 @@ class Step:
     build_seconds: Optional[float] = None
     """Seconds it took to build the network; None to have the whole opening timed instead."""
 
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     """JSON values recorded with the result; ``settings`` and ``versions`` are merged, not replaced.
 
     A number that is not finite is recorded as null; what is no JSON value fails the case.

@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["telling"]
+__all__ = ["argparse_type"]
 
 
-def telling(read: Callable[[str], Any]) -> Callable[[str], Any]:
+def argparse_type(read: Callable[[str], Any]) -> Callable[[str], Any]:
     """An argparse type of a function whose ValueError says it all."""
 
     def convert(text: str) -> Any:

@@ -36,7 +36,7 @@ class GateSettings:
     """The folder of accepted runs; None where the environments base and head are compared."""
     rules: Rules = field(default_factory=Rules)
     fail_on: tuple[str, ...] = FAIL_ON
-    reserve_trials: int = 0
+    confirm_trials: int = 0
     """Of each case, for a second look."""
 
 
@@ -64,7 +64,7 @@ def add_gate_options(add: Callable[..., None], typed: Callable[[Callable[[str], 
 
 def read_gate_settings(given: Given, environments: Sequence[str]) -> GateSettings:
     """Return how the run is judged. Raise pytest.UsageError for options that contradict each other."""
-    baseline, asked, reserve_trials = given("baseline", None), given("gate", None), given("confirm", 0)
+    baseline, asked, confirm_trials = given("baseline", None), given("gate", None), given("confirm", 0)
     mode = asked or ("off" if baseline is None else "fail")
     if mode == "off":
         if asked is None:
@@ -82,7 +82,7 @@ def read_gate_settings(given: Given, environments: Sequence[str]) -> GateSetting
     elif not _can_be_read(baseline):
         raise pytest.UsageError(f"{given.spelled('baseline')}: cannot read {baseline}; expected a readable folder")
     rules = Rules(given("threshold", Rules.threshold), given("false-alarm-rate", Rules.false_alarm_rate))
-    return GateSettings(mode, baseline, rules, given("fail-on", FAIL_ON), reserve_trials)
+    return GateSettings(mode, baseline, rules, given("fail-on", FAIL_ON), confirm_trials)
 
 
 def _can_be_read(folder: Path) -> bool:

@@ -15,7 +15,7 @@ import pytest
 from pytest_throughput.launch.interpreters import Interpreters, parse_interpreter
 from pytest_throughput.launch.launcher import ISOLATIONS
 from pytest_throughput.measurement.plan import PLANS, Plan
-from pytest_throughput.options.argument_types import telling
+from pytest_throughput.options.argument_types import argparse_type
 from pytest_throughput.options.gate_settings import GateSettings, add_gate_options, read_gate_settings
 from pytest_throughput.options.given import Given, add_declared, read_given
 from pytest_throughput.telemetry.cpu import usable_physical_cores
@@ -54,9 +54,9 @@ class Settings:
     """Whether and how the run is judged."""
 
     @property
-    def trials_and_reserve(self) -> int:
+    def most_trials(self) -> int:
         """Trials of each case that may be run: those asked for, and those for a second look."""
-        return self.trials + self.gate.reserve_trials
+        return self.trials + self.gate.confirm_trials
 
     @property
     def of_measuring(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _declare(add: Callable[..., None]) -> None:
         "same processors. 'off': do not wait")  # fmt: skip
     add("resume", metavar="JOURNAL", type=Path, in_rootdir=True, help="go on with an interrupted run: repeat its "
         "command, with the journal that it left behind")  # fmt: skip
-    add_gate_options(add, telling)
+    add_gate_options(add, argparse_type)
 
 
 def read_settings(config: pytest.Config) -> Settings:
@@ -216,7 +216,7 @@ def _read_duration(text: str) -> float:
     return _read_positive_number(str(3600 * hours + 60 * minutes + seconds))
 
 
-_interpreter = telling(parse_interpreter)
+_interpreter = argparse_type(parse_interpreter)
 _positive_integer = _typed("a whole number of at least 1", _read_positive_integer)
 _positive_seconds = _typed("a number of seconds above 0", _read_positive_number)
 _positive_number = _typed("a number above 0", _read_positive_number)

@@ -22,7 +22,7 @@ _ERASE_LINE = "\r\x1b[2K"
 
 def summary_of(case: CaseRecord, trial: TrialRecord) -> str:
     """One result in few words: ``31.24 images/s``, or the status."""
-    unit = "images/s" if "model" in case.labels else "items/s"
+    unit = "images/s" if "model" in case.axes else "items/s"
     rate = trial.images_per_second
     return f"{significant(rate)} {unit}" if rate is not None else trial.outcome.status
 

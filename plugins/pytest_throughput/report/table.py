@@ -49,7 +49,7 @@ class Case(Protocol):
     @property
     def environment(self) -> str: ...
     @property
-    def labels(self) -> Mapping[str, Any]: ...
+    def axes(self) -> Mapping[str, Any]: ...
     @property
     def asked(self) -> Sequence[int]: ...
     @property
@@ -87,7 +87,7 @@ def render(ledger: Iterable[Case], *, width: int | None, colour: bool, unit: str
     cases = list(ledger)
     shared = _shared_labels(cases)
     several_trials = any(len(case.asked) > 1 for case in cases)
-    images = all("model" in case.labels for case in cases)
+    images = all("model" in case.axes for case in cases)
     rows = _side_by_side(cases)
     rate = unit or ("images/s" if images else "items/s")
     # The columns of the highest rank are the first to be left out where the terminal is narrow.
@@ -246,28 +246,28 @@ def _shared_labels(cases: Sequence[Case]) -> dict[str, Any]:
     """The labels that all cases have in common, which need not be repeated in every row."""
     if not cases:
         return {}
-    first = cases[0].labels
+    first = cases[0].axes
     never = ("mode", "model")
     return {
         name: value
         for name, value in first.items()
-        if name not in never and all(case.labels.get(name) == value for case in cases)
+        if name not in never and all(case.axes.get(name) == value for case in cases)
     }
 
 
 def _work(case: Case, shared: dict[str, Any]) -> str:
-    if not case.labels:
+    if not case.axes:
         return printable(case.id, _LONGEST_NAME)
-    labels = [
+    axes = [
         _label(name, value)
-        for name, value in case.labels.items()
+        for name, value in case.axes.items()
         if name not in _CONTENDERS and name not in shared and value is not None
     ]
-    return printable(" ".join(labels), _LONGEST_NAME)
+    return printable(" ".join(axes), _LONGEST_NAME)
 
 
 def _contender(case: Case) -> str:
-    parts = [case.labels.get("framework"), case.labels.get("execution"), case.labels.get("layout")]
+    parts = [case.axes.get("framework"), case.axes.get("execution"), case.axes.get("layout")]
     if case.environment != DEFAULT_ENVIRONMENT:
         parts.append(case.environment)
     return printable(" ".join(str(part) for part in parts if part is not None), _LONGEST_NAME)

@@ -49,7 +49,7 @@ class Entry:
 
     case_id: str
     environment: str
-    labels: Mapping[str, Any]
+    axes: Mapping[str, Any]
     """The axes of the case by name."""
     record: TrialRecord
 
@@ -98,7 +98,7 @@ class Journal:
                 {
                     "case_id": entry.case_id,
                     "environment": entry.environment,
-                    "labels": dict(entry.labels),
+                    "labels": dict(entry.axes),
                     "trial": record.trial,
                     "started_at": record.started_at,
                     "items": record.items,
@@ -106,13 +106,13 @@ class Journal:
                 }
             )
         except (TypeError, ValueError, RecursionError) as error:
-            # A step of this process may name facts that JSON cannot say.
-            self._left_out = f"the journal lacks {entry.case_id}, whose facts are not JSON: {error}"
+            # A step of this process may name metadata that JSON cannot say.
+            self._left_out = f"the journal lacks {entry.case_id}, whose metadata are not JSON: {error}"
             return
         if len(line) > MAX_LINE_BYTES:
             self._left_out = (
                 f"the journal lacks {entry.case_id}, whose trial takes {len(line) >> 20} MiB; "
-                f"at most {MAX_LINE_BYTES >> 20} MiB can be read again: let the step report fewer facts"
+                f"at most {MAX_LINE_BYTES >> 20} MiB can be read again: let the step report less metadata"
             )
             return
         self._pending += line

@@ -60,7 +60,7 @@ class TrialRecord:
     @property
     def disturbed_by(self) -> str | None:
         """Why its figures tell of something else, too, such as a GPU that was throttled; None if of nothing."""
-        reason = self.outcome.facts.get("disturbed_by")
+        reason = self.outcome.metadata.get("disturbed_by")
         return None if reason is None else str(reason)
 
     @property
@@ -81,7 +81,7 @@ class CaseRecord:
 
     id: str
     environment: str
-    labels: Mapping[str, Any]
+    axes: Mapping[str, Any]
     """The axes of the case by name; empty for a test that names none."""
     implausible: str | None = None
     """Why the figures cannot be, where they cannot."""
@@ -160,7 +160,7 @@ class CaseRecord:
 
     def fact(self, name: str) -> list[Any]:
         """A fact of each measured trial that knows it."""
-        values = (trial.outcome.facts.get(name) for trial in self.measured)
+        values = (trial.outcome.metadata.get(name) for trial in self.measured)
         return [value for value in values if value is not None]
 
 
@@ -170,10 +170,10 @@ class Ledger:
     def __init__(self) -> None:
         self._cases: dict[tuple[str, str], CaseRecord] = {}
 
-    def ask(self, case_id: str, environment: str, trial: int, labels: Mapping[str, Any]) -> None:
+    def ask(self, case_id: str, environment: str, trial: int, axes: Mapping[str, Any]) -> None:
         """Notes that a trial is to be run."""
         key = (case_id, environment)
-        self._cases.setdefault(key, CaseRecord(case_id, environment, labels)).ask(trial)
+        self._cases.setdefault(key, CaseRecord(case_id, environment, axes)).ask(trial)
 
     def settle(self, case_id: str, environment: str, record: TrialRecord) -> CaseRecord:
         """Notes how a trial that was asked for has ended."""
@@ -200,9 +200,9 @@ class Ledger:
         """How many of them have ended."""
         return sum(len(case.trials) for case in self)
 
-    def label_values(self, name: str) -> list[Any]:
+    def axis_values(self, name: str) -> list[Any]:
         """The distinct values of one axis, in order of appearance."""
-        return list(dict.fromkeys(_known(case.labels.get(name) for case in self)))
+        return list(dict.fromkeys(_known(case.axes.get(name) for case in self)))
 
     def __iter__(self) -> Iterator[CaseRecord]:
         return iter(self._cases.values())

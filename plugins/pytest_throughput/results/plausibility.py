@@ -33,14 +33,14 @@ def mark_implausible(cases: Iterable[CaseRecord]) -> None:
     cases = list(cases)
     for case in cases:
         case.implausible = _by_itself(case)
-    comparable = [case for case in cases if case.labels and _slowest_median(case) is not None]
+    comparable = [case for case in cases if case.axes and _slowest_median(case) is not None]
     by_work = {_axes(case): case for case in comparable}
     for case in comparable:
         if case.implausible is None:
             case.implausible = _beside_inference(case, by_work)
     batches: dict[Axes, list[CaseRecord]] = {}
     for case in comparable:
-        if isinstance(case.labels.get("batch_size"), int):
+        if isinstance(case.axes.get("batch_size"), int):
             batches.setdefault(_axes(case, batch_size=None), []).append(case)
     for group in batches.values():
         _mark_by_smaller_batches(group)
@@ -51,7 +51,7 @@ Axes = frozenset[tuple[str, str]]
 
 def _axes(case: CaseRecord, **changed: object) -> Axes:
     """What the case is, but for what is changed; as text, since a test may name lists among its axes."""
-    axes = {**case.labels, ENVIRONMENT: case.environment, **changed}  # A label may be called environment.
+    axes = {**case.axes, ENVIRONMENT: case.environment, **changed}  # A label may be called environment.
     return frozenset((name, repr(value)) for name, value in axes.items())
 
 
@@ -59,17 +59,17 @@ def _by_itself(case: CaseRecord) -> str | None:
     for trial in case.trials:
         if trial.median_seconds == 0:
             return "a step took no time that the clock could tell; does it do, and wait for, anything?"
-        said = trial.outcome.facts.get("implausible")
+        said = trial.outcome.metadata.get("implausible")
         if said is not None:
             return str(said)
-        above = _above_its_peak(trial.outcome.facts)
+        above = _above_its_peak(trial.outcome.metadata)
         if above is not None:
             return above
     return None
 
 
-def _above_its_peak(facts: Mapping[str, Any]) -> str | None:
-    utilisation, peak = facts.get("model_flops_utilisation"), facts.get("peak")
+def _above_its_peak(metadata: Mapping[str, Any]) -> str | None:
+    utilisation, peak = metadata.get("model_flops_utilisation"), metadata.get("peak")
     if not isinstance(utilisation, float) or not isinstance(peak, dict):
         return None
     if utilisation <= _MOST_OF_A_PEAK.get(str(peak.get("method")), 1.0):
@@ -83,7 +83,7 @@ def _above_its_peak(facts: Mapping[str, Any]) -> str | None:
 
 def _beside_inference(case: CaseRecord, by_work: Mapping[Axes, CaseRecord]) -> str | None:
     inference = by_work.get(_axes(case, mode="inference"))
-    if case.labels.get("mode") != "training" or inference is None:
+    if case.axes.get("mode") != "training" or inference is None:
         return None
     return _faster(case, inference, _TRAINING_SHARE, "a training step, but its inference")
 
@@ -92,12 +92,12 @@ def _mark_by_smaller_batches(cases: list[CaseRecord]) -> None:
     """Compare each with that smaller batch whose fastest round took longest: the one that contradicts it most."""
     by_size: dict[int, list[CaseRecord]] = {}
     for case in cases:
-        by_size.setdefault(case.labels["batch_size"], []).append(case)
+        by_size.setdefault(case.axes["batch_size"], []).append(case)
     longest: CaseRecord | None = None
     for size, same in sorted(by_size.items()):
         for case in same:
             if case.implausible is None and longest is not None:
-                what = f"a step of batch {size}, but batch {longest.labels['batch_size']}"
+                what = f"a step of batch {size}, but batch {longest.axes['batch_size']}"
                 case.implausible = _faster(case, longest, _LARGER_BATCH_SHARE, what)
         longest = max([*same, *([longest] if longest else [])], key=lambda case: _fastest_round(case) or 0.0)
 

@@ -46,7 +46,7 @@ class TrialResult:
     rounds: int | None
     rounds_disturbed: int | None
     first_step_seconds: float | None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     """The benchmark's ``extra_info``, unchecked."""
     resumed: bool = False
 
@@ -62,7 +62,7 @@ class CaseResult:
 
     id: str
     environment: str
-    labels: Mapping[str, Any]
+    axes: Mapping[str, Any]
     """Its axes, texts and whole numbers, by name; empty where they are unknown."""
     status: str | None
     """One of ``STATUSES``; None if it was not run."""
@@ -87,7 +87,7 @@ class CaseResult:
 
     def fact(self, name: str) -> list[Any]:
         """A fact of each trial that knows it, unchecked, but that ``settings`` are objects."""
-        values = [trial.facts.get(name) for trial in self.measured]
+        values = [trial.metadata.get(name) for trial in self.measured]
         return [value for value in values if value is not None and (name != "settings" or isinstance(value, dict))]
 
 
@@ -102,7 +102,7 @@ class RunResult:
     """Whether every trial that was asked for has ended; a plain file does not know, and says so."""
     fingerprint: Mapping[str, Any]
     """The hardware; empty where unknown."""
-    individual: str | None = None
+    machine_id: str | None = None
     """Which of the machines that are alike it was, hashed; None where unknown."""
     machine_info: Mapping[str, Any] = field(default_factory=dict)
     """What pytest-benchmark says of the machine, unchecked."""
@@ -173,7 +173,7 @@ def _ours(document: Mapping[str, Any], block: Mapping[str, Any], benchmarks: Seq
             CaseResult(
                 id=case_id,
                 environment=environment,
-                labels=_labels(case.get("labels")),
+                axes=_axes(case.get("labels")),
                 status=status,
                 reason=_optional_text(case.get("reason")),
                 implausible=_optional_text(case.get("implausible")),
@@ -188,7 +188,7 @@ def _ours(document: Mapping[str, Any], block: Mapping[str, Any], benchmarks: Seq
         is_ours=True,
         complete=block.get("complete") is True,
         fingerprint=_optional_object(block.get("fingerprint")) or {},
-        individual=_optional_text(block.get("individual")),
+        machine_id=_optional_text(block.get("individual")),
         machine_info=_optional_object(document.get("machine_info")) or {},
         deselected=tuple(map(str, deselected)) if isinstance(deselected, list) else None,
         written_at=_optional_text(document.get("datetime")),
@@ -208,7 +208,7 @@ def _our_trial(trial: Mapping[str, Any], number: int, benchmark: Mapping[str, An
         rounds=_optional_whole(trial.get("rounds")),
         rounds_disturbed=_optional_whole(trial.get("rounds_disturbed")),
         first_step_seconds=_optional_positive(info.get("first_step_seconds")),
-        facts=info,
+        metadata=info,
         resumed=trial.get("resumed") is True,
     )
 
@@ -331,12 +331,12 @@ def _number_of(value: Any) -> Any:
         return value
 
 
-def _labels(value: Any) -> dict[str, Any]:
+def _axes(value: Any) -> dict[str, Any]:
     """Return axes as texts and whole numbers; whatever else they are is shown as text."""
-    labels = _optional_object(value) or {}
-    if len(labels) > _MOST_LABELS:
-        raise ValueError(f"a case has {len(labels)} labels; expected at most {_MOST_LABELS}")
-    return {name: given if _is_label(given) else _shown(given) for name, given in labels.items()}
+    axes = _optional_object(value) or {}
+    if len(axes) > _MOST_LABELS:
+        raise ValueError(f"a case has {len(axes)} axes; expected at most {_MOST_LABELS}")
+    return {name: given if _is_label(given) else _shown(given) for name, given in axes.items()}
 
 
 def _is_label(value: Any) -> bool:

@@ -45,8 +45,8 @@ def extra_info(case: CaseRecord, trial: TrialRecord, measurement: Measurement) -
     """What pytest-benchmark records beside the samples of one measured trial."""
     return {
         **dict.fromkeys(_UNKNOWN_UNLESS_GIVEN),
-        **case.labels,
-        **trial.outcome.facts,
+        **case.axes,
+        **trial.outcome.metadata,
         "case_id": case.id,
         "trial": trial.trial,
         "environment": case.environment,
@@ -64,8 +64,8 @@ def extra_info(case: CaseRecord, trial: TrialRecord, measurement: Measurement) -
 
 def estimated_bytes(trial: TrialRecord) -> int:
     """Return about how many bytes of the result file a trial takes: one line for each round, and the rest."""
-    facts = json.dumps(trial.outcome.facts, indent=4, default=str)
-    return _BYTES_PER_TRIAL + len(facts) + _BYTES_PER_ROUND * ((trial.rounds or 0) + (trial.rounds_disturbed or 0))
+    metadata = json.dumps(trial.outcome.metadata, indent=4, default=str)
+    return _BYTES_PER_TRIAL + len(metadata) + _BYTES_PER_ROUND * ((trial.rounds or 0) + (trial.rounds_disturbed or 0))
 
 
 def _disturbance(measurement: Measurement) -> dict[str, Any]:
@@ -91,12 +91,12 @@ def _sum_of_known(values: Sequence[float | None]) -> float | None:
 
 
 def throughput_block(
-    ledger: Ledger, *, deselected: Sequence[str] | None, fingerprint: Mapping[str, Any], individual: str | None
+    ledger: Ledger, *, deselected: Sequence[str] | None, fingerprint: Mapping[str, Any], machine_id: str | None
 ) -> dict[str, Any]:
     """The top-level ``throughput`` object: every case that was asked for, measured or not.
 
     ``deselected``: the ids of the cases that ``-k``, ``-m`` or ``--deselect`` left out; None where
-    node ids were given, since pytest then does not say what it left out. ``individual``: which machine or GPU it was,
+    node ids were given, since pytest then does not say what it left out. ``machine_id``: which machine or GPU it was,
     hashed.
     """
     return {
@@ -104,7 +104,7 @@ def throughput_block(
         "complete": ledger.is_complete,
         "deselected": None if deselected is None else list(deselected),
         "fingerprint": dict(fingerprint),
-        "individual": individual,
+        "individual": machine_id,
         "cases": [_case(case) for case in ledger],
     }
 
@@ -117,7 +117,7 @@ def _case(case: CaseRecord) -> dict[str, Any]:
         "status": case.status,
         "reason": case.reason,
         "implausible": case.implausible,
-        "labels": dict(case.labels),
+        "labels": dict(case.axes),
         "trials": [_trial(trial) for trial in case.measured],
         "images_per_second": mean,
         "images_per_second_low": low,

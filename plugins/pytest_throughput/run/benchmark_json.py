@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pytest_throughput.gate.runs import hashed_individual
+from pytest_throughput.gate.runs import hashed_machine_id
 from pytest_throughput.results.completeness import is_incomplete
 from pytest_throughput.results.journal import to_disk
 from pytest_throughput.results.plausibility import mark_implausible
@@ -26,7 +26,15 @@ from pytest_throughput.telemetry.gpus import find_gpu
 from pytest_throughput.telemetry.machine_id import machine_id
 from pytest_throughput.text import printable
 
-__all__ = ["NOT_WRITTEN", "ResultPath", "Results", "Unwritten", "fingerprint", "individual", "write_beside"]
+__all__ = [
+    "NOT_WRITTEN",
+    "BenchmarkJson",
+    "ResultPath",
+    "WriteErrorGuard",
+    "fingerprint",
+    "hashed_machine",
+    "write_beside",
+]
 
 NOT_WRITTEN = 14
 """Exit status of a run whose results could not be written."""
@@ -79,7 +87,7 @@ def write_beside(config: pytest.Config) -> None:
         config.option.benchmark_json = ResultPath(path)
 
 
-class Results:
+class BenchmarkJson:
     """The hooks around pytest-benchmark's JSON and table."""
 
     def __init__(self, config: pytest.Config, session: ThroughputSession) -> None:
@@ -152,7 +160,7 @@ class Results:
             self._session.ledger,
             deselected=self.deselected,
             fingerprint=fingerprint(self._session),
-            individual=individual(self._session),
+            machine_id=hashed_machine(self._session),
         )
 
     @pytest.hookimpl(optionalhook=True, wrapper=True)
@@ -263,10 +271,10 @@ class Results:
             tell(terminalreporter, printable(text), red=True)
 
 
-class Unwritten:
+class WriteErrorGuard:
     """Stands around pytest-benchmark's writing: where that fails, the run ends tidily, with a status of its own."""
 
-    def __init__(self, config: pytest.Config, session: ThroughputSession, results: Results) -> None:
+    def __init__(self, config: pytest.Config, session: ThroughputSession, results: BenchmarkJson) -> None:
         self._config = config
         self._session = session
         self._results = results
@@ -357,9 +365,9 @@ def fingerprint(session: ThroughputSession) -> dict[str, Any]:
     }
 
 
-def individual(session: ThroughputSession) -> str | None:
+def hashed_machine(session: ThroughputSession) -> str | None:
     """Which of the machines that are alike it was, hashed: its GPUs, else the machine; None where unknown."""
     gpus = [find_gpu(device, session.gpus) for device in session.devices if device.startswith("cuda")]
     names = [gpu.uuid for gpu in gpus if gpu is not None] if any(gpus) else [machine_id()]
     known = [name for name in names if name]
-    return hashed_individual(" ".join(known)) if known else None
+    return hashed_machine_id(" ".join(known)) if known else None

@@ -20,7 +20,7 @@ from pytest_throughput.results.model import TrialRecord
 from pytest_throughput.results.owned_file import InUse, OwnedFile
 from pytest_throughput.results.untrusted_json import Unreadable
 from pytest_throughput.results.writer import MAX_RESULT_BYTES, estimated_bytes
-from pytest_throughput.run.benchmark_json import Results, fingerprint
+from pytest_throughput.run.benchmark_json import BenchmarkJson, fingerprint
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.output import tell
 from pytest_throughput.run.session import ThroughputSession
@@ -28,7 +28,7 @@ from pytest_throughput.run.signals import Signals
 from pytest_throughput.text import byte_count, duration, printable
 from pytest_throughput.worker.protocol import Outcome
 
-__all__ = ["Recovery"]
+__all__ = ["Checkpoint"]
 
 _SUFFIX = ".journal.jsonl"
 _FOLDER = ".throughput"
@@ -36,10 +36,10 @@ _FOLDER = ".throughput"
 Key = tuple[str, str, int]
 
 
-class Recovery:
+class Checkpoint:
     """The hooks of a run that measures, and the session's keeper of trials."""
 
-    def __init__(self, config: pytest.Config, session: ThroughputSession, results: Results) -> None:
+    def __init__(self, config: pytest.Config, session: ThroughputSession, results: BenchmarkJson) -> None:
         self._config = config
         self._session = session
         self._results = results
@@ -77,7 +77,7 @@ class Recovery:
         """Writes down a trial that was measured now."""
         if self._journal is not None:
             with self._signals.deferred():
-                self._journal.add(Entry(found.case_id, found.environment, found.labels, record))
+                self._journal.add(Entry(found.case_id, found.environment, found.axes, record))
         self._warn_of_size(record)
 
     def _warn_of_size(self, record: TrialRecord) -> None:
@@ -127,7 +127,7 @@ class Recovery:
                     f"{error}; wait until it has, or give another --benchmark-json, so that no trial is lost"
                 ) from None
             self._results.may_be_written = True
-        self._session.keeper = self
+        self._session.trial_store = self
         if self._session.settings.budget_seconds is not None:
             self._deadline = monotonic() + self._session.settings.budget_seconds
 
@@ -217,7 +217,7 @@ class Recovery:
                     f"({_difference(then, now)}), and one result does not mix them; its arguments were: {command}"
                 )
         entries = {entry.key for entry in read.entries}
-        asked = {_key(found) for found in (*self._session.items.values(), *self._session.reserve.values())}
+        asked = {_key(found) for found in (*self._session.items.values(), *self._session.confirmation_items.values())}
         unasked = [entry.key for entry in read.entries if entry.key not in asked]
         if unasked:
             case_id, environment, trial = unasked[0]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_throughput.launch.interpreters import DEFAULT_ENVIRONMENT
-from pytest_throughput.measurement.metadata import json_facts
+from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.options.settings import Settings
 from pytest_throughput.results.naming import ENVIRONMENT, TRIAL, trial_id, without_environment, without_trial
 
@@ -28,7 +28,7 @@ class MeasuredItem:
     trial: int
     first: str
     """The node id of the case's first trial in the environment."""
-    labels: Mapping[str, Any] = field(default_factory=dict)
+    axes: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> None:
@@ -36,7 +36,7 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> None:
     if not any(name in metafunc.fixturenames for name in _FIXTURES):
         return
     environments = _environments(metafunc.fixturenames, settings)
-    trials = range(1, settings.trials_and_reserve + 1)
+    trials = range(1, settings.most_trials + 1)
     # So names are comparable between runs of different numbers of trials, as --benchmark-compare needs it.
     ids: list[Any] = [pytest.HIDDEN_PARAM, *map(trial_id, trials[1:])]
     metafunc.parametrize(TRIAL, trials, ids=ids, indirect=True)
@@ -61,16 +61,16 @@ def measured(item: pytest.Item, settings: Settings) -> MeasuredItem | None:
     first = without_trial(item.nodeid, trial, environment if is_shown else None)
     marker = item.get_closest_marker("throughput_case")
     if marker is not None:
-        labels = {name: _json_label(value) for name, value in marker.kwargs.items()}
-        return MeasuredItem(item, marker.args[0], environment, trial, first, labels)
+        axes = {name: _json_axis(value) for name, value in marker.kwargs.items()}
+        return MeasuredItem(item, marker.args[0], environment, trial, first, axes)
     case_id = without_environment(first, environment) if is_shown else first
     return MeasuredItem(item, case_id, environment, trial, first)
 
 
-def _json_label(value: object) -> object:
+def _json_axis(value: object) -> object:
     """The value of an axis, or its text where it is none of JSON, such as NaN or a type."""
     try:
-        return str(value) if "not_finite" in json_facts({"label": value}) else value
+        return str(value) if "not_finite" in json_metadata({"label": value}) else value
     except ValueError:
         return str(value)
 
@@ -83,10 +83,10 @@ def in_order(items: list[pytest.Item], settings: Settings) -> list[pytest.Item]:
     frameworks: dict[Any, int] = {}
     for each in ours.values():
         cases.setdefault(each.case_id, len(cases))
-        frameworks.setdefault(each.labels.get("framework"), len(frameworks))
+        frameworks.setdefault(each.axes.get("framework"), len(frameworks))
 
     def by_trials(each: MeasuredItem) -> tuple[int, ...]:
-        framework = frameworks[each.labels.get("framework")]
+        framework = frameworks[each.axes.get("framework")]
         return each.trial, framework, environments.index(each.environment), cases[each.case_id]
 
     def paired(each: MeasuredItem) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_throughput.gate.judgement import Incomparable, Judgement, nothing_comparable
 from pytest_throughput.options.gate_settings import BASE, HEAD
-from pytest_throughput.run.benchmark_json import Results, fingerprint, individual
+from pytest_throughput.run.benchmark_json import BenchmarkJson, fingerprint, hashed_machine
 from pytest_throughput.run.collection import in_order, measured
 from pytest_throughput.run.output import tell
 from pytest_throughput.run.session import ThroughputSession
@@ -29,7 +29,7 @@ __all__ = ["Gate"]
 class Gate:
     """The hooks of a run that is judged. What judges is imported when it judges: most runs do not."""
 
-    def __init__(self, config: pytest.Config, session: ThroughputSession, results: Results) -> None:
+    def __init__(self, config: pytest.Config, session: ThroughputSession, results: BenchmarkJson) -> None:
         self._config = config
         self._session = session
         self._results = results
@@ -46,13 +46,13 @@ class Gate:
     def pytest_pycollect_makeitem(self) -> Iterator[None]:
         """Holds the trials in reserve back, before anybody counts them or could deselect them."""
         found: Any = yield
-        if not self._settings.reserve_trials or not isinstance(found, list):
+        if not self._settings.confirm_trials or not isinstance(found, list):
             return found  # type: ignore[no-any-return]
         kept = []
         for one in found:
             item = measured(one, self._session.settings)
             if item is not None and item.trial > self._session.settings.trials:
-                self._session.reserve[one.nodeid] = item
+                self._session.confirmation_items[one.nodeid] = item
             else:
                 kept.append(one)
         return kept  # type: ignore[return-value]
@@ -61,7 +61,7 @@ class Gate:
     def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
         """Gives flagged and undecided cases more trials, in the same run."""
         done: Any = yield
-        if self._session.is_measuring and self._session.reserve:
+        if self._session.is_measuring and self._session.confirmation_items:
             self._look_again(session)
         return done  # type: ignore[no-any-return]
 
@@ -79,7 +79,7 @@ class Gate:
         )
         ours = [
             found
-            for found in self._session.reserve.values()
+            for found in self._session.confirmation_items.values()
             if found.case_id in undecided and found.environment in compared
         ]
         self._asked = tuple(dict.fromkeys(found.case_id for found in ours))
@@ -93,7 +93,7 @@ class Gate:
         items = in_order([found.item for found in ours], self._session.settings)
         for found in ours:
             self._session.items[found.item.nodeid] = found
-            self._session.ledger.ask(found.case_id, found.environment, found.trial, found.labels)
+            self._session.ledger.ask(found.case_id, found.environment, found.trial, found.axes)
         session.items += items
         session.testscollected += len(items)
         for item, following in zip(items, [*items[1:], None], strict=True):
@@ -145,10 +145,10 @@ class Gate:
         run = run_of(
             cases,
             fingerprint=fingerprint(self._session),
-            individual=individual(self._session),
+            machine_id=hashed_machine(self._session),
             written_at=datetime.now(UTC).isoformat(),
         )
-        scope = Scope.of(((case.id, axes_of(case.labels)) for case in cases), self._results.deselected)
+        scope = Scope.of(((case.id, axes_of(case.axes)) for case in cases), self._results.deselected)
         return GivenRun(run, scope, "this run" if self._settings.baseline is not None else environment)
 
     def _how_to_accept(self) -> str:

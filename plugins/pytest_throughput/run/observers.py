@@ -7,7 +7,7 @@ from typing import Protocol
 from pytest_throughput.results.model import CaseRecord, TrialRecord
 from pytest_throughput.run.collection import MeasuredItem
 
-__all__ = ["Keeper", "Observer"]
+__all__ = ["Observer", "TrialStore"]
 
 
 class Observer(Protocol):
@@ -29,7 +29,7 @@ class Observer(Protocol):
         """The trial will never end."""
 
 
-class Keeper(Protocol):
+class TrialStore(Protocol):
     """Keeps trials beyond the run."""
 
     def take(self, found: MeasuredItem) -> TrialRecord | None:

@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 import pytest_throughput
-from pytest_throughput.launch.launcher import Conductor, Place
+from pytest_throughput.launch.launcher import Launcher, Placement
 from pytest_throughput.launch.lock import Locks, cpu_names
 from pytest_throughput.launch.staging import StagedPath
-from pytest_throughput.launch.trials import Conducted, IsolatedTrials, refuse_endless_search
+from pytest_throughput.launch.trials import IsolatedTrials, TrialRun, refuse_endless_search
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.options.settings import Settings, refuse_missing_interpreters
@@ -27,15 +27,15 @@ from pytest_throughput.results.model import Ledger, TrialRecord
 from pytest_throughput.results.writer import extra_info
 from pytest_throughput.run import replay
 from pytest_throughput.run.collection import MeasuredItem, measured
-from pytest_throughput.run.observers import Keeper, Observer
+from pytest_throughput.run.observers import Observer, TrialStore
 from pytest_throughput.telemetry.gpus import Gpu, find_gpu, is_device, list_gpus, visibility
 from pytest_throughput.text import printable, printable_lines, shortened
 from pytest_throughput.worker.protocol import Outcome, Request
-from pytest_throughput.worker.trial import OnError, conduct_opened
+from pytest_throughput.worker.trial import OnError, run_opened_step
 
 __all__ = ["ThroughputSession"]
 
-Conduct = Callable[[Plan], Conducted]
+RunTrial = Callable[[Plan], TrialRun]
 
 _REFUSED = "pytest_throughput_refused"
 _MOST_CHARACTERS = 100_000
@@ -56,7 +56,7 @@ class ThroughputSession:
         self.ledger = Ledger()
         self.items: dict[str, MeasuredItem] = {}
         """Every test that measures, by its node id."""
-        self.reserve: dict[str, MeasuredItem] = {}
+        self.confirmation_items: dict[str, MeasuredItem] = {}
         """Tests that are run only if their case needs a second look, by node id."""
         self.deselected: list[str] = []
         self.devices: dict[str, None] = {}
@@ -66,7 +66,7 @@ class ThroughputSession:
         self._error: Exception | None = None
         """What ended the latest trial, where a debugger is to see it."""
         self.observer: Observer | None = None
-        self.keeper: Keeper | None = None
+        self.trial_store: TrialStore | None = None
 
     # What the fixtures ask for
 
@@ -101,7 +101,7 @@ class ThroughputSession:
             raise TypeError(f"arguments: expected names and JSON values, which a worker can be sent: {error}") from None
         items = _at_least_one(items)
         self.devices[device] = None
-        place = Place(
+        placement = Placement(
             interpreter=self.settings.interpreters.find(found.environment, interpreter),
             trial=found.trial,
             device=device,
@@ -110,13 +110,13 @@ class ThroughputSession:
         if largest is not None:
             refuse_endless_search(self.settings, device)
 
-        def conduct(plan: Plan) -> Conducted:
+        def run_trial(plan: Plan) -> TrialRun:
             request = Request(target, dict(arguments), plan, self.settings.steps_per_round)
             if largest is not None:
-                return self._isolated.conduct_largest(request, place, largest)
-            return self._isolated.conduct(request, place, items)
+                return self._isolated.run_largest_batch(request, placement, largest)
+            return self._isolated.run(request, placement, items)
 
-        self._measure(found, benchmark, clock, None if largest else items, self.settings.isolation, conduct)
+        self._measure(found, benchmark, clock, None if largest else items, self.settings.isolation, run_trial)
 
     def measure_step(
         self, item: pytest.Item, benchmark: Any, clock: replay.ReplayClock, step: Step, *, items: int
@@ -127,10 +127,10 @@ class ThroughputSession:
             raise TypeError(f"step: expected a function without arguments, got {step.run!r}")
         items = _at_least_one(items)
 
-        def conduct(plan: Plan) -> Conducted:
-            return Conducted(conduct_opened(step, plan, self.settings.steps_per_round, self._on_error), "", items)
+        def run_trial(plan: Plan) -> TrialRun:
+            return TrialRun(run_opened_step(step, plan, self.settings.steps_per_round, self._on_error), "", items)
 
-        self._measure(self._find(item), benchmark, clock, items, "none", conduct)
+        self._measure(self._find(item), benchmark, clock, items, "none", run_trial)
 
     def _find(self, item: pytest.Item) -> MeasuredItem:
         __tracebackhide__ = True
@@ -148,7 +148,7 @@ class ThroughputSession:
         clock: replay.ReplayClock,
         items: int | None,
         isolation: str,
-        conduct: Conduct,
+        run_trial: RunTrial,
     ) -> None:
         """``items``: None where only the trial tells."""
         __tracebackhide__ = True
@@ -156,14 +156,14 @@ class ThroughputSession:
         self._error = None
         if benchmark.disabled:
             replay.commit_disabled(benchmark)
-            outcome, stderr, _ = conduct(ONCE)
+            outcome, stderr, _ = run_trial(ONCE)
             _report(found.item, outcome, stderr, self._error)
             return
-        record = None if self.keeper is None else self.keeper.take(found)
+        record = None if self.trial_store is None else self.trial_store.take(found)
         stderr = ""
         if record is None or items not in (record.items, None):
             try:
-                record, stderr = self._measure_now(found, items, isolation, conduct)
+                record, stderr = self._measure_now(found, items, isolation, run_trial)
             except pytest.skip.Exception:
                 replay.commit_nothing(benchmark, clock)
                 raise
@@ -180,14 +180,14 @@ class ThroughputSession:
         return keep if self._config.getoption("usepdb", False) else None
 
     def _measure_now(
-        self, found: MeasuredItem, items: int | None, isolation: str, conduct: Conduct
+        self, found: MeasuredItem, items: int | None, isolation: str, run_trial: RunTrial
     ) -> tuple[TrialRecord, str]:
         self._have_to_ourselves(found)
         started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         if self.observer is not None:
             self.observer.running(found)
         try:
-            outcome, stderr, worked_through = conduct(self.settings.plan)
+            outcome, stderr, worked_through = run_trial(self.settings.plan)
         except (KeyboardInterrupt, pytest.exit.Exception):
             if self.observer is not None:
                 self.observer.interrupted()
@@ -199,8 +199,8 @@ class ThroughputSession:
             outcome = Outcome("timed_out" if "pytest-timeout" in message else "failed", reason=message)
             stderr, worked_through = "", items or 1
         record = TrialRecord(found.trial, started_at, worked_through, self._with_settings(outcome, isolation))
-        if self.keeper is not None:
-            self.keeper.keep(found, record)
+        if self.trial_store is not None:
+            self.trial_store.keep(found, record)
         return record, stderr
 
     def _settle(self, found: MeasuredItem, benchmark: Any, clock: replay.ReplayClock, record: TrialRecord) -> None:
@@ -225,9 +225,9 @@ class ThroughputSession:
             "steps_per_round": outcome.measurement.steps_per_round,
             "pipelining": outcome.measurement.pipelining,
             "warm_up_steps": outcome.measurement.warm_up_steps,
-            **outcome.facts.get("settings", {}),
+            **outcome.metadata.get("settings", {}),
         }
-        return replace(outcome, facts={**outcome.facts, "settings": settings})
+        return replace(outcome, metadata={**outcome.metadata, "settings": settings})
 
     @cached_property
     def gpus(self) -> list[Gpu]:
@@ -241,8 +241,8 @@ class ThroughputSession:
         return StagedPath([own, *(package for packages in found for package in packages)])
 
     @cached_property
-    def _conductor(self) -> Conductor:
-        return Conductor(
+    def _launcher(self) -> Launcher:
+        return Launcher(
             isolation=self.settings.isolation,
             staged=self._staged,
             pythonpath=self.settings.pythonpath,
@@ -254,22 +254,22 @@ class ThroughputSession:
 
     @cached_property
     def _isolated(self) -> IsolatedTrials:
-        return IsolatedTrials(self.settings, self.gpus, self._conductor)
+        return IsolatedTrials(self.settings, self.gpus, self._launcher)
 
     def _have_to_ourselves(self, found: MeasuredItem) -> None:
         """Wait for other runs on the same devices. End the test where the budget is spent by then."""
         if not self.settings.lock:
             return
-        keeper = self.keeper
-        give_up = None if keeper is None or self.settings.budget_seconds is None else keeper.is_spent
+        trial_store = self.trial_store
+        give_up = None if trial_store is None or self.settings.budget_seconds is None else trial_store.is_spent
         try:
             self._locks.hold(self._lock_names(), give_up)
         except TimeoutError:
             self._locks.release()
         except OSError as error:
             pytest.fail(f"--throughput-lock: {error}; --throughput-lock=off neither waits nor locks", pytrace=False)
-        if keeper is not None:
-            keeper.begin(found)
+        if trial_store is not None:
+            trial_store.begin(found)
 
     def refuse_locks_that_cannot_be_had(self) -> None:
         """Raise pytest.UsageError: before the first case, not in each of them."""
@@ -325,15 +325,15 @@ class ThroughputSession:
                     f"{item.nodeid} and {same.item.nodeid} measure the same trial of {found.case_id}; "
                     "to repeat a case, use --throughput-trials"
                 )
-            alike = self.items.get(item.nodeid) or self.reserve.get(item.nodeid)
+            alike = self.items.get(item.nodeid) or self.confirmation_items.get(item.nodeid)
             if alike is not None:
                 raise pytest.UsageError(
                     f"{item.nodeid} is the node id of trial {alike.trial} of {alike.case_id} and of trial "
                     f"{found.trial} of {found.case_id}: give the parameter of one of them another id"
                 )
             self.items[item.nodeid] = found
-            self.ledger.ask(found.case_id, found.environment, found.trial, found.labels)
-            if is_device(label := str(found.labels.get("device"))):
+            self.ledger.ask(found.case_id, found.environment, found.trial, found.axes)
+            if is_device(label := str(found.axes.get("device"))):
                 self.devices[label] = None
         if self.items and self._runs_steps():
             refuse_missing_interpreters(self._config, self.settings.interpreters)
@@ -372,7 +372,7 @@ class ThroughputSession:
     def pytest_unconfigure(self) -> None:
         """Buries the last worker, and removes its folder."""
         if "_conductor" in self.__dict__:
-            self._conductor.close()
+            self._launcher.close()
             self._staged.remove()
         if "_isolated" in self.__dict__:
             self._isolated.close()

@@ -12,7 +12,7 @@ _PLACES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 def machine_id(places: tuple[Path, ...] = _PLACES) -> str | None:
     """What the system was given when it was installed; None where it has none, as in many containers.
 
-    It is not to be shown to anybody as it is: see ``hashed_individual``.
+    It is not to be shown to anybody as it is: see ``hashed_machine_id``.
     """
     for place in places:
         try:

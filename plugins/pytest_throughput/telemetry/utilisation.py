@@ -25,16 +25,18 @@ class Utilisation:
         self._measure = measured_cpu_flops if measure is None else measure
         self._measured: dict[tuple[int, str], list[float | None]] = {}
 
-    def facts(self, facts: Mapping[str, Any], images_per_second: float, device: str, gpu: Gpu | None) -> dict[str, Any]:
+    def metadata(
+        self, metadata: Mapping[str, Any], images_per_second: float, device: str, gpu: Gpu | None
+    ) -> dict[str, Any]:
         """``model_flops_utilisation`` and ``peak`` of a trial, by what is known of it; nothing if its work is not.
 
         ``gpu``: the one that it ran on, where that can be told.
         """
-        flops_per_image = facts.get("flops_per_image")
+        flops_per_image = metadata.get("flops_per_image")
         if not isinstance(flops_per_image, (int, float)) or not 0 < flops_per_image < 1e18:
             return {}
         rate = flops_per_image * images_per_second
-        peak = self._peak(facts, rate, device, gpu)
+        peak = self._peak(metadata, rate, device, gpu)
         if peak is None:
             return {}
         return {
@@ -42,16 +44,16 @@ class Utilisation:
             "peak": {"tflops": peak.flops / 1e12, "method": peak.method, "source": peak.source},
         }
 
-    def _peak(self, facts: Mapping[str, Any], rate: float, device: str, gpu: Gpu | None) -> Peak | None:
+    def _peak(self, metadata: Mapping[str, Any], rate: float, device: str, gpu: Gpu | None) -> Peak | None:
         if self._given_tflops is not None:
             return Peak(self._given_tflops * 1e12, "given", "--throughput-peak-tflops")
-        precision = str(facts.get("precision"))
+        precision = str(metadata.get("precision"))
         if device == "cpu":
-            settings = facts.get("settings")
+            settings = metadata.get("settings")
             return self._cpu_peak(settings.get("threads") if isinstance(settings, dict) else None, precision, rate)
         if gpu is not None and gpu.mig:
             return None  # A slice of it has but a part of its peak.
-        name = gpu.name if gpu is not None else facts.get("device_name")
+        name = gpu.name if gpu is not None else metadata.get("device_name")
         return datasheet_peak(name, precision) if isinstance(name, str) else None
 
     def _cpu_peak(self, threads: Any, precision: str, rate: float) -> Peak | None:

@@ -88,7 +88,7 @@ class Watch:
         self.unknown: str | None = None
         """Why nothing is known of the GPU."""
 
-    def facts(self, measurement: Measurement, images_per_second: float) -> dict[str, Any]:
+    def metadata(self, measurement: Measurement, images_per_second: float) -> dict[str, Any]:
         """``telemetry``, ``images_per_joule`` and ``disturbed_by`` of a trial that has ended."""
         cpu, unknown = summarise_cpu(self.before, self.after or read_cpu())
         found: dict[str, Any] = {"images_per_joule": None, "disturbed_by": None}

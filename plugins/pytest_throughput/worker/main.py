@@ -28,7 +28,7 @@ def main() -> int:
     # Only now: whatever these imports print belongs on standard error.
     from pytest_throughput.measurement.leftovers import process_settings, works_on
     from pytest_throughput.worker.protocol import PROTOCOL_VERSION, Request, decode, encode
-    from pytest_throughput.worker.trial import conduct
+    from pytest_throughput.worker.trial import run_trial
 
     pid = getpid()
     hello = {
@@ -46,7 +46,7 @@ def main() -> int:
             os.chdir(message["folder"])
         request = Request.from_json(message["request"])
         settings = process_settings()
-        outcome = conduct(request)
+        outcome = run_trial(request)
         if getpid() != pid:
             os._exit(1)  # A forked process does not answer.
         pipes.recover()

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Optional
 
 from pytest_throughput.measurement.loop import Measurement
-from pytest_throughput.measurement.metadata import json_facts
+from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.measurement.plan import Plan
 
 __all__ = ["PROTOCOL_VERSION", "STATUSES", "Outcome", "Request", "decode", "encode"]
@@ -30,7 +30,7 @@ STATUSES = ("ok", "unsupported", "out_of_memory", "failed", "timed_out", "crashe
 
 @dataclass(frozen=True)
 class Request:
-    """One trial to conduct."""
+    """One trial to run."""
 
     target: str
     """``module:function``; the function returns a ``Step``."""
@@ -74,12 +74,12 @@ class Outcome:
     """A traceback, where there is one."""
     measurement: Optional[Measurement] = None
     """The figures; only of a trial that is ok."""
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     """What else is known of the trial; parts of the benchmark's ``extra_info``."""
 
     def to_json(self) -> Dict[str, Any]:
         """The outcome as a JSON object; ``from_json`` reads it back."""
-        fields = {name: getattr(self, name) for name in ("status", "reason", "details", "facts")}
+        fields = {name: getattr(self, name) for name in ("status", "reason", "details", "metadata")}
         fields["measurement"] = None if self.measurement is None else self.measurement.to_json()
         return fields
 
@@ -96,9 +96,9 @@ class Outcome:
         for name in ("reason", "details"):
             if not isinstance(fields[name], (str, type(None))):
                 raise TypeError(f"expected text or null as {name}, got {type(fields[name]).__name__}")
-        if not isinstance(fields["facts"], dict):
-            raise TypeError(f"expected a JSON object as facts, got {type(fields['facts']).__name__}")
-        fields["facts"] = json_facts(fields["facts"])
+        if not isinstance(fields["metadata"], dict):
+            raise TypeError(f"expected a JSON object as metadata, got {type(fields['metadata']).__name__}")
+        fields["metadata"] = json_metadata(fields["metadata"])
         return cls(**fields)
 
 

@@ -1,4 +1,4 @@
-"""Conducts one trial in this process: open, measure, close. The same code in a worker and without one."""
+"""Run one trial in this process: open, measure, close. The same code in a worker and without one."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pytest_throughput.measurement.device import observe_device
 from pytest_throughput.measurement.forks import ending_forked_children
 from pytest_throughput.measurement.loop import Measurement, finished_output, measure, run_once
 from pytest_throughput.measurement.memory import peak_resident_bytes, swapped_bytes
-from pytest_throughput.measurement.metadata import json_facts
+from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
 from pytest_throughput.worker.protocol import Outcome, Request
 
-__all__ = ["OnError", "conduct", "conduct_opened"]
+__all__ = ["OnError", "run_opened_step", "run_trial"]
 
 OnError = Callable[[Exception], None]
 
@@ -34,7 +34,7 @@ _MAX_DETAILS = 100_000
 """Characters: a message may hold a whole tensor, and it goes into every report."""
 
 
-def conduct(request: Request, on_error: Optional[OnError] = None) -> Outcome:
+def run_trial(request: Request, on_error: Optional[OnError] = None) -> Outcome:
     """Open the request's target, measure the step and close it.
 
     ``on_error`` is called with the exception that ended the trial, for a debugger in this process.
@@ -44,12 +44,12 @@ def conduct(request: Request, on_error: Optional[OnError] = None) -> Outcome:
     return _conduct(lambda: _open(request), request.plan, request.steps_per_round, request.own_process, on_error)
 
 
-def conduct_opened(
+def run_opened_step(
     step: Step, plan: Plan, steps_per_round: Optional[int] = None, on_error: Optional[OnError] = None
 ) -> Outcome:
-    """Measures a step that is open already; ``on_error`` as for `conduct`."""
+    """Measures a step that is open already; ``on_error`` as for `run_trial`."""
     outcome = _conduct(lambda: step, plan, steps_per_round, False, on_error)
-    return replace(outcome, facts={**outcome.facts, "build_seconds": step.build_seconds})
+    return replace(outcome, metadata={**outcome.metadata, "build_seconds": step.build_seconds})
 
 
 def _conduct(
@@ -73,13 +73,13 @@ def _conduct(
                 measurement, implausible = _once(step)
             else:
                 measurement = measure(step, plan, steps_per_round=steps_per_round)
-        facts = _facts(step, open_seconds, own_process)
+        metadata = _metadata(step, open_seconds, own_process)
         if plan != ONCE:
-            facts.update(_observe(step, measurement))
+            metadata.update(_observe(step, measurement))
             implausible = _check(step, lambda: finished_output(step))
-        if facts["implausible"] is None:
-            facts["implausible"] = implausible
-        outcome = _measured(measurement, facts)
+        if metadata["implausible"] is None:
+            metadata["implausible"] = implausible
+        outcome = _measured(measurement, metadata)
         if thread_errors:
             # What was timed went on without the thread's work.
             outcome = Outcome("failed", reason=f"in a thread: {thread_errors[0]}")
@@ -95,11 +95,11 @@ def _conduct(
     return outcome
 
 
-def _measured(measurement: Measurement, facts: Mapping[str, Any]) -> Outcome:
+def _measured(measurement: Measurement, metadata: Mapping[str, Any]) -> Outcome:
     try:
-        return Outcome("ok", measurement=measurement, facts=json_facts(facts))
+        return Outcome("ok", measurement=measurement, metadata=json_metadata(metadata))
     except ValueError as error:
-        return Outcome("failed", reason=f"the step's facts are not JSON: {error}")
+        return Outcome("failed", reason=f"the step's metadata are not JSON: {error}")
 
 
 def _result_or_none(function: Callable[[], T]) -> Optional[T]:
@@ -151,20 +151,20 @@ def _open(request: Request) -> Step:
     return step
 
 
-def _facts(step: Step, open_seconds: float, own_process: bool) -> Dict[str, Any]:
-    facts = dict(step.facts)
-    facts["peak_memory_bytes"] = None if step.peak_memory_bytes is None else _result_or_none(step.peak_memory_bytes)
-    if facts["peak_memory_bytes"] is None and own_process:
+def _metadata(step: Step, open_seconds: float, own_process: bool) -> Dict[str, Any]:
+    metadata = dict(step.metadata)
+    metadata["peak_memory_bytes"] = None if step.peak_memory_bytes is None else _result_or_none(step.peak_memory_bytes)
+    if metadata["peak_memory_bytes"] is None and own_process:
         # Of a shared process it would tell the most that any case before has needed.
-        facts["peak_memory_bytes"] = peak_resident_bytes()
+        metadata["peak_memory_bytes"] = peak_resident_bytes()
     # A fresh process has memory swapped out only if there is too little: its steps may have waited for the disk.
-    facts.setdefault("swapped_bytes", swapped_bytes())
-    facts.setdefault("implausible", None)
-    facts["build_seconds"] = open_seconds if step.build_seconds is None else step.build_seconds
-    versions = facts.get("versions", {})
+    metadata.setdefault("swapped_bytes", swapped_bytes())
+    metadata.setdefault("implausible", None)
+    metadata["build_seconds"] = open_seconds if step.build_seconds is None else step.build_seconds
+    versions = metadata.get("versions", {})
     if isinstance(versions, Mapping):
-        facts["versions"] = {"python": platform.python_version(), **versions}
-    return facts
+        metadata["versions"] = {"python": platform.python_version(), **versions}
+    return metadata
 
 
 def _once(step: Step) -> Tuple[Measurement, Optional[str]]:
