@@ -92,11 +92,12 @@ def neighbours(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, format and types, in an environment without the frameworks."""
+    """Check style, format, types and imports, in an environment without the frameworks."""
     session.install(*CONSTRAINTS, ".[dev]")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+    session.run("lint-imports")
 
 
 def why_no_gpu() -> str | None:

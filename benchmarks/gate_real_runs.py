@@ -39,10 +39,11 @@ from dlworkloads.frameworks import FRAMEWORKS
 from pytest_throughput.gate.decisions import decide
 from pytest_throughput.gate.model import estimate
 from pytest_throughput.gate.verdicts import Design
-from pytest_throughput.launch.interpreters import DEFAULT_ENVIRONMENT, Interpreter
+from pytest_throughput.launch.interpreters import Interpreter
 from pytest_throughput.launch.launcher import Launcher, Placement
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.measurement.plan import PLANS
+from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 from pytest_throughput.worker.protocol import Request
 
 Floats = NDArray[np.float64]

@@ -24,9 +24,9 @@ from typing import Any
 from dlworkloads.case import Case
 from dlworkloads.frameworks import FRAMEWORKS
 from dlworkloads.opening import open_step
+from pytest_throughput import Step
 from pytest_throughput.measurement.loop import measure
 from pytest_throughput.measurement.plan import PLANS, Plan
-from pytest_throughput.measurement.step import Step
 from pytest_throughput.measurement.stopping import median_interval
 
 BATCH_SIZE = 8

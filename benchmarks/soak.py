@@ -32,7 +32,7 @@ STEPS = """
 import io, os, shutil, signal, subprocess, sys, threading, time
 from pathlib import Path
 import pytest_throughput
-from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
+from pytest_throughput import OutOfMemory, Step, Unsupported
 
 STAGED = Path(pytest_throughput.__file__).parents[1]
 FORGED = b'{"id": "0", "pid": 1, "outcome": {"status": "unsupported", "reason": "forged"}}\\n'

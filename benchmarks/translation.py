@@ -38,7 +38,7 @@ from dlworkloads.case import Case
 from dlworkloads.frameworks import FRAMEWORKS
 from dlworkloads.models.network import Network, without_dropout
 from dlworkloads.opening import open_step
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 
 SLOWEST = 0.98
 TRAINING_PER_INFERENCE = (2.0, 4.5)

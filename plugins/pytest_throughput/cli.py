@@ -10,13 +10,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NoReturn
 
 from pytest_throughput.commands import accept, compare, doctor, gate, show
-from pytest_throughput.commands.answer import NOT_WRITTEN, Answer, deliver
+from pytest_throughput.commands.answer import Answer, deliver
+from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.gate.store import StoreError
 from pytest_throughput.text import printable
 
-__all__ = ["BAD_USAGE", "main"]
+__all__ = ["main"]
 
-BAD_USAGE = 2
 """Exit status of wrong arguments, and of files that cannot be read."""
 
 _COMMANDS = (show, accept, gate, compare, doctor)
@@ -49,9 +49,9 @@ def _answer(arguments: Sequence[str] | None) -> Answer:
     except _Parsed as parsed:
         return parsed.answer
     except StoreError as error:
-        return Answer(status=NOT_WRITTEN if error.was_writing else BAD_USAGE, problem=_told(error))
+        return Answer(status=ExitCode.NOT_WRITTEN if error.was_writing else ExitCode.BAD_USAGE, problem=_told(error))
     except ValueError as error:  # Also Unreadable: files that cannot be used, or do not go together.
-        return Answer(status=BAD_USAGE, problem=_told(error))
+        return Answer(status=ExitCode.BAD_USAGE, problem=_told(error))
     return answer
 
 
@@ -75,7 +75,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         problem = f"{self.format_usage()}{self.prog}: error: {printable(message)}"
-        raise _Parsed(Answer(status=BAD_USAGE, problem=problem))
+        raise _Parsed(Answer(status=ExitCode.BAD_USAGE, problem=problem))
 
 
 class _Version(argparse.Action):

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import pytest
 
 from pytest_throughput import hookspec
-from pytest_throughput.launch.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.measurement.step import Step
+from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 from pytest_throughput.options.settings import Settings, add_options, read_settings
 from pytest_throughput.run.benchmark_json import BenchmarkJson, WriteErrorGuard, write_beside
 from pytest_throughput.run.checkpoint import Checkpoint

@@ -14,7 +14,7 @@ import pytest
 
 from dlworkloads import models
 from dlworkloads.opening import open_step
-from pytest_throughput.measurement.step import Step, Unsupported
+from pytest_throughput import Step, Unsupported
 
 AXES: dict[str, Any] = {
     "mode": "inference",

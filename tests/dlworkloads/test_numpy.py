@@ -15,7 +15,7 @@ from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import BatchNorm, Dense, Dropout, GlobalAveragePool
 from dlworkloads.models.network import Network
 from dlworkloads.opening import open_step
-from pytest_throughput.measurement.step import Unsupported
+from pytest_throughput import Unsupported
 
 AXES: dict[str, Any] = {
     "mode": "inference",

@@ -13,7 +13,7 @@ import pytest
 from dlworkloads import opening
 from dlworkloads.frameworks import FRAMEWORKS
 from dlworkloads.opening import open_step
-from pytest_throughput.measurement.step import OutOfMemory, Unsupported
+from pytest_throughput import OutOfMemory, Unsupported
 
 AXES: dict[str, Any] = {
     "mode": "inference",

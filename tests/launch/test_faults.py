@@ -26,7 +26,7 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 STEPS = """
 import os, resource, signal, subprocess, sys, threading, time
 import ctypes
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 
 def well(**facts):
     return Step(lambda: None, metadata=facts)

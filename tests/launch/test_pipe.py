@@ -18,7 +18,7 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 
 STEPS = """
 import ctypes, json, multiprocessing, os, signal, subprocess, sys, threading, time
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 
 def sleeping(seconds):
     return Step(lambda: time.sleep(seconds), metadata={"seconds": seconds})

@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).parents[2] / "plugins/pytest_throughput"
 PLACE = Placement(Interpreter("default", "python", (sys.executable,)), trial=1)
 STEPS = """
 import os, resource, signal, subprocess, sys, threading, time
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 
 BUSY = [sys.executable, "-c", "while True: pass"]
 

@@ -24,7 +24,7 @@ PLACE = Placement(Interpreter("default", "python", (sys.executable,)), trial=1)
 STEPS = """
 import os, shutil
 from pathlib import Path
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 import pytest_throughput
 
 STAGED = Path(pytest_throughput.__file__).parents[1]

@@ -19,7 +19,7 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 
 STEPS = """
 import os, signal, subprocess, sys, threading, time
-from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
+from pytest_throughput import OutOfMemory, Step, Unsupported
 
 def sleeping(seconds=0.0):
     return Step(lambda: time.sleep(seconds), metadata={"pid": os.getpid()})

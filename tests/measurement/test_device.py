@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from fake_device import FakeDevice
 
+from pytest_throughput import Step
 from pytest_throughput.measurement.device import observe_device
 from pytest_throughput.measurement.loop import measure
 from pytest_throughput.measurement.plan import PLANS
-from pytest_throughput.measurement.step import Step
 from pytest_throughput.worker.trial import run_opened_step
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from pytest_throughput import Step
 from pytest_throughput.measurement.disturbance import Disturbance, DisturbanceWatch
 from pytest_throughput.measurement.memory import peak_resident_bytes
 from pytest_throughput.measurement.plan import PLANS
-from pytest_throughput.measurement.step import Step
 from pytest_throughput.worker.trial import run_opened_step
 
 needs_schedstat = pytest.mark.skipif(

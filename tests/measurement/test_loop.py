@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from fake_device import FakeDevice
 
+from pytest_throughput import Step
 from pytest_throughput.measurement import loop
 from pytest_throughput.measurement.disturbance import DisturbanceWatch
 from pytest_throughput.measurement.loop import Measurement, measure
 from pytest_throughput.measurement.plan import PLANS, Plan
-from pytest_throughput.measurement.step import Step
 
 PAPER, ADAPTIVE, QUICK = PLANS["paper"], PLANS["adaptive"], PLANS["quick"]
 

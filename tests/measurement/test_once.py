@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from fake_device import FakeDevice
 
+from pytest_throughput import Step
 from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.measurement.plan import ONCE
-from pytest_throughput.measurement.step import Step
 from pytest_throughput.worker.trial import run_opened_step
 
 

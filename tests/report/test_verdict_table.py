@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from pytest_throughput.gate.judgement import NOTHING_COMPARABLE, Judgement, exit_status, nothing_comparable
+from pytest_throughput.exit_code import ExitCode
+from pytest_throughput.gate.judgement import Judgement, exit_status, nothing_comparable
 from pytest_throughput.gate.verdicts import CaseVerdict, Code, Verdict
 from pytest_throughput.options.gate_options import read_fail_on, read_false_alarm_rate, read_threshold
 from pytest_throughput.report.verdict_table import as_json, as_markdown, as_table, summary
@@ -89,7 +90,7 @@ def test_a_thousand_cases_stay_short() -> None:
 
 def test_nothing_to_compare_says_why_in_every_form() -> None:
     judgement = nothing_comparable("no run is accepted; accept <one>")
-    assert judgement.exit_status == NOTHING_COMPARABLE
+    assert judgement.exit_status == ExitCode.NOTHING_COMPARABLE
     assert as_table(judgement).splitlines() == ["nothing to compare", "", "no run is accepted; accept <one>"]
     assert "accept &#60;one&#62;" in as_markdown(judgement)
     assert summary(judgement) == "nothing to compare"

@@ -300,7 +300,7 @@ def test_time_is_bounded_by_the_length_of_a_file(show: Callable[..., tuple[int, 
         assert "it gives '0' twice" in show(b'{"x": {' + twice + b"," + twice + b"}}")[2]
         assert show(rounds)[0] == 0
         status, _, err = show({**OURS, "throughput": {**OURS["throughput"], "cases": named}})
-        assert (status, "a case has 100000 labels; expected at most 50" in err) == (2, True)
+        assert (status, "a case has 100000 axes; expected at most 50" in err) == (2, True)
         for trial in range(200_000):
             ledger.ask("a", "default", trial, {})
             ledger.settle("a", "default", TrialRecord(trial, "2026", 8, Outcome("failed")))

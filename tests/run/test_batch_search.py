@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plugin_project import Project
 
+from pytest_throughput import Step
 from pytest_throughput.launch.batch_search import search_largest
 from pytest_throughput.measurement.loop import run_once
 from pytest_throughput.measurement.plan import ONCE, PLANS, Plan
-from pytest_throughput.measurement.step import Step
 from pytest_throughput.worker.protocol import Outcome
 
 PAPER = PLANS["paper"]
@@ -102,7 +102,7 @@ def test_a_batch_that_takes_for_ever_ends_the_search() -> None:
 
 
 STEPS = """
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 
 def held(batch_size, limit):
     if batch_size > limit:  # Enough to be over any limit, until whoever watches has seen it.

@@ -26,7 +26,7 @@ STEPS = """
 import json, random
 from pathlib import Path
 import virtual_clock
-from pytest_throughput.measurement.step import Step, Unsupported
+from pytest_throughput import Step, Unsupported
 
 def step(name, trial, environment):
     how = json.loads(Path("how.json").read_text())

@@ -7,7 +7,7 @@ from plugin_project import Project
 
 STEPS = """
 import time
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 
 def asynchronous(launching, working):
     return Step(lambda: time.sleep(launching), lambda output: time.sleep(working), asynchronous=True)

@@ -6,7 +6,7 @@ from plugin_project import Project
 
 STEPS = """
 import time
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 
 def step(milliseconds, said=None, broken=False):
     def check(output):

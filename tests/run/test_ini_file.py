@@ -121,7 +121,7 @@ def test_plain_tests_run_where_an_interpreter_of_the_file_is_missing(project: Pr
 
 
 SRC = """
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 def open_step(): return Step(lambda: None, metadata={"at": __file__})
 """
 MINE = "def test_it(measure_isolated): measure_isolated('mine.bench:open_step')"

@@ -13,7 +13,7 @@ from plugin_project import Project
 
 STEPS = f"""
 import os, sys, time
-from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
+from pytest_throughput import OutOfMemory, Step, Unsupported
 TEXT = {HOSTILE!r}
 
 def end(how):

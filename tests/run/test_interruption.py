@@ -18,7 +18,7 @@ from pytest_throughput.results.completeness import is_incomplete
 
 STEPS = """
 import os, signal, time
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 
 def quick():
     with open("measured", "a") as file: file.write("x")

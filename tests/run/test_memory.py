@@ -6,7 +6,7 @@ import pytest
 from plugin_project import Project
 
 STEPS = """
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 
 def held(batch_size):
     held = []

@@ -14,7 +14,7 @@ from plugin_project import Project
 MISBEHAVING = """
 import os, shutil, sys, time
 from pathlib import Path
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 import pytest_throughput
 
 def sleep(milliseconds, fork=False, reset=False):

@@ -85,7 +85,7 @@ def test_a_rerun_of_a_failure_replaces_it(project: Project) -> None:
     pytest.importorskip("pytest_rerunfailures")
     (project.path / "steps.py").write_text(
         "import os\n"
-        "from pytest_throughput.measurement.step import Step\n"
+        "from pytest_throughput import Step\n"
         "def flaky():\n"
         "    if not os.path.exists('tried'):\n"
         "        open('tried', 'w').close()\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from plugin_project import Project
 
-from pytest_throughput.run.nothing_measured import NOTHING_MEASURED
+from pytest_throughput.exit_code import ExitCode
 
 UNSUPPORTED = """
 import pytest
@@ -21,7 +21,7 @@ def test_skipped(measure_isolated): measure_isolated("steps:sleep")
 def test_nothing_measured_has_its_exit_status_and_says_why(project: Project) -> None:
     project.tests(UNSUPPORTED)
     result = project.run("--benchmark-json=run.json")
-    assert result.ret == NOTHING_MEASURED
+    assert result.ret == ExitCode.NOTHING_MEASURED
     result.assert_outcomes(skipped=3)
     result.stdout.fnmatch_lines(
         [
@@ -49,7 +49,7 @@ def test_beside_other_tests_it_is_a_line(project: Project) -> None:
     result.stdout.fnmatch_lines(["nothing was measured:*2 cases unsupported: no such precision"])
     result.stdout.no_fnmatch_line("*exit status 15*")
     # Those that were deselected do not count.
-    assert project.run("-k", "not plain").ret == NOTHING_MEASURED
+    assert project.run("-k", "not plain").ret == ExitCode.NOTHING_MEASURED
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ def test_the_gates_statuses_come_first(project: Project) -> None:
     result = project.run("--throughput-baseline=kept")
     assert result.ret == 12
     result.stdout.fnmatch_lines(["nothing was measured:*", "mend what the reasons name*"])
-    assert project.run("--throughput-baseline=kept", "--throughput-gate=warn").ret == NOTHING_MEASURED
+    assert project.run("--throughput-baseline=kept", "--throughput-gate=warn").ret == ExitCode.NOTHING_MEASURED
 
 
 def test_it_comes_before_results_that_could_not_be_written(project: Project) -> None:
     project.tests(UNSUPPORTED)
     result = project.run("--benchmark-json=/dev/full")
-    assert result.ret == NOTHING_MEASURED
+    assert result.ret == ExitCode.NOTHING_MEASURED
     result.stdout.fnmatch_lines(["could not write /dev/full*"])
 
 
@@ -98,7 +98,7 @@ def test_a_budget_that_suffices_for_nothing_is_named(project: Project, monkeypat
     monkeypatch.setattr("pytest_throughput.run.checkpoint.monotonic", lambda: next(clock, 1000.0))
     project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep')")
     result = project.run("--throughput-budget=1m")
-    assert result.ret == NOTHING_MEASURED
+    assert result.ret == ExitCode.NOTHING_MEASURED
     result.stdout.fnmatch_lines(
         ["nothing was measured:*1 case not run: *", "exit status 15:*", "to go on, repeat the command with*"]
     )

@@ -9,7 +9,7 @@ def test_a_disabled_benchmark_runs_each_step_once(project: Project) -> None:
     """In the pytest process and in a worker, however many steps and rounds were asked for."""
     (project.path / "steps.py").write_text(
         """
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 
 def noted(file):
     def run():

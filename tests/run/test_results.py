@@ -186,7 +186,7 @@ def test_the_worker_finds_the_users_modules_in_the_given_folder(project: Project
 def test_a_worker_in_another_interpreter_sees_its_own_packages_alone(project: Project, tmp_path: Path) -> None:
     (project.path / "steps.py").write_text(
         "import os, sys\n"
-        "from pytest_throughput.measurement.step import Step\n"
+        "from pytest_throughput import Step\n"
         "def look():\n"
         "    return Step(lambda: None, metadata={'path': sys.path, 'marked': os.environ.get('MARK')})\n"
     )
@@ -370,7 +370,7 @@ def test_a_bad_value_is_refused_with_what_was_expected(project: Project, option:
 def test_installed_as_pip_does_it(installed: Callable[..., pytest.RunResult]) -> None:
     """The README's example for another project."""
     Path("mypackage.py").write_text(
-        "from pytest_throughput.measurement.step import Step\n"
+        "from pytest_throughput import Step\n"
         "def open_step(batch_size):\n"
         "    batch = list(range(1000 * batch_size))\n"
         "    return Step(lambda: sum(batch))\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pytest_throughput.measurement.step import DeviceClock, Step
+from pytest_throughput import DeviceClock, Step
 
 
 class FakeDevice:

@@ -37,7 +37,7 @@ _CPU_SECONDS = 20.0
 
 _STEPS = """
 import time
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 def sleep(ms): return Step(lambda: time.sleep(ms / 1000))
 """
 _TESTS = """

@@ -18,7 +18,7 @@ import pytest
 
 STEPS = """
 import os, time
-from pytest_throughput.measurement.step import OutOfMemory, Step, Unsupported
+from pytest_throughput import OutOfMemory, Step, Unsupported
 
 def sleep(milliseconds=1.0, **facts):
     facts.setdefault("settings", {})["omp"] = os.environ.get("OMP_NUM_THREADS")

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 STEPS = """
 import time
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 
 def work():
     return Step(lambda: time.sleep(0.2), metadata={"precision": "bf16", "flops_per_image": 1e12})

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from pytest_throughput import Step
 from pytest_throughput.launch.worker_process import Worker
 from pytest_throughput.measurement.plan import ONCE, PLANS, Plan
-from pytest_throughput.measurement.step import Step
 from pytest_throughput.worker.protocol import Outcome, Request
 from pytest_throughput.worker.trial import run_opened_step
 
@@ -23,7 +23,7 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 
 STEPS = """
 import io, os, sys
-from pytest_throughput.measurement.step import Step
+from pytest_throughput import Step
 
 class Junk:
     def flush(self): sys.exit(4)

@@ -117,9 +117,7 @@ def test_a_worker_really_runs_in_python_3_9(tmp_path: Path) -> None:
     python = _python_3_9()
     if python is None:
         pytest.skip("there is no python3.9 on the path")
-    (tmp_path / "steps.py").write_text(
-        "from pytest_throughput.measurement.step import Step\ndef nothing(): return Step(lambda: None)\n"
-    )
+    (tmp_path / "steps.py").write_text("from pytest_throughput import Step\ndef nothing(): return Step(lambda: None)\n")
     path = os.pathsep.join([str(ROOT / "plugins"), str(tmp_path)])
     worker = Worker(python, {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"})
     outcome = worker.run(Request("steps:nothing", {}, PLANS["adaptive"]), 60)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_throughput.commands.answer import NOT_WRITTEN, Answer
+from pytest_throughput.commands.answer import Answer
 from pytest_throughput.commands.judging import add_baseline, add_items_param
+from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.gate.from_results import GivenRun, given_run
 from pytest_throughput.gate.store import Store, StoreError, dated_in_the_future
 from pytest_throughput.gate.store_format import decode, encode
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace) -> Answer:
         lines += _warnings(accepted)
         baseline = store.read(given[-1].run.fingerprint)
     except StoreError as error:
-        return Answer("\n".join(lines), NOT_WRITTEN, f"pytest-throughput: {printable(str(error))}")
+        return Answer("\n".join(lines), ExitCode.NOT_WRITTEN, f"pytest-throughput: {printable(str(error))}")
     left = FEWEST_UNITS - len(baseline.runs)
     more = f"; verdicts need {left} more" if left > 0 else ""
     lines.append(f"{len(baseline.runs)} accepted for this hardware{more}")

@@ -9,12 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TextIO
 
+from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.text import printable_lines
 
-__all__ = ["NOT_WRITTEN", "Answer", "deliver"]
-
-NOT_WRITTEN = 14
-"""Exit status of results that could not be written."""
+__all__ = ["Answer", "deliver"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +21,7 @@ class Answer:
 
     text: str = ""
     """For standard output."""
-    status: int = 0
+    status: int = ExitCode.OK
     problem: str | None = None
     """For standard error."""
 
@@ -32,7 +30,7 @@ def deliver(answer: Answer) -> int:
     """Print the answer, and return its exit status, whatever becomes of the output.
 
     A reader that closes early (``| head -1``) has what it wants. Where the output cannot be written for another
-    reason, such as a full disk, a status of 0 becomes ``NOT_WRITTEN``.
+    reason, such as a full disk, a status of 0 becomes ``ExitCode.NOT_WRITTEN``.
     """
     if answer.problem is not None:
         _write(sys.stderr, answer.problem)
@@ -40,7 +38,7 @@ def deliver(answer: Answer) -> int:
     if error is None or isinstance(error, BrokenPipeError):
         return answer.status
     _write(sys.stderr, f"pytest-throughput: the output could not be written: {error.strerror}")
-    return answer.status or NOT_WRITTEN
+    return answer.status or ExitCode.NOT_WRITTEN
 
 
 def _write(stream: TextIO | None, text: str) -> OSError | None:

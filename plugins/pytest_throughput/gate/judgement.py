@@ -6,14 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.gate.verdicts import CaseVerdict, Verdict
 
 __all__ = [
     "FAILABLE",
-    "INCONCLUSIVE",
-    "MISSING_OR_FAILED",
-    "NOTHING_COMPARABLE",
-    "REGRESSED",
     "SCHEMA",
     "Incomparable",
     "Judgement",
@@ -22,16 +19,12 @@ __all__ = [
 ]
 
 SCHEMA = 1
-REGRESSED = 10
-MISSING_OR_FAILED = 11
-NOTHING_COMPARABLE = 12
-INCONCLUSIVE = 13
 
 _STATUSES = {
-    Verdict.REGRESSED: REGRESSED,
-    Verdict.MISSING: MISSING_OR_FAILED,
-    Verdict.FAILED: MISSING_OR_FAILED,
-    Verdict.INCONCLUSIVE: INCONCLUSIVE,
+    Verdict.REGRESSED: ExitCode.REGRESSED,
+    Verdict.MISSING: ExitCode.MISSING_OR_FAILED,
+    Verdict.FAILED: ExitCode.MISSING_OR_FAILED,
+    Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
 }
 """The first that applies is the exit status."""
 FAILABLE = tuple(str(verdict) for verdict in _STATUSES)
@@ -77,9 +70,9 @@ def exit_status(verdicts: Sequence[CaseVerdict], fail_on: Collection[str]) -> in
     for verdict, status in _STATUSES.items():
         if verdict in there and verdict in fail_on:
             return status
-    return NOTHING_COMPARABLE if there <= {*_WITHOUT_COMPARISON} else 0
+    return ExitCode.NOTHING_COMPARABLE if there <= {*_WITHOUT_COMPARISON} else 0
 
 
 def nothing_comparable(why: str) -> Judgement:
     """Where there is no comparison at all."""
-    return Judgement("nothing to compare", NOTHING_COMPARABLE, notes=(why,))
+    return Judgement("nothing to compare", ExitCode.NOTHING_COMPARABLE, notes=(why,))

@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DEFAULT_ENVIRONMENT", "Interpreter", "Interpreters", "parse_interpreter"]
+from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 
-DEFAULT_ENVIRONMENT = "default"
+__all__ = ["Interpreter", "Interpreters", "parse_interpreter"]
+
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _PROBE = (

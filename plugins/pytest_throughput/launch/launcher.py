@@ -48,9 +48,9 @@ class Launcher:
         on_error: OnError | None = None,
     ) -> None:
         """``on_error`` is called with the exception that ended a trial in this process."""
-        self._isolation = isolation
+        self.isolation = isolation
         self._staged = staged
-        self._pythonpath = tuple(pythonpath)
+        self.pythonpath = tuple(pythonpath)
         self._threads = threads
         self._timeout_seconds = timeout_seconds
         self._memory_limit_bytes = memory_limit_bytes
@@ -61,10 +61,10 @@ class Launcher:
 
     def run(self, request: Request, placement: Placement) -> tuple[Outcome, str]:
         """The outcome of one trial, and what its worker wrote to standard error meanwhile."""
-        if self._isolation == "none":
+        if self.isolation == "none":
             return self._conduct_here(request, placement), ""
         variables = {**dict.fromkeys(_THREAD_VARIABLES, str(self._threads)), **dict(placement.variables)}
-        request = replace(request, variables=variables, own_process=self._isolation == "trial")
+        request = replace(request, variables=variables, own_process=self.isolation == "trial")
         # A step may have removed what a worker that lives still has to import.
         if (
             self._worker is None
@@ -84,7 +84,7 @@ class Launcher:
             raise
         stderr = self._worker.new_stderr()
         is_well = outcome.status in ("ok", "unsupported") and self._worker.is_reusable
-        if self._isolation == "trial" or not is_well:
+        if self.isolation == "trial" or not is_well:
             # After an error, a device's context may be beyond repair, or its memory in pieces.
             self._close_worker()
         return outcome, stderr
@@ -126,15 +126,15 @@ class Launcher:
                 reason="with --throughput-isolation none the process sees every GPU and takes the first, "
                 f"not {placement.device}",
             )
-        for folder in reversed(self._pythonpath):
+        for folder in reversed(self.pythonpath):
             if str(folder) not in sys.path:
                 sys.path.insert(0, str(folder))
         return run_trial(request, self._on_error)
 
     def _environment(self, interpreter: Interpreter, staged: OwnFolder) -> Mapping[str, str]:
         variables = dict(os.environ)
-        path = [staged.path, *map(str, self._pythonpath)]
-        for folder, remedy in zip(path, ("TMPDIR", *["--throughput-pythonpath"] * len(self._pythonpath)), strict=True):
+        path = [staged.path, *map(str, self.pythonpath)]
+        for folder, remedy in zip(path, ("TMPDIR", *["--throughput-pythonpath"] * len(self.pythonpath)), strict=True):
             if os.pathsep in folder:
                 raise OSError(
                     f"workers cannot import from {folder}: {os.pathsep!r} separates the folders of PYTHONPATH; "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -12,8 +13,6 @@ from pytest_throughput.launch.batch_search import search_largest
 from pytest_throughput.launch.launcher import Launcher, Placement
 from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.measurement.plan import ONCE, Plan
-from pytest_throughput.options.settings import Settings
-from pytest_throughput.results.model import TrialRecord
 from pytest_throughput.telemetry.gpus import Gpu, find_gpu
 from pytest_throughput.telemetry.utilisation import Utilisation
 from pytest_throughput.telemetry.watch import Telemetry, Watch
@@ -35,13 +34,12 @@ class TrialRun(NamedTuple):
 class IsolatedTrials:
     """All trials of a run that are measured in workers."""
 
-    def __init__(self, settings: Settings, gpus: list[Gpu], launcher: Launcher) -> None:
-        self._is_isolated = settings.isolation != "none"
-        self._pythonpath = settings.pythonpath
-        self._gpus = gpus
+    def __init__(self, launcher: Launcher, gpus: list[Gpu], peak_tflops: float | None) -> None:
+        """``gpus``: those of the machine. ``peak_tflops``: the device's peak, in 10^12 operations per second."""
         self._launcher = launcher
+        self._gpus = gpus
         self._telemetry = Telemetry()
-        self._utilisation = Utilisation(settings.peak_tflops)
+        self._utilisation = Utilisation(peak_tflops)
 
     def run(self, request: Request, placement: Placement, items: int) -> TrialRun:
         """One trial by the request's plan."""
@@ -49,7 +47,7 @@ class IsolatedTrials:
             outcome, stderr = self._launcher.run(request, placement)
             return TrialRun(self._with_hint(outcome, request), stderr, items)
         gpu = find_gpu(placement.device, self._gpus)
-        with self._telemetry.watching(placement.device, gpu, isolated=self._is_isolated) as watch:
+        with self._telemetry.watching(placement.device, gpu, isolated=self._launcher.isolation != "none") as watch:
             outcome, stderr = self._launcher.run(request, placement)
         outcome = self._with_hint(outcome, request)
         return TrialRun(self._put_into_place(outcome, items, watch, gpu), stderr, items)
@@ -81,14 +79,15 @@ class IsolatedTrials:
         texts = [text for text in (request.target, *request.arguments.values()) if isinstance(text, str)]
         if missing is None or not any(re.match(rf"{re.escape(missing[1])}[.:]", text) for text in texts):
             return outcome
-        folders = ", ".join(map(str, self._pythonpath))
+        folders = ", ".join(map(str, self._launcher.pythonpath))
         hint = f"searched {folders} and what is installed; --throughput-pythonpath or pytest's pythonpath adds folders"
         return replace(outcome, reason=f"{outcome.reason} ({hint})")
 
     def _put_into_place(self, outcome: Outcome, items: int, watch: Watch, gpu: Gpu | None) -> Outcome:
-        rate = TrialRecord(1, "", items, outcome).images_per_second
-        if outcome.measurement is None or rate is None:
+        median = None if outcome.measurement is None else statistics.median(outcome.measurement.seconds_per_step)
+        if outcome.measurement is None or not median:
             return outcome
+        rate = items / median
         metadata = {
             **outcome.metadata,
             **watch.metadata(outcome.measurement, rate),
@@ -101,13 +100,13 @@ class IsolatedTrials:
         self._telemetry.close()
 
 
-def refuse_endless_search(settings: Settings, device: str) -> None:
+def refuse_endless_search(isolation: str, memory_limit_bytes: int | None, device: str) -> None:
     """Raises pytest.UsageError where a search for the largest batch would have no end, or no fresh processes."""
-    if settings.isolation != "trial":
+    if isolation != "trial":
         raise pytest.UsageError(
-            f"the largest batch is searched in fresh processes: --throughput-isolation trial, not {settings.isolation}"
+            f"the largest batch is searched in fresh processes: --throughput-isolation trial, not {isolation}"
         )
-    if device == "cpu" and settings.memory_limit_bytes is None:
+    if device == "cpu" and memory_limit_bytes is None:
         raise pytest.UsageError(
             "the largest batch on a CPU is that of a limit, or it would fill this machine's memory: "
             "--throughput-memory-limit 8G"

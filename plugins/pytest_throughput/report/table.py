@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from rich.text import Text
 
-from pytest_throughput.launch.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.measurement.stopping import relative_half_width
+from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 from pytest_throughput.report.columns import Column, Row, lay_out
 from pytest_throughput.text import byte_count, duration, percent, printable, share, significant
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pytest_throughput.naming import ENVIRONMENT
 from pytest_throughput.results.model import CaseRecord
-from pytest_throughput.results.naming import ENVIRONMENT
 from pytest_throughput.text import duration, printable, share
 
 __all__ = ["mark_implausible"]

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_throughput.launch.interpreters import DEFAULT_ENVIRONMENT
-from pytest_throughput.results.naming import ENVIRONMENT, TRIAL, without_trial
+from pytest_throughput.naming import DEFAULT_ENVIRONMENT, ENVIRONMENT, TRIAL, without_trial
 from pytest_throughput.results.statistics import geometric_mean_interval
 from pytest_throughput.results.untrusted_json import Unreadable, parse_object, read_whole
 from pytest_throughput.results.writer import MAX_RESULT_BYTES, SCHEMA

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.gate.runs import hashed_machine_id
 from pytest_throughput.results.completeness import is_incomplete
 from pytest_throughput.results.journal import to_disk
@@ -27,7 +28,6 @@ from pytest_throughput.telemetry.machine_id import machine_id
 from pytest_throughput.text import printable
 
 __all__ = [
-    "NOT_WRITTEN",
     "BenchmarkJson",
     "ResultPath",
     "WriteErrorGuard",
@@ -36,8 +36,6 @@ __all__ = [
     "write_beside",
 ]
 
-NOT_WRITTEN = 14
-"""Exit status of a run whose results could not be written."""
 
 _PART_SUFFIX = ".part"
 _LONGEST_SUFFIX = ".journal.jsonl.previous-999"
@@ -300,7 +298,7 @@ class WriteErrorGuard:
         finally:
             self._results.end_writing()
             if self._results.problem is not None and session.exitstatus == pytest.ExitCode.OK:
-                session.exitstatus = NOT_WRITTEN
+                session.exitstatus = ExitCode.NOT_WRITTEN
 
 
 def _comes_from_pytest_benchmark(error: BaseException) -> bool:

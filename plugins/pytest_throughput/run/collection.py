@@ -8,10 +8,16 @@ from typing import Any
 
 import pytest
 
-from pytest_throughput.launch.interpreters import DEFAULT_ENVIRONMENT
 from pytest_throughput.measurement.metadata import json_metadata
+from pytest_throughput.naming import (
+    DEFAULT_ENVIRONMENT,
+    ENVIRONMENT,
+    TRIAL,
+    trial_id,
+    without_environment,
+    without_trial,
+)
 from pytest_throughput.options.settings import Settings
-from pytest_throughput.results.naming import ENVIRONMENT, TRIAL, trial_id, without_environment, without_trial
 
 __all__ = ["MeasuredItem", "in_order", "measured", "parametrize"]
 

@@ -6,14 +6,13 @@ from collections import Counter
 
 import pytest
 
+from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.run.output import tell
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.text import printable
 
-__all__ = ["NOTHING_MEASURED", "NothingMeasured"]
+__all__ = ["NothingMeasured"]
 
-NOTHING_MEASURED = 15
-"""Exit status where every collected test measures, and no trial ended ``ok`` or ``out_of_memory``."""
 
 _REASONS_SHOWN = 3
 _MEND = (
@@ -39,7 +38,7 @@ class NothingMeasured:
     @pytest.hookimpl(trylast=True)  # Registered after the gate, whose statuses come first.
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if self._is_alone and self._has_nothing and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = NOTHING_MEASURED
+            session.exitstatus = ExitCode.NOTHING_MEASURED
             self._is_status = True
 
     @pytest.hookimpl(trylast=True)
@@ -51,7 +50,7 @@ class NothingMeasured:
         if not self._is_alone:
             tell(terminalreporter, heading, red=True)
             return
-        status = f"exit status {NOTHING_MEASURED}: " if self._is_status else ""
+        status = f"exit status {ExitCode.NOTHING_MEASURED}: " if self._is_status else ""
         tell(terminalreporter, "\n".join((heading, *others, status + _MEND)), red=True)
 
     @property

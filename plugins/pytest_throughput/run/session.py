@@ -108,7 +108,7 @@ class ThroughputSession:
             variables=tuple(visibility(device, self.gpus).items()),
         )
         if largest is not None:
-            refuse_endless_search(self.settings, device)
+            refuse_endless_search(self.settings.isolation, self.settings.memory_limit_bytes, device)
 
         def run_trial(plan: Plan) -> TrialRun:
             request = Request(target, dict(arguments), plan, self.settings.steps_per_round)
@@ -254,7 +254,7 @@ class ThroughputSession:
 
     @cached_property
     def _isolated(self) -> IsolatedTrials:
-        return IsolatedTrials(self.settings, self.gpus, self._launcher)
+        return IsolatedTrials(self._launcher, self.gpus, self.settings.peak_tflops)
 
     def _have_to_ourselves(self, found: MeasuredItem) -> None:
         """Wait for other runs on the same devices. End the test where the budget is spent by then."""

@@ -5,10 +5,12 @@ Where a run has several environments, theirs stands last: ``test[a-t2-head]``.
 
 from __future__ import annotations
 
-__all__ = ["ENVIRONMENT", "TRIAL", "trial_id", "without_environment", "without_trial"]
+__all__ = ["DEFAULT_ENVIRONMENT", "ENVIRONMENT", "TRIAL", "trial_id", "without_environment", "without_trial"]
 
 TRIAL, ENVIRONMENT = "throughput_trial", "throughput_environment"
 """The fixtures, and so the parameters in pytest-benchmark's JSON, that hold them."""
+DEFAULT_ENVIRONMENT = "default"
+"""The only environment of a run that names none."""
 
 
 def trial_id(trial: int) -> str:
