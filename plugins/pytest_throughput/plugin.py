@@ -96,12 +96,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(session, "pytest-throughput")
     config.pluginmanager.register(Selection(session.settings), "pytest-throughput-selection")
     results = BenchmarkJson(config, session)
-    config.pluginmanager.register(results, "pytest-throughput-results")
-    config.pluginmanager.register(WriteErrorGuard(config, session, results), "pytest-throughput-unwritten")
+    config.pluginmanager.register(results, "pytest-throughput-benchmark-json")
+    config.pluginmanager.register(WriteErrorGuard(config, session, results), "pytest-throughput-write-errors")
     if session.settings.gate.mode != "off":
         config.pluginmanager.register(Gate(config, session, results), "pytest-throughput-gate")
     config.pluginmanager.register(NothingMeasured(session), "pytest-throughput-nothing-measured")
-    config.pluginmanager.register(Checkpoint(config, session, results), "pytest-throughput-recovery")
+    config.pluginmanager.register(Checkpoint(config, session, results), "pytest-throughput-checkpoint")
 
 
 @pytest.hookimpl(trylast=True)  # The session knows its cases by now.

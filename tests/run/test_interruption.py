@@ -258,12 +258,12 @@ def test_a_spent_budget_leaves_the_rest_to_another_run(project: Project, monkeyp
     project.tests(
         """
         import pytest
-        import pytest_throughput.run.checkpoint as recovery
+        import pytest_throughput.run.checkpoint as checkpoint
 
         @pytest.mark.parametrize("n", [1, 2, 3])
         def test_sleep(measure_isolated, n):
             measure_isolated("steps:sleep", {"milliseconds": 0.1})
-            recovery.monotonic.__closure__[0].cell_contents[0] += 60
+            checkpoint.monotonic.__closure__[0].cell_contents[0] += 60
         def test_plain(): pass
         """
     )
@@ -766,7 +766,7 @@ def test_a_json_that_was_written_needs_no_journal_whatever_another_plugin_does(p
 def test_a_json_that_will_be_too_large_is_told_while_the_run_can_be_stopped(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("recovery", "results"):
+    for module in ("run.checkpoint", "run.benchmark_json"):
         monkeypatch.setattr(f"pytest_throughput.{module}.MAX_RESULT_BYTES", 15 * 2**10)
     project.tests(
         """

@@ -371,7 +371,7 @@ class ThroughputSession:
 
     def pytest_unconfigure(self) -> None:
         """Buries the last worker, and removes its folder."""
-        if "_conductor" in self.__dict__:
+        if "_launcher" in self.__dict__:
             self._launcher.close()
             self._staged.remove()
         if "_isolated" in self.__dict__:
