@@ -8,20 +8,20 @@ from __future__ import annotations
 __all__ = ["DEFAULT_ENVIRONMENT", "ENVIRONMENT", "TRIAL", "trial_id", "without_environment", "without_trial"]
 
 TRIAL, ENVIRONMENT = "throughput_trial", "throughput_environment"
-"""The fixtures, and so the parameters in pytest-benchmark's JSON, that hold them."""
+"""Names of the fixtures, and so of the parameters in pytest-benchmark's JSON, that hold trial and environment."""
 DEFAULT_ENVIRONMENT = "default"
-"""The only environment of a run that names none."""
+"""The environment of interpreters that are given without one."""
 
 
 def trial_id(trial: int) -> str:
-    """Return what a trial from the second on adds to its node id."""
+    """Return the suffix of the node id of a trial after the first: ``t2``, ``t3``, …"""
     return f"t{trial}"
 
 
 def without_trial(node_id: str, trial: int, environment: str | None = None) -> str:
     """Return the node id of the first trial of the same case.
 
-    ``environment``: the one that stands last in the id; None where none does.
+    ``environment``: the environment that stands last in the id; None if there is none in it.
     """
     head = node_id.removesuffix(f"{trial_id(trial)}-{environment}]" if environment else f"{trial_id(trial)}]")
     if trial == 1 or head == node_id:

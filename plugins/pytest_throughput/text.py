@@ -1,4 +1,4 @@
-"""Figures, and texts from files and workers, made fit to be shown."""
+"""Format figures, and make text from files and workers safe to print."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import re
 __all__ = ["byte_count", "duration", "percent", "printable", "printable_lines", "share", "shortened", "significant"]
 
 _MOST_CHARACTERS = 5_000
-"""The most that is shown of a text on one line."""
+"""The largest number of characters that ``printable`` returns by default."""
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 _COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\w*\[)")
-"""What makes a line of a log a command of the CI system: ``::error`` at its beginning (GitHub Actions, Gitea, Forgejo),
-``##[error]`` (GitHub Actions, Azure Pipelines), ``##vso[`` (Azure Pipelines) and ``##teamcity[`` anywhere in it."""
+"""Texts that CI systems obey as commands: ``::error`` at the beginning of a line (GitHub Actions, Gitea, Forgejo),
+``##[error]`` (GitHub Actions, Azure Pipelines), ``##vso[`` (Azure Pipelines) and ``##teamcity[`` anywhere in a line."""
 
 
 def printable(text: str, most: int = _MOST_CHARACTERS) -> str:
-    """Return the text on one line, without what a terminal or a CI system obeys, and of at most so many characters.
+    """Return the text on one line of at most ``most`` characters that no terminal and no CI system interprets.
 
-    Control and format characters, halves of characters, and the first character of a command are replaced by their
-    escapes; runs of white space by one space.
+    Control and format characters, surrogates, and the first character of a CI command are replaced by their escapes;
+    runs of white space by one space.
     """
     return _harmless(" ".join(shortened(text, most).split()))
 
 
 def printable_lines(text: str, *, colour: bool = False) -> str:
-    """Return the same, line by line, with all spaces and nothing cut. ``colour``: leave sequences that only colour."""
+    """Return the lines made safe as by ``printable``, but uncut and with all spaces; ``colour`` keeps colour codes."""
     return "\n".join(_harmless_but_for_colour(line) if colour else _harmless(line) for line in text.splitlines())
 
 
 def shortened(text: str, most: int) -> str:
-    """Return at most so many characters of the text: where it is longer, its beginning and its end."""
+    """Return the text; if it is longer than ``most`` characters, its beginning and its end."""
     if len(text) <= most:
         return text
     half = most // 2
@@ -41,7 +41,7 @@ def _harmless(line: str) -> str:
     line = line.replace("\t", "    ")
     if not line.isprintable():
         line = "".join(one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in line)
-    # Escapes that JSON knows as well, so that a line of JSON means what it meant.
+    # These escapes are valid in JSON, so that a line of JSON keeps its meaning.
     return _COMMAND.sub(lambda found: f"{found[1]}\\u003a" if found[1] is not None else "\\u0023", line)
 
 
@@ -53,7 +53,7 @@ def _harmless_but_for_colour(line: str) -> str:
 
 
 def significant(value: float | None, digits: int = 4) -> str:
-    """At least so many significant digits, never an exponent: ``0.01234``, ``12.34``, ``12,345``."""
+    """Format a number with ``digits`` significant digits and no exponent: ``0.01234``, ``12.34``, ``12,345``."""
     if value is None or not math.isfinite(value):
         return "-"
     magnitude = math.floor(math.log10(abs(value))) if value else 0
@@ -61,7 +61,7 @@ def significant(value: float | None, digits: int = 4) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """``0.3 ms``, ``51 ms``, ``0.61 s``, ``12.3 s``, ``3:05 min``."""
+    """Format seconds as ``0.3 ms``, ``51 ms``, ``0.61 s``, ``12.3 s`` or ``3:05 min``."""
     if seconds is None or not math.isfinite(seconds):
         return "-"
     if seconds < 0.1:
@@ -73,19 +73,19 @@ def duration(seconds: float | None) -> str:
 
 
 def byte_count(value: float | None) -> str:
-    """Whole mebibytes, or gibibytes with two decimals."""
+    """Format bytes as whole mebibytes, or as gibibytes with two decimals."""
     if value is None:
         return "-"
     return f"{value / 2**30:.2f} GiB" if value >= 2**30 else f"{value / 2**20:.0f} MiB"
 
 
 def percent(share: float | None) -> str:
-    """A half-width: ``±0.8 %``, ``±12 %``."""
+    """Format the half-width of an interval as ``±0.8 %`` or ``±12 %``."""
     if share is None or not math.isfinite(share):
         return "-"
     return f"±{100 * share:.{1 if share < 0.0995 else 0}f} %"
 
 
 def share(value: float | None) -> str:
-    """A part of a whole: ``43 %``, ``4.3 %``, ``0.43 %``."""
+    """Format a share as ``43 %``, ``4.3 %`` or ``0.43 %``."""
     return "-" if value is None else f"{significant(100 * value, 2)} %"

@@ -1,1 +1,1 @@
-"""The commands of ``pytest-throughput``: a module each, with ``add(parsers)`` and ``run(arguments)``."""
+"""The commands of ``pytest-throughput``, one module each, with ``add(parsers)`` and ``run(arguments)``."""

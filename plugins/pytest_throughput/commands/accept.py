@@ -1,4 +1,4 @@
-"""pytest-throughput accept: keep runs that are good, for later ones to be judged by."""
+"""pytest-throughput accept: add runs to a baseline."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KEEP_HELP = "of each hardware, the latest N runs; those that are accepted now s
 
 
 def add(parsers: Any) -> None:
-    """Add the command to those of argparse."""
+    """Add the command to argparse's subparsers."""
     parser = parsers.add_parser("accept", help="keep runs to judge later ones by", description=__doc__)
     parser.add_argument("files", nargs="+", metavar="RUN.json", help="a result file, or RUN.json#ENVIRONMENT")
     add_baseline(parser)
@@ -34,7 +34,7 @@ def add(parsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Answer:
-    """Look at all runs before one is accepted. Raises Unreadable, StoreError, and ValueError."""
+    """Check all runs, then accept them. Raise Unreadable, StoreError or ValueError."""
     given = [given_run(file, arguments.items_param) for file in arguments.files]
     for one in given:
         _check(one)
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> Answer:
 
 
 def _warnings(accepted: Sequence[Path]) -> list[str]:
-    """Name the runs of the future: they count as the latest until their day has come."""
+    """Return a warning that names runs dated in the future, which count as the latest until then."""
     early = sorted({path for folder in {path.parent for path in accepted} for path in dated_in_the_future(folder)})
     if not early:
         return []
@@ -81,7 +81,7 @@ def _positive(text: str) -> int:
 
 
 def _check(one: GivenRun) -> None:
-    """What would be judged by for months has to be whole."""
+    """Raise Unreadable or ValueError for a run that cannot serve as a baseline."""
     if not one.complete:
         assert one.file is not None
         raise Unreadable(
@@ -93,5 +93,5 @@ def _check(one: GivenRun) -> None:
         raise ValueError(f"{one.name}: has no figures; expected at least one case that was measured")
     try:
         decode(encode(one.run))
-    except ValueError as error:  # It would be left out of every baseline.
+    except ValueError as error:  # The gate would reject the stored file.
         raise ValueError(f"{one.name}: cannot be kept: {error}") from None

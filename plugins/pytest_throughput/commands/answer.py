@@ -1,4 +1,4 @@
-"""What a command answers, and the one place through which all of it goes to standard output and standard error."""
+"""The answer of a command, and the only function that writes to standard output and standard error."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ __all__ = ["Answer", "deliver"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command has to say. The exit status is known before anything of it is printed."""
+    """The output of a command. Its exit status is decided before anything is printed."""
 
     text: str = ""
-    """For standard output."""
+    """Text for standard output."""
     status: int = ExitCode.OK
     problem: str | None = None
-    """For standard error."""
+    """Text for standard error."""
 
 
 def deliver(answer: Answer) -> int:
-    """Print the answer, and return its exit status, whatever becomes of the output.
+    """Print the answer and return its exit status.
 
-    A reader that closes early (``| head -1``) has what it wants. Where the output cannot be written for another
-    reason, such as a full disk, a status of 0 becomes ``ExitCode.NOT_WRITTEN``.
+    A reader that closes the pipe early (``| head -1``) does not change the status. If the output cannot be written for
+    another reason, such as a full disk, status 0 becomes ``ExitCode.NOT_WRITTEN``.
     """
     if answer.problem is not None:
         _write(sys.stderr, answer.problem)
@@ -42,7 +42,7 @@ def deliver(answer: Answer) -> int:
 
 
 def _write(stream: TextIO | None, text: str) -> OSError | None:
-    """Write lines that are harmless and that the stream's encoding has; return what went wrong."""
+    """Write lines without control sequences, in the stream's encoding; return the error if that fails."""
     if stream is None:  # It was closed before this process began: its caller wants none of it.
         return None
     try:

@@ -1,1 +1,1 @@
-"""What the machine is: CPU and GPUs. Read in the pytest process; every field may be unknown."""
+"""What the machine is and does. The pytest process reads it; every field may be unknown."""

@@ -1,4 +1,4 @@
-"""The CPU: its model, and how many physical cores this process may use."""
+"""The model of the CPU, and how many physical cores this process may use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SYS = Path("/sys")
 
 
 def cpu_model(proc: Path = _PROC) -> str | None:
-    """The model name as the processor gives it; None where unknown."""
+    """Return the model name that the processor reports; None where unknown."""
     try:
         for line in (proc / "cpuinfo").read_text(errors="replace").splitlines():
             name, _, value = line.partition(":")
@@ -26,7 +26,7 @@ def cpu_model(proc: Path = _PROC) -> str | None:
 
 
 def usable_physical_cores(proc: Path = _PROC, sys: Path = _SYS) -> int:
-    """Physical cores within this process's affinity and its cgroup's CPU quota; at least 1."""
+    """Return how many physical cores the affinity and the cgroup's CPU quota leave this process; at least 1."""
     if hasattr(os, "sched_getaffinity"):
         logical = os.sched_getaffinity(0)
     else:
@@ -38,7 +38,7 @@ def usable_physical_cores(proc: Path = _PROC, sys: Path = _SYS) -> int:
 
 
 def _cgroup_quota(proc: Path, sys: Path) -> float | None:
-    """CPUs that the tightest cgroup around this process grants (version 2, then 1); None if unlimited."""
+    """Return how many CPUs the tightest cgroup (version 2, else 1) grants this process; None if unlimited."""
     quotas = []
     for line in (_read(proc / "self/cgroup") or "").splitlines():
         _, controllers, path = [*line.split(":", 2), "", ""][:3]

@@ -1,6 +1,6 @@
-"""What the processors were doing while a trial ran, by readings before it and after it.
+"""Load of the CPU during a trial, from one reading before and one after it.
 
-Nothing is read meanwhile: on a CPU, whoever wakes up to read takes the processor from what is measured.
+Nothing is read during the trial: a process that wakes up to read would take a core from what is measured.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ _SYS = Path("/sys")
 
 @dataclass(frozen=True)
 class CpuReading:
-    """The processors at one moment. Ticks are summed over all of the machine's."""
+    """The state of all CPUs at one moment."""
 
     at: float
     """Seconds of ``time.monotonic``."""
     load: float | None
-    """The mean number of threads that ran or wanted to, over the last minute or so."""
+    """The mean number of runnable threads over the last minute."""
     ticks: tuple[int, int, int] | None
-    """All, idle, and stolen by the hypervisor."""
+    """Total, idle and stolen (by the hypervisor) clock ticks, summed over all CPUs."""
     frequency_mhz: float | None
-    """Mean of those that this process may use."""
+    """The mean frequency of the CPUs that this process may use."""
 
 
 def read_cpu(proc: Path = _PROC, sys: Path = _SYS) -> CpuReading:
-    """What can be read; never raises."""
+    """Read what can be read; unreadable fields are None. Raise nothing."""
     try:
         load = os.getloadavg()[0]
     except OSError:
@@ -63,7 +63,7 @@ def _frequency_mhz(sys: Path) -> float | None:
 
 
 def summarise_cpu(before: CpuReading, after: CpuReading) -> tuple[dict[str, Any], dict[str, str]]:
-    """The fields, null where unknown, and why they are."""
+    """Return the telemetry fields (null where unknown), and for each unknown field the reason."""
     fields: dict[str, Any] = {
         "seconds": after.at - before.at,
         "load_before": before.load,

@@ -1,7 +1,7 @@
-"""How many floating-point operations per second this machine's CPU does in a large matrix product.
+"""Measure the CPU's peak rate in floating-point operations per second by a large matrix product.
 
-Run as a program, so that nobody else's process holds its threads and its memory: ``python cpu_peak.py float32``
-prints one number. The number of threads is that of the environment.
+The file is run as a program, so that the threads and the memory of the product end with it:
+``python cpu_peak.py float32`` prints one number. The environment variables set the number of threads.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS
 _TIMEOUT_SECONDS = 60.0
 _FIRST_SIZE, _LARGEST_SIZE = 512, 8192
 _LONG_ENOUGH_SECONDS = 0.015
-"""Long enough to keep all threads busy for most of it, and short enough for many to be held up by nobody."""
+"""A product that lasts this long keeps all threads busy; much longer ones would seldom run undisturbed."""
 _SECONDS = 0.6
 _LEAST_PRODUCTS = 3
 
 
 def measured_cpu_flops(threads: int, dtype: str) -> float | None:
-    """The rate of ``float32`` or ``float64`` products by NumPy with so many threads; None where it fails."""
+    """Return the rate of NumPy's ``float32`` or ``float64`` products with that many threads; None if it fails."""
     environment = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(threads))}
     try:
         # -P: the modules that lie beside this file are not to be taken for others of their names.
@@ -44,7 +44,7 @@ def measured_cpu_flops(threads: int, dtype: str) -> float | None:
 
 
 def _measure(dtype: str) -> float:
-    """The fastest of several products: whatever held up one of them is not the processor's limit."""
+    """Return the rate of the fastest of several products; slower ones were disturbed by something."""
     import numpy as np
 
     generator = np.random.default_rng(0)

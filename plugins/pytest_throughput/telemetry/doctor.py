@@ -1,4 +1,4 @@
-"""What of this machine makes figures unsteady, and how to mend it. Looks, and changes nothing."""
+"""Find what makes figures unsteady on this machine, and say how to mend it. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _SETTINGS = {0x2: "its application clocks", 0x100: "its display clocks"}
 
 @dataclass
 class Diagnosis:
-    """Lines about one part of the machine, and what to mend of it."""
+    """What was found about one part of the machine, and what should be mended."""
 
     lines: list[str] = field(default_factory=list)
     to_mend: list[str] = field(default_factory=list)
 
 
 def diagnose_gpus(environment: dict[str, str] | None = None) -> Diagnosis:
-    """Every NVIDIA GPU: what it is, and what it is doing now."""
+    """Describe every NVIDIA GPU and its current state."""
     found = Diagnosis()
     gpus = list_gpus()
     if not gpus:
@@ -115,7 +115,7 @@ def _process(number: int) -> str:
 
 @contextmanager
 def _nvml() -> Iterator[Any]:
-    """NVML, ready to be asked; raises whatever it or its import does."""
+    """Yield the initialised NVML module. Raise what its import or its initialisation raises."""
     import pynvml
 
     pynvml.nvmlInit()
@@ -155,7 +155,7 @@ def _device(function: str, gpu: Gpu) -> int | None:
 
 
 def diagnose_cpu(sys: Path = _SYS, look: Callable[[float], object] = time.sleep) -> Diagnosis:
-    """The processors: how they are clocked, and who else uses them, over a second."""
+    """Describe the CPUs: governor, turbo, and their load by other processes during one second."""
     found = Diagnosis()
     before = read_cpu()
     look(_LOOKING_SECONDS)
@@ -197,7 +197,7 @@ def _turbo(sys: Path) -> bool | None:
 
 
 def _who() -> str:
-    """The three that used most of a processor since psutil first looked at them, a moment ago."""
+    """Return the names of the three processes that used most CPU time in the last 0.2 seconds."""
     processes = [process for process in psutil.process_iter(["name"]) if process.pid != os.getpid()]
     for process in processes:
         _used(process)

@@ -1,4 +1,4 @@
-"""What the readings of a GPU say of one trial's rounds."""
+"""Summarise the readings of a GPU during the rounds of one trial."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ __all__ = ["GpuSummary", "summarise"]
 
 _DISTURBED_SHARE = 0.05
 _LEAST_ENERGY_SECONDS = 1.5
-"""The counter advances about ten times a second: over so long a time it is right to 7 %."""
+"""NVML's energy counter advances about ten times a second; over 1.5 s its error is at most 7 %."""
 _LEAST_ENERGY_STEPS = 10
 _AT_FULL_LOAD = 0x4
-"""The power limit: where a GPU at full load is expected to be. It is told, and disturbs nothing."""
+"""The bit of the power limit. A GPU at full load often runs at it, so it is recorded but is no disturbance."""
 _TOO_SHORT = "the rounds did not last long enough"
 
 
 @dataclass(frozen=True)
 class GpuSummary:
-    """Parts of a trial's ``extra_info``."""
+    """The parts of a trial's ``extra_info`` that the GPU's readings give."""
 
     fields: Mapping[str, Any]
-    """Of the ``telemetry`` object; null where unknown."""
+    """Fields of the ``telemetry.gpu`` object; null where unknown."""
     unknown: Mapping[str, str] = field(default_factory=dict)
-    """Why, by the field's name."""
+    """The reason for each unknown field, by its name."""
     images_per_joule: float | None = None
     disturbed_by: str | None = None
-    """What makes the trial's figures tell of something else, too; None if nothing does."""
+    """What disturbed the trial, such as throttling or another process on the GPU; None if nothing did."""
 
 
 def summarise(
@@ -40,9 +40,10 @@ def summarise(
     ours: Set[int],
     reasons: Mapping[str, str],
 ) -> GpuSummary:
-    """Sums up the readings of a trial whose rounds lasted from one moment to another (of ``time.monotonic``).
+    """Summarise the readings of one trial.
 
-    ``ours``: processes of this run. ``reasons``: why fields could not be read.
+    ``window``: start and end of the rounds, in seconds of ``time.monotonic``. ``ours``: ids of this run's processes.
+    ``reasons``: why fields could not be read, by name.
     """
     during = [reading for reading in readings if window[0] <= reading.at <= window[1]]
     unknown = dict(reasons)
@@ -103,7 +104,7 @@ class _Power:
 
     @classmethod
     def of(cls, during: Sequence[Reading], unknown: dict[str, str]) -> _Power | None:
-        """By the counter of energy; by the sensor of power where there is no counter; over a long window only."""
+        """Return the mean power by the energy counter, else by the power sensor; None for a window below 1.5 s."""
         for name, method in (("energy_joules", "energy counter"), ("power_watts", "mean of the power sensor")):
             known = [reading for reading in during if name in reading.values]
             if not known:
@@ -122,9 +123,10 @@ class _Power:
 
 
 def _foreign_processes(readings: Iterable[Reading], ours: Set[int]) -> int | None:
-    """The most processes of others that were seen at a time.
+    """Return the largest number of other processes that were on the GPU at one time.
 
-    In a container the numbers are the host's, and none of them is known to be ours: then all but one are others'.
+    In a container NVML reports the process ids of the host, so that the worker is not recognised: one process is then
+    taken for it, and all others are counted.
     """
     seen = [reading.processes for reading in readings if reading.processes is not None]
     if not seen:
@@ -138,7 +140,7 @@ def _share(bits: Sequence[int], mask: int) -> float:
 
 
 def _advance(during: Sequence[Reading], name: str, unknown: dict[str, str]) -> float | None:
-    """By how much a counter of seconds advanced in a second."""
+    """Return the mean advance of a counter of seconds, per second."""
     known = [reading for reading in during if name in reading.values]
     seconds = known[-1].at - known[0].at if known else 0.0
     if seconds <= 0:

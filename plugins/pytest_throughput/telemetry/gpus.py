@@ -1,4 +1,4 @@
-"""NVIDIA GPUs as NVML sees them, and how a worker is shown exactly one."""
+"""The NVIDIA GPUs that NVML lists, and how exactly one of them is made visible to a worker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NAMES_A_DEVICE = re.compile(r"\d+$|GPU-|MIG-")
 
 @dataclass(frozen=True)
 class Gpu:
-    """One GPU: what a figure measured on it depends on."""
+    """The properties of one GPU on which a measured figure depends."""
 
     uuid: str
     name: str
@@ -26,7 +26,7 @@ class Gpu:
     power_limit_watts: float | None
 
     def fingerprint(self) -> dict[str, Any]:
-        """What makes two GPUs the same hardware; not which individual it is."""
+        """Return what is equal for GPUs of the same hardware; the UUID is not part of it."""
         return {
             "name": self.name,
             "memory_bytes": self.memory_bytes,
@@ -41,7 +41,7 @@ def is_device(name: object) -> bool:
 
 
 def list_gpus() -> list[Gpu]:
-    """All GPUs, in NVML's order (that of the PCI bus); none where there is no driver."""
+    """Return all GPUs in NVML's order, which is that of the PCI bus; an empty list without a driver."""
     try:
         import pynvml
     except ImportError:
@@ -81,11 +81,11 @@ def _read_gpu(pynvml: Any, handle: Any) -> Gpu:
 
 
 def visibility(device: str, gpus: list[Gpu], environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment variables that show a worker the one device it is to use, as its device 0.
+    """Return the environment variables that make one device visible to a worker, as its device 0.
 
-    ``cpu`` shows no GPU. ``cuda:N`` is the N-th entry of an inherited ``CUDA_VISIBLE_DEVICES``, else
-    the N-th GPU in PCI order, named by its UUID where NVML tells it. Where there is no such GPU none
-    is shown, and the framework says what it misses.
+    ``cpu`` hides all GPUs. ``cuda:N`` is the N-th entry of an inherited ``CUDA_VISIBLE_DEVICES``, else the N-th GPU in
+    PCI order, named by its UUID where NVML reports it. If there is no such GPU, none is visible, and the framework
+    reports that it finds none.
     """
     if not device.startswith("cuda"):
         return {"CUDA_VISIBLE_DEVICES": ""}
@@ -93,17 +93,17 @@ def visibility(device: str, gpus: list[Gpu], environ: Mapping[str, str] = os.env
 
 
 def default_device(gpus: list[Gpu], environ: Mapping[str, str] = os.environ) -> str:
-    """``cuda`` where a GPU is there to be seen, else ``cpu``."""
+    """Return ``cuda`` if a GPU is visible, else ``cpu``."""
     return "cuda" if gpus and _entry("cuda", gpus, environ) is not None else "cpu"
 
 
 def find_gpu(device: str, gpus: list[Gpu], environ: Mapping[str, str] = os.environ) -> Gpu | None:
-    """The GPU that ``cuda`` or ``cuda:N`` names; None for a CPU, or where that cannot be known."""
+    """Return the GPU that ``cuda`` or ``cuda:N`` names; None for a CPU, or where it cannot be determined."""
     entry = _entry(device, gpus, environ) if device.startswith("cuda") else None
     if entry is None:
         return None
     if entry.isdecimal():
-        # A bare number counts in CUDA's own order, which NVML knows only when it is that of the bus.
+        # A number counts in CUDA's own order, which equals NVML's order only if both follow the PCI bus.
         same_model = len({gpu.name for gpu in gpus}) == 1
         known = _order(environ) == "PCI_BUS_ID" or same_model
         return gpus[int(entry)] if known and int(entry) < len(gpus) else None

@@ -1,4 +1,4 @@
-"""Which of the machines that are alike this one is."""
+"""The identifier that tells this machine from others of the same hardware."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _PLACES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
 
 def machine_id(places: tuple[Path, ...] = _PLACES) -> str | None:
-    """What the system was given when it was installed; None where it has none, as in many containers.
+    """Return the machine id of the operating system; None where there is none, as in many containers.
 
-    It is not to be shown to anybody as it is: see ``hashed_machine_id``.
+    The id is confidential (``man machine-id``): only its hash is stored, see ``hashed_machine_id``.
     """
     for place in places:
         try:

@@ -1,8 +1,8 @@
-"""The peak rates of NVIDIA GPUs by precision, dense, as their datasheets give them.
+"""Peak rates of NVIDIA GPUs by precision, for dense matrices, from their datasheets.
 
-What others ship cannot be used: of the tables looked at, each gave some common GPU the figure of another,
-the doubled one for sparse matrices, or a guess for one that it did not know. A GPU that is not here has no
-peak, until somebody names it with ``--throughput-peak-tflops``.
+The published tables that were examined are not used: each gives at least one common GPU the figure of another model,
+the doubled figure for sparse matrices, or a guess for an unknown name. A GPU that is not listed here has no peak unless
+``--throughput-peak-tflops`` gives one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["Peak", "datasheet_peak"]
 
 @dataclass(frozen=True)
 class Peak:
-    """The most floating-point operations per second; a multiply-add is two."""
+    """A peak rate in floating-point operations per second; a multiply-add counts as two."""
 
     flops: float
     method: str
@@ -26,14 +26,14 @@ class Peak:
 
 @dataclass(frozen=True)
 class _Sheet:
-    """One kind of GPU. Rates in TFLOP/s."""
+    """The datasheet of one model of GPU; rates in TFLOP/s."""
 
     names: str
-    """A pattern of the whole name that the driver gives it, without ``NVIDIA`` or ``Tesla``: the form factor
-    matters, and a slice of it (MIG) bears the name, too, and more."""
+    """A regular expression for the driver's whole name without ``NVIDIA`` or ``Tesla``. The whole name has to match,
+    because it distinguishes form factors, and because the name of a MIG slice begins with that of its GPU."""
     source: str
     rates: Mapping[str, float]
-    """By precision. ``fp32`` without tensor cores; ``bf16`` and ``fp16`` of tensor cores that add up in float32."""
+    """Rates by precision: ``fp32`` without tensor cores; ``bf16`` and ``fp16`` with accumulation in float32."""
 
 
 _SHEETS = (
@@ -85,7 +85,7 @@ _SHEETS = (
 
 
 def datasheet_peak(name: str, precision: str) -> Peak | None:
-    """The peak of a GPU by the name that its driver gives it; None where it is not known."""
+    """Return the peak of the GPU that the driver calls ``name``; None if it is not listed."""
     model = re.sub(r"^(NVIDIA |Tesla )+", "", name.strip())
     for sheet in _SHEETS:
         if re.fullmatch(sheet.names, model) and precision in sheet.rates:

@@ -1,7 +1,7 @@
-"""One GPU, read through NVML field by field.
+"""Read one GPU through NVML, field by field.
 
-No error leaves this module: a field that cannot be read is absent, and the reason is kept. NVML is
-asked by UUID, since its numbers are neither CUDA's nor the same after the next boot.
+No error leaves this module: a field that cannot be read is absent, and its reason is kept. The GPU is found by its
+UUID, because NVML's indices differ from CUDA's and may change with the next boot.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ CLOCK_REASONS = {
     0x40: "thermal slowdown by hardware",
     0x80: "power brake",
 }
-"""Bits of ``nvmlClocksEventReasons`` that lower the clocks, but for those of an idle GPU and of its user's settings."""
+"""Bits of ``nvmlClocksEventReasons`` that lower the clocks, except those for an idle GPU and for user settings."""
 
 _NANOSECONDS = 1e9
 _POWER_COUNTER, _THERMAL_COUNTER = 74, 75
-"""Field identifiers of ``NVML_FI_DEV_PERF_POLICY_POWER`` and ``_THERMAL``. Those of the newer, finer counters were
-251 to 253 in the header of one driver, and 269 to 271 in that of another."""
+"""Field identifiers of ``NVML_FI_DEV_PERF_POLICY_POWER`` and ``_THERMAL``. The newer, finer counters are not used:
+their identifiers are 251 to 253 in the header of one driver, and 269 to 271 in that of another."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a GPU was doing at one moment."""
+    """The state of a GPU at one moment."""
 
     at: float
     """Seconds of ``time.monotonic``."""
     values: Mapping[str, float]
-    """By the names of ``_FIELDS``; those that could not be read are absent."""
+    """Values by the names of ``_FIELDS``; fields that could not be read are absent."""
     processes: frozenset[int] | None = None
-    """Numbers of those that compute on it: of the host, even in a container. None where unknown."""
+    """Ids of the processes that compute on the GPU, as the host numbers them even in a container; None if unknown."""
 
 
 class GpuProbe:
-    """Reads one GPU as often as it is asked to."""
+    """A connection to one GPU through NVML."""
 
     def __init__(self, gpu: Gpu) -> None:
         self._gpu = gpu
@@ -52,7 +52,7 @@ class GpuProbe:
         self._handle: Any = None
         self._given_up: set[str] = set()
         self.unknown: dict[str, str] = {}
-        """Why a field could not be read the last time, by its name; ``gpu`` where none can."""
+        """The reason why a field could not be read last, by its name; ``gpu`` if no field can be read."""
         try:
             import pynvml
 
@@ -63,7 +63,7 @@ class GpuProbe:
             self.unknown["gpu"] = self._reason(error)
 
     def read(self, at: float) -> Reading:
-        """What can be read now."""
+        """Read all fields that can be read now."""
         values = {}
         for name, field in _FIELDS.items():
             value = self._try(name, field)
@@ -72,7 +72,7 @@ class GpuProbe:
         return Reading(at, values, self._try("processes", _processes))
 
     def close(self) -> None:
-        """Lets NVML go."""
+        """Close the connection to NVML."""
         nvml, self._nvml, self._handle = self._nvml, None, None
         if nvml is not None:
             with suppress(Exception):
@@ -98,7 +98,7 @@ class GpuProbe:
 
 
 def reason_of(error: Exception) -> str:
-    """What an error of NVML means, in a few words."""
+    """Return in a few words what an error of NVML means."""
     name = type(error).__name__
     return _REASONS.get(name, f"NVML: {str(error) or name}")
 
@@ -110,7 +110,7 @@ _FOR_GOOD = (
     "NVMLError_NotSupported",
     "NVMLLibraryMismatchError",
 )
-"""The next answer would be the same."""
+"""Errors that would come again, so that the field is not read again."""
 _REASONS = {
     "AttributeError": "not known to this version of nvidia-ml-py",
     "ModuleNotFoundError": "nvidia-ml-py is not installed",
@@ -170,6 +170,9 @@ _FIELDS: Mapping[str, Callable[[Any, Any], float]] = {
     "utilisation_percent": lambda nvml, gpu: nvml.nvmlDeviceGetUtilizationRates(gpu).gpu,
     "memory_used_bytes": lambda nvml, gpu: nvml.nvmlDeviceGetMemoryInfo(gpu).used,
 }
-"""``power_watts`` is a mean over a second from Ampere on, but for the A100; ``energy_joules`` counts since the driver
-was loaded, from Volta on, some ten times a second; ``utilisation_percent`` says how long any kernel was running, not
-how much of the GPU was."""
+"""The fields and how they are read.
+
+``power_watts`` is a mean over one second from Ampere on, except on the A100. ``energy_joules`` counts from the loading
+of the driver, from Volta on, and advances about ten times a second. ``utilisation_percent`` is the share of time in which
+any kernel was running, not the share of the GPU that was in use.
+"""

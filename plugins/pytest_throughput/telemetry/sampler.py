@@ -1,7 +1,7 @@
-"""Reads a GPU ten times a second while a worker is busy with it.
+"""Read a GPU ten times a second while a worker uses it.
 
-A thread of the pytest process, which sleeps meanwhile: a reading takes some milliseconds of one of
-the processors that the worker does not need, and nothing of the measured process.
+A thread of the pytest process reads; the main thread sleeps meanwhile. A reading takes some milliseconds of a core that
+the worker does not need, and nothing from the measured process.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from pytest_throughput.telemetry.probe import GpuProbe, Reading
 __all__ = ["Sampler"]
 
 _PERIOD_SECONDS = 0.1
-"""As often as NVML's counter of energy advances."""
+"""NVML's energy counter advances about as often."""
 _MOST_READINGS = 36_000
-"""An hour of them; of a longer trial the first are dropped."""
+"""The readings of one hour; in a longer trial the oldest are dropped."""
 _PATIENCE_SECONDS = 5.0
-"""A reading takes milliseconds, unless the driver is in trouble."""
+"""How long to wait for a reading, which takes milliseconds unless the driver hangs."""
 
 
 class Sampler:
-    """The readings between ``start`` and ``stop``."""
+    """A thread that reads the GPU between ``start`` and ``stop``."""
 
     def __init__(self, probe: GpuProbe, clock: Callable[[], float] = time.monotonic) -> None:
         self._probe = probe
         self._clock = clock
         self._readings: deque[Reading] = deque(maxlen=_MOST_READINGS)
         self.ours: set[int] = set()
-        """Those processes on the GPU that this one has started."""
+        """Ids of the processes on the GPU that descend from this process."""
         self.hangs = False
-        """Whether NVML did not answer in time, and may never."""
+        """Whether NVML did not answer in time; it may never answer."""
         self._judged: set[int] = set()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._sample, name="pytest-throughput-telemetry", daemon=True)
 
     def start(self) -> None:
-        """Takes the first reading, before anything runs, and goes on in the background."""
+        """Take the first reading, then go on reading in the background."""
         self._read()
         self._thread.start()
 
     def stop(self) -> list[Reading]:
-        """All readings, the last of them taken now; the thread has ended, unless NVML hangs."""
+        """End the thread and return all readings; the last one is taken now, unless NVML hangs."""
         self._stopped.set()
         self._thread.join(_PATIENCE_SECONDS)
         self.hangs = self._thread.is_alive()
@@ -62,7 +62,7 @@ class Sampler:
     def _read(self) -> None:
         reading = self._probe.read(self._clock())
         self._readings.append(reading)
-        # Now: the worker may have ended when the trial has.
+        # Ask now whose process it is: the worker may have ended by the end of the trial.
         for process in (reading.processes or frozenset()) - self._judged:
             self._judged.add(process)
             if _is_descendant(process):

@@ -1,4 +1,4 @@
-"""How close a trial came to what its device can do at most: model FLOPs utilisation."""
+"""Model FLOPs utilisation: the rate of a trial as a share of its device's peak rate."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pytest_throughput.telemetry.peaks import Peak, datasheet_peak
 __all__ = ["Utilisation"]
 
 _DTYPES = {"fp32": "float32", "fp64": "float64"}
-"""Those that NumPy multiplies matrices of; a CPU's peak in others is not known."""
+"""NumPy's type for each precision in which a CPU's peak can be measured."""
 _MEASURED_AT_MOST = 3
 
 
 class Utilisation:
-    """Knows the peaks of this run's devices; that of a CPU is measured when it is first asked for."""
+    """The peaks of a run's devices. A CPU's peak is measured when it is first needed."""
 
     def __init__(self, given_tflops: float | None, measure: Callable[[int, str], float | None] | None = None) -> None:
-        """``given_tflops``: of ``--throughput-peak-tflops``, for every device and precision."""
+        """``given_tflops``: the value of ``--throughput-peak-tflops``, used for every device and precision."""
         self._given_tflops = given_tflops
         self._measure = measured_cpu_flops if measure is None else measure
         self._measured: dict[tuple[int, str], list[float | None]] = {}
@@ -28,9 +28,9 @@ class Utilisation:
     def metadata(
         self, metadata: Mapping[str, Any], images_per_second: float, device: str, gpu: Gpu | None
     ) -> dict[str, Any]:
-        """``model_flops_utilisation`` and ``peak`` of a trial, by what is known of it; nothing if its work is not.
+        """Return ``model_flops_utilisation`` and ``peak`` of a trial; nothing if its FLOPs or the peak are unknown.
 
-        ``gpu``: the one that it ran on, where that can be told.
+        ``gpu``: the GPU that the trial ran on, where it is known.
         """
         flops_per_image = metadata.get("flops_per_image")
         if not isinstance(flops_per_image, (int, float)) or not 0 < flops_per_image < 1e18:
