@@ -173,6 +173,6 @@ _FIELDS: Mapping[str, Callable[[Any, Any], float]] = {
 """The fields and how they are read.
 
 ``power_watts`` is a mean over one second from Ampere on, except on the A100. ``energy_joules`` counts from the loading
-of the driver, from Volta on, and advances about ten times a second. ``utilisation_percent`` is the share of time in which
-any kernel was running, not the share of the GPU that was in use.
+of the driver, from Volta on, and advances about ten times a second. ``utilisation_percent`` is the share of time in
+which any kernel was running, not the share of the GPU that was in use.
 """
