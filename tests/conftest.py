@@ -14,9 +14,9 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(autouse=True)
 def _as_without_neighbours(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs inside the tests keep their order, though pytest-randomly is installed for the tests of neighbours.
+    """Have the runs inside the tests load pytest-benchmark alone of all installed plugins.
 
-    Nor do they load hypothesis, which takes a second at the end of each.
+    The others are installed for the tests of neighbours; loading them takes a third of a short run.
     """
     for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
         monkeypatch.delenv(name, raising=False)  # They are not workers of the run that tests them.
@@ -25,4 +25,12 @@ def _as_without_neighbours(request: pytest.FixtureRequest, monkeypatch: pytest.M
         monkeypatch.delenv(name, raising=False)  # Where they are set, pytest folds nothing away.
     if "pytester" in request.fixturenames:
         request.getfixturevalue("pytester")  # It clears the variable.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p benchmark")
+
+
+@pytest.fixture
+def all_plugins(_as_without_neighbours: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the runs inside a test load every installed plugin, as a user's would."""
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly -p no:hypothesispytest")

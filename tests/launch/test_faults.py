@@ -335,18 +335,19 @@ def launcher(tmp_path: Path) -> Iterator[Launcher]:
     staged.remove()
 
 
-def test_a_thousand_cases_with_every_tenth_crashing_finish(launcher: Launcher) -> None:
+@pytest.mark.parametrize("cases", [100, pytest.param(1_000, marks=pytest.mark.slow)])
+def test_many_cases_with_every_tenth_crashing_finish(launcher: Launcher, cases: int) -> None:
     placement = Placement(Interpreter("default", "python", (sys.executable,)), trial=1)
     descriptors, me = set(os.listdir("/proc/self/fd")), psutil.Process()
     statuses = []
-    for number in range(1000):
+    for number in range(cases):
         request = (
             once("killed", by=("SIGKILL", "SIGSEGV")[number % 20 // 10]) if number % 10 == 9 else once("well", n=number)
         )
         outcome, _ = launcher.run(request, placement)
         statuses.append(outcome.status)
         assert outcome.status == "crashed" or outcome.metadata["n"] == number
-    assert statuses == (["ok"] * 9 + ["crashed"]) * 100
+    assert statuses == (["ok"] * 9 + ["crashed"]) * (cases // 10)
     launcher.close()
     assert me.children(recursive=True) == []
     assert set(os.listdir("/proc/self/fd")) == descriptors

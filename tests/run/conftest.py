@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from plugin_project import Project
+from short_protocols import SHORT
+
+from pytest_throughput.measurement.plan import PLANS
 
 ROOT = Path(__file__).parents[2]
 
@@ -18,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     for name in ("PYTEST_XDIST_WORKER", "PYTHONUNBUFFERED"):
         monkeypatch.delenv(name, raising=False)
+    for name, plan in SHORT.items():
+        monkeypatch.setitem(PLANS, name, plan)
     # What nohup ignores, all that is started would ignore too.
     of_hangups = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     project = Project(pytester)

@@ -128,6 +128,7 @@ def test_profiling_the_replay_is_refused(two: Project) -> None:
     result.stderr.fnmatch_lines(["*--benchmark-cprofile would profile the replay*"])
 
 
+@pytest.mark.usefixtures("all_plugins")
 def test_without_pytest_benchmark_a_plain_project_runs_and_a_measuring_one_is_told(
     project: Project, pytester: pytest.Pytester
 ) -> None:
@@ -142,6 +143,7 @@ def test_without_pytest_benchmark_a_plain_project_runs_and_a_measuring_one_is_to
     )
 
 
+@pytest.mark.usefixtures("all_plugins")
 def test_xdist_is_refused(two: Project, pytester: pytest.Pytester) -> None:
     pytest.importorskip("xdist")
     result = pytester.runpytest_subprocess("-p", "pytest_throughput.plugin", "-n2")
@@ -153,6 +155,7 @@ def test_xdist_is_refused(two: Project, pytester: pytest.Pytester) -> None:
     )
 
 
+@pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize(
     ("option", "outcomes"),
     [

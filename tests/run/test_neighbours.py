@@ -12,6 +12,8 @@ from plugin_project import Project
 
 QUICK = ("--throughput-protocol=paper", "--benchmark-json=run.json")
 
+pytestmark = pytest.mark.usefixtures("all_plugins")
+
 CASES = """
 import pytest
 

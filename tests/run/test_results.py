@@ -25,8 +25,7 @@ def test_the_samples_of_the_worker_are_pytest_benchmarks(project: Project) -> No
     (benchmark,) = project.json()["benchmarks"]
     info, stats = benchmark["extra_info"], benchmark["stats"]
     assert benchmark["fullname"] == "test_it.py::test_sleep"
-    assert 5 <= stats["rounds"] == len(stats["data"])
-    assert 0.5 <= sum(stats["data"]) <= 3.5
+    assert 5 <= stats["rounds"] == len(stats["data"]) <= 20
     assert min(stats["data"]) >= 0.002
     assert stats["iterations"] == 1
     assert info["images_per_second"] == pytest.approx(4 / statistics.median(stats["data"]))

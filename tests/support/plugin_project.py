@@ -101,7 +101,18 @@ class Project:
 
     @staticmethod
     def _command(*arguments: str) -> list[str]:
-        return [sys.executable, "-m", "pytest", *_PLUGINS, _ALONE, "-p", "no:cacheprovider", *arguments]
+        return [
+            sys.executable,
+            "-m",
+            "pytest",
+            *_PLUGINS,
+            "-p",
+            "short_protocols",
+            _ALONE,
+            "-p",
+            "no:cacheprovider",
+            *arguments,
+        ]
 
     @staticmethod
     def _variables(given: Mapping[str, str]) -> dict[str, str]:
