@@ -23,12 +23,15 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Itera
         monkeypatch.delenv(name, raising=False)
     for name, plan in SHORT.items():
         monkeypatch.setitem(PLANS, name, plan)
-    # What nohup ignores, all that is started would ignore too.
-    of_hangups = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # nohup ignores SIGHUP, and a shell's background job SIGINT; the runs that tests start would inherit that.
+    before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT)}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     project = Project(pytester)
     yield project
     project.end_all()
-    signal.signal(signal.SIGHUP, of_hangups)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
