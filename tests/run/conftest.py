@@ -35,7 +35,9 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 
 @pytest.fixture
-def installed(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Callable[..., pytest.RunResult]:
+def installed(
+    pytester: pytest.Pytester, all_plugins: None, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., pytest.RunResult]:
     """Runs pytest where the package is installed as pip does it: found by its entry point alone."""
     site = pytester.mkdir("site-packages")
     for package in ("plugins/pytest_throughput", "fixtures/dlworkloads"):
