@@ -766,8 +766,8 @@ def test_a_json_that_was_written_needs_no_journal_whatever_another_plugin_does(p
 def test_a_json_that_will_be_too_large_is_told_while_the_run_can_be_stopped(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("recovery", "results"):
-        monkeypatch.setattr(f"pytest_throughput.{module}.MAX_RESULT_BYTES", 15 * 2**10)
+    for module in ("checkpoint", "benchmark_json"):
+        monkeypatch.setattr(f"pytest_throughput.run.{module}.MAX_RESULT_BYTES", 15 * 2**10)
     project.tests(
         """
         import pytest

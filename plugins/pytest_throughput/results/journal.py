@@ -15,12 +15,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_throughput.results.model import TrialRecord
+from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.owned_file import InUse, OwnedFile, owner_note
 from pytest_throughput.results.untrusted_json import Unreadable, parse_object, read_lines
 from pytest_throughput.worker.protocol import Outcome, encode
 
-__all__ = ["MAX_LINE_BYTES", "Entry", "Heading", "Journal", "JournalContent", "read_journal", "to_disk"]
+__all__ = ["MAX_LINE_BYTES", "Heading", "Journal", "JournalContent", "read_journal", "to_disk"]
 
 _VERSION = 1
 MAX_LINE_BYTES = 65 * 2**20
@@ -41,22 +41,6 @@ class Heading:
     command: tuple[str, ...] = ()
     """The arguments of pytest, for a person to read."""
     journal: int = _VERSION
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One trial that has ended."""
-
-    case_id: str
-    environment: str
-    axes: Mapping[str, Any]
-    """The axes of the case by name."""
-    record: TrialRecord
-
-    @property
-    def key(self) -> tuple[str, str, int]:
-        """Which trial it is."""
-        return self.case_id, self.environment, self.record.trial
 
 
 class Journal:
@@ -90,28 +74,27 @@ class Journal:
         """Why the journal does not hold every trial; None while it does."""
         return self._write_problem or self._left_out
 
-    def add(self, entry: Entry) -> None:
+    def add(self, ended: EndedTrial) -> None:
         """Write a trial; it is on the disk when this returns, or ``problem`` says why not."""
-        record = entry.record
         try:
             line = encode(
                 {
-                    "case_id": entry.case_id,
-                    "environment": entry.environment,
-                    "labels": dict(entry.axes),
-                    "trial": record.trial,
-                    "started_at": record.started_at,
-                    "items": record.items,
-                    "outcome": record.outcome.to_json(),
+                    "case_id": ended.case_id,
+                    "environment": ended.environment,
+                    "labels": dict(ended.axes),
+                    "trial": ended.trial,
+                    "started_at": ended.started_at,
+                    "items": ended.items,
+                    "outcome": ended.outcome.to_json(),
                 }
             )
         except (TypeError, ValueError, RecursionError) as error:
             # A step of this process may name metadata that JSON cannot say.
-            self._left_out = f"the journal lacks {entry.case_id}, whose metadata are not JSON: {error}"
+            self._left_out = f"the journal lacks {ended.case_id}, whose metadata are not JSON: {error}"
             return
         if len(line) > MAX_LINE_BYTES:
             self._left_out = (
-                f"the journal lacks {entry.case_id}, whose trial takes {len(line) >> 20} MiB; "
+                f"the journal lacks {ended.case_id}, whose trial takes {len(line) >> 20} MiB; "
                 f"at most {MAX_LINE_BYTES >> 20} MiB can be read again: let the step report less metadata"
             )
             return
@@ -163,7 +146,7 @@ class JournalContent:
     """What a journal holds."""
 
     heading: Heading
-    entries: tuple[Entry, ...]
+    trials: tuple[EndedTrial, ...]
     length: int
     """Bytes of the whole lines."""
     damaged_lines: tuple[int, ...] = ()
@@ -199,7 +182,7 @@ def read_journal(path: Path) -> JournalContent:
     A damaged line costs its own trial and no other. A last line without an end is what the interruption cut off.
     """
     heading: Heading | None = None
-    entries = []
+    trials = []
     damaged = []
     length = 0
     for number, line in enumerate(read_lines(path, MAX_LINE_BYTES), 1):
@@ -214,7 +197,7 @@ def read_journal(path: Path) -> JournalContent:
             if heading is None:
                 heading = _heading(value)
             else:
-                entries.append(_entry(value))
+                trials.append(_ended_trial(value))
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if heading is None:
                 raise Unreadable(path, f"line 1 is not a journal of this version: {_reason(error)}") from None
@@ -224,7 +207,7 @@ def read_journal(path: Path) -> JournalContent:
         length += line.length
     if heading is None:
         raise Unreadable(path, "it is empty, or cut off in its first line: there is nothing to go on with")
-    return JournalContent(heading, tuple(entries), length, tuple(damaged))
+    return JournalContent(heading, tuple(trials), length, tuple(damaged))
 
 
 def _reason(error: Exception) -> str:
@@ -240,7 +223,7 @@ def _heading(value: Mapping[str, Any]) -> Heading:
     return Heading(fingerprint, settings, tuple(str(argument) for argument in command))
 
 
-def _entry(value: Mapping[str, Any]) -> Entry:
+def _ended_trial(value: Mapping[str, Any]) -> EndedTrial:
     texts = [value[name] for name in ("case_id", "environment", "started_at")]
     numbers = [value[name] for name in ("trial", "items")]
     if not all(isinstance(text, str) for text in texts):
@@ -249,5 +232,13 @@ def _entry(value: Mapping[str, Any]) -> Entry:
         raise TypeError("expected whole numbers of at least 1 as trial and items")
     if not isinstance(value["labels"], dict):
         raise TypeError("expected an object as labels")
-    record = TrialRecord(value["trial"], value["started_at"], value["items"], Outcome.from_json(value["outcome"]), True)
-    return Entry(value["case_id"], value["environment"], value["labels"], record)
+    return EndedTrial(
+        case_id=value["case_id"],
+        environment=value["environment"],
+        axes=value["labels"],
+        trial=value["trial"],
+        started_at=value["started_at"],
+        items=value["items"],
+        outcome=Outcome.from_json(value["outcome"]),
+        resumed=True,
+    )

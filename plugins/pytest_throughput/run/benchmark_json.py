@@ -15,24 +15,18 @@ from typing import Any
 import pytest
 
 from pytest_throughput.exit_code import ExitCode
-from pytest_throughput.gate.runs import hashed_machine_id
 from pytest_throughput.results.completeness import is_incomplete
 from pytest_throughput.results.journal import to_disk
-from pytest_throughput.results.plausibility import mark_implausible
 from pytest_throughput.results.writer import MAX_RESULT_BYTES, throughput_block
 from pytest_throughput.run.output import tell
+from pytest_throughput.run.result import run_result
 from pytest_throughput.run.session import ThroughputSession
-from pytest_throughput.telemetry.cpu import cpu_model, usable_physical_cores
-from pytest_throughput.telemetry.gpus import find_gpu
-from pytest_throughput.telemetry.machine_id import machine_id
 from pytest_throughput.text import printable
 
 __all__ = [
     "BenchmarkJson",
     "ResultPath",
     "WriteErrorGuard",
-    "fingerprint",
-    "hashed_machine",
     "write_beside",
 ]
 
@@ -108,12 +102,6 @@ class BenchmarkJson:
         path: Path | None = self._config.getoption("benchmark_json")
         return path.plain if isinstance(path, ResultPath) else path
 
-    @property
-    def deselected(self) -> list[str] | None:
-        """The ids of the cases that were; None where node ids were given, since pytest then does not say."""
-        by_node_id = any("::" in argument for argument in self._config.args)
-        return None if by_node_id else sorted(set(self._session.deselected))
-
     def refuse_what_cannot_be_written(self) -> None:
         """Raise pytest.UsageError: before an hour of measuring, not after it."""
         if self.path is None:
@@ -148,18 +136,13 @@ class BenchmarkJson:
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
         if not self._session.items:
             return
-        mark_implausible(self._session.ledger)
-        marks = {(case.id, case.environment): case.implausible for case in self._session.ledger}
+        result = run_result(self._config, self._session)
+        marks = {case.key: case.implausible for case in result.cases}
         for benchmark in output_json["benchmarks"]:
             info = benchmark["extra_info"]
             if benchmark["fullname"] in self._session.items:
                 info["implausible"] = marks.get((info.get("case_id"), info.get("environment")))
-        output_json["throughput"] = throughput_block(
-            self._session.ledger,
-            deselected=self.deselected,
-            fingerprint=fingerprint(self._session),
-            machine_id=hashed_machine(self._session),
-        )
+        output_json["throughput"] = throughput_block(result)
 
     @pytest.hookimpl(optionalhook=True, wrapper=True)
     def pytest_benchmark_group_stats(self) -> Iterator[None]:
@@ -352,20 +335,3 @@ def _may_be_moved(path: Path) -> bool:
     except OSError:
         return True
     return not folder.st_mode & stat.S_ISVTX or os.geteuid() in (0, file.st_uid, folder.st_uid)
-
-
-def fingerprint(session: ThroughputSession) -> dict[str, Any]:
-    """The hardware that the figures belong to: what makes two machines alike, not which one it was."""
-    gpus = [find_gpu(device, session.gpus) for device in session.devices if device.startswith("cuda")]
-    return {
-        "cpu": {"model": cpu_model(), "cores": usable_physical_cores(), "threads": session.settings.threads},
-        "gpus": [None if gpu is None else gpu.fingerprint() for gpu in gpus],
-    }
-
-
-def hashed_machine(session: ThroughputSession) -> str | None:
-    """Which of the machines that are alike it was, hashed: its GPUs, else the machine; None where unknown."""
-    gpus = [find_gpu(device, session.gpus) for device in session.devices if device.startswith("cuda")]
-    names = [gpu.uuid for gpu in gpus if gpu is not None] if any(gpus) else [machine_id()]
-    known = [name for name in names if name]
-    return hashed_machine_id(" ".join(known)) if known else None

@@ -8,6 +8,7 @@ import signal
 import statistics
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -15,14 +16,15 @@ from typing import Any
 
 import pytest
 
-from pytest_throughput.results.journal import Entry, Heading, Journal, JournalContent, read_journal
-from pytest_throughput.results.model import TrialRecord
+from pytest_throughput.results.ended_trial import EndedTrial
+from pytest_throughput.results.journal import Heading, Journal, JournalContent, read_journal
 from pytest_throughput.results.owned_file import InUse, OwnedFile
 from pytest_throughput.results.untrusted_json import Unreadable
 from pytest_throughput.results.writer import MAX_RESULT_BYTES, estimated_bytes
-from pytest_throughput.run.benchmark_json import BenchmarkJson, fingerprint
+from pytest_throughput.run.benchmark_json import BenchmarkJson
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.output import tell
+from pytest_throughput.run.result import fingerprint
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.run.signals import Signals
 from pytest_throughput.text import byte_count, duration, printable
@@ -45,7 +47,7 @@ class Checkpoint:
         self._results = results
         self._signals = Signals()
         self._journal: Journal | None = None
-        self._earlier: dict[Key, TrialRecord] = {}
+        self._earlier: dict[Key, EndedTrial] = {}
         """Trials of the resumed journal that have not come up yet."""
         self._resumed = 0
         """How many trials the resumed journal held."""
@@ -69,20 +71,22 @@ class Checkpoint:
 
     # As the session's keeper
 
-    def take(self, found: MeasuredItem) -> TrialRecord | None:
-        """The trial as an earlier run has measured it, once; None if it has to be measured now."""
-        return self._earlier.pop(_key(found), None)
+    def take(self, found: MeasuredItem) -> EndedTrial | None:
+        """Return the trial as an earlier run has measured it, once; None if it has to be measured now."""
+        earlier = self._earlier.pop(found.key, None)
+        # The journal may name other axes than the test now does.
+        return None if earlier is None else replace(earlier, axes=found.axes)
 
-    def keep(self, found: MeasuredItem, record: TrialRecord) -> None:
-        """Writes down a trial that was measured now."""
+    def keep(self, ended: EndedTrial) -> None:
+        """Write down a trial that was measured now."""
         if self._journal is not None:
             with self._signals.deferred():
-                self._journal.add(Entry(found.case_id, found.environment, found.axes, record))
-        self._warn_of_size(record)
+                self._journal.add(ended)
+        self._warn_of_size(ended)
 
-    def _warn_of_size(self, record: TrialRecord) -> None:
+    def _warn_of_size(self, ended: EndedTrial) -> None:
         """Say once, while there is time to stop the run, that its result file will be too large to be read."""
-        self._trial_bytes.append(estimated_bytes(record))
+        self._trial_bytes.append(estimated_bytes(ended.result))
         expected_bytes = statistics.mean(self._trial_bytes) * self._session.ledger.trials_asked
         if self._is_warned or self._results.path is None or expected_bytes <= MAX_RESULT_BYTES:
             return
@@ -198,9 +202,9 @@ class Checkpoint:
                     "give a copy in a writable folder"
                 ) from None
             raise
-        self._earlier = {entry.key: entry.record for entry in read.entries}
+        self._earlier = {ended.key: ended for ended in read.trials}
         self._resumed = len(self._earlier)
-        self._trial_bytes = [estimated_bytes(record) for record in self._earlier.values()]
+        self._trial_bytes = [estimated_bytes(ended.result) for ended in self._earlier.values()]
         self._damage = read.damage()
         return Journal(path, file=file, length=read.length)
 
@@ -216,13 +220,13 @@ class Checkpoint:
                     f"--throughput-resume: {shown} was measured with other {what} "
                     f"({_difference(then, now)}), and one result does not mix them; its arguments were: {command}"
                 )
-        entries = {entry.key for entry in read.entries}
-        asked = {_key(found) for found in (*self._session.items.values(), *self._session.confirmation_items.values())}
-        unasked = [entry.key for entry in read.entries if entry.key not in asked]
+        ended = {one.key for one in read.trials}
+        asked = {found.key for found in (*self._session.items.values(), *self._session.confirmation_items.values())}
+        unasked = [one.key for one in read.trials if one.key not in asked]
         if unasked:
             case_id, environment, trial = unasked[0]
             raise pytest.UsageError(
-                f"--throughput-resume: {shown} holds {len(set(unasked))} of {len(entries)} trials that "
+                f"--throughput-resume: {shown} holds {len(set(unasked))} of {len(ended)} trials that "
                 f"this run does not ask for, such as trial {trial} of {printable(case_id)} ({printable(environment)}); "
                 f"give the same tests and options again, which were: {command}"
             )
@@ -231,7 +235,7 @@ class Checkpoint:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Leaves out what the budget no longer allows. What has been measured already costs none."""
         found = self._session.items.get(item.nodeid)
-        if found is not None and _key(found) not in self._earlier:
+        if found is not None and found.key not in self._earlier:
             self.begin(found)
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
@@ -239,7 +243,7 @@ class Checkpoint:
         found = self._session.items.get(item.nodeid)
         if found is None or not self._session.is_measuring or item.nodeid in self._left_out:
             return
-        if (call.excinfo is None and call.when != "call") or self._session.ledger.has_ended(*_key(found)):
+        if (call.excinfo is None and call.when != "call") or self._session.ledger.has_ended(*found.key):
             return
         if call.excinfo is None:
             outcome = Outcome("unsupported", reason="the test ended without measuring")
@@ -249,7 +253,7 @@ class Checkpoint:
             outcome = Outcome("failed", reason=f"before it was measured: {call.excinfo.exconly(tryshort=True)}")
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         # Not into the journal: it cost nothing, and a run that goes on has it again.
-        self._session.ledger.settle(found.case_id, found.environment, TrialRecord(found.trial, now, 1, outcome))
+        self._session.ledger.settle(found.ended(now, 1, outcome))
 
     @pytest.hookimpl(trylast=True)  # Whether the results were written is known by now.
     def pytest_sessionfinish(self) -> None:
@@ -328,10 +332,6 @@ def _is_same(path: Path, other: Path) -> bool:
         return path.samefile(other)
     except OSError:
         return False
-
-
-def _key(found: MeasuredItem) -> Key:
-    return found.case_id, found.environment, found.trial
 
 
 def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -1,17 +1,17 @@
-"""What a session tells others: who shows its trials, and who keeps them."""
+"""What a session needs of those that show its trials, and of those that keep them."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from pytest_throughput.results.model import CaseRecord, TrialRecord
+from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.run.collection import MeasuredItem
 
 __all__ = ["Observer", "TrialStore"]
 
 
 class Observer(Protocol):
-    """Is told of each trial."""
+    """Shows each trial."""
 
     def waiting(self, name: str, holder: int | None) -> None:
         """Another run, of the process ``holder`` where that is known, has the processor or GPU of that name."""
@@ -22,7 +22,7 @@ class Observer(Protocol):
     def running(self, found: MeasuredItem) -> None:
         """The trial is about to be measured."""
 
-    def ended(self, found: MeasuredItem, case: CaseRecord, record: TrialRecord) -> None:
+    def ended(self, found: MeasuredItem, ended: EndedTrial) -> None:
         """The trial has ended, well or not."""
 
     def interrupted(self) -> None:
@@ -32,11 +32,11 @@ class Observer(Protocol):
 class TrialStore(Protocol):
     """Keeps trials beyond the run."""
 
-    def take(self, found: MeasuredItem) -> TrialRecord | None:
-        """The trial, if an earlier part of the run has measured it."""
+    def take(self, found: MeasuredItem) -> EndedTrial | None:
+        """Return the trial if an earlier part of the run has measured it."""
 
-    def keep(self, found: MeasuredItem, record: TrialRecord) -> None:
-        """Keeps a trial that was measured now."""
+    def keep(self, ended: EndedTrial) -> None:
+        """Keep a trial that was measured now."""
 
     def is_spent(self) -> bool:
         """Return whether there is no time left to wait for another run."""
