@@ -283,7 +283,7 @@ def measured_as(case_id: str, metric: Metric) -> CaseResult:
 
 def test_the_primary_metric_gives_the_column_and_its_unit() -> None:
     """Cases of several units have theirs in their cells."""
-    tokens = measured_as("a", Metric("tokens_per_second", "tokens/s", 1234.5))
+    tokens = measured_as("a", Metric("tokens_per_second", "tokens/s", 1234.0))
     epochs = measured_as("b", Metric("seconds_per_epoch", "s", 12.5, "lower"))
     lines = table.render(RunResult((tokens,)), width=None, colour=False).splitlines()
     assert [line.split() for line in lines] == [
@@ -291,10 +291,10 @@ def test_the_primary_metric_gives_the_column_and_its_unit() -> None:
         ["a", "1,234", "500.0", "ok"],
     ]
     lines = table.render(RunResult((tokens, epochs)), width=None, colour=False).splitlines()
-    assert [line.split()[:3] for line in lines] == [
-        ["work", "result", "ms/step"],
-        ["a", "1,234", "tokens/s"],
-        ["b", "12.50", "s"],
+    assert [line.split() for line in lines] == [
+        ["work", "result", "ms/step", "status"],
+        ["a", "1,234", "tokens/s", "500.0", "ok"],
+        ["b", "12.50", "s", "500.0", "ok"],
     ]
 
 

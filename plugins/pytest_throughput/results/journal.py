@@ -13,11 +13,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
 
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.owned_file import InUse, OwnedFile, owner_note
 from pytest_throughput.results.untrusted_json import Unreadable, parse_object, read_lines
+from pytest_throughput.results.validation import convert
 from pytest_throughput.worker.protocol import Outcome, encode
 
 __all__ = ["MAX_LINE_BYTES", "Heading", "Journal", "JournalContent", "read_journal", "to_disk"]
@@ -32,7 +35,7 @@ _MAX_DAMAGED_LINES = 100_000
 
 @dataclass(frozen=True)
 class Heading:
-    """What a run is: two journals with equal ones are of the same measurement."""
+    """What a run is: journals with equal headings belong to the same measurement."""
 
     fingerprint: Mapping[str, Any]
     """The hardware."""
@@ -64,7 +67,7 @@ class Journal:
         self._pending = b"" if heading is None else owner_note() + encode(asdict(heading))[1:]
         self._file = file
         if file is not None:
-            with suppress(OSError):  # What cannot be written is told with the first trial.
+            with suppress(OSError):  # A file that cannot be written is reported with the first trial.
                 if os.pread(file.descriptor, 8, 0) == owner_note()[:8]:
                     os.pwrite(file.descriptor, owner_note(), 0)
         self._write()
@@ -136,9 +139,29 @@ class Journal:
             if self._write_problem is None:  # The run is beginning, and can still be refused.
                 raise
             raise OSError(errno.EBUSY, str(error)) from None
-        with suppress(OSError):  # Of folders, not every file system can say.
+        with suppress(OSError):  # Not every file system can write folders to the disk.
             to_disk(self.path.parent)  # A file without its name would be lost.
         return file
+
+
+_Whole = Annotated[int, Meta(ge=1, le=2**53)]
+
+
+class _HeadingLine(Struct):
+    fingerprint: dict[str, Any]
+    settings: dict[str, Any]
+    command: list[str]
+
+
+class _TrialLine(Struct):
+    case_id: str
+    environment: str
+    labels: dict[str, Any]
+    """The axes of the case by name."""
+    trial: _Whole
+    started_at: str
+    items: _Whole
+    outcome: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -200,7 +223,7 @@ def read_journal(path: Path) -> JournalContent:
                 trials.append(_ended_trial(value))
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if heading is None:
-                raise Unreadable(path, f"line 1 is not a journal of this version: {_reason(error)}") from None
+                raise Unreadable(path, f"line 1 is not a journal of this version: {error}") from None
             damaged.append(number)
             if len(damaged) > _MAX_DAMAGED_LINES:
                 raise Unreadable(path, f"has more than {_MAX_DAMAGED_LINES:,} damaged lines") from None
@@ -210,35 +233,22 @@ def read_journal(path: Path) -> JournalContent:
     return JournalContent(heading, tuple(trials), length, tuple(damaged))
 
 
-def _reason(error: Exception) -> str:
-    return f"{error.args[0]!r} is missing" if isinstance(error, KeyError) and error.args else str(error)
-
-
 def _heading(value: Mapping[str, Any]) -> Heading:
     if value.get("journal") != _VERSION:
         raise ValueError(f'expected "journal": {_VERSION}; expected the FILE.journal.jsonl of an interrupted run')
-    fingerprint, settings, command = value["fingerprint"], value["settings"], value["command"]
-    if not (isinstance(fingerprint, dict) and isinstance(settings, dict) and isinstance(command, list)):
-        raise TypeError("expected two objects and a list as fingerprint, settings and command")
-    return Heading(fingerprint, settings, tuple(str(argument) for argument in command))
+    heading = convert(value, _HeadingLine)
+    return Heading(heading.fingerprint, heading.settings, tuple(heading.command))
 
 
 def _ended_trial(value: Mapping[str, Any]) -> EndedTrial:
-    texts = [value[name] for name in ("case_id", "environment", "started_at")]
-    numbers = [value[name] for name in ("trial", "items")]
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("expected texts as case_id, environment and started_at")
-    if not all(type(number) is int and 1 <= number <= 2**53 for number in numbers):
-        raise TypeError("expected whole numbers of at least 1 as trial and items")
-    if not isinstance(value["labels"], dict):
-        raise TypeError("expected an object as labels")
+    line = convert(value, _TrialLine)
     return EndedTrial(
-        case_id=value["case_id"],
-        environment=value["environment"],
-        axes=value["labels"],
-        trial=value["trial"],
-        started_at=value["started_at"],
-        items=value["items"],
-        outcome=Outcome.from_json(value["outcome"]),
+        case_id=line.case_id,
+        environment=line.environment,
+        axes=line.labels,
+        trial=line.trial,
+        started_at=line.started_at,
+        items=line.items,
+        outcome=Outcome.from_json(line.outcome),
         resumed=True,
     )

@@ -14,7 +14,7 @@ __all__ = ["convert", "shown"]
 
 T = TypeVar("T")
 
-_SHOWN_CHARACTERS = 100
+_SHOWN_CHARACTERS = 80
 _IDENTIFIERS = ("id", "fullname", "case_id")
 """Members that name an object to a person better than its position in a list does."""
 _WORDS = {
@@ -30,7 +30,7 @@ _WORDS = {
 
 
 def convert(value: Any, kind: type[T], place: str = "") -> T:
-    """Return the value as ``kind``, a ``msgspec.Struct``. Raise ValueError with one sentence if it does not fit.
+    """Return the value as ``kind``, such as a msgspec struct. Raise ValueError with one sentence if it does not fit.
 
     ``place``: where the value stands in its file, such as ``benchmarks[3]``; empty for the whole.
     """
@@ -41,11 +41,15 @@ def convert(value: Any, kind: type[T], place: str = "") -> T:
 
 
 def _explain(message: str, value: Any, place: str) -> str:
-    """Return a sentence for such a message as "Expected `float` >= 1e-18 - at `$.cases[0].trials[0].median`"."""
-    problem, _, path = message.partition(" - at `$")
-    path = path.removesuffix("`")
+    """Return a sentence for such a message as "Expected `float` >= 1e-18 - at `$.cases[0].trials[0].median`".
+
+    Where the path follows "`key` in", it is that of the object one of whose names is wrong.
+    """
+    problem, is_key, path = re.fullmatch(r"(.*?)(?: - at (`key` in )?`\$(.*)`)?", message, re.DOTALL).groups("")  # type: ignore[union-attr]
     found, name = _look_up(value, path)
     where = (place + path).removeprefix(".") or "it"
+    if is_key:
+        found, where = None, f"a name in {where}"
     if name is not None:
         where += f" ({printable(name[:_SHOWN_CHARACTERS])})"
     missing = re.search(r"required field `(.+)`", problem)
@@ -93,4 +97,6 @@ def shown(value: Any) -> str:
         return f"an object of {len(value):,} entries"
     if isinstance(value, list):
         return f"a list of {len(value):,} entries"
-    return printable(json.dumps(value[:_SHOWN_CHARACTERS] if isinstance(value, str) else value), _SHOWN_CHARACTERS)
+    if isinstance(value, str) and len(value) > _SHOWN_CHARACTERS:
+        return f"{printable(json.dumps(value[:_SHOWN_CHARACTERS]))}… of {len(value):,} characters"
+    return printable(json.dumps(value), _SHOWN_CHARACTERS)
