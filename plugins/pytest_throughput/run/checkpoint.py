@@ -25,6 +25,7 @@ from pytest_throughput.run.benchmark_json import BenchmarkJson
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.output import tell
 from pytest_throughput.run.result import fingerprint
+from pytest_throughput.run.result_path import refuse_what_cannot_be_written
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.run.signals import Signals
 from pytest_throughput.text import byte_count, duration, printable
@@ -122,7 +123,8 @@ class Checkpoint:
             return
         self._signals.catch()
         with self._signals.deferred():
-            self._results.refuse_what_cannot_be_written()
+            if self._results.path is not None:
+                refuse_what_cannot_be_written(self._results.path)
             self._session.refuse_locks_that_cannot_be_had()
             try:
                 self._open_journal()
