@@ -298,6 +298,17 @@ def test_the_primary_metric_gives_the_column_and_its_unit() -> None:
     ]
 
 
+def test_images_are_items_beside_other_items() -> None:
+    result = RunResult(
+        (
+            measured_as("a", Metric("images_per_second", "images/s", 12.0)),
+            measured_as("b", Metric("images_per_second", "items/s", 34.0)),
+        )
+    )
+    lines = table.render(result, width=None, colour=False).splitlines()
+    assert [line.split()[:2] for line in lines] == [["work", "items/s"], ["a", "12.00"], ["b", "34.00"]]
+
+
 class TestNarrowTerminals:
     """What becomes of the table where its columns do not fit."""
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from mutations import bounded
 
-from pytest_throughput.results import journal as module
+from pytest_throughput.results import journal, journal_reader
 from pytest_throughput.results.completeness import is_incomplete
 from pytest_throughput.results.ended_trial import EndedTrial
-from pytest_throughput.results.journal import Heading, Journal, read_journal
+from pytest_throughput.results.journal import Heading, Journal
+from pytest_throughput.results.journal_reader import read_journal
 from pytest_throughput.results.owned_file import InUse, OwnedFile
 from pytest_throughput.results.untrusted_json import Unreadable
 from pytest_throughput.worker.protocol import Outcome
@@ -54,7 +55,8 @@ def test_the_first_line_names_the_process_and_a_run_that_goes_on_puts_its_own(pa
 
 def test_a_journal_may_have_any_size_and_a_line_may_not(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A trial that could not be read again is not written, and that is said at the end."""
-    monkeypatch.setattr(module, "MAX_LINE_BYTES", 2000)
+    for module in (journal, journal_reader):
+        monkeypatch.setattr(module, "MAX_LINE_BYTES", 2000)
     written = Journal(path, HEADING)
     for number in range(100):
         written.add(ended(f"{number}", text="x" * 500))
@@ -89,7 +91,8 @@ def test_a_trial_whose_facts_are_no_json_stays_told(path: Path) -> None:
     "damage", [b"{}\n", b"\n", b"\xff\xfe\n", b"[" * 1000 + b"\n", b'{"case_id": "x\n', b"x" * 5000 + b"\n"]
 )
 def test_a_damaged_line_costs_itself(path: Path, damage: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_LINE_BYTES", 4000)
+    for module in (journal, journal_reader):
+        monkeypatch.setattr(module, "MAX_LINE_BYTES", 4000)
     written = Journal(path, HEADING)
     for name in "abc":
         written.add(ended(name))

@@ -25,7 +25,8 @@ from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.report import table
 from pytest_throughput.results import untrusted_json as untrusted
 from pytest_throughput.results.ended_trial import EndedTrial
-from pytest_throughput.results.journal import Heading, Journal, read_journal
+from pytest_throughput.results.journal import Heading, Journal
+from pytest_throughput.results.journal_reader import read_journal
 from pytest_throughput.results.ledger import Ledger
 from pytest_throughput.results.reader import read_run
 from pytest_throughput.results.untrusted_json import Unreadable, parse_object

@@ -12,7 +12,7 @@ from pytest_throughput.commands.answer import Answer
 from pytest_throughput.report import table
 from pytest_throughput.report.console import output_columns
 from pytest_throughput.results.file_format import MOST_CASES
-from pytest_throughput.results.journal import read_journal
+from pytest_throughput.results.journal_reader import read_journal
 from pytest_throughput.results.ledger import Ledger
 from pytest_throughput.results.model import RunResult
 from pytest_throughput.results.reader import read_run

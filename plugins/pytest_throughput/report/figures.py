@@ -55,9 +55,10 @@ def median_of(case: CaseResult, name: str) -> float | None:
 
 
 def _units(cases: Sequence[CaseResult]) -> list[str]:
-    """Return the distinct units of the primary metrics, fit to be shown."""
+    """Return the distinct units of the primary metrics, fit to be shown; images are items among other items."""
     measured = [case for case in cases if case.primary is not None]
-    return list(dict.fromkeys(printable(case.unit) for case in measured or cases))
+    units = list(dict.fromkeys(printable(case.unit) for case in measured or cases))
+    return ["items/s"] if {*units} == {"images/s", "items/s"} else units
 
 
 def _primary(case: CaseResult, *, with_unit: bool) -> str:

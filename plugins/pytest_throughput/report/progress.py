@@ -1,4 +1,4 @@
-"""What a terminal shows while cases are measured: a line a result, and one line of what is running.
+"""Show on a terminal, while cases are measured, a line for each result, and one for what is running.
 
 Drawn before and after a case, never during one. In a log file pytest's own dots are progress enough.
 """

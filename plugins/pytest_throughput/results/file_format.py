@@ -13,7 +13,6 @@ __all__ = [
     "LEAST",
     "MOST",
     "MOST_CASES",
-    "SCHEMA",
     "Block",
     "CaseBlock",
     "MetricBlock",
@@ -22,7 +21,6 @@ __all__ = [
     "TrialBlock",
 ]
 
-SCHEMA = 1
 MOST_CASES = 20_000
 """A table of more would take minutes, and gigabytes."""
 

@@ -1,6 +1,6 @@
-"""The journal: every trial, written down as soon as it has ended, so that no end of a run loses any.
+"""The journal: every trial is written down as soon as it has ended, so that no trial is lost however the run ends.
 
-JSON lines: first what the run is, then a line a trial. A line is on the disk before the next trial
+JSON lines: first what the run is, then a line for each trial. A line is on the disk before the next trial
 begins. What was cut off in the middle of a line is no trial. The first line also names the process that owns the
 file, with blanks to a constant length, so that a run that goes on with the journal can put its own number there.
 """
@@ -13,24 +13,17 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
-
-from msgspec import Meta, Struct
+from typing import Any
 
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.owned_file import InUse, OwnedFile, owner_note
-from pytest_throughput.results.untrusted_json import Unreadable, parse_object, read_lines
-from pytest_throughput.results.validation import convert
-from pytest_throughput.worker.protocol import Outcome, encode
+from pytest_throughput.worker.protocol import encode
 
-__all__ = ["MAX_LINE_BYTES", "Heading", "Journal", "JournalContent", "read_journal", "to_disk"]
+__all__ = ["JOURNAL_VERSION", "MAX_LINE_BYTES", "Heading", "Journal", "to_disk"]
 
-_VERSION = 1
+JOURNAL_VERSION = 1
 MAX_LINE_BYTES = 65 * 2**20
 """A worker's answer has at most 64 MiB; the rest is for the names of its case."""
-_MAX_NAMED_LINES = 5
-_MAX_DAMAGED_LINES = 100_000
-"""Millions of blank lines would take minutes to look at."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,7 @@ class Heading:
     """How it is measured."""
     command: tuple[str, ...] = ()
     """The arguments of pytest, for a person to read."""
-    journal: int = _VERSION
+    journal: int = JOURNAL_VERSION
 
 
 class Journal:
@@ -144,49 +137,6 @@ class Journal:
         return file
 
 
-_Whole = Annotated[int, Meta(ge=1, le=2**53)]
-
-
-class _HeadingLine(Struct):
-    fingerprint: dict[str, Any]
-    settings: dict[str, Any]
-    command: list[str]
-
-
-class _TrialLine(Struct):
-    case_id: str
-    environment: str
-    labels: dict[str, Any]
-    """The axes of the case by name."""
-    trial: _Whole
-    started_at: str
-    items: _Whole
-    outcome: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class JournalContent:
-    """What a journal holds."""
-
-    heading: Heading
-    trials: tuple[EndedTrial, ...]
-    length: int
-    """Bytes of the whole lines."""
-    damaged_lines: tuple[int, ...] = ()
-    """The numbers of the lines that are no trial and were left out; the heading is line 1."""
-
-    def damage(self) -> str | None:
-        """Return a sentence about the lines that were left out; None if there are none."""
-        count = len(self.damaged_lines)
-        if not count:
-            return None
-        if count == 1:
-            return f"line {self.damaged_lines[0]} of the journal is damaged and was left out"
-        shown = ", ".join(map(str, self.damaged_lines[:_MAX_NAMED_LINES]))
-        rest = f" and {count - _MAX_NAMED_LINES} more" if count > _MAX_NAMED_LINES else ""
-        return f"{count} lines of the journal are damaged and were left out: {shown}{rest}"
-
-
 def to_disk(path: Path) -> None:
     """Return when what was written to a file, or the names in a folder, would survive a power failure.
 
@@ -197,58 +147,3 @@ def to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def read_journal(path: Path) -> JournalContent:
-    """Read the journal of an interrupted run, line by line. Raise Unreadable if it is something else.
-
-    A damaged line costs its own trial and no other. A last line without an end is what the interruption cut off.
-    """
-    heading: Heading | None = None
-    trials = []
-    damaged = []
-    length = 0
-    for number, line in enumerate(read_lines(path, MAX_LINE_BYTES), 1):
-        if heading is None and line.content is None:
-            raise Unreadable(path, f"line 1 is longer than {MAX_LINE_BYTES >> 20} MiB, which no heading is")
-        if not line.is_whole:
-            break
-        try:
-            if line.content is None:
-                raise ValueError(f"it is longer than {MAX_LINE_BYTES >> 20} MiB")
-            value = parse_object(line.content)
-            if heading is None:
-                heading = _heading(value)
-            else:
-                trials.append(_ended_trial(value))
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            if heading is None:
-                raise Unreadable(path, f"line 1 is not a journal of this version: {error}") from None
-            damaged.append(number)
-            if len(damaged) > _MAX_DAMAGED_LINES:
-                raise Unreadable(path, f"has more than {_MAX_DAMAGED_LINES:,} damaged lines") from None
-        length += line.length
-    if heading is None:
-        raise Unreadable(path, "it is empty, or cut off in its first line: there is nothing to go on with")
-    return JournalContent(heading, tuple(trials), length, tuple(damaged))
-
-
-def _heading(value: Mapping[str, Any]) -> Heading:
-    if value.get("journal") != _VERSION:
-        raise ValueError(f'expected "journal": {_VERSION}; expected the FILE.journal.jsonl of an interrupted run')
-    heading = convert(value, _HeadingLine)
-    return Heading(heading.fingerprint, heading.settings, tuple(heading.command))
-
-
-def _ended_trial(value: Mapping[str, Any]) -> EndedTrial:
-    line = convert(value, _TrialLine)
-    return EndedTrial(
-        case_id=line.case_id,
-        environment=line.environment,
-        axes=line.labels,
-        trial=line.trial,
-        started_at=line.started_at,
-        items=line.items,
-        outcome=Outcome.from_json(line.outcome),
-        resumed=True,
-    )

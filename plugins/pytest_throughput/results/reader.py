@@ -20,7 +20,6 @@ from pytest_throughput.results.ended_trial import other_metadata
 from pytest_throughput.results.file_format import (
     LEAST,
     MOST_CASES,
-    SCHEMA,
     Block,
     CaseBlock,
     MetricBlock,
@@ -31,7 +30,7 @@ from pytest_throughput.results.model import RATE, CaseResult, RunResult, TrialRe
 from pytest_throughput.results.plain_file import NoItems, plain_result
 from pytest_throughput.results.untrusted_json import Unreadable, parse_object, read_whole
 from pytest_throughput.results.validation import convert, shown
-from pytest_throughput.results.writer import MAX_RESULT_BYTES
+from pytest_throughput.results.writer import MAX_RESULT_BYTES, SCHEMA
 from pytest_throughput.text import printable
 from pytest_throughput.worker.protocol import STATUSES
 

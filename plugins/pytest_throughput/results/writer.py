@@ -6,11 +6,11 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from pytest_throughput.results.file_format import SCHEMA
 from pytest_throughput.results.model import RATE, CaseResult, RunResult, TrialResult
 
-__all__ = ["MAX_RESULT_BYTES", "estimated_bytes", "extra_info", "throughput_block"]
+__all__ = ["MAX_RESULT_BYTES", "SCHEMA", "estimated_bytes", "extra_info", "throughput_block"]
 
+SCHEMA = 1
 MAX_RESULT_BYTES = 512 * 2**20
 """A larger result file is not read: it has to be held in memory as a whole."""
 _BYTES_PER_ROUND = 40

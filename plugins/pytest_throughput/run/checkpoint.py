@@ -25,7 +25,6 @@ from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.output import tell
 from pytest_throughput.run.result import fingerprint
 from pytest_throughput.run.result_path import refuse_what_cannot_be_written
-from pytest_throughput.run.resume import Key, resume
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.run.signals import Signals
 from pytest_throughput.text import byte_count, duration, printable
@@ -46,7 +45,7 @@ class Checkpoint:
         self._results = results
         self._signals = Signals()
         self._journal: Journal | None = None
-        self._earlier: dict[Key, EndedTrial] = {}
+        self._earlier: dict[tuple[str, str, int], EndedTrial] = {}
         """Trials of the resumed journal that have not come up yet."""
         self._resumed = 0
         """How many trials the resumed journal held."""
@@ -157,6 +156,9 @@ class Checkpoint:
         heading = Heading(fingerprint(self._session), self._session.settings.of_measuring, arguments)
         path = self._path()
         if self._session.settings.resume is not None:
+            # Imported here: most runs resume nothing, and need not wait for what validates files.
+            from pytest_throughput.run.resume import resume
+
             items = (*self._session.items.values(), *self._session.confirmation_items.values())
             resumed = resume(self._session.settings.resume, heading, {found.key for found in items})
             self._journal, self._damage = resumed.journal, resumed.damage

@@ -22,7 +22,7 @@ _MEND = (
 
 
 class NothingMeasured:
-    """The hooks that notice it. It is a mistake such as a machine without the GPU that was asked for."""
+    """The hooks that give such a run its exit status: the reason is a mistake, such as a GPU that is not there."""
 
     def __init__(self, session: ThroughputSession) -> None:
         self._session = session

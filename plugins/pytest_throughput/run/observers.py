@@ -14,19 +14,19 @@ class Observer(Protocol):
     """Shows each trial."""
 
     def waiting(self, name: str, holder: int | None) -> None:
-        """Another run, of the process ``holder`` where that is known, has the processor or GPU of that name."""
+        """Show that another run, of the process ``holder`` if known, has the processor or GPU of that name."""
 
     def warn(self, text: str) -> None:
-        """The run will not end as it should; said while there is still time to stop it."""
+        """Show, while there is still time to stop it, that the run will not end as it should."""
 
     def running(self, found: MeasuredItem) -> None:
-        """The trial is about to be measured."""
+        """Show that the trial is about to be measured."""
 
     def ended(self, found: MeasuredItem, ended: EndedTrial) -> None:
-        """The trial has ended, well or not."""
+        """Show how the trial has ended."""
 
     def interrupted(self) -> None:
-        """The trial will never end."""
+        """Show that the trial was interrupted, and will not end."""
 
 
 class TrialStore(Protocol):

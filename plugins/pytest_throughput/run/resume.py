@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from pytest_throughput.results.ended_trial import EndedTrial
-from pytest_throughput.results.journal import Heading, Journal, JournalContent, read_journal
+from pytest_throughput.results.journal import Heading, Journal
+from pytest_throughput.results.journal_reader import JournalContent, read_journal
 from pytest_throughput.results.owned_file import OwnedFile
 from pytest_throughput.results.untrusted_json import Unreadable
 from pytest_throughput.text import printable

@@ -1,4 +1,4 @@
-"""What a person sees: progress while cases are measured, and the table at the end."""
+"""Show progress while cases are measured, and the table at the end."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Terminal:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """In place of a dot: nothing where progress has its own line, else (with -v) the result."""
+        """Show, instead of a dot, nothing where progress has its own line, else (with -v) the result."""
         summary = self._summaries.get(report.nodeid)
         if report.when != "call" or summary is None or hasattr(report, "wasxfail"):
             return None
