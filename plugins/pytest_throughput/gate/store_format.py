@@ -9,7 +9,7 @@ import json
 from datetime import datetime
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, to_builtins
 
 from pytest_throughput.gate.runs import CaseResult, Run, Trial
 from pytest_throughput.results.untrusted_json import parse_object
@@ -43,6 +43,7 @@ class _Case(Struct):
 
 
 class _Run(Struct):
+    schema: int
     started_at: _Text
     fingerprint: dict[str, Any]
     software: Annotated[dict[_Text, Any], Meta(max_length=200)]
@@ -57,31 +58,20 @@ class DamagedFile(ValueError):
 
 def encode(run: Run) -> bytes:
     """Return the run as JSON: trial summaries, never rounds; the same bytes for the same run."""
-    document = {
-        "schema": SCHEMA,
-        "started_at": run.started_at,
-        "fingerprint": dict(run.fingerprint),
-        "individual": run.machine_id,
-        "software": dict(run.software),
-        "cases": [
-            {
-                "id": case.id,
-                "status": case.status,
-                "network_hash": case.network_hash,
-                "settings_digest": case.settings_digest,
-                "axes": dict(case.axes),
-                "trials": [
-                    {
-                        "number": trial.number,
-                        "images_per_second": trial.images_per_second,
-                        "disturbed_share": trial.disturbed_share,
-                    }
-                    for trial in case.trials
-                ],
-            }
-            for case in run.cases.values()
-        ],
-    }
+    cases = [
+        _Case(
+            id=case.id,
+            status=case.status,
+            trials=[_Trial(one.number, one.images_per_second, one.disturbed_share) for one in case.trials],
+            axes=dict(case.axes),
+            network_hash=case.network_hash,
+            settings_digest=case.settings_digest,
+        )
+        for case in run.cases.values()
+    ]
+    document = to_builtins(
+        _Run(SCHEMA, run.started_at, dict(run.fingerprint), dict(run.software), cases, run.machine_id)
+    )
     return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
