@@ -136,6 +136,14 @@ def test_metrics_of_another_scenario_are_read_as_they_were_written(tmp_path: Pat
     assert found.cases[0].estimate().mean == pytest.approx(12.5)
 
 
+@pytest.mark.parametrize("value", [0.0, -1.0, 1e19])
+def test_a_figure_without_a_ratio_is_no_primary_metric_and_in_no_file(tmp_path: Path, value: float) -> None:
+    trial = replace(TRIAL, metrics=(Metric("accuracy", "", value),))
+    case = CaseResult("a", "default", {}, "ok", trials=(trial,))
+    assert case.measured == () and case.estimate().mean is None
+    assert read(tmp_path, document(RunResult((case,)))) == RunResult((replace(case, trials=()),))
+
+
 def test_a_trial_too_short_for_the_clock_is_in_no_file(tmp_path: Path) -> None:
     """It has no rate, which is why its case is implausible; the case says so in the file."""
     ledger = Ledger()

@@ -9,12 +9,12 @@ import pytest
 from msgspec import Meta, Struct
 from mutations import HOSTILE, obeyed
 
-from pytest_throughput.results.file_format import LEAST, MOST
+from pytest_throughput.results.model import LEAST_FIGURE, MOST_FIGURE
 from pytest_throughput.results.validation import convert
 
 
 class _Trial(Struct):
-    seconds: Annotated[float, Meta(ge=LEAST, le=MOST)] = 1.0
+    seconds: Annotated[float, Meta(ge=LEAST_FIGURE, le=MOST_FIGURE)] = 1.0
     rounds: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     name: Annotated[str, Meta(min_length=1, max_length=10)] = "a"
     versions: dict[Annotated[str, Meta(max_length=3)], str] = {}

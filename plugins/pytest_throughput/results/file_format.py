@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from pytest_throughput.results.model import LEAST_FIGURE, MOST_FIGURE
+
 __all__ = [
-    "LEAST",
-    "MOST",
     "MOST_CASES",
     "Block",
     "CaseBlock",
@@ -24,12 +24,10 @@ __all__ = [
 MOST_CASES = 20_000
 """A table of more would take minutes, and gigabytes."""
 
-LEAST, MOST = 1e-18, 1e18
-"""No rate and no time is as small or as large, and no product or quotient of two such overflows."""
-Figure = Annotated[float, Meta(ge=LEAST, le=MOST)]
-Seconds = Annotated[float, Meta(ge=LEAST, le=1e9)]
+Figure = Annotated[float, Meta(ge=LEAST_FIGURE, le=MOST_FIGURE)]
+Seconds = Annotated[float, Meta(ge=LEAST_FIGURE, le=1e9)]
 """Seconds per step; no step lasts longer."""
-Sample = Annotated[float, Meta(ge=0, le=MOST)]
+Sample = Annotated[float, Meta(ge=0, le=MOST_FIGURE)]
 """Seconds per step in one round; zero where the clock could not resolve them."""
 Whole = Annotated[int, Meta(ge=0, le=2**53)]
 """A whole number that every reader of JSON represents exactly."""
@@ -79,8 +77,8 @@ class MetricBlock(Struct):
     """One of ``metrics``."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
-    unit: Annotated[str, Meta(max_length=50)]
-    value: Annotated[float, Meta(ge=-MOST, le=MOST)]
+    unit: Annotated[str, Meta(max_length=200)]
+    value: Annotated[float, Meta(ge=-1e300, le=1e300)]
     better: Annotated[str, Meta(max_length=50)]
 
 
@@ -89,7 +87,7 @@ class _Info(Struct):
     trial: Whole
     environment: str | None = None
     first_step_seconds: Annotated[float, Meta(ge=0, le=1e9)] | None = None
-    metrics: Annotated[list[MetricBlock], Meta(max_length=50)] | None = None
+    metrics: Annotated[list[MetricBlock], Meta(max_length=1_000)] | None = None
     """None in files of before metrics were written."""
 
 

@@ -14,10 +14,13 @@ from typing import Any, NamedTuple
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.results.statistics import geometric_mean_interval
 
-__all__ = ["RATE", "CaseResult", "Estimate", "RunResult", "TrialResult", "rate_unit"]
+__all__ = ["LEAST_FIGURE", "MOST_FIGURE", "RATE", "CaseResult", "Estimate", "RunResult", "TrialResult", "rate_unit"]
 
 RATE = "images_per_second"
 """The name of the metric that is items divided by the median seconds per step, whatever the items are."""
+
+LEAST_FIGURE, MOST_FIGURE = 1e-18, 1e18
+"""No primary metric is as small or as large, and no product or quotient of two such overflows."""
 
 
 def rate_unit(axes: Mapping[str, Any]) -> str:
@@ -63,8 +66,9 @@ class TrialResult:
 
     @property
     def primary(self) -> Metric | None:
-        """The metric that the case is judged by."""
-        return self.metrics[0] if self.metrics else None
+        """The metric that the case is judged by; None for a figure of which there is no ratio, such as zero."""
+        has_one = bool(self.metrics) and LEAST_FIGURE <= self.metrics[0].value <= MOST_FIGURE
+        return self.metrics[0] if has_one else None
 
     def metric(self, name: str) -> Metric | None:
         """Return the metric of that name; None where the trial has none."""

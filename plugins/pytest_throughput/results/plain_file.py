@@ -8,8 +8,8 @@ from typing import Any
 
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT, ENVIRONMENT, TRIAL, without_trial
-from pytest_throughput.results.file_format import LEAST, MOST, PlainBenchmark
-from pytest_throughput.results.model import CaseResult, RunResult, TrialResult
+from pytest_throughput.results.file_format import PlainBenchmark
+from pytest_throughput.results.model import LEAST_FIGURE, MOST_FIGURE, CaseResult, RunResult, TrialResult
 from pytest_throughput.results.validation import convert, shown
 from pytest_throughput.text import printable
 
@@ -70,8 +70,10 @@ def _items(fullname: str, items_param: str, parameters: Mapping[str, Any], info:
         items = float(given) if type(given) in (str, int, float) else math.nan
     except (ValueError, OverflowError):
         items = math.nan
-    if not LEAST <= items <= MOST:
-        raise ValueError(f"{name} of {where} is {shown(given)}; expected a number from {LEAST:g} to {MOST:g}")
+    if not LEAST_FIGURE <= items <= MOST_FIGURE:
+        raise ValueError(
+            f"{name} of {where} is {shown(given)}; expected a number from {LEAST_FIGURE:g} to {MOST_FIGURE:g}"
+        )
     return items
 
 

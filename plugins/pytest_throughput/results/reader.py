@@ -18,7 +18,6 @@ from msgspec import Struct
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.results.ended_trial import other_metadata
 from pytest_throughput.results.file_format import (
-    LEAST,
     MOST_CASES,
     Block,
     CaseBlock,
@@ -26,7 +25,15 @@ from pytest_throughput.results.file_format import (
     OurBenchmark,
     TrialBlock,
 )
-from pytest_throughput.results.model import RATE, CaseResult, RunResult, TrialResult, rate_unit
+from pytest_throughput.results.model import (
+    LEAST_FIGURE,
+    MOST_FIGURE,
+    RATE,
+    CaseResult,
+    RunResult,
+    TrialResult,
+    rate_unit,
+)
 from pytest_throughput.results.plain_file import NoItems, plain_result
 from pytest_throughput.results.untrusted_json import Unreadable, parse_object, read_whole
 from pytest_throughput.results.validation import convert, shown
@@ -168,14 +175,14 @@ def _metrics(rate: float | None, unit: str, blocks: Sequence[MetricBlock], where
         raise ValueError(f"the metrics of {where}: {printable(str(error))}") from None
     if _given_twice([metric.name for metric in metrics]) is not None:
         raise ValueError(f"the metrics of {where} give a name twice")
-    if rate is not None and not any(metric.name == RATE for metric in metrics):
-        metrics.insert(0, Metric(RATE, unit, rate))
-    metrics = [
-        replace(metric, value=rate) if metric.name == RATE and rate is not None else metric for metric in metrics
-    ]
-    if not metrics or not metrics[0].value >= LEAST:
+    if rate is not None:
+        if not any(metric.name == RATE for metric in metrics):
+            metrics.insert(0, Metric(RATE, unit, rate))
+        metrics = [replace(metric, value=rate) if metric.name == RATE else metric for metric in metrics]
+    if not metrics or not LEAST_FIGURE <= metrics[0].value <= MOST_FIGURE:
         value = shown(metrics[0].value if metrics else None)
-        raise ValueError(f"the primary metric of {where} is {value}; expected a number of at least {LEAST:g}")
+        expected = f"expected a number from {LEAST_FIGURE:g} to {MOST_FIGURE:g}"
+        raise ValueError(f"the primary metric of {where} is {value}; {expected}")
     return tuple(metrics)
 
 
