@@ -11,14 +11,16 @@ from pytest_throughput import hookspec
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 from pytest_throughput.options.settings import Settings, add_options, read_settings
-from pytest_throughput.run.benchmark_json import BenchmarkJson, WriteErrorGuard, write_beside
+from pytest_throughput.run.benchmark_json import BenchmarkJson
 from pytest_throughput.run.checkpoint import Checkpoint
 from pytest_throughput.run.collection import parametrize
 from pytest_throughput.run.gate import Gate
 from pytest_throughput.run.nothing_measured import NothingMeasured
 from pytest_throughput.run.replay import ReplayClock, install
+from pytest_throughput.run.result_path import write_beside
 from pytest_throughput.run.selection import Selection
 from pytest_throughput.run.session import ThroughputSession
+from pytest_throughput.run.write_error_guard import WriteErrorGuard
 
 __all__ = ["MeasureIsolated", "MeasureStep", "is_off"]
 

@@ -17,8 +17,8 @@ from mutations import HOSTILE, obeyed, places, renamed, replaced
 
 from pytest_throughput.measurement.disturbance import Disturbance
 from pytest_throughput.measurement.loop import Measurement
-from pytest_throughput.results.journal import Entry, Heading, Journal
-from pytest_throughput.results.model import TrialRecord
+from pytest_throughput.results.ended_trial import EndedTrial
+from pytest_throughput.results.journal import Heading, Journal
 from pytest_throughput.worker.protocol import Outcome
 
 Command = Callable[..., tuple[int, str, str]]
@@ -130,7 +130,7 @@ def test_nothing_in_a_journal_is_obeyed(command: Command) -> None:
         ("a", Outcome("ok", measurement=measurement, metadata={**FACTS, "implausible": "it cannot be"})),
         ("b", Outcome("failed", "because", "Traceback:\n  x")),
     ):
-        written.add(Entry(name, "env", {"model": "m", "batch_size": 8}, TrialRecord(1, "2026", 8, outcome)))
+        written.add(EndedTrial(name, "env", {"model": "m", "batch_size": 8}, 1, "2026", 8, outcome))
     written.close()
     lines = [json.loads(line) for line in Path("whole.jsonl").read_text().splitlines()]
     tried = 0

@@ -128,6 +128,40 @@ def test_a_run_without_a_time_is_refused(read: Read, written: Any) -> None:
         read(document)
 
 
+def with_primary(name: str, value: float, better: str) -> dict[str, Any]:
+    """A run of one trial whose case is judged by another metric than images per second."""
+    document = result_files.our_document(1, cases=result_files.CASES[:1], trials=1)
+    del document["throughput"]["cases"][0]["trials"][0]["images_per_second"]
+    metric = {"name": name, "unit": "s", "value": value, "better": better}
+    document["benchmarks"][0]["extra_info"]["metrics"] = [metric]
+    return document
+
+
+def test_cases_are_judged_by_their_primary_metric(read: Read) -> None:
+    """A metric that had better be low is judged by its reciprocal, and no other metric is comparable with it."""
+    seconds, epochs, rate = (
+        read(document).run.cases[result_files.CASES[0]]
+        for document in (
+            with_primary("seconds_per_epoch", 4.0, "lower"),
+            with_primary("epochs_per_hour", 4.0, "higher"),
+            result_files.our_document(1, cases=result_files.CASES[:1], trials=1),
+        )
+    )
+    assert [case.trials[0].images_per_second for case in (seconds, epochs)] == [0.25, 4.0]
+    assert len({case.settings_digest for case in (seconds, epochs, rate)}) == 3
+
+
+@pytest.mark.parametrize("metrics", [[], [{"name": "a b"}], [{"value": 0}], [{"better": "up"}], [{}, {}], {}, [1]])
+def test_a_damaged_metric_is_refused(read: Read, metrics: Any) -> None:
+    document = with_primary("seconds_per_epoch", 4.0, "lower")
+    info = document["benchmarks"][0]["extra_info"]
+    (metric,) = info["metrics"]
+    info["metrics"] = [{**metric, **each} if isinstance(each, dict) else each for each in metrics]
+    info["metrics"] = info["metrics"] if isinstance(metrics, list) else metrics
+    with pytest.raises(Unreadable, match=r"metric.* (is|of) .*expected|metrics of trial 1 of .* give a name twice"):
+        read(document)
+
+
 WRONG = st.one_of(
     st.none(),
     st.booleans(),

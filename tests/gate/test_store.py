@@ -197,11 +197,14 @@ def test_hostile_files(content: bytes) -> None:
     ("change", "message"),
     [
         ({"started_at": "yesterday"}, "ISO 8601"),
-        ({"individual": "x" * 5_000}, "1 to 1000 characters"),
+        ({"individual": "x" * 5_000}, "expected a text of at most 1000 characters"),
         ({"individual": "\ud800"}, "half a character"),
-        ({"software": {str(index): "1" for index in range(300)}}, "at most 200 versions"),
+        (
+            {"software": {str(index): "1" for index in range(300)}},
+            "software is an object of 300 entries; expected an object of at most 200 entries",
+        ),
         ({"fingerprint": {"x": "y" * 20_000}}, "at most 10000 characters"),
-        ({"cases": {}}, "expected a list"),
+        ({"cases": {}}, "cases is an object of 0 entries; expected a list"),
     ],
 )
 def test_sizes_and_types_are_bounded(change: dict[str, Any], message: str) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from mutations import bounded
 
-from pytest_throughput.results import journal as module
+from pytest_throughput.results import journal, journal_reader
 from pytest_throughput.results.completeness import is_incomplete
-from pytest_throughput.results.journal import Entry, Heading, Journal, read_journal
-from pytest_throughput.results.model import TrialRecord
+from pytest_throughput.results.ended_trial import EndedTrial
+from pytest_throughput.results.journal import Heading, Journal
+from pytest_throughput.results.journal_reader import read_journal
 from pytest_throughput.results.owned_file import InUse, OwnedFile
 from pytest_throughput.results.untrusted_json import Unreadable
 from pytest_throughput.worker.protocol import Outcome
@@ -21,14 +22,12 @@ from pytest_throughput.worker.protocol import Outcome
 HEADING = Heading({"cpu": {}}, {"protocol": "paper"}, ("bench",))
 
 
-def entry(case_id: str, **metadata: Any) -> Entry:
-    return Entry(
-        case_id, "default", {}, TrialRecord(1, "2026", 8, Outcome("failed", reason="because", metadata=metadata))
-    )
+def ended(case_id: str, **metadata: Any) -> EndedTrial:
+    return EndedTrial(case_id, "default", {}, 1, "2026", 8, Outcome("failed", reason="because", metadata=metadata))
 
 
 def ids(path: Path) -> list[str]:
-    return [each.case_id for each in read_journal(path).entries]
+    return [each.case_id for each in read_journal(path).trials]
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_the_first_line_names_the_process_and_a_run_that_goes_on_puts_its_own(path: Path) -> None:
     written = Journal(path, HEADING)
-    written.add(entry("a"))
+    written.add(ended("a"))
     written.close()
     heading = json.loads(path.read_bytes().splitlines()[0])
     assert heading["pid"] == os.getpid()
@@ -48,7 +47,7 @@ def test_the_first_line_names_the_process_and_a_run_that_goes_on_puts_its_own(pa
     going_on = Journal(path, file=OwnedFile.take_over(path), length=read.length)
     with pytest.raises(InUse, match=rf"by the run of process {os.getpid()}, which has not ended"):
         Journal(path, HEADING)
-    going_on.add(entry("b"))
+    going_on.add(ended("b"))
     going_on.close()
     assert path.read_bytes().startswith(before.replace(b"%-10d" % 1234567, b"%-10d" % os.getpid()))
     assert ids(path) == ["a", "b"]
@@ -56,13 +55,14 @@ def test_the_first_line_names_the_process_and_a_run_that_goes_on_puts_its_own(pa
 
 def test_a_journal_may_have_any_size_and_a_line_may_not(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A trial that could not be read again is not written, and that is said at the end."""
-    monkeypatch.setattr(module, "MAX_LINE_BYTES", 2000)
+    for module in (journal, journal_reader):
+        monkeypatch.setattr(module, "MAX_LINE_BYTES", 2000)
     written = Journal(path, HEADING)
     for number in range(100):
-        written.add(entry(f"{number}", text="x" * 500))
+        written.add(ended(f"{number}", text="x" * 500))
     assert path.stat().st_size > 20 * 2000
-    written.add(entry("long", text="x" * 3000))
-    written.add(entry("last"))
+    written.add(ended("long", text="x" * 3000))
+    written.add(ended("last"))
     assert written.problem is not None and "the journal lacks long, whose trial takes" in written.problem
     written.close()
     assert ids(path) == [*map(str, range(100)), "last"]
@@ -71,7 +71,7 @@ def test_a_journal_may_have_any_size_and_a_line_may_not(path: Path, monkeypatch:
 def test_millions_of_damaged_lines_are_refused_early(path: Path) -> None:
     """Each takes microseconds, and a byte: 20 MB of blank lines took over two minutes."""
     written = Journal(path, HEADING)
-    written.add(entry("a"))
+    written.add(ended("a"))
     written.close()
     with path.open("ab") as file:
         file.write(b"\n" * 3_000_000)
@@ -81,8 +81,8 @@ def test_millions_of_damaged_lines_are_refused_early(path: Path) -> None:
 
 def test_a_trial_whose_facts_are_no_json_stays_told(path: Path) -> None:
     written = Journal(path, HEADING)
-    written.add(entry("a", set={1}))
-    written.add(entry("b"))
+    written.add(ended("a", set={1}))
+    written.add(ended("b"))
     assert written.problem is not None and "the journal lacks a, whose metadata are not JSON" in written.problem
     written.close()
 
@@ -91,15 +91,16 @@ def test_a_trial_whose_facts_are_no_json_stays_told(path: Path) -> None:
     "damage", [b"{}\n", b"\n", b"\xff\xfe\n", b"[" * 1000 + b"\n", b'{"case_id": "x\n', b"x" * 5000 + b"\n"]
 )
 def test_a_damaged_line_costs_itself(path: Path, damage: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_LINE_BYTES", 4000)
+    for module in (journal, journal_reader):
+        monkeypatch.setattr(module, "MAX_LINE_BYTES", 4000)
     written = Journal(path, HEADING)
     for name in "abc":
-        written.add(entry(name))
+        written.add(ended(name))
     written.close()
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([*lines[:2], damage, *lines[2:]]))
     read = read_journal(path)
-    assert [each.case_id for each in read.entries] == ["a", "b", "c"]
+    assert [each.case_id for each in read.trials] == ["a", "b", "c"]
     assert (read.damaged_lines, read.damage()) == ((3,), "line 3 of the journal is damaged and was left out")
     assert read.length == path.stat().st_size
     path.write_bytes(b"".join([lines[0], *[damage] * 7]))

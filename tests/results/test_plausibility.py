@@ -10,8 +10,8 @@ from mutations import bounded
 
 from pytest_throughput.measurement.disturbance import Disturbance
 from pytest_throughput.measurement.loop import Measurement
-from pytest_throughput.results.model import Ledger, TrialRecord
-from pytest_throughput.results.plausibility import mark_implausible
+from pytest_throughput.results.ended_trial import EndedTrial
+from pytest_throughput.results.ledger import Ledger
 from pytest_throughput.worker.protocol import Outcome
 
 QUIET = Disturbance(0.0, 0.0, 0, 0.0, 0.0)
@@ -22,12 +22,12 @@ def marks(*cases: tuple[str, int, list[float]], **metadata: Any) -> dict[tuple[s
     ledger = Ledger()
     for mode, batch_size, seconds in cases:
         case_id = f"{mode}-b{batch_size}"
-        ledger.ask(case_id, "default", 1, {"mode": mode, "model": "m", "batch_size": batch_size, "layout": None})
+        axes = {"mode": mode, "model": "m", "batch_size": batch_size, "layout": None}
+        ledger.ask(case_id, "default", 1, axes)
         measurement = Measurement(tuple(seconds), 1, seconds[0], 2, "target", seconds[0], tuple([QUIET] * len(seconds)))
         outcome = Outcome("ok", measurement=measurement, metadata=metadata)
-        ledger.settle(case_id, "default", TrialRecord(1, "2026-11-21T00:00:00+00:00", batch_size, outcome))
-    mark_implausible(ledger)
-    return {(case.axes["mode"], case.axes["batch_size"]): case.implausible for case in ledger}
+        ledger.settle(EndedTrial(case_id, "default", axes, 1, "2026-11-21T00:00:00+00:00", batch_size, outcome))
+    return {(case.axes["mode"], case.axes["batch_size"]): case.implausible for case in ledger.result().cases}
 
 
 def test_a_step_without_time_is_marked() -> None:
@@ -96,12 +96,12 @@ def test_more_than_the_device_can_do_is_marked(utilisation: Any, method: str, ex
 def test_an_axis_that_a_project_calls_environment_is_an_axis() -> None:
     ledger = Ledger()
     for place, batch_size, seconds in (("lab", 1, 0.1), ("field", 8, 0.01)):
-        ledger.ask(place, "default", 1, {"environment": place, "batch_size": batch_size})
+        axes = {"environment": place, "batch_size": batch_size}
+        ledger.ask(place, "default", 1, axes)
         measurement = Measurement((seconds,), 1, seconds, 2, "target", seconds, (QUIET,))
-        record = TrialRecord(1, "2026-11-21T00:00:00+00:00", batch_size, Outcome("ok", measurement=measurement))
-        ledger.settle(place, "default", record)
-    mark_implausible(ledger)
-    assert [case.implausible for case in ledger] == [None, None]
+        outcome = Outcome("ok", measurement=measurement)
+        ledger.settle(EndedTrial(place, "default", axes, 1, "2026-11-21T00:00:00+00:00", batch_size, outcome))
+    assert [case.implausible for case in ledger.result().cases] == [None, None]
 
 
 def test_many_batches_are_compared_in_little_time() -> None:

@@ -10,20 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pytest_throughput.results.statistics import geometric_mean_interval, student_t_quantile
+from pytest_throughput.results.statistics import geometric_mean_interval
 
 
-@pytest.mark.parametrize("degrees_of_freedom", [*range(1, 31), 99, 100, 999])
-@pytest.mark.parametrize("probability", [0.6, 0.9, 0.975, 0.9995])
-def test_the_quantile_is_students(probability: float, degrees_of_freedom: int) -> None:
-    expected = stats.t.ppf(probability, degrees_of_freedom)
-    assert student_t_quantile(probability, degrees_of_freedom) == pytest.approx(expected, rel=1e-8)
-
-
-@pytest.mark.parametrize(("probability", "degrees_of_freedom"), [(0.5, 3), (1.0, 3), (0.9, 0)])
-def test_there_is_no_such_quantile(probability: float, degrees_of_freedom: int) -> None:
-    with pytest.raises(ValueError, match="no quantile"):
-        student_t_quantile(probability, degrees_of_freedom)
+@pytest.mark.parametrize("confidence", [0.2, 0.8, 0.95, 0.999])
+@pytest.mark.parametrize("trials", [*range(2, 32), 99, 100, 999])
+def test_the_interval_is_students(trials: int, confidence: float) -> None:
+    values = [random.Random(number).lognormvariate(3.0, 0.05) for number in range(trials)]
+    logarithms = [math.log(value) for value in values]
+    error = stats.sem(logarithms)
+    expected = stats.t.interval(confidence, trials - 1, loc=sum(logarithms) / trials, scale=error)
+    _, *ends = geometric_mean_interval(values, confidence)
+    assert ends == pytest.approx([math.exp(end) for end in expected], rel=1e-8)
 
 
 @pytest.mark.parametrize("trials", [2, 3, 5, 10])

@@ -404,9 +404,9 @@ class TestNothingGetsInTheWay:
         assert gated.run(BASELINE, "--throughput-confirm=1", "-p", "no:terminal", slower={"c": 0.1}).ret == 10
 
 
-def test_a_run_without_a_gate_imports_nothing_that_judges(run_python: Callable[[str], str]) -> None:
-    program = "import sys, pytest_throughput.plugin; print('scipy' in sys.modules, 'numpy' in sys.modules)"
-    assert run_python(program) == "False False"
+def test_a_run_imports_what_judges_validates_and_draws_only_where_it_does_so(run_python: Callable[[str], str]) -> None:
+    program = "import sys, pytest_throughput.plugin; print({'msgspec', 'numpy', 'rich', 'scipy'} & {*sys.modules})"
+    assert run_python(program) == "set()"
 
 
 @pytest.fixture

@@ -760,14 +760,35 @@ def test_a_json_that_was_written_needs_no_journal_whatever_another_plugin_does(p
     assert project.json()["throughput"]["complete"] is True
 
 
+def test_an_error_of_another_plugins_file_is_not_one_of_the_results(project: Project) -> None:
+    returncode, output = ended_by(project, "pytest_sessionfinish", "open('no/such/file')")
+    assert returncode == 1
+    assert "could not write" not in output and "--throughput-resume" not in output
+    assert sorted(path.name for path in project.path.glob("run.json*")) == ["run.json"]
+
+
+def test_a_terminal_that_is_closed_while_the_json_is_announced_is_not_a_json_that_is_missing(project: Project) -> None:
+    (project.path / "conftest.py").write_text(
+        "from pytest_benchmark.logger import Logger\n"
+        "def fail(*_, **__): raise OSError(5, 'Input/output error')\n"
+        "Logger.info = fail\n"
+    )
+    project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})")
+    output, _ = (process := project.start(*ARGUMENTS)).communicate()
+    assert process.returncode == 0
+    assert "could not write" not in output and "Traceback" not in output
+    assert sorted(path.name for path in project.path.glob("run.json*")) == ["run.json"]
+    assert project.json()["throughput"]["complete"] is True
+
+
 # Sizes
 
 
 def test_a_json_that_will_be_too_large_is_told_while_the_run_can_be_stopped(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("run.checkpoint", "run.benchmark_json"):
-        monkeypatch.setattr(f"pytest_throughput.{module}.MAX_RESULT_BYTES", 15 * 2**10)
+    for module in ("checkpoint", "benchmark_json"):
+        monkeypatch.setattr(f"pytest_throughput.run.{module}.MAX_RESULT_BYTES", 15 * 2**10)
     project.tests(
         """
         import pytest

@@ -11,10 +11,11 @@ from typing import Any
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.report import table
 from pytest_throughput.report.console import output_columns
-from pytest_throughput.results.journal import read_journal
-from pytest_throughput.results.model import Ledger
-from pytest_throughput.results.plausibility import mark_implausible
-from pytest_throughput.results.reader import MOST_CASES, read_run
+from pytest_throughput.results.file_format import MOST_CASES
+from pytest_throughput.results.journal_reader import read_journal
+from pytest_throughput.results.ledger import Ledger
+from pytest_throughput.results.model import RunResult
+from pytest_throughput.results.reader import read_run
 from pytest_throughput.results.untrusted_json import Unreadable
 from pytest_throughput.text import printable
 
@@ -25,7 +26,7 @@ _MOST_OF_A_COMMAND = 100_000
 
 
 def add(parsers: Any) -> None:
-    """Adds the command to those of argparse."""
+    """Add the command to those of argparse."""
     parser = parsers.add_parser("show", help="print the table of a run", description=__doc__)
     parser.add_argument("file", type=Path, metavar="RUN.json", help="a result file, or RUN.json.journal.jsonl")
     parser.add_argument(
@@ -37,7 +38,7 @@ def add(parsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Answer:
-    """Give the table. Raises Unreadable."""
+    """Return the table. Raise Unreadable."""
     if arguments.file.suffix == ".jsonl":
         lines = _journal(arguments.file)
     else:
@@ -46,19 +47,22 @@ def run(arguments: argparse.Namespace) -> Answer:
 
 
 def _journal(file: Path) -> list[str]:
-    read = read_journal(file)
+    journal = read_journal(file)
     ledger = Ledger()
-    for entry in read.entries:
-        ledger.ask(entry.case_id, entry.environment, entry.record.trial, entry.axes)
-        ledger.settle(entry.case_id, entry.environment, entry.record)
-    number = sum(1 for _ in ledger)
-    if number > MOST_CASES:
-        raise Unreadable(file, f"has trials of {number:,} cases; expected at most {MOST_CASES:,}")
-    mark_implausible(ledger)
-    shown = [table.heading(read.heading.fingerprint, ledger), "", *_table(ledger), *table.notes(ledger)]
-    shown += [damage] if (damage := read.damage()) is not None else []
+    for ended in journal.trials:
+        ledger.ask(*ended.key, ended.axes)
+        ledger.settle(ended)
+    result = ledger.result(fingerprint=journal.heading.fingerprint)
+    if len(result.cases) > MOST_CASES:
+        raise Unreadable(file, f"has trials of {len(result.cases):,} cases; expected at most {MOST_CASES:,}")
+    lines = _lines(result)
+    lines += [damage] if (damage := journal.damage()) is not None else []
     how = f"to go on, repeat it with --throughput-resume={printable(str(file))}; its arguments were:"
-    return [*shown, f"not complete: the journal of a run that was interrupted; {how}", *_command(read.heading.command)]
+    return [
+        *lines,
+        f"not complete: the journal of a run that was interrupted; {how}",
+        *_command(journal.heading.command),
+    ]
 
 
 def _command(command: tuple[str, ...]) -> list[str]:
@@ -67,17 +71,17 @@ def _command(command: tuple[str, ...]) -> list[str]:
 
 def _result(file: Path, items_param: str | None) -> list[str]:
     result = read_run(file, items_param)
-    if result.is_ours:
-        lines = [table.heading(result.fingerprint, result.cases), "", *_table(result.cases)]
-    else:
-        lines = _table(result.cases, "calls/s" if items_param is None else f"{printable(items_param)}/s")
-    lines += table.notes(result.cases)
+    lines = _lines(result)
     if not result.complete:
         lines.append("not complete: the run was interrupted, or its budget spent")
     return lines
 
 
-def _table(cases: Any, unit: str | None = None) -> list[str]:
+def _lines(result: RunResult) -> list[str]:
+    """Return heading, table and notes; a plain result of pytest-benchmark says nothing for a heading."""
     terminal = sys.stdout.isatty()
-    width = output_columns(terminal)
-    return table.render(cases, width=width, colour=terminal and "NO_COLOR" not in os.environ, unit=unit).splitlines()
+    shown = table.render(
+        result, width=output_columns(terminal), colour=terminal and "NO_COLOR" not in os.environ
+    ).splitlines()
+    heading = [table.heading(result), ""] if result.is_ours else []
+    return [*heading, *shown, *table.notes(result)]

@@ -1,4 +1,4 @@
-"""Runs out of what was measured: a run that has just ended, one of our files, or a plain one of pytest-benchmark."""
+"""Make runs to judge out of results: of a run that has just ended, of our files, or of plain pytest-benchmark files."""
 
 from __future__ import annotations
 
@@ -9,75 +9,51 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from pytest_throughput.gate.runs import Axes, CaseResult, Run, Trial, hashed_machine_id
+from pytest_throughput.gate import runs
+from pytest_throughput.gate.runs import Axes, Run, Trial, hashed_machine_id
 from pytest_throughput.gate.scope import Scope
+from pytest_throughput.measurement.metric import Metric
+from pytest_throughput.results.model import RATE, CaseResult, RunResult
 from pytest_throughput.results.reader import read_run
 from pytest_throughput.results.untrusted_json import Unreadable
 from pytest_throughput.text import printable
 
-__all__ = ["GivenRun", "axes_of", "given_run", "run_of"]
+__all__ = ["GivenRun", "given_run", "measured_run"]
 
 _CHOSEN_WHILE_MEASURING = ("warm_up_steps", "steps_per_round")
 """Settings that the measuring loop decides anew in each trial."""
+_RATES = (RATE, "calls_per_second", "items_per_second")
+"""Primary metrics whose cases have digests without a metric, as in the baselines of before there were others."""
 _MOST_TRIALS = 1_000
-
-
-class MeasuredTrial(Protocol):
-    """What is needed of a trial, be it of this run or read from a file."""
-
-    @property
-    def trial(self) -> int: ...
-    @property
-    def started_at(self) -> str | None: ...
-    @property
-    def images_per_second(self) -> float | None: ...
-    @property
-    def rounds(self) -> int | None: ...
-    @property
-    def rounds_disturbed(self) -> int | None: ...
-
-
-class MeasuredCase(Protocol):
-    """What is needed of a case."""
-
-    @property
-    def id(self) -> str: ...
-    @property
-    def environment(self) -> str: ...
-    @property
-    def axes(self) -> Mapping[str, Any]: ...
-    @property
-    def status(self) -> str | None: ...
-    @property
-    def measured(self) -> Sequence[MeasuredTrial]: ...
-    @property
-    def settings(self) -> Mapping[str, Any] | None: ...
-    @property
-    def network_hash(self) -> str | None: ...
-    def fact(self, name: str) -> list[Any]: ...
 
 
 @dataclass(frozen=True)
 class GivenRun:
-    """A run that is to be judged, or judged by."""
+    """A run to judge, or to judge others by."""
 
     run: Run
     scope: Scope
     name: str
-    """For people, fit to be shown: the file and, where it has several, the environment."""
+    """Fit to be shown: the file and, where it has several, the environment."""
     file: Path | None = None
     complete: bool = True
     """Whether every trial that was asked for has ended."""
     implausible: tuple[str, ...] = ()
-    """Cases whose figures cannot be."""
+    """Cases whose figures cannot be right."""
+
+
+def measured_run(result: RunResult, environment: str, name: str) -> GivenRun:
+    """Return the cases of one environment of a run that has just ended."""
+    cases = [case for case in result.cases if case.environment == environment]
+    return _given(result, cases, name, written_at=datetime.now(UTC).isoformat())
 
 
 def given_run(argument: str, items_param: str | None = None) -> GivenRun:
-    """The run of ``RUN.json`` or ``RUN.json#ENVIRONMENT``.
+    """Return the run of ``RUN.json`` or ``RUN.json#ENVIRONMENT``.
 
-    ``items_param``: see ``read_run``. Raises Unreadable, also where there is no such environment, and
+    ``items_param``: see ``read_run``. Raise Unreadable, also where there is no such environment, and
     where there are several and none was named.
     """
     file, environment = _split(argument)
@@ -91,92 +67,91 @@ def given_run(argument: str, items_param: str | None = None) -> GivenRun:
         raise Unreadable(file, f"has no environment {printable(environment)}; it has: {shown or 'no case at all'}")
     cases = [case for case in result.cases if environment in (None, case.environment)]
     try:
-        run = run_of(
-            cases,
-            fingerprint=result.fingerprint if result.is_ours else _plain_fingerprint(result.machine_info),
-            machine_id=result.machine_id if result.is_ours else _plain_machine_id(result.machine_info),
-            written_at=result.written_at,
-            software=None if result.is_ours else _plain_software(result.machine_info),
-        )
+        return _given(result, cases, printable(argument), file=file, written_at=result.written_at)
     except ValueError as error:
         raise Unreadable(file, str(error)) from None
+
+
+def _given(
+    result: RunResult, cases: Sequence[CaseResult], name: str, *, file: Path | None = None, written_at: str | None
+) -> GivenRun:
+    """Return a run of these cases, without those that were never run.
+
+    ``written_at``: for when no trial says when it began. Raise ValueError where neither says when the run was.
+    """
+    ran = [case for case in cases if case.status is not None]
+    moments = [_moment(trial.started_at) for case in ran for trial in case.measured]
+    started_at = min((each for each in moments if each is not None), default=_moment(written_at))
+    if started_at is None:
+        raise ValueError("says nowhere when it was measured; expected an ISO 8601 datetime")
+    machine_info = result.machine_info
+    run = Run(
+        started_at=started_at.isoformat(),
+        fingerprint=result.fingerprint if result.is_ours else _plain_fingerprint(machine_info),
+        machine_id=result.machine_id if result.is_ours else _plain_machine_id(machine_info),
+        software=_software(ran) if result.is_ours else _plain_software(machine_info),
+        cases={case.id: _case(case) for case in ran},
+    )
     return GivenRun(
         run=run,
-        scope=Scope.of(((case.id, axes_of(case.axes)) for case in cases), result.deselected),
-        name=printable(argument),
+        scope=Scope.of(((case.id, _axes(case)) for case in cases), result.deselected),
+        name=name,
         file=file,
         complete=result.complete,
         implausible=tuple(case.id for case in cases if case.implausible is not None),
     )
 
 
-def run_of(
-    cases: Iterable[MeasuredCase],
-    *,
-    fingerprint: Mapping[str, Any],
-    machine_id: str | None,
-    written_at: str | None = None,
-    software: Mapping[str, str] | None = None,
-) -> Run:
-    """The run with these cases, all of one environment; those that were never run are no part of it.
-
-    ``written_at``: for when no trial says when it began. ``software``: where trials do not know their
-    versions. Raises ValueError where neither says when the run was.
-    """
-    cases = [case for case in cases if case.status is not None]
-    moments = [_moment(trial.started_at) for case in cases for trial in case.measured]
-    started_at = min((each for each in moments if each is not None), default=_moment(written_at))
-    if started_at is None:
-        raise ValueError("says nowhere when it was measured; expected an ISO 8601 datetime")
-    return Run(
-        started_at=started_at.isoformat(),
-        fingerprint=fingerprint,
-        machine_id=machine_id,
-        software=_software(cases) if software is None else software,
-        cases={case.id: _case(case) for case in cases},
-    )
-
-
-def _case(case: MeasuredCase) -> CaseResult:
+def _case(case: CaseResult) -> runs.CaseResult:
     trials = []
     for position, trial in enumerate(case.measured, 1):
         number = trial.trial if 1 <= trial.trial <= _MOST_TRIALS else position
         disturbed = None
         if trial.rounds_disturbed is not None and trial.rounds:
             disturbed = min(trial.rounds_disturbed / trial.rounds, 1.0)
-        if trial.images_per_second is not None:
-            trials.append(Trial(number, trial.images_per_second, disturbed))
-    return CaseResult(
+        if trial.primary is not None:
+            trials.append(Trial(number, _more_is_better(trial.primary), disturbed))
+    return runs.CaseResult(
         id=case.id,
         status=case.status or "",
         trials=tuple(trials),
-        network_hash=None if case.network_hash is None else str(case.network_hash),
-        settings_digest=_digest(case.settings),
-        axes=axes_of(case.axes),
+        network_hash=case.network_hash,
+        settings_digest=_digest(case),
+        axes=_axes(case),
     )
 
 
-def axes_of(axes: Mapping[str, Any]) -> Axes:
-    """The labels of a case as texts and whole numbers, the same whether it has just ended or is read from a file."""
-    return {str(name): value if value is None or type(value) is int else str(value) for name, value in axes.items()}
+def _more_is_better(metric: Metric) -> float:
+    """Return the value, or its reciprocal where lower values are better, since the gate judges ratios of rates."""
+    return metric.value if metric.better == "higher" else 1 / metric.value
 
 
-def _digest(settings: Mapping[str, Any] | None) -> str | None:
-    """Of what a figure depends on and was not decided by the measuring itself."""
+def _axes(case: CaseResult) -> Axes:
+    """Return axes as texts and whole numbers, equal for a run that has just ended and for the file that it gave."""
+    return {
+        str(name): value if value is None or type(value) is int else str(value) for name, value in case.axes.items()
+    }
+
+
+def _digest(case: CaseResult) -> str | None:
+    """Return a digest of the settings that a figure depends on and that the measuring did not decide itself."""
+    settings = case.settings
     if settings is None:
         return None
     fixed: dict[str, Any] = {name: value for name, value in settings.items() if name not in _CHOSEN_WHILE_MEASURING}
     # Whether steps were pipelined is a setting; how many shared a round is not, and files of before say no more.
     fixed["pipelined"] = fixed.pop("pipelining", settings.get("steps_per_round") not in (None, 1))
+    if case.primary is not None and case.primary.name not in _RATES:
+        fixed["primary_metric"] = [case.primary.name, case.primary.unit, case.primary.better]
     canonical = json.dumps(fixed, sort_keys=True, separators=(",", ":"), default=repr)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def _software(cases: Iterable[MeasuredCase]) -> dict[str, str]:
-    """Versions by name; where frameworks run in interpreters of their own, all that there are."""
+def _software(cases: Iterable[CaseResult]) -> dict[str, str]:
+    """Return versions by name; where frameworks run in interpreters of their own, all that there are."""
     found: dict[str, dict[str, None]] = {}
     for case in cases:
-        for versions in case.fact("versions"):
+        for versions in case.metadata_values("versions"):
             if isinstance(versions, dict):
                 for name, version in versions.items():
                     if name and version:
@@ -185,7 +160,7 @@ def _software(cases: Iterable[MeasuredCase]) -> dict[str, str]:
 
 
 def _moment(text: str | None) -> datetime | None:
-    """In UTC, which it is taken to be in where it does not say."""
+    """Return the moment in UTC, which is assumed where the text names no zone; None for a text that is no moment."""
     try:
         moment = datetime.fromisoformat(text or "")
         return (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment).astimezone(UTC)
@@ -194,7 +169,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _split(argument: str) -> tuple[Path, str | None]:
-    """The file and the environment; a file may have a # in its own name."""
+    """Return the file and the environment; a file may have a # in its own name."""
     file, mark, environment = argument.rpartition("#")
     if mark and not os.path.isfile(argument):
         return Path(file), environment
@@ -202,7 +177,7 @@ def _split(argument: str) -> tuple[Path, str | None]:
 
 
 def _plain_fingerprint(machine_info: Mapping[str, Any]) -> dict[str, Any]:
-    """What pytest-benchmark knows of a machine that makes it like another."""
+    """Return what pytest-benchmark knows of a machine that makes it like another."""
     cpu = machine_info.get("cpu")
     cpu = cpu if isinstance(cpu, dict) else {}
     known = {

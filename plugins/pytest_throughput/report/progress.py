@@ -1,4 +1,4 @@
-"""What a terminal shows while cases are measured: a line a result, and one line of what is running.
+"""Show on a terminal, while cases are measured, a line for each result, and one for what is running.
 
 Drawn before and after a case, never during one. In a log file pytest's own dots are progress enough.
 """
@@ -12,7 +12,8 @@ from typing import Any
 
 from rich.cells import set_cell_size
 
-from pytest_throughput.results.model import CaseRecord, Ledger, TrialRecord
+from pytest_throughput.results.ended_trial import EndedTrial
+from pytest_throughput.results.ledger import Ledger
 from pytest_throughput.text import duration, printable, significant
 
 __all__ = ["Progress", "summary_of"]
@@ -20,15 +21,14 @@ __all__ = ["Progress", "summary_of"]
 _ERASE_LINE = "\r\x1b[2K"
 
 
-def summary_of(case: CaseRecord, trial: TrialRecord) -> str:
-    """One result in few words: ``31.24 images/s``, or the status."""
-    unit = "images/s" if "model" in case.axes else "items/s"
-    rate = trial.images_per_second
-    return f"{significant(rate)} {unit}" if rate is not None else trial.outcome.status
+def summary_of(ended: EndedTrial) -> str:
+    """Return one result in few words: ``31.24 images/s``, or the status."""
+    primary = None if ended.result is None else ended.result.primary
+    return ended.outcome.status if primary is None else f"{significant(primary.value)} {primary.unit}"
 
 
 class Progress:
-    """Writes to the terminal around each case; ``write`` must reach it past pytest's capturing."""
+    """Write to the terminal around each case; ``write`` must reach it past pytest's capturing."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Progress:
         self._began = time.monotonic()
 
     def running(self, name: str) -> None:
-        """Says what is measured now, on a line that the result will replace."""
+        """Show what is measured now, on a line that the result will replace."""
         done, asked = self._ledger.trials_ended, self._ledger.trials_asked
         elapsed = time.monotonic() - self._began
         left = f", about {duration(elapsed / done * (asked - done))} left" if done else ""
@@ -52,12 +52,12 @@ class Progress:
         self._show(_ERASE_LINE + set_cell_size(line, min(len(line), self._width - 1)))
 
     def ended(self, name: str, summary: str) -> None:
-        """Says what came of it, on a line that stays."""
+        """Show what came of it, on a line that stays."""
         done, asked = self._ledger.trials_ended, self._ledger.trials_asked
         self._show(f"{_ERASE_LINE}[{done}/{asked}] {printable(name)}: {printable(summary)}\n")
 
     def interrupted(self) -> None:
-        """Leaves a clean line."""
+        """Leave a clean line."""
         self._show(_ERASE_LINE)
 
     def _show(self, text: str) -> None:

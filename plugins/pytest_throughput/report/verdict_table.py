@@ -22,7 +22,7 @@ _IN_FULL = (Verdict.REGRESSED, Verdict.FAILED, Verdict.MISSING)
 _IN_SHORT = (Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE, Verdict.IMPROVED, Verdict.NEW)
 _STYLES = {Verdict.REGRESSED: "red", Verdict.FAILED: "red", Verdict.MISSING: "red"}
 _MOST_IDS = 5
-"""Named in a line; of more, their number is told."""
+"""So many cases are named in a line; where there are more, only their number is shown."""
 _MOST_LINES = 20
 _MOST_ROWS = 100
 _LONGEST_ID = 200
@@ -36,7 +36,7 @@ _HEADINGS = ("verdict", "case", "speed, head ÷ base", "trials", "why")
 
 
 def as_table(judgement: Judgement, *, width: int | None = None, colour: bool = False) -> str:
-    """For a terminal of so many columns; as wide as it needs to be if None."""
+    """Return the verdicts for a terminal of so many columns; as wide as they need to be if None."""
     rows = _rows(judgement)
     lines = [f"{judgement.title}: {summary(judgement)}" if judgement.verdicts else judgement.title, ""]
     if rows:
@@ -50,7 +50,7 @@ def as_table(judgement: Judgement, *, width: int | None = None, colour: bool = F
 
 
 def as_markdown(judgement: Judgement) -> str:
-    """For a comment on a pull request: nothing in it mentions, links or formats what it should not."""
+    """Return the verdicts for a comment on a pull request: no text in them mentions, links or formats anything."""
     lines = [f"### Throughput: {summary(judgement)}", "", _escaped(judgement.title), ""]
     rows = _rows(judgement)
     if rows:
@@ -75,7 +75,7 @@ def as_json(judgement: Judgement) -> str:
 
 
 def summary(judgement: Judgement) -> str:
-    """``1 regressed, 5 unchanged``."""
+    """Return how many cases have each verdict: ``1 regressed, 5 unchanged``."""
     counts = [(verdict, len(judgement.of(verdict))) for verdict in (*_IN_FULL, *_IN_SHORT, Verdict.UNCHANGED)]
     return ", ".join(f"{number} {verdict}" for verdict, number in counts if number) or "nothing to compare"
 
@@ -128,7 +128,7 @@ def _software(judgement: Judgement, shown: Callable[[str], str]) -> list[tuple[s
 
 
 def _rest(judgement: Judgement, shown_id: Callable[[str], str], shown: Callable[[str], str]) -> list[str]:
-    """A line for each that has its own reason, one for all that share one."""
+    """Return a line for each case that has its own reason, and one for all that share a reason."""
     lines = []
     for verdict in _IN_SHORT:
         by_reason: dict[str, list[str]] = {}
@@ -157,7 +157,7 @@ def _shown(name: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """As text in Markdown, whatever it holds: no markup, HTML, mention, reference, emoji or link."""
+    """Return the text for Markdown so that it is no markup, HTML, mention, reference, emoji or link."""
     plain = " .,;%()/-+="
     # None is in a printable text, so those that are there are ours.
     separated = _REFERENCE.sub(lambda found: f"{found[0]}\u200b", printable(text))

@@ -1,6 +1,6 @@
-"""The journal: every trial, written down as soon as it has ended, so that no end of a run loses any.
+"""The journal: every trial is written down as soon as it has ended, so that no trial is lost however the run ends.
 
-JSON lines: first what the run is, then a line a trial. A line is on the disk before the next trial
+JSON lines: first what the run is, then a line for each trial. A line is on the disk before the next trial
 begins. What was cut off in the middle of a line is no trial. The first line also names the process that owns the
 file, with blanks to a constant length, so that a run that goes on with the journal can put its own number there.
 """
@@ -15,24 +15,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_throughput.results.model import TrialRecord
+from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.owned_file import InUse, OwnedFile, owner_note
-from pytest_throughput.results.untrusted_json import Unreadable, parse_object, read_lines
-from pytest_throughput.worker.protocol import Outcome, encode
+from pytest_throughput.worker.protocol import encode
 
-__all__ = ["MAX_LINE_BYTES", "Entry", "Heading", "Journal", "JournalContent", "read_journal", "to_disk"]
+__all__ = ["JOURNAL_VERSION", "MAX_LINE_BYTES", "Heading", "Journal", "to_disk"]
 
-_VERSION = 1
+JOURNAL_VERSION = 1
 MAX_LINE_BYTES = 65 * 2**20
 """A worker's answer has at most 64 MiB; the rest is for the names of its case."""
-_MAX_NAMED_LINES = 5
-_MAX_DAMAGED_LINES = 100_000
-"""Millions of blank lines would take minutes to look at."""
 
 
 @dataclass(frozen=True)
 class Heading:
-    """What a run is: two journals with equal ones are of the same measurement."""
+    """What a run is: journals with equal headings belong to the same measurement."""
 
     fingerprint: Mapping[str, Any]
     """The hardware."""
@@ -40,23 +36,7 @@ class Heading:
     """How it is measured."""
     command: tuple[str, ...] = ()
     """The arguments of pytest, for a person to read."""
-    journal: int = _VERSION
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One trial that has ended."""
-
-    case_id: str
-    environment: str
-    axes: Mapping[str, Any]
-    """The axes of the case by name."""
-    record: TrialRecord
-
-    @property
-    def key(self) -> tuple[str, str, int]:
-        """Which trial it is."""
-        return self.case_id, self.environment, self.record.trial
+    journal: int = JOURNAL_VERSION
 
 
 class Journal:
@@ -80,7 +60,7 @@ class Journal:
         self._pending = b"" if heading is None else owner_note() + encode(asdict(heading))[1:]
         self._file = file
         if file is not None:
-            with suppress(OSError):  # What cannot be written is told with the first trial.
+            with suppress(OSError):  # A file that cannot be written is reported with the first trial.
                 if os.pread(file.descriptor, 8, 0) == owner_note()[:8]:
                     os.pwrite(file.descriptor, owner_note(), 0)
         self._write()
@@ -90,28 +70,27 @@ class Journal:
         """Why the journal does not hold every trial; None while it does."""
         return self._write_problem or self._left_out
 
-    def add(self, entry: Entry) -> None:
+    def add(self, ended: EndedTrial) -> None:
         """Write a trial; it is on the disk when this returns, or ``problem`` says why not."""
-        record = entry.record
         try:
             line = encode(
                 {
-                    "case_id": entry.case_id,
-                    "environment": entry.environment,
-                    "labels": dict(entry.axes),
-                    "trial": record.trial,
-                    "started_at": record.started_at,
-                    "items": record.items,
-                    "outcome": record.outcome.to_json(),
+                    "case_id": ended.case_id,
+                    "environment": ended.environment,
+                    "labels": dict(ended.axes),
+                    "trial": ended.trial,
+                    "started_at": ended.started_at,
+                    "items": ended.items,
+                    "outcome": ended.outcome.to_json(),
                 }
             )
         except (TypeError, ValueError, RecursionError) as error:
             # A step of this process may name metadata that JSON cannot say.
-            self._left_out = f"the journal lacks {entry.case_id}, whose metadata are not JSON: {error}"
+            self._left_out = f"the journal lacks {ended.case_id}, whose metadata are not JSON: {error}"
             return
         if len(line) > MAX_LINE_BYTES:
             self._left_out = (
-                f"the journal lacks {entry.case_id}, whose trial takes {len(line) >> 20} MiB; "
+                f"the journal lacks {ended.case_id}, whose trial takes {len(line) >> 20} MiB; "
                 f"at most {MAX_LINE_BYTES >> 20} MiB can be read again: let the step report less metadata"
             )
             return
@@ -153,32 +132,9 @@ class Journal:
             if self._write_problem is None:  # The run is beginning, and can still be refused.
                 raise
             raise OSError(errno.EBUSY, str(error)) from None
-        with suppress(OSError):  # Of folders, not every file system can say.
+        with suppress(OSError):  # Not every file system can write folders to the disk.
             to_disk(self.path.parent)  # A file without its name would be lost.
         return file
-
-
-@dataclass(frozen=True)
-class JournalContent:
-    """What a journal holds."""
-
-    heading: Heading
-    entries: tuple[Entry, ...]
-    length: int
-    """Bytes of the whole lines."""
-    damaged_lines: tuple[int, ...] = ()
-    """The numbers of the lines that are no trial and were left out; the heading is line 1."""
-
-    def damage(self) -> str | None:
-        """Return a sentence about the lines that were left out; None if there are none."""
-        count = len(self.damaged_lines)
-        if not count:
-            return None
-        if count == 1:
-            return f"line {self.damaged_lines[0]} of the journal is damaged and was left out"
-        shown = ", ".join(map(str, self.damaged_lines[:_MAX_NAMED_LINES]))
-        rest = f" and {count - _MAX_NAMED_LINES} more" if count > _MAX_NAMED_LINES else ""
-        return f"{count} lines of the journal are damaged and were left out: {shown}{rest}"
 
 
 def to_disk(path: Path) -> None:
@@ -191,63 +147,3 @@ def to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def read_journal(path: Path) -> JournalContent:
-    """Read the journal of an interrupted run, line by line. Raise Unreadable if it is something else.
-
-    A damaged line costs its own trial and no other. A last line without an end is what the interruption cut off.
-    """
-    heading: Heading | None = None
-    entries = []
-    damaged = []
-    length = 0
-    for number, line in enumerate(read_lines(path, MAX_LINE_BYTES), 1):
-        if heading is None and line.content is None:
-            raise Unreadable(path, f"line 1 is longer than {MAX_LINE_BYTES >> 20} MiB, which no heading is")
-        if not line.is_whole:
-            break
-        try:
-            if line.content is None:
-                raise ValueError(f"it is longer than {MAX_LINE_BYTES >> 20} MiB")
-            value = parse_object(line.content)
-            if heading is None:
-                heading = _heading(value)
-            else:
-                entries.append(_entry(value))
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            if heading is None:
-                raise Unreadable(path, f"line 1 is not a journal of this version: {_reason(error)}") from None
-            damaged.append(number)
-            if len(damaged) > _MAX_DAMAGED_LINES:
-                raise Unreadable(path, f"has more than {_MAX_DAMAGED_LINES:,} damaged lines") from None
-        length += line.length
-    if heading is None:
-        raise Unreadable(path, "it is empty, or cut off in its first line: there is nothing to go on with")
-    return JournalContent(heading, tuple(entries), length, tuple(damaged))
-
-
-def _reason(error: Exception) -> str:
-    return f"{error.args[0]!r} is missing" if isinstance(error, KeyError) and error.args else str(error)
-
-
-def _heading(value: Mapping[str, Any]) -> Heading:
-    if value.get("journal") != _VERSION:
-        raise ValueError(f'expected "journal": {_VERSION}; expected the FILE.journal.jsonl of an interrupted run')
-    fingerprint, settings, command = value["fingerprint"], value["settings"], value["command"]
-    if not (isinstance(fingerprint, dict) and isinstance(settings, dict) and isinstance(command, list)):
-        raise TypeError("expected two objects and a list as fingerprint, settings and command")
-    return Heading(fingerprint, settings, tuple(str(argument) for argument in command))
-
-
-def _entry(value: Mapping[str, Any]) -> Entry:
-    texts = [value[name] for name in ("case_id", "environment", "started_at")]
-    numbers = [value[name] for name in ("trial", "items")]
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError("expected texts as case_id, environment and started_at")
-    if not all(type(number) is int and 1 <= number <= 2**53 for number in numbers):
-        raise TypeError("expected whole numbers of at least 1 as trial and items")
-    if not isinstance(value["labels"], dict):
-        raise TypeError("expected an object as labels")
-    record = TrialRecord(value["trial"], value["started_at"], value["items"], Outcome.from_json(value["outcome"]), True)
-    return Entry(value["case_id"], value["environment"], value["labels"], record)

@@ -1,212 +1,161 @@
-"""Every case that was asked for, and what became of each of its trials."""
+"""The results of a run: its cases, their trials and their metrics. The only model of them.
+
+A session builds a ``RunResult`` from its ledger, and the reader of files builds an equal one. Table, progress, gate,
+plausibility and writer take these classes and no others.
+"""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
-from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.results.statistics import geometric_mean_interval
-from pytest_throughput.worker.protocol import STATUSES, Outcome
 
-__all__ = ["CaseRecord", "Ledger", "TrialRecord"]
+__all__ = ["LEAST_FIGURE", "MOST_FIGURE", "RATE", "CaseResult", "Estimate", "RunResult", "TrialResult", "rate_unit"]
+
+RATE = "images_per_second"
+"""The name of the metric that is items divided by the median seconds per step, whatever the items are."""
+
+LEAST_FIGURE, MOST_FIGURE = 1e-18, 1e18
+"""No primary metric is as small or as large, and no product or quotient of two such overflows."""
+
+
+def rate_unit(axes: Mapping[str, Any]) -> str:
+    """Return the unit of the rate of a case with these axes: a network works through images, other steps through items.
+
+    It is the unit of cases that were never measured, and of files that name no unit.
+    """
+    return "images/s" if "model" in axes else "items/s"
+
+
+class Estimate(NamedTuple):
+    """The geometric mean of a metric over trials, and the ends of its 95 % interval; None where unknown."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
-class TrialRecord:
-    """One trial of one case, ended well or not."""
+class TrialResult:
+    """One trial that was measured."""
 
     trial: int
-    started_at: str
+    """Counted from 1."""
+    items: float
+    """What one step works through: the batch size, for images; 1 where that is unknown."""
+    median_seconds: float
+    """Per step. Zero where no step took a time that the clock can resolve."""
+    metrics: tuple[Metric, ...] = ()
+    """The first is the primary metric. Empty where the median is zero."""
+    seconds_per_step: tuple[float, ...] = ()
+    """One for each round; empty where a file does not hold them."""
+    rounds: int | None = None
+    rounds_disturbed: int | None = None
+    """How many rounds the rest of the machine held up; None where that is unknown for all of them."""
+    first_step_seconds: float | None = None
+    started_at: str | None = None
     """ISO 8601, UTC."""
-    items: int
-    """What one step works through: the batch size, for images."""
-    outcome: Outcome
     resumed: bool = False
-    """Whether it was measured by an earlier run, and taken from its journal."""
+    """Whether an earlier run measured it, so that this run took it from that run's journal."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """What else is known, as in ``extra_info``: JSON, null where unknown, without the axes of the case."""
 
     @property
-    def measurement(self) -> Measurement | None:
-        """The figures; None unless the outcome is ok."""
-        return self.outcome.measurement
+    def primary(self) -> Metric | None:
+        """The metric that the case is judged by; None for a figure of which there is no ratio, such as zero."""
+        has_one = bool(self.metrics) and LEAST_FIGURE <= self.metrics[0].value <= MOST_FIGURE
+        return self.metrics[0] if has_one else None
 
-    @property
-    def median_seconds(self) -> float | None:
-        """Median seconds per step; None without a measurement."""
-        return None if self.measurement is None else statistics.median(self.measurement.seconds_per_step)
+    def metric(self, name: str) -> Metric | None:
+        """Return the metric of that name; None where the trial has none."""
+        return next((metric for metric in self.metrics if metric.name == name), None)
 
     @property
     def images_per_second(self) -> float | None:
-        """Items divided by the median seconds per step; None without one, or where it is zero."""
-        return self.items / self.median_seconds if self.median_seconds else None
-
-    @property
-    def seconds_per_step(self) -> Sequence[float]:
-        """One of each round; none without a measurement."""
-        return [] if self.measurement is None else self.measurement.seconds_per_step
-
-    @property
-    def first_step_seconds(self) -> float | None:
-        """The very first step; None without a measurement."""
-        return None if self.measurement is None else self.measurement.first_step_seconds
-
-    @property
-    def rounds(self) -> int | None:
-        """How many rounds were measured."""
-        return None if self.measurement is None else len(self.measurement.round_seconds)
-
-    @property
-    def disturbed_by(self) -> str | None:
-        """Why its figures tell of something else, too, such as a GPU that was throttled; None if of nothing."""
-        reason = self.outcome.metadata.get("disturbed_by")
-        return None if reason is None else str(reason)
-
-    @property
-    def rounds_disturbed(self) -> int | None:
-        """How many of them the rest of the machine held up, as far as that is known; None where of none it is.
-
-        All, where what disturbed them disturbed the trial.
-        """
-        if self.disturbed_by is not None:
-            return self.rounds
-        known = [] if self.measurement is None else [each for each in self.measurement.disturbed if each is not None]
-        return sum(known) if known else None
+        """The value of the metric ``RATE``; None where the trial has none."""
+        rate = self.metric(RATE)
+        return None if rate is None else rate.value
 
 
-@dataclass
-class CaseRecord:
+@dataclass(frozen=True)
+class CaseResult:
     """One case in one environment."""
 
     id: str
     environment: str
     axes: Mapping[str, Any]
     """The axes of the case by name; empty for a test that names none."""
+    status: str | None
+    """The worst status of its trials, one of ``STATUSES``; None if no trial was run."""
+    reason: str | None = None
+    """Why the status is not ok, in one sentence."""
     implausible: str | None = None
-    """Why the figures cannot be, where they cannot."""
-    _asked: dict[int, None] = field(default_factory=dict)
-    _ended: dict[int, TrialRecord] = field(default_factory=dict)
+    """Why the figures cannot be right; None where nothing shows that."""
+    trials: tuple[TrialResult, ...] = ()
+    """The trials that were measured, in the order in which they ended."""
+    settings: Mapping[str, Any] | None = None
+    """How it was measured; None where nothing was."""
+    network_hash: str | None = None
 
     @property
-    def asked(self) -> list[int]:
-        """The trials that were asked for."""
-        return list(self._asked)
+    def key(self) -> tuple[str, str]:
+        """Id and environment, which together are unique in a run."""
+        return self.id, self.environment
+
+    @cached_property
+    def measured(self) -> tuple[TrialResult, ...]:
+        """The trials with a primary metric."""
+        return tuple(trial for trial in self.trials if trial.primary is not None)
 
     @property
-    def trials(self) -> list[TrialRecord]:
-        """Those that ended, in the order in which they did; a repeated one replaces the earlier."""
-        return list(self._ended.values())
-
-    def ask(self, trial: int) -> None:
-        """Note that a trial is to be run."""
-        self._asked[trial] = None
-
-    def settle(self, record: TrialRecord) -> None:
-        """Note how a trial has ended."""
-        self._ended.pop(record.trial, None)
-        self._ended[record.trial] = record
-
-    def has_ended(self, trial: int) -> bool:
-        """Return whether a trial has ended."""
-        return trial in self._ended
+    def primary(self) -> Metric | None:
+        """The primary metric of the first trial, for its name, unit and direction; None where nothing was measured."""
+        return self.measured[0].primary if self.measured else None
 
     @property
-    def worst(self) -> TrialRecord | None:
-        """The trial that ended worst; None before any has ended."""
-        return max(self.trials, key=lambda trial: STATUSES.index(trial.outcome.status), default=None)
+    def unit(self) -> str:
+        """The unit of the primary metric."""
+        return rate_unit(self.axes) if self.primary is None else self.primary.unit
 
-    @property
-    def status(self) -> str | None:
-        """The status of the worst trial; None if none was run."""
-        return None if self.worst is None else self.worst.outcome.status
+    def estimate(self, name: str | None = None) -> Estimate:
+        """Estimate the metric of that name, by default the primary one, from the trials that have it.
 
-    @property
-    def reason(self) -> str | None:
-        """Why the status is not ok, in one sentence."""
-        return "not run" if self.worst is None else self.worst.outcome.reason
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every trial that was asked for has ended."""
-        return {trial.trial for trial in self.trials} >= set(self.asked)
-
-    @property
-    def measured(self) -> list[TrialRecord]:
-        """The trials with a rate."""
-        return [trial for trial in self.trials if trial.images_per_second is not None]
-
-    def images_per_second(self) -> tuple[float | None, float | None, float | None]:
-        """Geometric mean over the trials, and the ends of its 95 % interval; None where unknown.
-
-        Trials in one and the same process are no independent evidence, and have no interval.
+        Trials in one and the same process are not independent evidence, so they have no interval.
         """
-        rates = [trial.images_per_second for trial in self.measured if trial.images_per_second]
-        if not rates:
-            return None, None, None
-        mean, low, high = geometric_mean_interval(rates)
-        fresh = all(settings.get("isolation") != "none" for settings in self.fact("settings"))
-        return (mean, low, high) if fresh else (mean, None, None)
+        name = name or (self.primary.name if self.primary is not None else RATE)
+        found = [metric.value for trial in self.measured if (metric := trial.metric(name)) and metric.value > 0]
+        if not found:
+            return Estimate(None, None, None)
+        mean, low, high = geometric_mean_interval(found)
+        fresh = all(settings.get("isolation") != "none" for settings in self.metadata_values("settings"))
+        return Estimate(mean, low, high) if fresh else Estimate(mean, None, None)
 
-    @property
-    def settings(self) -> Mapping[str, Any] | None:
-        """How it was measured; None where nothing was."""
-        return next(iter(self.fact("settings")), None)
-
-    @property
-    def network_hash(self) -> str | None:
-        """Of the network that was measured; None where unknown."""
-        return next(iter(self.fact("network_hash")), None)
-
-    def fact(self, name: str) -> list[Any]:
-        """A fact of each measured trial that knows it."""
-        values = (trial.outcome.metadata.get(name) for trial in self.measured)
-        return [value for value in values if value is not None]
+    def metadata_values(self, name: str) -> list[Any]:
+        """Return the metadata of that name of each measured trial that has it."""
+        return [trial.metadata[name] for trial in self.measured if trial.metadata.get(name) is not None]
 
 
-class Ledger:
-    """All cases of this run, in the order in which they were asked for."""
+@dataclass(frozen=True)
+class RunResult:
+    """One run: every case that was asked for, on one machine."""
 
-    def __init__(self) -> None:
-        self._cases: dict[tuple[str, str], CaseRecord] = {}
-
-    def ask(self, case_id: str, environment: str, trial: int, axes: Mapping[str, Any]) -> None:
-        """Notes that a trial is to be run."""
-        key = (case_id, environment)
-        self._cases.setdefault(key, CaseRecord(case_id, environment, axes)).ask(trial)
-
-    def settle(self, case_id: str, environment: str, record: TrialRecord) -> CaseRecord:
-        """Notes how a trial that was asked for has ended."""
-        case = self._cases[case_id, environment]
-        case.settle(record)
-        return case
-
-    def has_ended(self, case_id: str, environment: str, trial: int) -> bool:
-        """Whether a trial that was asked for has ended."""
-        return self._cases[case_id, environment].has_ended(trial)
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every trial of every case has ended."""
-        return all(case.is_complete for case in self)
-
-    @property
-    def trials_asked(self) -> int:
-        """How many trials were asked for, of all cases together."""
-        return sum(len(case.asked) for case in self)
-
-    @property
-    def trials_ended(self) -> int:
-        """How many of them have ended."""
-        return sum(len(case.trials) for case in self)
-
-    def axis_values(self, name: str) -> list[Any]:
-        """The distinct values of one axis, in order of appearance."""
-        return list(dict.fromkeys(_known(case.axes.get(name) for case in self)))
-
-    def __iter__(self) -> Iterator[CaseRecord]:
-        return iter(self._cases.values())
-
-
-def _known(values: Iterable[Any]) -> list[Any]:
-    return [value for value in values if value is not None]
+    cases: tuple[CaseResult, ...]
+    """In the order in which they were asked for."""
+    complete: bool = True
+    """Whether every trial that was asked for has ended. A plain file of pytest-benchmark does not say, and is."""
+    fingerprint: Mapping[str, Any] = field(default_factory=dict)
+    """The hardware; empty where unknown."""
+    machine_id: str | None = None
+    """Which of the machines with that hardware it was, hashed; None where unknown."""
+    deselected: tuple[str, ...] | None = None
+    """Ids of the cases that ``-k``, ``-m`` or ``--deselect`` left out; None where that is unknown."""
+    is_ours: bool = True
+    """Whether this plugin measured it; else it is a plain result of pytest-benchmark."""
+    machine_info: Mapping[str, Any] = field(default_factory=dict)
+    """What pytest-benchmark's file says about the machine, unchecked."""
+    written_at: str | None = None
+    """When pytest-benchmark wrote the file; None for a run that is in no file."""

@@ -1,4 +1,4 @@
-"""Read JSON that anyone may have written: bounded, and refused with one sentence if it is something else."""
+"""Read JSON from untrusted files: bounded, and refused with one sentence if it is something else."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Unreadable(ValueError):
 
 
 def read_whole(path: Path, max_bytes: int) -> bytes:
-    """Return all of a regular file. Raises Unreadable if it is none, cannot be read, or is larger."""
+    """Return all of a regular file. Raise Unreadable if it is none, cannot be read, or is larger."""
     with _open(path, max_bytes) as file:
         try:
             # Nothing, where reading would block: /proc has such files.
@@ -81,7 +81,7 @@ def _too_large(max_bytes: int) -> str:
 
 def _open(path: Path, max_bytes: int | None) -> BinaryIO:
     try:
-        # Not blocking: a pipe that nobody writes to would be waited for.
+        # Not blocking: a pipe without a writer would be waited for.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise Unreadable(path, f"cannot be read: {error.strerror}") from None
@@ -100,7 +100,7 @@ def _open(path: Path, max_bytes: int | None) -> BinaryIO:
 
 
 def parse_object(text: bytes, *, constants: bool = True) -> dict[str, Any]:
-    """Return the JSON object. Raises ValueError that says in a few words why the text is none.
+    """Return the JSON object. Raise ValueError that says in a few words why the text is none.
 
     A name given twice is refused: readers differ in which of the two they believe. So is what is nested too deeply,
     and what would take far more memory than its text. ``constants``: whether ``NaN`` and ``Infinity`` are numbers.

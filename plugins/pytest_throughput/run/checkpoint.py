@@ -1,4 +1,4 @@
-"""What keeps a run's results through whatever ends it: the journal, going on with one, the budget, the signals."""
+"""Keep the trials of a run, however it ends: the journal, resuming one, the budget, the signals."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import os
 import shlex
 import signal
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -15,14 +16,15 @@ from typing import Any
 
 import pytest
 
-from pytest_throughput.results.journal import Entry, Heading, Journal, JournalContent, read_journal
-from pytest_throughput.results.model import TrialRecord
+from pytest_throughput.results.ended_trial import EndedTrial
+from pytest_throughput.results.journal import Heading, Journal
 from pytest_throughput.results.owned_file import InUse, OwnedFile
-from pytest_throughput.results.untrusted_json import Unreadable
 from pytest_throughput.results.writer import MAX_RESULT_BYTES, estimated_bytes
-from pytest_throughput.run.benchmark_json import BenchmarkJson, fingerprint
+from pytest_throughput.run.benchmark_json import BenchmarkJson
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.output import tell
+from pytest_throughput.run.result import fingerprint
+from pytest_throughput.run.result_path import refuse_what_cannot_be_written
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.run.signals import Signals
 from pytest_throughput.text import byte_count, duration, printable
@@ -33,11 +35,9 @@ __all__ = ["Checkpoint"]
 _SUFFIX = ".journal.jsonl"
 _FOLDER = ".throughput"
 
-Key = tuple[str, str, int]
-
 
 class Checkpoint:
-    """The hooks of a run that measures, and the session's keeper of trials."""
+    """The hooks of a run that measures, and the session's store of trials."""
 
     def __init__(self, config: pytest.Config, session: ThroughputSession, results: BenchmarkJson) -> None:
         self._config = config
@@ -45,7 +45,7 @@ class Checkpoint:
         self._results = results
         self._signals = Signals()
         self._journal: Journal | None = None
-        self._earlier: dict[Key, TrialRecord] = {}
+        self._earlier: dict[tuple[str, str, int], EndedTrial] = {}
         """Trials of the resumed journal that have not come up yet."""
         self._resumed = 0
         """How many trials the resumed journal held."""
@@ -56,10 +56,9 @@ class Checkpoint:
         """Whether there is a journal to go on with."""
         self._is_settled = False
         """Whether the journal has been removed or left."""
-        self._is_told = False
-        """Whether it has been said how to go on."""
+        self._has_shown_how_to_go_on = False
         self._claim: OwnedFile | None = None
-        """Keeps others from the JSON, where the resumed journal is not the one beside it."""
+        """Keeps other runs from writing the JSON, where the resumed journal is not the one beside it."""
         self._damage: str | None = None
         """What is damaged in the resumed journal."""
         self._trial_bytes: list[int] = []
@@ -67,22 +66,24 @@ class Checkpoint:
         self._is_warned = False
         self._pytest_session: pytest.Session | None = None
 
-    # As the session's keeper
+    # As the session's store of trials
 
-    def take(self, found: MeasuredItem) -> TrialRecord | None:
-        """The trial as an earlier run has measured it, once; None if it has to be measured now."""
-        return self._earlier.pop(_key(found), None)
+    def take(self, found: MeasuredItem) -> EndedTrial | None:
+        """Return the trial as an earlier run has measured it, once; None if it has to be measured now."""
+        earlier = self._earlier.pop(found.key, None)
+        # The journal may name other axes than the test now does.
+        return None if earlier is None else replace(earlier, axes=found.axes)
 
-    def keep(self, found: MeasuredItem, record: TrialRecord) -> None:
-        """Writes down a trial that was measured now."""
+    def keep(self, ended: EndedTrial) -> None:
+        """Write down a trial that was measured now."""
         if self._journal is not None:
             with self._signals.deferred():
-                self._journal.add(Entry(found.case_id, found.environment, found.axes, record))
-        self._warn_of_size(record)
+                self._journal.add(ended)
+        self._warn_of_size(ended)
 
-    def _warn_of_size(self, record: TrialRecord) -> None:
+    def _warn_of_size(self, ended: EndedTrial) -> None:
         """Say once, while there is time to stop the run, that its result file will be too large to be read."""
-        self._trial_bytes.append(estimated_bytes(record))
+        self._trial_bytes.append(estimated_bytes(ended.result))
         expected_bytes = statistics.mean(self._trial_bytes) * self._session.ledger.trials_asked
         if self._is_warned or self._results.path is None or expected_bytes <= MAX_RESULT_BYTES:
             return
@@ -108,7 +109,7 @@ class Checkpoint:
     # As a plugin
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Opens the journal; from now on, the end of the run is an orderly one."""
+        """Open the journal, and handle signals from now on."""
         self._pytest_session = session
         if not self._session.is_measuring:
             if self._session.settings.resume is not None and not self._config.getoption("collectonly"):
@@ -118,7 +119,8 @@ class Checkpoint:
             return
         self._signals.catch()
         with self._signals.deferred():
-            self._results.refuse_what_cannot_be_written()
+            if self._results.path is not None:
+                refuse_what_cannot_be_written(self._results.path)
             self._session.refuse_locks_that_cannot_be_had()
             try:
                 self._open_journal()
@@ -133,7 +135,7 @@ class Checkpoint:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Iterator[Any]:
-        """Only notes signals once the loop has ended: an exception would leave the results half written."""
+        """Note signals and do no more once the loop has ended: an exception would leave the results half written."""
         try:
             return (yield)
         finally:
@@ -141,12 +143,12 @@ class Checkpoint:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:
-        """The same, where the loop had not begun."""
+        """Do the same where the loop had not begun."""
         self._signals.defer()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self) -> None:
-        """The same, where another plugin's hook has ended the run."""
+        """Do the same where another plugin's hook has ended the run."""
         self._signals.defer()
 
     def _open_journal(self) -> None:
@@ -154,7 +156,14 @@ class Checkpoint:
         heading = Heading(fingerprint(self._session), self._session.settings.of_measuring, arguments)
         path = self._path()
         if self._session.settings.resume is not None:
-            self._journal = self._go_on(self._session.settings.resume, heading)
+            # Imported here: most runs resume nothing, and need not wait for what validates files.
+            from pytest_throughput.run.resume import resume
+
+            items = (*self._session.items.values(), *self._session.confirmation_items.values())
+            resumed = resume(self._session.settings.resume, heading, {found.key for found in items})
+            self._journal, self._damage = resumed.journal, resumed.damage
+            self._earlier, self._resumed = dict(resumed.trials), len(resumed.trials)
+            self._trial_bytes = [estimated_bytes(ended.result) for ended in self._earlier.values()]
             if self._results.path is not None and not _is_same(path, self._journal.path):
                 # It stands for the JSON, which another run must not write meanwhile.
                 with suppress(OSError):
@@ -177,69 +186,19 @@ class Checkpoint:
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         return self._config.rootpath / _FOLDER / f"{now}-{os.getpid()}{_SUFFIX}"
 
-    def _go_on(self, path: Path, heading: Heading) -> Journal:
-        shown = printable(str(path))
-        # A link is left alone, and so is what it leads to, until the run is complete.
-        path = Path(os.path.realpath(path)) if path.is_symlink() else path
-        file: OwnedFile | None = None
-        try:
-            if path.is_file():  # What else it may be is told by the reader.
-                file = OwnedFile.take_over(path)
-            read = read_journal(path)
-            self._refuse_what_does_not_fit(shown, read, heading)
-        except BaseException as error:
-            if file is not None:
-                file.close()
-            if isinstance(error, Unreadable):
-                raise pytest.UsageError(f"--throughput-resume: {error}") from None
-            if isinstance(error, OSError):
-                raise pytest.UsageError(
-                    f"--throughput-resume: the journal {shown} cannot be written: {error.strerror}; "
-                    "give a copy in a writable folder"
-                ) from None
-            raise
-        self._earlier = {entry.key: entry.record for entry in read.entries}
-        self._resumed = len(self._earlier)
-        self._trial_bytes = [estimated_bytes(record) for record in self._earlier.values()]
-        self._damage = read.damage()
-        return Journal(path, file=file, length=read.length)
-
-    def _refuse_what_does_not_fit(self, shown: str, read: JournalContent, heading: Heading) -> None:
-        command = printable(" ".join(read.heading.command))
-        both = read.heading, heading
-        for what, (then, now) in {
-            "hardware": [each.fingerprint for each in both],
-            "settings": [each.settings for each in both],
-        }.items():
-            if then != now:
-                raise pytest.UsageError(
-                    f"--throughput-resume: {shown} was measured with other {what} "
-                    f"({_difference(then, now)}), and one result does not mix them; its arguments were: {command}"
-                )
-        entries = {entry.key for entry in read.entries}
-        asked = {_key(found) for found in (*self._session.items.values(), *self._session.confirmation_items.values())}
-        unasked = [entry.key for entry in read.entries if entry.key not in asked]
-        if unasked:
-            case_id, environment, trial = unasked[0]
-            raise pytest.UsageError(
-                f"--throughput-resume: {shown} holds {len(set(unasked))} of {len(entries)} trials that "
-                f"this run does not ask for, such as trial {trial} of {printable(case_id)} ({printable(environment)}); "
-                f"give the same tests and options again, which were: {command}"
-            )
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Leaves out what the budget no longer allows. What has been measured already costs none."""
+        """Skip a trial that the budget no longer allows, unless an earlier run has measured it."""
         found = self._session.items.get(item.nodeid)
-        if found is not None and _key(found) not in self._earlier:
+        if found is not None and found.key not in self._earlier:
             self.begin(found)
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
-        """Settles a case whose test ended before it measured: skipped, or its fixtures broke. It is not left to run."""
+        """Settle a trial whose test ended before it measured: it was skipped, or its fixtures broke."""
         found = self._session.items.get(item.nodeid)
         if found is None or not self._session.is_measuring or item.nodeid in self._left_out:
             return
-        if (call.excinfo is None and call.when != "call") or self._session.ledger.has_ended(*_key(found)):
+        if (call.excinfo is None and call.when != "call") or self._session.ledger.has_ended(*found.key):
             return
         if call.excinfo is None:
             outcome = Outcome("unsupported", reason="the test ended without measuring")
@@ -249,7 +208,7 @@ class Checkpoint:
             outcome = Outcome("failed", reason=f"before it was measured: {call.excinfo.exconly(tryshort=True)}")
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         # Not into the journal: it cost nothing, and a run that goes on has it again.
-        self._session.ledger.settle(found.case_id, found.environment, TrialRecord(found.trial, now, 1, outcome))
+        self._session.ledger.settle(found.ended(now, 1, outcome))
 
     @pytest.hookimpl(trylast=True)  # Whether the results were written is known by now.
     def pytest_sessionfinish(self) -> None:
@@ -277,12 +236,12 @@ class Checkpoint:
             tell(terminalreporter, f"{trials} from the journal of the interrupted run")
         if self._damage is not None:
             tell(terminalreporter, f"{self._damage}; such a trial was measured again", red=True)
-        self._tell_how_to_go_on(terminalreporter)
+        self._show_how_to_go_on(terminalreporter)
 
-    def _tell_how_to_go_on(self, reporter: pytest.TerminalReporter) -> None:
-        if self._is_told:
+    def _show_how_to_go_on(self, reporter: pytest.TerminalReporter) -> None:
+        if self._has_shown_how_to_go_on:
             return
-        self._is_told = True
+        self._has_shown_how_to_go_on = True
         if self._journal is None or (self._session.ledger.is_complete and self._results.problem is None):
             return
         if self._journal.problem is not None:
@@ -301,13 +260,13 @@ class Checkpoint:
         # pytest shows no summary after an internal error, or after pytest.exit with a status.
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            self._tell_how_to_go_on(reporter)
+            self._show_how_to_go_on(reporter)
         for file in (self._journal, self._claim):
             if file is not None:
                 file.close()
         if self._signals.noted is not None and self._pytest_session is not None:
             self._pytest_session.exitstatus = pytest.ExitCode.INTERRUPTED
-            self._say(f"{signal.Signals(self._signals.noted).name} was received; {self._what_is_there()}")
+            self._show(f"{signal.Signals(self._signals.noted).name} was received; {self._what_is_there()}")
         self._signals.release()
 
     def _what_is_there(self) -> str:
@@ -317,7 +276,7 @@ class Checkpoint:
             return f"everything had been measured, and is in {printable(str(self._results.path))}"
         return "everything had been measured"
 
-    def _say(self, text: str) -> None:
+    def _show(self, text: str) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             tell(reporter, text)
@@ -328,16 +287,3 @@ def _is_same(path: Path, other: Path) -> bool:
         return path.samefile(other)
     except OSError:
         return False
-
-
-def _key(found: MeasuredItem) -> Key:
-    return found.case_id, found.environment, found.trial
-
-
-def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    names = [name for name in dict.fromkeys([*then, *now]) if then.get(name) != now.get(name)]
-    return "; ".join(f"{_short(name)} then {_short(then.get(name))}, now {_short(now.get(name))}" for name in names)
-
-
-def _short(value: object) -> str:
-    return printable(str(value))[:200]

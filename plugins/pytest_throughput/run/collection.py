@@ -18,6 +18,8 @@ from pytest_throughput.naming import (
     without_trial,
 )
 from pytest_throughput.options.settings import Settings
+from pytest_throughput.results.ended_trial import EndedTrial
+from pytest_throughput.worker.protocol import Outcome
 
 __all__ = ["MeasuredItem", "in_order", "measured", "parametrize"]
 
@@ -35,6 +37,15 @@ class MeasuredItem:
     first: str
     """The node id of the case's first trial in the environment."""
     axes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Which trial it is: case, environment, number."""
+        return self.case_id, self.environment, self.trial
+
+    def ended(self, started_at: str, items: int, outcome: Outcome) -> EndedTrial:
+        """Return the trial as it ended. See ``EndedTrial`` for the arguments."""
+        return EndedTrial(self.case_id, self.environment, self.axes, self.trial, started_at, items, outcome)
 
 
 def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_throughput.gate.judgement import Incomparable, Judgement, nothing_comparable
 from pytest_throughput.options.gate_settings import BASE, HEAD
-from pytest_throughput.run.benchmark_json import BenchmarkJson, fingerprint, hashed_machine
+from pytest_throughput.run.benchmark_json import BenchmarkJson
 from pytest_throughput.run.collection import in_order, measured
 from pytest_throughput.run.output import tell
+from pytest_throughput.run.result import run_result
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.text import printable
 
@@ -138,18 +138,10 @@ class Gate:
         return with_baseline([self._given(environment)], self._settings.baseline, self._how_to_accept())
 
     def _given(self, environment: str) -> GivenRun:
-        from pytest_throughput.gate.from_results import GivenRun, axes_of, run_of
-        from pytest_throughput.gate.scope import Scope
+        from pytest_throughput.gate.from_results import measured_run
 
-        cases = [case for case in self._session.ledger if case.environment == environment]
-        run = run_of(
-            cases,
-            fingerprint=fingerprint(self._session),
-            machine_id=hashed_machine(self._session),
-            written_at=datetime.now(UTC).isoformat(),
-        )
-        scope = Scope.of(((case.id, axes_of(case.axes)) for case in cases), self._results.deselected)
-        return GivenRun(run, scope, "this run" if self._settings.baseline is not None else environment)
+        name = "this run" if self._settings.baseline is not None else environment
+        return measured_run(run_result(self._config, self._session), environment, name)
 
     def _how_to_accept(self) -> str:
         path = self._results.path

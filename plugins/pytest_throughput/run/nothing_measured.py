@@ -22,7 +22,7 @@ _MEND = (
 
 
 class NothingMeasured:
-    """The hooks that notice it. It is a mistake such as a machine without the GPU that was asked for."""
+    """The hooks that give such a run its exit status: the reason is a mistake, such as a GPU that is not there."""
 
     def __init__(self, session: ThroughputSession) -> None:
         self._session = session
@@ -55,12 +55,11 @@ class NothingMeasured:
 
     @property
     def _has_nothing(self) -> bool:
-        ended = [trial.outcome.status for case in self._session.ledger for trial in case.trials]
-        return self._session.is_measuring and not {"ok", "out_of_memory"} & set(ended)
+        return self._session.is_measuring and not {"ok", "out_of_memory"} & self._session.ledger.statuses
 
     def _reasons(self) -> list[str]:
         """Return the most frequent reasons, each with the number of its cases."""
-        counts = Counter((case.status or "not run", case.reason) for case in self._session.ledger)
+        counts = Counter((case.status or "not run", case.reason) for case in self._session.ledger.result().cases)
         return [
             f"{count} {'case' if count == 1 else 'cases'} {status}: {printable(reason or 'no reason is known')}"
             for (status, reason), count in counts.most_common(_REASONS_SHOWN)

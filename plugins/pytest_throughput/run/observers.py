@@ -1,42 +1,42 @@
-"""What a session tells others: who shows its trials, and who keeps them."""
+"""What a session needs of those that show its trials, and of those that keep them."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from pytest_throughput.results.model import CaseRecord, TrialRecord
+from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.run.collection import MeasuredItem
 
 __all__ = ["Observer", "TrialStore"]
 
 
 class Observer(Protocol):
-    """Is told of each trial."""
+    """Shows each trial."""
 
     def waiting(self, name: str, holder: int | None) -> None:
-        """Another run, of the process ``holder`` where that is known, has the processor or GPU of that name."""
+        """Show that another run, of the process ``holder`` if known, has the processor or GPU of that name."""
 
     def warn(self, text: str) -> None:
-        """The run will not end as it should; said while there is still time to stop it."""
+        """Show, while there is still time to stop it, that the run will not end as it should."""
 
     def running(self, found: MeasuredItem) -> None:
-        """The trial is about to be measured."""
+        """Show that the trial is about to be measured."""
 
-    def ended(self, found: MeasuredItem, case: CaseRecord, record: TrialRecord) -> None:
-        """The trial has ended, well or not."""
+    def ended(self, found: MeasuredItem, ended: EndedTrial) -> None:
+        """Show how the trial has ended."""
 
     def interrupted(self) -> None:
-        """The trial will never end."""
+        """Show that the trial was interrupted, and will not end."""
 
 
 class TrialStore(Protocol):
     """Keeps trials beyond the run."""
 
-    def take(self, found: MeasuredItem) -> TrialRecord | None:
-        """The trial, if an earlier part of the run has measured it."""
+    def take(self, found: MeasuredItem) -> EndedTrial | None:
+        """Return the trial if an earlier part of the run has measured it."""
 
-    def keep(self, found: MeasuredItem, record: TrialRecord) -> None:
-        """Keeps a trial that was measured now."""
+    def keep(self, ended: EndedTrial) -> None:
+        """Keep a trial that was measured now."""
 
     def is_spent(self) -> bool:
         """Return whether there is no time left to wait for another run."""

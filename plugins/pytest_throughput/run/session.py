@@ -23,7 +23,8 @@ from pytest_throughput.launch.trials import IsolatedTrials, TrialRun, refuse_end
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.options.settings import Settings, refuse_missing_interpreters
-from pytest_throughput.results.model import Ledger, TrialRecord
+from pytest_throughput.results.ended_trial import EndedTrial
+from pytest_throughput.results.ledger import Ledger
 from pytest_throughput.results.writer import extra_info
 from pytest_throughput.run import replay
 from pytest_throughput.run.collection import MeasuredItem, measured
@@ -159,16 +160,16 @@ class ThroughputSession:
             outcome, stderr, _ = run_trial(ONCE)
             _report(found.item, outcome, stderr, self._error)
             return
-        record = None if self.trial_store is None else self.trial_store.take(found)
+        ended = None if self.trial_store is None else self.trial_store.take(found)
         stderr = ""
-        if record is None or items not in (record.items, None):
+        if ended is None or items not in (ended.items, None):
             try:
-                record, stderr = self._measure_now(found, items, isolation, run_trial)
+                ended, stderr = self._measure_now(found, items, isolation, run_trial)
             except pytest.skip.Exception:
                 replay.commit_nothing(benchmark, clock)
                 raise
-        self._settle(found, benchmark, clock, record)
-        _report(found.item, record.outcome, stderr, self._error)
+        self._settle(found, benchmark, clock, ended)
+        _report(found.item, ended.outcome, stderr, self._error)
 
     @cached_property
     def _on_error(self) -> OnError | None:
@@ -181,7 +182,7 @@ class ThroughputSession:
 
     def _measure_now(
         self, found: MeasuredItem, items: int | None, isolation: str, run_trial: RunTrial
-    ) -> tuple[TrialRecord, str]:
+    ) -> tuple[EndedTrial, str]:
         self._have_to_ourselves(found)
         started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         if self.observer is not None:
@@ -194,25 +195,25 @@ class ThroughputSession:
             raise
         except BaseException as error:
             # Such as pytest-timeout's, or a step's sys.exit(): whoever ended the trial, it has ended.
-            ended = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error).strip()
-            message = ended or type(error).__name__
+            reason = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error).strip()
+            message = reason or type(error).__name__
             outcome = Outcome("timed_out" if "pytest-timeout" in message else "failed", reason=message)
             stderr, worked_through = "", items or 1
-        record = TrialRecord(found.trial, started_at, worked_through, self._with_settings(outcome, isolation))
+        ended = found.ended(started_at, worked_through, self._with_settings(outcome, isolation))
         if self.trial_store is not None:
-            self.trial_store.keep(found, record)
-        return record, stderr
+            self.trial_store.keep(ended)
+        return ended, stderr
 
-    def _settle(self, found: MeasuredItem, benchmark: Any, clock: replay.ReplayClock, record: TrialRecord) -> None:
-        case = self.ledger.settle(found.case_id, found.environment, record)
+    def _settle(self, found: MeasuredItem, benchmark: Any, clock: replay.ReplayClock, ended: EndedTrial) -> None:
+        self.ledger.settle(ended)
         if self.observer is not None:
-            self.observer.ended(found, case, record)
-        measurement = record.measurement
-        if measurement is None:
+            self.observer.ended(found, ended)
+        measurement, result = ended.outcome.measurement, ended.result
+        if measurement is None or result is None:
             replay.commit_nothing(benchmark, clock)
         else:
             replay.commit(benchmark, clock, measurement.round_seconds, measurement.steps_per_round)
-            benchmark.extra_info.update(extra_info(case, record, measurement))
+            benchmark.extra_info.update(extra_info(self.ledger.case(ended.case_id, ended.environment), result))
 
     def _with_settings(self, outcome: Outcome, isolation: str) -> Outcome:
         if outcome.measurement is None:

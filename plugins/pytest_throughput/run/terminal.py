@@ -1,4 +1,4 @@
-"""What a person sees: progress while cases are measured, and the table at the end."""
+"""Show progress while cases are measured, and the table at the end."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import pytest
 from pytest_throughput.report import table
 from pytest_throughput.report.console import output_columns
 from pytest_throughput.report.progress import Progress, summary_of
-from pytest_throughput.results.model import CaseRecord, TrialRecord
-from pytest_throughput.results.plausibility import mark_implausible
-from pytest_throughput.run.benchmark_json import fingerprint
+from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.output import encodable, tell
+from pytest_throughput.run.result import run_result
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.text import printable
 
@@ -68,8 +67,8 @@ class Terminal:
         if self._progress is not None:
             self._progress.running(found.case_id)
 
-    def ended(self, found: MeasuredItem, case: CaseRecord, record: TrialRecord) -> None:
-        summary = summary_of(case, record)
+    def ended(self, found: MeasuredItem, ended: EndedTrial) -> None:
+        summary = summary_of(ended)
         if not self._is_quiet:
             self._summaries[found.item.nodeid] = summary
         if self._progress is not None:
@@ -83,7 +82,7 @@ class Terminal:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """In place of a dot: nothing where progress has its own line, else (with -v) the result."""
+        """Show, instead of a dot, nothing where progress has its own line, else (with -v) the result."""
         summary = self._summaries.get(report.nodeid)
         if report.when != "call" or summary is None or hasattr(report, "wasxfail"):
             return None
@@ -107,13 +106,11 @@ class Terminal:
 
     def _table(self, reporter: pytest.TerminalReporter) -> list[str]:
         """Return the table and the notes below it."""
-        ledger = self._session.ledger
         try:
-            mark_implausible(ledger)
-            lines = [table.heading(fingerprint(self._session), ledger), ""]
+            result = run_result(self._config, self._session)
             width = output_columns(bool(reporter.isatty))
-            lines.append(table.render(ledger, width=width, colour=bool(reporter.hasmarkup)))
-            return lines + table.notes(ledger)
+            shown = table.render(result, width=width, colour=bool(reporter.hasmarkup))
+            return [table.heading(result), "", shown, *table.notes(result)]
         except Exception as error:
             # Out of a summary hook, it would hide the results of every other test.
             return [f"the table could not be shown: {type(error).__name__}: {printable(str(error))}"]

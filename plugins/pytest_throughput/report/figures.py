@@ -1,0 +1,99 @@
+"""The columns of figures in the table: one cell for each case, as text."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from rich.text import Text
+
+from pytest_throughput.measurement.stopping import relative_half_width
+from pytest_throughput.report.columns import Column
+from pytest_throughput.results.model import CaseResult
+from pytest_throughput.text import byte_count, duration, percent, printable, share, significant
+
+__all__ = ["figure_columns", "median_of", "numbers"]
+
+
+def figure_columns(cases: Sequence[CaseResult]) -> list[Column]:
+    """Return the columns that at least one case fills, and always that of the primary metric.
+
+    The columns of the highest rank are the first to be left out where the terminal is narrow.
+    """
+    several_trials = any(len(case.trials) > 1 for case in cases)
+    units = _units(cases)
+    heading = units[0] if len(units) == 1 else "result"
+    figures: dict[str, tuple[int, list[str]]] = {
+        "largest\nbatch": (1, [_largest_batch(case) for case in cases]),
+        heading: (0, [_primary(case, with_unit=len(units) > 1) for case in cases]),
+        "± trials" if several_trials else "± rounds": (2, [_spread(case, several_trials) for case in cases]),
+        "ms/step": (3, [_milliseconds(case) for case in cases]),
+        "of\npeak": (5, [share(median_of(case, "model_flops_utilisation")) for case in cases]),
+        "images/J": (6, [significant(median_of(case, "images_per_joule")) for case in cases]),
+        "first\nstep": (8, [duration(_first_step_seconds(case)) for case in cases]),
+        "build": (9, [duration(median_of(case, "build_seconds")) for case in cases]),
+        "peak\nmemory": (7, [byte_count(max(numbers(case, "peak_memory_bytes"), default=None)) for case in cases]),
+        "disturbed\nrounds": (4, [_disturbed(case) for case in cases]),
+    }
+    return [
+        Column(heading, [Text(cell) for cell in cells], rank)
+        for heading, (rank, cells) in figures.items()
+        if rank == 0 or {*cells} != {"-"}
+    ]
+
+
+def numbers(case: CaseResult, name: str) -> list[float]:
+    """Return a number among the metadata of each trial that has it; a step may name anything there."""
+    return [value for value in case.metadata_values(name) if type(value) in (int, float) and 0 <= value < 1e18]
+
+
+def median_of(case: CaseResult, name: str) -> float | None:
+    """Return the median of ``numbers``; None without any."""
+    found = numbers(case, name)
+    return statistics.median(found) if found else None
+
+
+def _units(cases: Sequence[CaseResult]) -> list[str]:
+    """Return the distinct units of the primary metrics, fit to be shown; images are items among other items."""
+    measured = [case for case in cases if case.primary is not None]
+    units = list(dict.fromkeys(printable(case.unit) for case in measured or cases))
+    return ["items/s"] if {*units} == {"images/s", "items/s"} else units
+
+
+def _primary(case: CaseResult, *, with_unit: bool) -> str:
+    mean = case.estimate().mean
+    return f"{significant(mean)} {printable(case.unit)}" if with_unit and mean is not None else significant(mean)
+
+
+def _spread(case: CaseResult, several_trials: bool) -> str:
+    """Return half the 95 % interval as a share: of the mean over trials, else of the median over rounds."""
+    mean, low, high = case.estimate()
+    if several_trials:
+        return percent((high - low) / 2 / mean if mean and low is not None and high is not None else None)
+    return percent(relative_half_width(case.measured[0].seconds_per_step) if case.measured else None)
+
+
+def _milliseconds(case: CaseResult) -> str:
+    medians = [trial.median_seconds for trial in case.measured]
+    return significant(1000 * statistics.geometric_mean(medians) if medians else None)
+
+
+def _first_step_seconds(case: CaseResult) -> float | None:
+    known = [trial.first_step_seconds for trial in case.measured if trial.first_step_seconds is not None]
+    return statistics.median(known) if known else None
+
+
+def _largest_batch(case: CaseResult) -> str:
+    """Return the smallest of several trials: what fits for sure."""
+    fits = [search["fits"] for search in case.metadata_values("largest_batch") if _is_search(search)]
+    return f"{min(fits):,}" if fits else "-"
+
+
+def _is_search(value: Any) -> bool:
+    return isinstance(value, dict) and type(value.get("fits")) is int and 0 < value["fits"] < 1e18
+
+
+def _disturbed(case: CaseResult) -> str:
+    known = [trial.rounds_disturbed for trial in case.measured if trial.rounds_disturbed is not None]
+    return f"{sum(known)}/{sum(trial.rounds or 0 for trial in case.measured)}" if known else "-"

@@ -1,0 +1,143 @@
+"""What a reader of a result has to know beside its figures: one object for each warning, the same in every report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from pytest_throughput.naming import DEFAULT_ENVIRONMENT
+from pytest_throughput.report.figures import median_of, numbers
+from pytest_throughput.results.model import CaseResult, RunResult, TrialResult
+from pytest_throughput.text import byte_count, printable
+
+__all__ = ["ResultWarning", "WarningKind", "host_bound_ratio", "warnings_of"]
+
+_HOST_BOUND = 0.9
+"""Launching takes so large a share of a step that a faster device would hardly make it shorter."""
+_MUCH_SWAPPED_BYTES = 2**20
+
+
+class WarningKind(Enum):
+    """What is wrong with cases, or with their figures."""
+
+    NOT_OK = "not_ok"
+    """A trial did not end ok."""
+    IMPLAUSIBLE = "implausible"
+    """The figures cannot be right."""
+    PEAK_MEMORY_UNKNOWN = "peak_memory_unknown"
+    """Cases shared a process, so that its peak memory belongs to none of them."""
+    SWAPPED = "swapped"
+    """A part of the process was swapped out."""
+    HOST_BOUND = "host_bound"
+    """The host takes as long to launch a step as the device takes to execute it."""
+    DISTURBED = "disturbed"
+    """Something else disturbed a whole trial, such as a GPU that was throttled."""
+    DISTURBED_ROUNDS = "disturbed_rounds"
+    """Other processes held up most rounds."""
+
+
+@dataclass(frozen=True)
+class ResultWarning:
+    """One warning about one or several cases."""
+
+    kind: WarningKind
+    cases: tuple[tuple[str, str], ...]
+    """The keys of the cases: id and environment."""
+    text: str
+    """A whole sentence that names the cases, fit to be shown."""
+
+
+def warnings_of(result: RunResult) -> list[ResultWarning]:
+    """Return all warnings about a run, those about single cases first."""
+    cases = result.cases
+    found = [
+        _about([case], WarningKind.NOT_OK, f"{_name(case)}: {case.status}: {printable(case.reason or '')}")
+        for case in cases
+        if case.status not in ("ok", None)
+    ]
+    found += [
+        _about([case], WarningKind.IMPLAUSIBLE, f"{_name(case)}: implausible: {printable(case.implausible)}")
+        for case in cases
+        if case.implausible is not None
+    ]
+    found += _peak_memory_unknown(cases)
+    found += _swapped(cases)
+    host_bound = [case for case in cases if host_bound_ratio(case) is not None]
+    if host_bound:
+        text = (
+            "host-bound: the host takes as long to launch a step as the device takes to execute it; "
+            "to measure the device, try a larger batch or compiled-graphs"
+        )
+        found.append(_about(host_bound, WarningKind.HOST_BOUND, text))
+    return found + _disturbed(cases)
+
+
+def host_bound_ratio(case: CaseResult) -> float | None:
+    """Return the seconds of launching by the seconds of a step; None unless the case is host-bound."""
+    ratio = median_of(case, "enqueue_ratio") or 0.0
+    return ratio if _HOST_BOUND <= ratio <= 1.0 else None
+
+
+def _peak_memory_unknown(cases: Sequence[CaseResult]) -> list[ResultWarning]:
+    shared = _where(
+        cases, lambda case: any(one.get("isolation") == "framework" for one in case.metadata_values("settings"))
+    )
+    if not shared or any(case.metadata_values("peak_memory_bytes") for case in cases):
+        return []
+    text = "peak memory on a CPU is known only where a process measures one case: --throughput-isolation trial"
+    return [_about(shared, WarningKind.PEAK_MEMORY_UNKNOWN, text)]
+
+
+def _shares_its_process(case: CaseResult) -> bool:
+    return any(settings.get("isolation") == "framework" for settings in case.metadata_values("settings"))
+
+
+def _swapped(cases: Sequence[CaseResult]) -> list[ResultWarning]:
+    swapped = _where(cases, lambda case: max(numbers(case, "swapped_bytes"), default=0) >= _MUCH_SWAPPED_BYTES)
+    if not swapped:
+        return []
+    named = (f"{_name(case)} ({byte_count(max(numbers(case, 'swapped_bytes')))})" for case in swapped)
+    text = (
+        "memory did not suffice for these cases: a part was swapped out, and their figures include waits for disk: "
+        + ", ".join(named)
+    )
+    return [_about(swapped, WarningKind.SWAPPED, text)]
+
+
+def _disturbed(cases: Sequence[CaseResult]) -> list[ResultWarning]:
+    found = [
+        _about([case], WarningKind.DISTURBED, f"{_name(case)}: disturbed: {reason}")
+        for case in cases
+        for reason in _disturbed_by(case)
+    ]
+    mostly = _where(cases, lambda case: not _disturbed_by(case) and any(map(_is_mostly_disturbed, case.measured)))
+    if mostly:
+        text = (
+            "other processes held up most rounds of these cases, and their figures include those waits; "
+            f"measure them again on an idle machine: {', '.join(map(_name, mostly))}"
+        )
+        found.append(_about(mostly, WarningKind.DISTURBED_ROUNDS, text))
+    return found
+
+
+def _disturbed_by(case: CaseResult) -> list[str]:
+    """Return what disturbed whole trials, each once."""
+    texts = (value for value in case.metadata_values("disturbed_by") if isinstance(value, str))
+    return list(dict.fromkeys(map(printable, texts)))
+
+
+def _is_mostly_disturbed(trial: TrialResult) -> bool:
+    return 2 * (trial.rounds_disturbed or 0) > (trial.rounds or 0)
+
+
+def _about(cases: Sequence[CaseResult], kind: WarningKind, text: str) -> ResultWarning:
+    return ResultWarning(kind, tuple(case.key for case in cases), text)
+
+
+def _where(cases: Sequence[CaseResult], holds: Callable[[CaseResult], bool]) -> list[CaseResult]:
+    return [case for case in cases if holds(case)]
+
+
+def _name(case: CaseResult) -> str:
+    return printable(case.id) + ("" if case.environment == DEFAULT_ENVIRONMENT else f" ({printable(case.environment)})")

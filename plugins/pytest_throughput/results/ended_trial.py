@@ -1,0 +1,142 @@
+"""A trial that has just ended, and the result that it gives."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.metric import Metric
+from pytest_throughput.results.model import RATE, TrialResult, rate_unit
+from pytest_throughput.worker.protocol import Outcome
+
+__all__ = ["EndedTrial", "other_metadata"]
+
+_UNKNOWN_UNLESS_GIVEN = (
+    "framework",
+    "device",
+    "model",
+    "mode",
+    "precision",
+    "execution",
+    "layout",
+    "parameters",
+    "flops_per_image",
+    "network_hash",
+    "device_seconds",
+    "enqueue_ratio",
+    "model_flops_utilisation",
+    "peak",
+    "images_per_joule",
+    "telemetry",
+    "disturbed_by",
+    "largest_batch",
+)
+"""Names that every trial's metadata have, null where nothing is known, unless they are axes of its case."""
+
+
+@dataclass(frozen=True)
+class EndedTrial:
+    """One trial of one case, ended well or not, with what the worker answered."""
+
+    case_id: str
+    environment: str
+    axes: Mapping[str, Any]
+    """The axes of the case by name."""
+    trial: int
+    started_at: str
+    """ISO 8601, UTC."""
+    items: int
+    """What one step works through: the batch size, for images."""
+    outcome: Outcome
+    resumed: bool = False
+    """Whether an earlier run measured it, so that this run took it from that run's journal."""
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """Which trial it is: case, environment, number."""
+        return self.case_id, self.environment, self.trial
+
+    @cached_property
+    def result(self) -> TrialResult | None:
+        """The figures; None unless the outcome is ok."""
+        measurement = self.outcome.measurement
+        if measurement is None:
+            return None
+        median = statistics.median(measurement.seconds_per_step)
+        metadata = {
+            **dict.fromkeys(name for name in _UNKNOWN_UNLESS_GIVEN if name not in self.axes),
+            **self.outcome.metadata,
+            "latency_seconds": measurement.latency_seconds,
+            "disturbance": _disturbance(measurement),
+            "stop_reason": measurement.stop_reason,
+        }
+        return TrialResult(
+            trial=self.trial,
+            items=self.items,
+            median_seconds=median,
+            metrics=(Metric(RATE, rate_unit(self.axes), self.items / median),) if median else (),
+            seconds_per_step=tuple(measurement.seconds_per_step),
+            rounds=len(measurement.round_seconds),
+            rounds_disturbed=_rounds_disturbed(measurement, self.outcome.metadata),
+            first_step_seconds=measurement.first_step_seconds,
+            started_at=self.started_at,
+            resumed=self.resumed,
+            metadata=other_metadata(metadata, self.axes),
+        )
+
+
+def other_metadata(metadata: Mapping[str, Any], axes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metadata without what a ``TrialResult`` and the axes of its case hold otherwise."""
+    return {
+        name: value
+        for name, value in metadata.items()
+        if name not in _HELD_ELSEWHERE and not (name in axes and axes[name] == value)
+    }
+
+
+_HELD_ELSEWHERE = (
+    "case_id",
+    "trial",
+    "environment",
+    "images_per_second",
+    "metrics",
+    "batch_size",
+    "first_step_seconds",
+    "rounds_disturbed",
+    "started_at",
+    "resumed",
+)
+
+
+def _rounds_disturbed(measurement: Measurement, metadata: Mapping[str, Any]) -> int | None:
+    """Return how many rounds were disturbed: all, where a throttled GPU or the like disturbed the whole trial."""
+    if metadata.get("disturbed_by") is not None:
+        return len(measurement.round_seconds)
+    known = [each for each in measurement.disturbed if each is not None]
+    return sum(known) if known else None
+
+
+def _disturbance(measurement: Measurement) -> dict[str, Any]:
+    """Return sums over the rounds, and which of them were disturbed (counted from 0)."""
+    each = measurement.disturbances
+    return {
+        "waiting_seconds": _sum_of_known([one.waiting_seconds for one in each]),
+        "longest_wait_seconds": max(_known([one.longest_wait_seconds for one in each]), default=None),
+        "involuntary_switches": sum(one.involuntary_switches for one in each),
+        "foreign_seconds": _sum_of_known([one.foreign_seconds for one in each]),
+        "steal_seconds": _sum_of_known([one.steal_seconds for one in each]),
+        "rounds": [index for index, disturbed in enumerate(measurement.disturbed) if disturbed],
+    }
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    return [value for value in values if value is not None]
+
+
+def _sum_of_known(values: Sequence[float | None]) -> float | None:
+    known = _known(values)
+    return sum(known) if known else None

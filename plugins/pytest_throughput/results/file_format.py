@@ -1,0 +1,119 @@
+"""The parts of a result file that are read, with their types and bounds, for msgspec.
+
+Members that are not named here are ignored.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from pytest_throughput.results.model import LEAST_FIGURE, MOST_FIGURE
+
+__all__ = [
+    "MOST_CASES",
+    "Block",
+    "CaseBlock",
+    "MetricBlock",
+    "OurBenchmark",
+    "PlainBenchmark",
+    "TrialBlock",
+]
+
+MOST_CASES = 20_000
+"""A table of more would take minutes, and gigabytes."""
+
+Figure = Annotated[float, Meta(ge=LEAST_FIGURE, le=MOST_FIGURE)]
+Seconds = Annotated[float, Meta(ge=LEAST_FIGURE, le=1e9)]
+"""Seconds per step; no step lasts longer."""
+Sample = Annotated[float, Meta(ge=0, le=MOST_FIGURE)]
+"""Seconds per step in one round; zero where the clock could not resolve them."""
+Whole = Annotated[int, Meta(ge=0, le=2**53)]
+"""A whole number that every reader of JSON represents exactly."""
+Name = Annotated[str, Meta(min_length=1)]
+Axes = Annotated[dict[str, Any], Meta(max_length=50)]
+
+
+class TrialBlock(Struct):
+    """One of ``trials``: a trial that was measured."""
+
+    trial: Whole
+    median_seconds: Seconds
+    images_per_second: Figure | None = None
+    rounds: Whole | None = None
+    rounds_disturbed: Whole | None = None
+    started_at: str | None = None
+    resumed: bool = False
+
+
+class CaseBlock(Struct):
+    """One of ``cases``."""
+
+    id: Name
+    environment: Name
+    trials: list[TrialBlock]
+    status: str | None = None
+    reason: str | None = None
+    implausible: str | None = None
+    labels: Axes | None = None
+    """The axes of the case by name."""
+    settings: dict[str, Any] | None = None
+    network_hash: str | None = None
+
+
+class Block(Struct):
+    """``throughput``."""
+
+    cases: list[CaseBlock]
+    complete: bool = False
+    deselected: list[str] | None = None
+    fingerprint: dict[str, Any] | None = None
+    individual: str | None = None
+    """The hashed machine."""
+
+
+class MetricBlock(Struct):
+    """One of ``metrics``."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    unit: Annotated[str, Meta(max_length=200)]
+    value: Annotated[float, Meta(ge=-1e300, le=1e300)]
+    better: Annotated[str, Meta(max_length=50)]
+
+
+class _Info(Struct):
+    case_id: str
+    trial: Whole
+    environment: str | None = None
+    first_step_seconds: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    metrics: Annotated[list[MetricBlock], Meta(max_length=1_000)] | None = None
+    """None in files of before metrics were written."""
+
+
+class _OurStats(Struct):
+    data: tuple[Sample, ...] | None = None
+
+
+class OurBenchmark(Struct):
+    """One of ``benchmarks`` that belongs to a case."""
+
+    extra_info: _Info
+    stats: _OurStats | None = None
+
+
+class _PlainStats(Struct):
+    median: Seconds
+    rounds: Whole | None = None
+    data: tuple[Sample, ...] | None = None
+
+
+class PlainBenchmark(Struct):
+    """One of ``benchmarks`` in a file of pytest-benchmark alone."""
+
+    fullname: Name
+    stats: _PlainStats
+    params: Any = None
+    """An object, or anything else, which is ignored."""
+    extra_info: Any = None
+    """An object, or anything else, which is ignored."""

@@ -1,0 +1,46 @@
+"""The ``RunResult`` of a session as it stands, and the machine that it belongs to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_throughput.gate.runs import hashed_machine_id
+from pytest_throughput.results.model import RunResult
+from pytest_throughput.run.session import ThroughputSession
+from pytest_throughput.telemetry.cpu import cpu_model, usable_physical_cores
+from pytest_throughput.telemetry.gpus import find_gpu
+from pytest_throughput.telemetry.machine_id import machine_id
+
+__all__ = ["fingerprint", "run_result"]
+
+
+def run_result(config: pytest.Config, session: ThroughputSession) -> RunResult:
+    """Return every case that was asked for, with what was measured of it by now."""
+    return session.ledger.result(
+        fingerprint=fingerprint(session), machine_id=_hashed_machine(session), deselected=_deselected(config, session)
+    )
+
+
+def fingerprint(session: ThroughputSession) -> dict[str, Any]:
+    """Return the hardware that the figures belong to: what makes two machines alike, not which one it was."""
+    gpus = [find_gpu(device, session.gpus) for device in session.devices if device.startswith("cuda")]
+    return {
+        "cpu": {"model": cpu_model(), "cores": usable_physical_cores(), "threads": session.settings.threads},
+        "gpus": [None if gpu is None else gpu.fingerprint() for gpu in gpus],
+    }
+
+
+def _hashed_machine(session: ThroughputSession) -> str | None:
+    """Return which of the machines that are alike it was, hashed: its GPUs, else the machine; None where unknown."""
+    gpus = [find_gpu(device, session.gpus) for device in session.devices if device.startswith("cuda")]
+    names = [gpu.uuid for gpu in gpus if gpu is not None] if any(gpus) else [machine_id()]
+    known = [name for name in names if name]
+    return hashed_machine_id(" ".join(known)) if known else None
+
+
+def _deselected(config: pytest.Config, session: ThroughputSession) -> list[str] | None:
+    """Return the ids of the cases that were; None where node ids were given, since pytest then does not say."""
+    by_node_id = any("::" in argument for argument in config.args)
+    return None if by_node_id else sorted(set(session.deselected))

@@ -1,0 +1,103 @@
+"""Go on with the journal of an interrupted run, if it is of the same measurement."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_throughput.results.ended_trial import EndedTrial
+from pytest_throughput.results.journal import Heading, Journal
+from pytest_throughput.results.journal_reader import JournalContent, read_journal
+from pytest_throughput.results.owned_file import OwnedFile
+from pytest_throughput.results.untrusted_json import Unreadable
+from pytest_throughput.text import printable
+
+__all__ = ["Key", "Resumed", "resume"]
+
+Key = tuple[str, str, int]
+"""Which trial: case, environment, number."""
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A journal that this run goes on with."""
+
+    journal: Journal
+    trials: Mapping[Key, EndedTrial]
+    """What the journal held."""
+    damage: str | None
+    """A sentence about what is damaged in it; None where nothing is."""
+
+
+def resume(path: Path, heading: Heading, asked: Collection[Key]) -> Resumed:
+    """Open the journal to go on with it. Raise pytest.UsageError for one that cannot be read, written or used.
+
+    ``heading``: what this run is. ``asked``: the trials that this run asks for. Raise InUse for the journal of a run
+    that has not ended.
+    """
+    shown = printable(str(path))
+    # A link is left alone, and so is what it leads to, until the run is complete.
+    path = Path(os.path.realpath(path)) if path.is_symlink() else path
+    file: OwnedFile | None = None
+    try:
+        if path.is_file():  # The reader refuses anything else.
+            file = OwnedFile.take_over(path)
+        content = read_journal(path)
+        _refuse_another_measurement(shown, content, heading)
+        _refuse_other_trials(shown, content, asked)
+    except BaseException as error:
+        if file is not None:
+            file.close()
+        if isinstance(error, Unreadable):
+            raise pytest.UsageError(f"--throughput-resume: {error}") from None
+        if isinstance(error, OSError):
+            raise pytest.UsageError(
+                f"--throughput-resume: the journal {shown} cannot be written: {error.strerror}; "
+                "give a copy in a writable folder"
+            ) from None
+        raise
+    trials = {ended.key: ended for ended in content.trials}
+    return Resumed(Journal(path, file=file, length=content.length), trials, content.damage())
+
+
+def _refuse_another_measurement(shown: str, content: JournalContent, heading: Heading) -> None:
+    both = content.heading, heading
+    for what, (then, now) in {
+        "hardware": [each.fingerprint for each in both],
+        "settings": [each.settings for each in both],
+    }.items():
+        if then != now:
+            raise pytest.UsageError(
+                f"--throughput-resume: {shown} was measured with other {what} ({_difference(then, now)}), and one "
+                f"result does not mix them; its arguments were: {_command(content)}"
+            )
+
+
+def _refuse_other_trials(shown: str, content: JournalContent, asked: Collection[Key]) -> None:
+    unasked = [ended.key for ended in content.trials if ended.key not in asked]
+    if unasked:
+        case_id, environment, trial = unasked[0]
+        number = len({ended.key for ended in content.trials})
+        raise pytest.UsageError(
+            f"--throughput-resume: {shown} holds {len(set(unasked))} of {number} trials that "
+            f"this run does not ask for, such as trial {trial} of {printable(case_id)} ({printable(environment)}); "
+            f"give the same tests and options again, which were: {_command(content)}"
+        )
+
+
+def _command(content: JournalContent) -> str:
+    return printable(" ".join(content.heading.command))
+
+
+def _difference(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    names = [name for name in dict.fromkeys([*then, *now]) if then.get(name) != now.get(name)]
+    return "; ".join(f"{_short(name)} then {_short(then.get(name))}, now {_short(now.get(name))}" for name in names)
+
+
+def _short(value: object) -> str:
+    return printable(str(value))[:200]

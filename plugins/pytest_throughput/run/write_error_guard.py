@@ -1,0 +1,54 @@
+"""The end of a run whose results cannot be written: a tidy one, with an exit status of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_throughput.exit_code import ExitCode
+from pytest_throughput.run.benchmark_json import BenchmarkJson
+from pytest_throughput.run.session import ThroughputSession
+
+__all__ = ["WriteErrorGuard"]
+
+_WRITE_ERRORS = (OSError, MemoryError, RecursionError, KeyboardInterrupt)
+"""What a full disk, a closed descriptor, a result that is too large or a user raises while results are written."""
+
+
+class WriteErrorGuard:
+    """The outermost hook around the end of a session, and so around pytest-benchmark's writing."""
+
+    def __init__(self, config: pytest.Config, session: ThroughputSession, results: BenchmarkJson) -> None:
+        self._config = config
+        self._session = session
+        self._results = results
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
+        """Note an error of writing; raise all others, such as those of other plugins' hooks, as they are."""
+        self._results.begin_writing()
+        try:
+            yield
+        except BaseException as error:
+            self._results.end_writing()
+            if not self._is_of_writing(error):
+                self._results.note_if_missing(error)
+                raise
+            # A whole JSON and no other file: the error is that of a terminal that was closed.
+            if self._results.has_other_files or not self._results.is_written:
+                self._results.note_unwritten(error)
+            # pytest-benchmark writes before any hook within its own wrapper is called: no other plugin's hook was.
+            manager = self._config.pluginmanager
+            others = manager.subset_hook_caller("pytest_sessionfinish", [self, manager.get_plugin("benchmark")])
+            others(session=session, exitstatus=exitstatus)
+            if isinstance(error, KeyboardInterrupt):  # Before, pytest's terminal would report one that it has not seen.
+                session.exitstatus = pytest.ExitCode.INTERRUPTED
+        finally:
+            self._results.end_writing()
+            if self._results.problem is not None and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = ExitCode.NOT_WRITTEN
+
+    def _is_of_writing(self, error: BaseException) -> bool:
+        is_during_writing = self._session.is_measuring and not self._results.benchmark_has_ended
+        return is_during_writing and isinstance(error, _WRITE_ERRORS)

@@ -1,0 +1,66 @@
+"""Warnings as objects: each has a kind, its cases and a text, for tables, reports and annotations alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from mutations import HOSTILE, obeyed
+
+from pytest_throughput.measurement.metric import Metric
+from pytest_throughput.report import table
+from pytest_throughput.report.warnings import ResultWarning, WarningKind, warnings_of
+from pytest_throughput.results.model import CaseResult, RunResult, TrialResult
+
+
+def case(case_id: str, *, environment: str = "default", rounds_disturbed: int = 0, **metadata: Any) -> CaseResult:
+    rate = Metric("images_per_second", "images/s", 40.0)
+    trial = TrialResult(1, 8, 0.2, (rate,), rounds=3, rounds_disturbed=rounds_disturbed, metadata=metadata)
+    return CaseResult(case_id, environment, {}, "ok", trials=(trial,))
+
+
+def kinds(*cases: CaseResult) -> list[tuple[WarningKind, tuple[str, ...]]]:
+    """Kind and case ids of each warning about these cases."""
+    return [(one.kind, tuple(case_id for case_id, _ in one.cases)) for one in warnings_of(RunResult(cases))]
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind"),
+    [
+        (replace(case("a"), status="crashed", reason="killed by SIGSEGV"), WarningKind.NOT_OK),
+        (replace(case("a"), implausible="it cannot be"), WarningKind.IMPLAUSIBLE),
+        (case("a", settings={"isolation": "framework"}), WarningKind.PEAK_MEMORY_UNKNOWN),
+        (case("a", swapped_bytes=300 << 20), WarningKind.SWAPPED),
+        (case("a", enqueue_ratio=0.95), WarningKind.HOST_BOUND),
+        (case("a", disturbed_by="2 other processes on the GPU"), WarningKind.DISTURBED),
+        (case("a", rounds_disturbed=2), WarningKind.DISTURBED_ROUNDS),
+    ],
+)
+def test_each_warning_names_its_kind_and_its_cases(bad: CaseResult, kind: WarningKind) -> None:
+    good = case("b", rounds_disturbed=1, swapped_bytes=4096, enqueue_ratio=0.5)
+    assert kinds(good) == []
+    assert kinds(bad, good) == [(kind, ("a",))]
+
+
+def test_one_warning_is_about_all_cases_that_it_holds_for() -> None:
+    cases = case("a", rounds_disturbed=2), case("b", environment="head", rounds_disturbed=3)
+    assert warnings_of(RunResult(cases)) == [
+        ResultWarning(
+            WarningKind.DISTURBED_ROUNDS,
+            (("a", "default"), ("b", "head")),
+            "other processes held up most rounds of these cases, and their figures include those waits; "
+            "measure them again on an idle machine: a, b (head)",
+        )
+    ]
+
+
+def test_the_table_shows_every_warning_below_it() -> None:
+    result = RunResult((replace(case("a"), status="failed", reason="because"), case("b", enqueue_ratio=0.95)))
+    assert table.notes(result) == [warning.text for warning in warnings_of(result)]
+
+
+def test_nothing_in_a_warning_is_obeyed() -> None:
+    bad = replace(case(HOSTILE, environment=HOSTILE, disturbed_by=HOSTILE), status="failed", reason=HOSTILE)
+    for warning in warnings_of(RunResult((replace(bad, implausible=HOSTILE), case(HOSTILE, rounds_disturbed=3)))):
+        assert obeyed(warning.text) is None
