@@ -57,7 +57,7 @@ class Measurement:
     warm_up_steps: int
     stop_reason: str
     """``target``, ``stable_noise``, ``max_rounds`` or ``time_cap``, see ``StoppingRule``; ``stopped`` where no further
-    slice was asked for."""
+    slice was asked for; ``once`` of a phase."""
     latency_seconds: float
     """Median of single steps, each waited for."""
     disturbances: Tuple[Disturbance, ...]
@@ -157,7 +157,7 @@ class MeasuringLoop:
     def measure(self, slice_seconds: float = math.inf) -> int:
         """Measure rounds until the plan needs no more, or until those of this slice have taken so many seconds.
 
-        Return how many rounds were measured, which is at least one.
+        Return how many rounds were measured: at least one, unless the plan needs no more.
         """
         with undisturbed_interpreter(), DisturbanceWatch() as watch:
             gc.collect()

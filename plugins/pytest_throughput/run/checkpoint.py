@@ -119,7 +119,7 @@ class Checkpoint:
         self._signals.catch()
         with self._signals.deferred():
             self._results.refuse_what_cannot_be_written()
-            self._session.refuse_locks_that_cannot_be_had()
+            self._session.devices.refuse_locks_that_cannot_be_had()
             try:
                 self._open_journal()
             except InUse as error:
