@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.results.statistics import geometric_mean_interval
 from pytest_throughput.worker.protocol import STATUSES, Outcome
 
@@ -39,8 +40,16 @@ class TrialRecord:
 
     @property
     def images_per_second(self) -> float | None:
-        """Items divided by the median seconds per step; None without one, or where it is zero."""
-        return self.items / self.median_seconds if self.median_seconds else None
+        """Items divided by the median seconds per step; None without one, where it is zero, or if no images count."""
+        metrics = {metric.name: metric.value for metric in self.metrics}
+        return metrics.get("images_per_second")
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Its figures, the primary one first: those that the worker knows, or else the rate."""
+        if self.outcome.metrics or not self.median_seconds:
+            return self.outcome.metrics
+        return (Metric("images_per_second", "images/s", self.items / self.median_seconds),)
 
     @property
     def seconds_per_step(self) -> Sequence[float]:

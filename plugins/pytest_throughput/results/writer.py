@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pytest_throughput.measurement.loop import Measurement
@@ -51,6 +52,7 @@ def extra_info(case: CaseRecord, trial: TrialRecord, measurement: Measurement) -
         "trial": trial.trial,
         "environment": case.environment,
         "images_per_second": trial.images_per_second,
+        "metrics": [asdict(metric) for metric in trial.metrics],
         "batch_size": trial.items,
         "first_step_seconds": measurement.first_step_seconds,
         "latency_seconds": measurement.latency_seconds,

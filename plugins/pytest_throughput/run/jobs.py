@@ -37,6 +37,8 @@ class Jobs:
         outcome = part_of(job.run.outcome, phase, target)
         # The error belongs to the phase that raised it, which has the traceback.
         error = job.run.error if outcome.details is not None else None
+        if outcome.measurement is not None:
+            outcome = replace(outcome, metadata={**outcome.metadata, "phase": phase})
         return replace(job.run, outcome=outcome, items=outcome.items or 1, error=error)
 
 
