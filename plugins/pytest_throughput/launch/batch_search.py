@@ -93,7 +93,7 @@ def _bracket(attempt: Callable[[int], Outcome], refused: Sized | None) -> tuple[
 
 
 def _next_size(fits: int) -> int:
-    """Batches of up to 64 fit almost everywhere: the first steps are large, later ones double what memory holds."""
+    """Return the next size to try. Up to 64, which fits almost everywhere, sizes grow fourfold, and then twofold."""
     return min((4 if fits < 64 else 2) * fits, _LARGEST) or 1
 
 

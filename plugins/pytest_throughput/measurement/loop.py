@@ -67,12 +67,12 @@ class Measurement:
     """Whether a step could be launched while the device was busy with the one before; see ``_may_pipeline``."""
 
     def to_json(self) -> Dict[str, Any]:
-        """The measurement as a JSON object; ``from_json`` reads it back."""
+        """Return the measurement as a JSON object; ``from_json`` reads it back."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: Dict[str, Any]) -> Measurement:
-        """Reads what ``to_json`` wrote. Raises KeyError, TypeError or ValueError if it is something else."""
+        """Read what ``to_json`` wrote. Raise KeyError, TypeError or ValueError if it is something else."""
         fields = dict(value)
         fields["round_seconds"] = tuple(fields["round_seconds"])
         fields["disturbances"] = tuple(Disturbance(**each) for each in fields["disturbances"])
