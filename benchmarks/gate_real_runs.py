@@ -40,8 +40,9 @@ from pytest_throughput.gate.decisions import decide
 from pytest_throughput.gate.model import estimate
 from pytest_throughput.gate.verdicts import Design
 from pytest_throughput.launch.interpreters import Interpreter
-from pytest_throughput.launch.launcher import Launcher, Placement
+from pytest_throughput.launch.launcher import Launcher, LauncherConfig, Placement
 from pytest_throughput.launch.staging import StagedPath
+from pytest_throughput.launch.workers import FreshWorkers
 from pytest_throughput.measurement.plan import PLANS
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 from pytest_throughput.worker.protocol import Request
@@ -76,7 +77,7 @@ def collect(file: Path, seconds: float) -> None:
     done = {(one["round"], one["case"], one["variant"]) for one in read(file)} if file.exists() else set()
     packages = (Path(package.__file__ or "").parent for package in (pytest_throughput, dlworkloads))
     staged = StagedPath(packages)
-    launcher = Launcher(isolation="trial", staged=staged, pythonpath=(), threads=THREADS, timeout_seconds=120)
+    launcher = FreshWorkers(LauncherConfig(staged, threads=THREADS, timeout_seconds=120))
     try:
         with file.open("a", encoding="ascii") as lines:
             number = max((number for number, _, _ in done), default=0)

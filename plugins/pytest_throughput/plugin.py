@@ -15,6 +15,7 @@ from pytest_throughput.run.benchmark_json import BenchmarkJson
 from pytest_throughput.run.checkpoint import Checkpoint
 from pytest_throughput.run.collection import parametrize
 from pytest_throughput.run.gate import Gate
+from pytest_throughput.run.measuring import Measuring
 from pytest_throughput.run.nothing_measured import NothingMeasured
 from pytest_throughput.run.replay import ReplayClock, install
 from pytest_throughput.run.result_path import write_beside
@@ -25,6 +26,7 @@ from pytest_throughput.run.write_error_guard import WriteErrorGuard
 __all__ = ["MeasureIsolated", "MeasureStep", "is_off"]
 
 _SESSION = pytest.StashKey[ThroughputSession]()
+_MEASURING = pytest.StashKey[Measuring]()
 _NAMES = ("throughput", "pytest_throughput", "pytest-throughput")
 """What a user calls the plugin. pytest knows it by its module, so that a checkout's conftest.py may list it, too."""
 
@@ -35,7 +37,7 @@ class MeasureStep(Protocol):
     def __call__(
         self, step: Callable[[], Any], *, items: int = 1, synchronize: Callable[[], object] | None = None
     ) -> None:
-        """Measures a step in this process.
+        """Measure a step in this process.
 
         ``items``: what one step works through, such as its batch size. ``synchronize``: returns when
         the device has finished, such as ``torch.cuda.synchronize``; needed wherever ``step`` may
@@ -56,14 +58,21 @@ class MeasureIsolated(Protocol):
         device: str = "cpu",
         interpreter: str = "python",
         largest: str | None = None,
+        phase: str | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
-        """Measures in a worker process the ``Step`` that ``target(**arguments)`` returns there.
+        """Measure in a worker process what ``target(**arguments)`` returns there: a ``Step``, or a ``Once``.
 
         ``target``: ``"module:function"``, importable in the worker. ``arguments``: JSON values.
         ``items``: what one step works through. ``device``: ``cpu``, ``cuda`` or ``cuda:N``, the one
         device that the worker is shown. ``interpreter``: the NAME of ``--throughput-interpreter``.
         ``largest``: the name of a further argument, such as ``"batch_size"``: the largest value for which memory
         suffices is searched first, and is then ``items``, too.
+        ``phase``: the name of the phase of a ``Once`` that this test is about. The first test of a job runs all its
+        phases, and the tests of the other phases take their results from it.
+        ``variables``: environment variables that the worker has from its start, such as ``XLA_FLAGS``. With
+        ``--throughput-isolation none`` they are set while the case is measured, which a framework that has been
+        imported before may not notice.
         """
 
 
@@ -96,6 +105,8 @@ def pytest_configure(config: pytest.Config) -> None:
     session = ThroughputSession(config, read_settings(config))
     config.stash[_SESSION] = session
     config.pluginmanager.register(session, "pytest-throughput")
+    config.stash[_MEASURING] = Measuring(config, session)
+    config.pluginmanager.register(config.stash[_MEASURING], "pytest-throughput-measuring")
     config.pluginmanager.register(Selection(session.settings), "pytest-throughput-selection")
     results = BenchmarkJson(config, session)
     config.pluginmanager.register(results, "pytest-throughput-benchmark-json")
@@ -128,17 +139,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
     return done  # type: ignore[no-any-return]
 
 
-def _session_of(config: pytest.Config) -> ThroughputSession:
+def _measuring_of(config: pytest.Config) -> Measuring:
     """Return what measures. Fail the test that asks for it where the plugin is off."""
-    if _SESSION not in config.stash:
+    if _MEASURING not in config.stash:
         pytest.fail("this test measures, and -p no:throughput has switched off what measures", pytrace=False)
-    return config.stash[_SESSION]
+    return config.stash[_MEASURING]
 
 
 @pytest.fixture(scope="session")
 def throughput_settings(pytestconfig: pytest.Config) -> Settings:
     """How this run measures: threads, trials, protocol and so on."""
-    return _session_of(pytestconfig).settings
+    return _measuring_of(pytestconfig).settings
 
 
 @pytest.fixture
@@ -166,8 +177,8 @@ def measure_step(
     _throughput_clock: ReplayClock,
     benchmark: Any,
 ) -> MeasureStep:
-    """Measures a step in the pytest process."""
-    session = _session_of(request.config)
+    """Measure a step in the pytest process."""
+    measuring = _measuring_of(request.config)
 
     def measure(step: Callable[[], Any], *, items: int = 1, synchronize: Callable[[], object] | None = None) -> None:
         __tracebackhide__ = True
@@ -176,7 +187,7 @@ def measure_step(
                 f"synchronize: expected a function such as torch.cuda.synchronize, without (), got {synchronize!r}"
             )
         opened = Step(step) if synchronize is None else Step(step, lambda _: synchronize(), asynchronous=True)
-        session.measure_step(request.node, benchmark, _throughput_clock, opened, items=items)
+        measuring.measure_step(request.node, benchmark, _throughput_clock, opened, items=items)
 
     return measure
 
@@ -189,8 +200,8 @@ def measure_isolated(
     _throughput_clock: ReplayClock,
     benchmark: Any,
 ) -> MeasureIsolated:
-    """Measures a step in a worker process of its own."""
-    session = _session_of(request.config)
+    """Measure a step, or a phase of a job, in a worker process."""
+    measuring = _measuring_of(request.config)
 
     def measure(
         target: str,
@@ -200,9 +211,11 @@ def measure_isolated(
         device: str = "cpu",
         interpreter: str = "python",
         largest: str | None = None,
+        phase: str | None = None,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         __tracebackhide__ = True
-        session.measure_isolated(
+        measuring.measure_isolated(
             request.node,
             benchmark,
             _throughput_clock,
@@ -212,6 +225,8 @@ def measure_isolated(
             device=device,
             interpreter=interpreter,
             largest=largest,
+            phase=phase,
+            variables=variables,
         )
 
     return measure

@@ -14,10 +14,11 @@ import pytest
 
 from pytest_throughput.launch.exit_reason import describe_exit, kernel_oom_kills, last_words, ran_out_of_memory
 from pytest_throughput.launch.interpreters import Interpreter
-from pytest_throughput.launch.launcher import Launcher, Placement
+from pytest_throughput.launch.launcher import LauncherConfig, Placement
 from pytest_throughput.launch.reaper import FOLDER_PREFIX, OwnFolder, Reaper
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.launch.worker_process import Worker
+from pytest_throughput.launch.workers import SharedWorker
 from pytest_throughput.measurement.plan import ONCE
 from pytest_throughput.worker.protocol import Outcome, Request
 
@@ -145,7 +146,7 @@ def start(environment: dict[str, str]) -> Iterator[Callable[..., Worker]]:
 
 @pytest.fixture
 def run_trial(start: Callable[..., Worker]) -> Callable[..., Outcome]:
-    """Conducts one trial in a worker of its own."""
+    """Run one trial in a worker of its own."""
 
     def one(function: str, *, seconds: float = 60, limit: int | None = None, **arguments: object) -> Outcome:
         return start(limit=limit).run(once(function, **arguments), seconds)
@@ -234,7 +235,7 @@ def test_the_kernels_out_of_memory_killer_is_recognised(
 ) -> None:
     """By the kernel's count of such kills, which a test cannot raise without root."""
     counts = iter([3, 4])
-    monkeypatch.setattr("pytest_throughput.launch.worker_process.kernel_oom_kills", lambda: next(counts))
+    monkeypatch.setattr("pytest_throughput.launch.child_process.kernel_oom_kills", lambda: next(counts))
     outcome = run_trial("killed", by="SIGKILL")
     assert outcome.status == "out_of_memory"
     assert "out-of-memory killer ended the worker" in (outcome.reason or "")
@@ -326,17 +327,17 @@ def test_a_child_that_left_the_session_is_ended_too(start: Callable[..., Worker]
 
 
 @pytest.fixture
-def launcher(tmp_path: Path) -> Iterator[Launcher]:
+def launcher(tmp_path: Path) -> Iterator[SharedWorker]:
     (tmp_path / "steps.py").write_text(STEPS)
     staged = StagedPath([PLUGINS / "pytest_throughput"])
-    launcher = Launcher(isolation="framework", staged=staged, pythonpath=[tmp_path], threads=1, timeout_seconds=60)
+    launcher = SharedWorker(LauncherConfig(staged, [tmp_path], timeout_seconds=60))
     yield launcher
     launcher.close()
     staged.remove()
 
 
 @pytest.mark.parametrize("cases", [100, pytest.param(1_000, marks=pytest.mark.slow)])
-def test_many_cases_with_every_tenth_crashing_finish(launcher: Launcher, cases: int) -> None:
+def test_many_cases_with_every_tenth_crashing_finish(launcher: SharedWorker, cases: int) -> None:
     placement = Placement(Interpreter("default", "python", (sys.executable,)), trial=1)
     descriptors, me = set(os.listdir("/proc/self/fd")), psutil.Process()
     statuses = []

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from pytest_throughput.launch.interpreters import Interpreter
-from pytest_throughput.launch.launcher import Launcher, Placement
+from pytest_throughput.launch.launcher import LauncherConfig, Placement
 from pytest_throughput.launch.staging import StagedPath
+from pytest_throughput.launch.workers import SharedWorker
 from pytest_throughput.measurement.plan import ONCE
 from pytest_throughput.worker.protocol import Outcome, Request
 
@@ -47,35 +48,35 @@ def step(what=None):
 
 
 @pytest.fixture
-def launcher(tmp_path: Path) -> Iterator[Launcher]:
+def launcher(tmp_path: Path) -> Iterator[SharedWorker]:
     (tmp_path / "steps.py").write_text(STEPS)
     staged = StagedPath([PACKAGE])
-    launcher = Launcher(isolation="framework", staged=staged, pythonpath=[tmp_path], threads=1, timeout_seconds=120)
+    launcher = SharedWorker(LauncherConfig(staged, [tmp_path], timeout_seconds=120))
     yield launcher
     launcher.close()
     staged.remove()
 
 
-def run_trial(launcher: Launcher, what: str | None = None) -> Outcome:
+def run_trial(launcher: SharedWorker, what: str | None = None) -> Outcome:
     outcome, _ = launcher.run(Request("steps:step", {"what": what}, ONCE), PLACE)
     assert outcome.status == "ok", outcome.reason
     return outcome
 
 
 @pytest.mark.parametrize("what", ["busy thread", "busy child", "busy grandchild"])
-def test_what_a_case_leaves_at_work_slows_no_other(launcher: Launcher, what: str) -> None:
+def test_what_a_case_leaves_at_work_slows_no_other(launcher: SharedWorker, what: str) -> None:
     """The next case used to be measured beside it, up to nine times too slow."""
     assert run_trial(launcher, what).metadata["worker"] != run_trial(launcher).metadata["worker"]
 
 
 @pytest.mark.parametrize("what", ["priority", "processors", "alarm", "virtual timer", "signal mask", "limit"])
-def test_settings_of_the_process_that_a_case_changes_reach_no_other(launcher: Launcher, what: str) -> None:
+def test_settings_of_the_process_that_a_case_changes_reach_no_other(launcher: SharedWorker, what: str) -> None:
     if what == "processors" and len(os.sched_getaffinity(0)) == 1:
         pytest.skip("needs two processors")
     assert run_trial(launcher, what).metadata["worker"] != run_trial(launcher).metadata["worker"]
 
 
 @pytest.mark.parametrize("what", [None, "idle thread", "idle child", "busy for a moment"])
-def test_a_worker_that_is_idle_is_shared(launcher: Launcher, what: str | None) -> None:
+def test_a_worker_that_is_idle_is_shared(launcher: SharedWorker, what: str | None) -> None:
     """Pools of threads and processes wait for the next case of the same framework."""
     assert run_trial(launcher, what).metadata["worker"] == run_trial(launcher).metadata["worker"]

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from pytest_throughput.launch.interpreters import Interpreter
-from pytest_throughput.launch.launcher import Launcher, Placement
+from pytest_throughput.launch.isolation import ISOLATIONS
+from pytest_throughput.launch.launcher import Launcher, LauncherConfig, Placement
 from pytest_throughput.launch.reaper import FOLDER_PREFIX, OwnFolder, Reaper
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.measurement.plan import ONCE
@@ -60,10 +61,8 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def launcher(tmp_path: Path, isolation: str, *pythonpath: Path) -> tuple[Launcher, StagedPath]:
     (tmp_path / "steps.py").write_text(STEPS)
     staged = StagedPath([PACKAGE])
-    made = Launcher(
-        isolation=isolation, staged=staged, pythonpath=[tmp_path, *pythonpath], threads=1, timeout_seconds=120
-    )
-    return made, staged
+    config = LauncherConfig(staged, [tmp_path, *pythonpath], timeout_seconds=120)
+    return ISOLATIONS[isolation](config), staged
 
 
 def once(function: str, **arguments: object) -> Request:
@@ -73,10 +72,10 @@ def once(function: str, **arguments: object) -> Request:
 @pytest.mark.parametrize("isolation", ["trial", "framework"])
 @pytest.mark.parametrize("how", ["removed", "file removed", "emptied", "unwritable", "replaced", "linked"])
 def test_a_damaged_staged_folder_is_made_anew(tmp_path: Path, temporary: Path, isolation: str, how: str) -> None:
-    conducting, staged = launcher(tmp_path, isolation)
-    damaged, _ = conducting.run(once("damaging", how=how), PLACE)
-    later, _ = conducting.run(once("well"), PLACE)
-    conducting.close()
+    workers, staged = launcher(tmp_path, isolation)
+    damaged, _ = workers.run(once("damaging", how=how), PLACE)
+    later, _ = workers.run(once("well"), PLACE)
+    workers.close()
     staged.remove()
     assert (damaged.status, later.status) == ("ok", "ok")
     assert later.metadata["staged"] != damaged.metadata["staged"]
@@ -87,9 +86,9 @@ def test_a_damaged_staged_folder_is_made_anew(tmp_path: Path, temporary: Path, i
 
 
 def test_a_whole_staged_folder_is_kept(tmp_path: Path, temporary: Path) -> None:
-    conducting, staged = launcher(tmp_path, "trial")
-    folders = {conducting.run(once("well"), PLACE)[0].metadata["staged"] for _ in range(2)}
-    conducting.close()
+    workers, staged = launcher(tmp_path, "trial")
+    folders = {workers.run(once("well"), PLACE)[0].metadata["staged"] for _ in range(2)}
+    workers.close()
     staged.remove()
     assert len(folders) == 1
     assert list(temporary.iterdir()) == []
@@ -100,11 +99,11 @@ def test_an_interruption_while_packages_are_copied_leaves_no_folder(
     tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     """Copying takes long enough for Ctrl-C, or a kill of pytest, to come in the middle of it."""
-    conducting, _ = launcher(tmp_path, "trial")
+    workers, _ = launcher(tmp_path, "trial")
     guarded = []
     monkeypatch.setattr(Reaper, "guard_folder", lambda _, folder: guarded.append(folder.path))
     if at == "later":
-        conducting.run(once("damaging", how="file removed"), PLACE)
+        workers.run(once("damaging", how="file removed"), PLACE)
 
     def interrupted(*_: object, **__: object) -> None:
         assert [str(folder) for folder in temporary.iterdir()] == guarded[-1:]
@@ -112,9 +111,9 @@ def test_an_interruption_while_packages_are_copied_leaves_no_folder(
 
     monkeypatch.setattr("pytest_throughput.launch.staging.shutil.copytree", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        conducting.run(once("well"), PLACE)
+        workers.run(once("well"), PLACE)
     assert list(temporary.iterdir()) == []
-    conducting.close()
+    workers.close()
     assert len(guarded) == (1 if at == "first" else 2)
 
 
@@ -125,9 +124,9 @@ def test_the_temporary_folder_may_have_any_name(tmp_path: Path, monkeypatch: pyt
         (tmp_path / each).mkdir()
     (tmp_path / "new/precious").write_text("of the user")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / name))
-    conducting, staged = launcher(tmp_path, "framework")
-    outcome, _ = conducting.run(once("well"), PLACE)
-    conducting.close()
+    workers, staged = launcher(tmp_path, "framework")
+    outcome, _ = workers.run(once("well"), PLACE)
+    workers.close()
     staged.remove()
     assert (outcome.status, outcome.reason) == ("ok", None)
     assert (tmp_path / "new/precious").read_text() == "of the user"
@@ -142,10 +141,10 @@ def test_a_folder_that_cannot_be_on_a_python_path_is_told(
     folder.mkdir()
     if option == "TMPDIR":
         monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    conducting, staged = launcher(tmp_path, "trial", *([folder] if option != "TMPDIR" else []))
+    workers, staged = launcher(tmp_path, "trial", *([folder] if option != "TMPDIR" else []))
     with pytest.raises(OSError, match=f"cannot import from .*a:b.*name another folder by {option}"):
-        conducting.run(once("well"), PLACE)
-    conducting.close()
+        workers.run(once("well"), PLACE)
+    workers.close()
     staged.remove()
     assert list(folder.iterdir()) == []
 

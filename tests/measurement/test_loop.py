@@ -16,7 +16,7 @@ from fake_device import FakeDevice
 from pytest_throughput import Step
 from pytest_throughput.measurement import loop
 from pytest_throughput.measurement.disturbance import DisturbanceWatch
-from pytest_throughput.measurement.loop import Measurement, measure
+from pytest_throughput.measurement.loop import Measurement, MeasuringLoop, measure
 from pytest_throughput.measurement.plan import PLANS, Plan
 
 PAPER, ADAPTIVE, QUICK = PLANS["paper"], PLANS["adaptive"], PLANS["quick"]
@@ -58,6 +58,21 @@ def test_warm_up_is_not_recorded(device: FakeDevice) -> None:
     )
     assert measurement.first_step_seconds == pytest.approx(30.001)
     assert measurement.round_seconds == pytest.approx([0.101] * 20)
+
+
+def test_slices_add_up_to_the_same_rounds(device: FakeDevice) -> None:
+    """A slice ends with the first round that fills it; what the device does between two slices is in no round."""
+    whole = measure(device.step(0.050), PAPER, clock=device.clock)
+    loop_in_slices = MeasuringLoop(device.step(0.050), PAPER, clock=device.clock)
+    loop_in_slices.warm_up()
+    rounds = []
+    while not loop_in_slices.is_finished:
+        rounds.append(loop_in_slices.measure(0.25))
+        device.now += 1000.0
+    assert rounds == [5, 5, 5, 5]
+    in_slices = loop_in_slices.measurement()
+    assert in_slices.round_seconds == pytest.approx(whole.round_seconds)
+    assert (in_slices.stop_reason, len(in_slices.disturbances)) == (whole.stop_reason, 20)
 
 
 def test_short_steps_are_warmed_up_and_measured_for_a_while(device: FakeDevice) -> None:

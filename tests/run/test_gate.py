@@ -101,8 +101,8 @@ def accepted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def gated(project: Project, monkeypatch: pytest.MonkeyPatch, accepted: Path) -> Iterator[Gated]:
     monkeypatch.chdir(project.path)
-    assert loop.measure.__kwdefaults__ is not None
-    monkeypatch.setitem(loop.measure.__kwdefaults__, "clock", virtual_clock.read)
+    assert loop.MeasuringLoop.__init__.__kwdefaults__ is not None
+    monkeypatch.setitem(loop.MeasuringLoop.__init__.__kwdefaults__, "clock", virtual_clock.read)
     monkeypatch.setattr(gc, "collect", lambda: 0)  # In each trial, and all that pytest holds.
     yield Gated(project, accepted)
     sys.modules.pop("steps", None)

@@ -102,7 +102,7 @@ def test_a_gpu_is_locked_by_what_it_is_and_not_by_its_number(
     project: Project, monkeypatch: pytest.MonkeyPatch, visible: str | None, lock: str
 ) -> None:
     gpus = [Gpu("GPU-aaaa", "NVIDIA H200", None, False, None), Gpu("GPU-bbbb", "NVIDIA L4", None, False, None)]
-    monkeypatch.setattr("pytest_throughput.run.session.list_gpus", lambda: gpus)
+    monkeypatch.setattr("pytest_throughput.run.devices.list_gpus", lambda: gpus)
     monkeypatch.setattr("pytest_throughput.launch.lock.FOLDER", project.path / "locks")
     monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from pytest_throughput.measurement.disturbance import Disturbance
 from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.metric import BETTER, Metric
 from pytest_throughput.measurement.plan import PLANS
-from pytest_throughput.worker.protocol import STATUSES, Outcome, Request, decode, encode
+from pytest_throughput.worker.protocol import STATUSES, Outcome, Progress, Request, decode, encode
 
 seconds = st.just(0.0) | st.floats(1e-9, 1e6)
 metadata = st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.integers(), st.text(max_size=5)), max_size=3)
@@ -38,7 +39,18 @@ measurements = st.builds(
 texts = st.none() | st.text(max_size=9)
 ended_well = st.builds(Outcome, st.just("ok"), texts, texts, measurements, metadata)
 ended_badly = st.builds(Outcome, st.sampled_from(STATUSES[1:]), texts, texts, st.none(), metadata)
-outcomes = ended_well | ended_badly
+identifiers = st.from_regex(r"[a-z]{1,6}", fullmatch=True)
+metrics = st.lists(
+    st.builds(Metric, identifiers, st.text(max_size=5), st.floats(-1e9, 1e9), st.sampled_from(BETTER)),
+    max_size=3,
+    unique_by=lambda metric: metric.name,
+).map(tuple)
+phases_ended_well = st.builds(
+    Outcome, st.just("ok"), texts, texts, measurements, metadata, st.none() | st.integers(1, 2**53), metrics
+)
+phases = st.dictionaries(identifiers, phases_ended_well | ended_badly, min_size=1, max_size=3)
+jobs = st.builds(Outcome, st.sampled_from(STATUSES), texts, texts, st.none(), metadata, phases=phases)
+outcomes = ended_well | ended_badly | phases_ended_well | jobs
 
 
 @given(outcomes)
@@ -46,6 +58,11 @@ def test_an_outcome_survives_the_pipe(outcome: Outcome) -> None:
     line = encode(outcome.to_json())
     assert line.count(b"\n") == 1
     assert Outcome.from_json(decode(line)) == outcome
+
+
+@given(st.builds(Progress, st.booleans(), st.integers(0, 99), phases.map(tuple), st.none() | phases_ended_well))
+def test_progress_survives_the_pipe(progress: Progress) -> None:
+    assert Progress.from_json(decode(encode(progress.to_json()))) == progress
 
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
@@ -78,12 +95,42 @@ FAILED = Outcome("failed", reason="because").to_json()
         {"metadata": {"settings": None}},
         {"metadata": {"versions": "2.13"}},
         {"surprise": 1},
+        {"items": 0},
+        {"items": True},
+        {"metrics": {}},
+        {"metrics": [{"name": "a", "unit": "s", "value": 1.0}]},
+        {"metrics": [{"name": "a", "unit": "s", "value": "1", "better": "lower"}]},
+        {"metrics": [{"name": "a b", "unit": "s", "value": 1.0, "better": "lower"}]},
+        {"metrics": [{"name": "a", "unit": "s", "value": 1.0, "better": "lower"}] * 2},
+        {"phases": []},
+        {"phases": {"two words": Outcome("failed").to_json()}},
+        {"phases": {"load": Outcome("failed", phases={"a": Outcome("failed")}).to_json()}},
+        {"phases": {"load": 1}},
+        {"phases": {f"p{number}": Outcome("failed").to_json() for number in range(1001)}},
     ],
 )
 def test_an_object_that_is_no_outcome_is_refused(changes: dict[str, object]) -> None:
     assert Outcome.from_json(FAILED).reason == "because"
     with pytest.raises((ValueError, KeyError, TypeError)):
         Outcome.from_json({**FAILED, **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"is_finished": 1},
+        {"rounds": -1},
+        {"rounds": 1.0},
+        {"phases": "load"},
+        {"phases": ["a", "a"]},
+        {"phases": ["two words"]},
+        {"ended_phase": {}},
+        {"surprise": 1},
+    ],
+)
+def test_an_object_that_is_no_progress_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        Progress.from_json({**Progress().to_json(), **changes})
 
 
 def test_what_is_nested_too_deeply_is_refused() -> None:

@@ -51,7 +51,8 @@ def _write(stream: TextIO | None, text: str) -> OSError | None:
         lines = shown.encode(encoding, "backslashreplace").decode(encoding) + "\n"
         if isinstance(getattr(stream, "buffer", None), io.RawIOBase):
             # Unbuffered, as by PYTHONUNBUFFERED: the stream would not notice that a full disk took a part of it.
-            _write_all(stream.fileno(), lines.encode(encoding))
+            with open(stream.fileno(), "wb", closefd=False) as buffered:
+                buffered.write(lines.encode(encoding))
         else:
             stream.write(lines)
             stream.flush()
@@ -63,8 +64,3 @@ def _write(stream: TextIO | None, text: str) -> OSError | None:
             os.close(nothing)
         return error
     return None
-
-
-def _write_all(descriptor: int, content: bytes) -> None:
-    while content:
-        content = content[os.write(descriptor, content) :]

@@ -1,24 +1,39 @@
-"""The largest batch that fits: raised until memory ends, then bisected until it is known to 2 %."""
+"""The largest batch that fits: doubled until memory runs out, then bisected until it is known to 2 %."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.worker.protocol import Outcome
 
-__all__ = ["search_largest"]
+__all__ = ["refuse_endless_search", "search_largest"]
 
 _LARGEST = 2**20
-"""Whoever has memory for more is not looking for its end."""
+"""Larger batches are not tried."""
 _RESOLUTION = 0.02
-"""Bisecting ends where the smallest batch that does not fit is so little larger: each further attempt costs a process,
-and a framework's import, to learn less than one trial differs from the next."""
+"""Bisecting ends where the smallest batch that does not fit is so little larger: each further attempt costs a process
+and a framework's import, and its gain would be less than the difference between two trials."""
 _REFUSALS = ("out_of_memory", "failed", "crashed")
-"""How a batch may turn out to be too large: libraries index with 32 bits, and say so in many ways."""
+"""The statuses of a batch that is too large: libraries index with 32 bits, and report that in many ways."""
 
 Sized = tuple[int, Outcome]
+
+
+def refuse_endless_search(isolation: str, memory_limit_bytes: int | None, device: str) -> None:
+    """Raise pytest.UsageError where a search for the largest batch would have no end, or no fresh processes."""
+    if isolation != "trial":
+        raise pytest.UsageError(
+            f"the largest batch is searched in fresh processes: --throughput-isolation trial, not {isolation}"
+        )
+    if device == "cpu" and memory_limit_bytes is None:
+        raise pytest.UsageError(
+            "the largest batch on a CPU is that of a limit, or it would fill this machine's memory: "
+            "--throughput-memory-limit 8G"
+        )
 
 
 def search_largest(run: Callable[[int, Plan], Outcome], plan: Plan) -> Sized:
@@ -78,7 +93,7 @@ def _bracket(attempt: Callable[[int], Outcome], refused: Sized | None) -> tuple[
 
 
 def _next_size(fits: int) -> int:
-    """Batches of up to 64 fit almost everywhere: the first steps are large, later ones double what memory holds."""
+    """Return the next size to try. Up to 64, which fits almost everywhere, sizes grow fourfold, and then twofold."""
     return min((4 if fits < 64 else 2) * fits, _LARGEST) or 1
 
 

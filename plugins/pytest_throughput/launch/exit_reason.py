@@ -1,4 +1,4 @@
-"""How a worker's end is told: the signal by its name, its last words, and whether memory was the cause."""
+"""Why a worker has ended: the name of the signal, its last lines, and whether memory was the cause."""
 
 from __future__ import annotations
 
@@ -25,14 +25,17 @@ _FRAME = re.compile(r'^  File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 
 
 def describe_exit(status: int, stderr: str) -> str:
-    """``was killed by SIGSEGV (Segmentation fault); its last lines: …``, from ``Popen.returncode``."""
+    """Return ``the worker was killed by SIGSEGV (Segmentation fault); its last lines: …``.
+
+    ``status``: ``Popen.returncode``.
+    """
     ended = f"was killed by {_signal_name(-status)}" if status < 0 else f"exited with status {status}"
     words = last_words(stderr)
     return f"the worker {ended}" + (f"; {words}" if words else "")
 
 
 def last_words(stderr: str) -> str:
-    """What standard error says of the end: the place of a fault, else its last lines."""
+    """Return what standard error says about the end: the place of a fault, else its last lines."""
     fault = _FAULT.search(stderr)
     frame = _FRAME.search(stderr, fault.end()) if fault else None
     if fault and frame:
@@ -42,10 +45,10 @@ def last_words(stderr: str) -> str:
 
 
 def ran_out_of_memory(status: int, stderr: str, oom_kills: int) -> str | None:
-    """Why the end means that memory did not suffice; None if it does not.
+    """Return why memory was the cause of the end; None if it was not.
 
-    ``oom_kills``: processes that the kernel has killed for memory meanwhile. They may have been
-    others, but then somebody else would have had to send this one the same signal.
+    ``oom_kills``: how many processes the kernel has killed meanwhile for lack of memory. Where a worker was killed by
+    the same signal, it is taken to be one of them.
     """
     killed = status in (-signal.SIGKILL, _ASKED_TO_END + signal.SIGKILL)
     if killed and oom_kills > 0:
@@ -59,7 +62,7 @@ def ran_out_of_memory(status: int, stderr: str, oom_kills: int) -> str | None:
 
 
 def kernel_oom_kills(vmstat: Path = Path("/proc/vmstat")) -> int:
-    """How many processes the kernel has killed for memory since it booted, in every cgroup; 0 where unknown."""
+    """Return how many processes the kernel has killed for lack of memory since it booted; 0 where unknown."""
     try:
         for line in vmstat.read_text().splitlines():
             if line.startswith("oom_kill "):

@@ -52,9 +52,9 @@ class Interpreter:
         return self if os.sep not in program else replace(self, command=(str(folder / program), *rest))
 
     def ask(self, program: str, arguments: Sequence[str]) -> Any:
-        """The JSON that a short program prints last.
+        """Return the JSON that a short program prints last.
 
-        Raises OSError, subprocess.SubprocessError, ValueError or IndexError where there is no answer.
+        Raise OSError, subprocess.SubprocessError, ValueError or IndexError where there is no answer.
         """
         answer = subprocess.run(
             [*self.command, "-c", program, *arguments],
@@ -66,7 +66,7 @@ class Interpreter:
         return json.loads(answer.stdout.splitlines()[-1])
 
     def installed(self, modules: Sequence[str]) -> set[str]:
-        """Which top-level modules it could import, found without importing one.
+        """Return which top-level modules it could import, found without importing one.
 
         An interpreter that cannot be asked is taken to have them all, so that the case that needs
         it is run, and reports why it does not start.
@@ -80,9 +80,9 @@ class Interpreter:
 
 
 def parse_interpreter(text: str) -> Interpreter:
-    """Reads ``[ENVIRONMENT/]NAME=COMMAND``.
+    """Read ``[ENVIRONMENT/]NAME=COMMAND``.
 
-    Raises ValueError that says what was expected.
+    Raise ValueError that says what was expected.
     """
     label, equals, command_text = text.partition("=")
     environment, slash, name = label.rpartition("/")
@@ -103,9 +103,10 @@ def parse_interpreter(text: str) -> Interpreter:
 
 
 class Interpreters:
-    """All that were given, and the running Python for the rest. Raises ValueError if two are given for one."""
+    """The interpreters of a run: those that were given, and the running Python for the rest."""
 
     def __init__(self, given: Iterable[Interpreter]) -> None:
+        """Raise ValueError if two are given for the same name in the same environment."""
         self._given: dict[tuple[str, str], Interpreter] = {}
         for each in given:
             earlier = self._given.setdefault((each.environment, each.name), each)
@@ -117,10 +118,10 @@ class Interpreters:
         """Where each case is measured; more than one when two are compared."""
 
     def find(self, environment: str, name: str) -> Interpreter:
-        """The environment's own interpreter of that name, else the one without environment, else this Python."""
-        for placement in (environment, DEFAULT_ENVIRONMENT):
-            if (placement, name) in self._given:
-                return self._given[placement, name]
+        """Return the environment's own interpreter of that name, else the one without environment, else this Python."""
+        for each in (environment, DEFAULT_ENVIRONMENT):
+            if (each, name) in self._given:
+                return self._given[each, name]
         return Interpreter(environment, name, (sys.executable,))
 
     @property

@@ -1,4 +1,4 @@
-"""One run at a time on a GPU, or on a processor: file locks, which the kernel lets go when their holder dies."""
+"""One run at a time on a GPU or a processor: file locks, which the kernel releases when their holder dies."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _LOOK_SECONDS = 1.0
 
 
 class Locks:
-    """Locks of this run, by the name of what is locked."""
+    """The locks of this run, by the name of what is locked."""
 
     def __init__(self, waiting: Callable[[str, int | None], object], folder: Path | None = None) -> None:
-        """``waiting`` is told the name that is waited for, and the process that holds it, where known."""
+        """Call ``waiting`` with each name that has to be waited for, and the process that holds it, where known."""
         self._waiting = waiting
         self._folder = FOLDER if folder is None else folder
         self._held: dict[str, int] = {}
@@ -35,13 +35,13 @@ class Locks:
     def hold(self, names: Iterable[str], give_up: Callable[[], bool] | None = None) -> None:
         """Return when this run holds all of them, beside those that it holds; sleep while others do.
 
-        ``give_up``: looked at once a second while others are waited for; where it is true, TimeoutError is raised.
-        Raise OSError where locks cannot be had at all.
+        ``give_up``: called once a second while other runs are waited for. Raise TimeoutError if it returns true, and
+        OSError where locks cannot be had at all.
         """
         wanted = {*self._held, *names}
         if wanted == set(self._held):
             return
-        # Everybody takes them in the same order, so that no two runs wait for each other.
+        # All runs take them in the same order, so that no two of them wait for each other.
         self.release()
         for name in sorted(wanted):
             self._held[name] = self._lock(name, give_up)
@@ -54,7 +54,7 @@ class Locks:
             raise OSError(f"cannot use {self._folder}{_whose(self._folder)}")
 
     def release(self) -> None:
-        """Lets all of them go."""
+        """Release all of them."""
         for descriptor in self._held.values():
             os.close(descriptor)
         self._held.clear()
@@ -81,7 +81,7 @@ class Locks:
                 self._folder.mkdir()
                 self._folder.chmod(_FOLDER_MODE)
         file = self._folder / f"{name}.lock"
-        # A file that somebody else made may refuse to be written; to be locked, it need only be open.
+        # The file of another user may refuse to be written; to be locked, it need only be open.
         for flags in (os.O_RDWR, os.O_RDWR | os.O_CREAT | os.O_EXCL, os.O_RDONLY):
             with suppress(FileNotFoundError, FileExistsError, PermissionError):
                 descriptor = os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, _FILE_MODE)
@@ -108,7 +108,7 @@ def _wait(descriptor: int, give_up: Callable[[], bool] | None) -> None:
 
 
 def _whose(folder: Path) -> str:
-    """Say how to mend a folder that another user has made and closed; nothing of any other."""
+    """Return how to mend a folder that another user has made and closed; an empty text for any other folder."""
     with suppress(OSError):
         status = folder.lstat()
         if status.st_uid != os.geteuid() and stat.S_IMODE(status.st_mode) != _FOLDER_MODE:
@@ -118,7 +118,7 @@ def _whose(folder: Path) -> str:
 
 
 def cpu_names() -> list[str]:
-    """The names of the processors that this process may use: runs kept apart by ``taskset`` need not wait."""
+    """Return the names of the processors that this process may use: runs kept apart by ``taskset`` need not wait."""
     numbers = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     return [f"cpu-{number:05}" for number in numbers]
 
@@ -133,7 +133,7 @@ _all_locks: weakref.WeakSet[Locks] = weakref.WeakSet()
 
 
 def _release_in_child() -> None:
-    """A child that outlives this process must not keep its locks."""
+    """Release the locks in a forked child: one that outlives this process must not keep them."""
     for locks in list(_all_locks):
         locks.release()
 

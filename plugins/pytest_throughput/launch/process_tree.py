@@ -1,4 +1,4 @@
-"""A worker and everything that it started: how much memory they hold, and their end."""
+"""A worker and everything that it started: how much memory they hold, and how to end them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _READINGS_OF_A_LIST = 10
 
 
 class ProcessTree:
-    """The process of that number, and its children, and theirs. Those of a container are not among them."""
+    """A process with its children and their children. Processes of a container are not among them."""
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
@@ -22,13 +22,13 @@ class ProcessTree:
         self._readings = 0
 
     def members(self) -> list[psutil.Process]:
-        """All that live now."""
+        """Return all that live now."""
         with suppress(psutil.Error):
             return [self._root, *self._root.children(recursive=True)]
         return self._members
 
     def memory_bytes(self) -> int:
-        """Resident and swapped memory, summed: pages that two of them share are counted twice."""
+        """Return the sum of resident and swapped memory. Pages that two of them share are counted twice."""
         if self._readings % _READINGS_OF_A_LIST == 0:
             self._members = self.members()
         self._readings += 1
@@ -36,14 +36,14 @@ class ProcessTree:
 
     @staticmethod
     def kill(members: list[psutil.Process]) -> None:
-        """Kills those that still live. psutil knows a process from another that was given its number."""
+        """Kill those that still live. psutil does not mistake another process that was given the same number."""
         for member in members:
             with suppress(psutil.Error):
                 member.kill()
 
 
 def _memory_bytes(process: psutil.Process) -> int:
-    """Swapped memory is counted: a limit on what is resident alone would be kept by crawling."""
+    """Return resident and swapped memory: a process that swaps would never reach a limit on the resident part."""
     try:
         status = Path(f"/proc/{process.pid}/status").read_text()
     except OSError:

@@ -1,7 +1,7 @@
-"""A process that cleans up after a killed pytest: it kills the workers, and removes their folder.
+"""A process that cleans up after a killed pytest: it kills the workers and removes their folder.
 
-It sleeps on a pipe whose other end only pytest holds. However that process ends, the kernel closes
-the pipe; what is still on the list by then is killed, or removed. Standard library only: it runs
+It sleeps on a pipe whose other end only pytest holds. However pytest ends, the kernel closes the
+pipe; the reaper then kills or removes what is still on its list. Standard library only: it runs
 as ``python -I -S reaper.py``, in some 8 MB.
 """
 
@@ -23,7 +23,7 @@ FOLDER_PREFIX = "pytest-throughput-"
 
 
 class OwnFolder(NamedTuple):
-    """A temporary folder that this run has made, known by more than its path, which may come to name another."""
+    """A temporary folder that this run has made, identified by its inode: its path may come to name another folder."""
 
     path: str
     device: int
@@ -31,7 +31,7 @@ class OwnFolder(NamedTuple):
 
     @classmethod
     def just_made(cls, path: str) -> OwnFolder:
-        """The folder that has been made at the path, whose name begins with ``FOLDER_PREFIX``. Raises OSError."""
+        """Return the folder that has been made at a path whose name begins with ``FOLDER_PREFIX``. Raise OSError."""
         made = os.lstat(path)
         return cls(path, made.st_dev, made.st_ino)
 
@@ -69,7 +69,7 @@ class OwnFolder(NamedTuple):
 
 
 class Reaper:
-    """The list of what is to be killed and removed, kept by another process."""
+    """Another process, and its list of what to kill and remove if this one dies."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -85,20 +85,20 @@ class Reaper:
         _PIPES.add(self._process.stdin.fileno())
 
     def guard_group(self, group: int) -> None:
-        """A process group to be killed."""
+        """Put a process group on the list."""
         self._say(f"+group {group}")
 
     def release_group(self, group: int) -> None:
-        """It has ended, and its number may become another's."""
+        """Take a process group off the list: it has ended, and its number may become another's."""
         self._say(f"-group {group}")
 
     def guard_folder(self, folder: OwnFolder) -> None:
-        """A folder to be removed."""
+        """Put a folder on the list."""
         # As hexadecimal digits: a path is any bytes, also spaces and newlines.
         self._say(f"+folder {os.fsencode(folder.path).hex()} {folder.device} {folder.inode}")
 
     def close(self) -> None:
-        """Has it kill and remove what is left, and end."""
+        """End the process, which first kills and removes what is left on the list."""
         assert self._process.stdin is not None
         _PIPES.discard(self._process.stdin.fileno())
         self._process.stdin.close()
@@ -106,12 +106,12 @@ class Reaper:
 
     def _say(self, line: str) -> None:
         assert self._process.stdin is not None
-        with suppress(OSError):  # It was killed: then nothing is guarded, and nothing else is wrong.
+        with suppress(OSError):  # The reaper was killed: nothing is guarded, and nothing else is wrong.
             self._process.stdin.write(line.encode("ascii") + b"\n")
 
 
 _PIPES: set[int] = set()
-"""Descriptors of the pipes to guardians."""
+"""Descriptors of the pipes to reapers."""
 
 
 def _close_pipes() -> None:

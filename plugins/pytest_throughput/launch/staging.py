@@ -1,4 +1,4 @@
-"""The folder on a worker's path: copies of the packages it needs, and of nothing else.
+"""The folder on a worker's path, which holds copies of the packages that it needs and nothing else.
 
 A worker's interpreter may be another Python, which must not see the site-packages of this one.
 """
@@ -33,10 +33,10 @@ class StagedPath:
         return self._folder is not None and self._folder.exists and self._content <= _content(self._folder.path)
 
     def folder(self, guard: Callable[[OwnFolder], object] = lambda _: None) -> OwnFolder:
-        """The folder, to be put on a Python path; made anew if the last one is damaged.
+        """Return the folder, to be put on a Python path; make it anew if the last one is damaged.
 
         ``guard`` is called with a folder that was made, before anything is copied there: copying takes long enough for
-        a kill to come in the middle of it. Raises OSError if the temporary folder is full, or cannot be put on a
+        a kill to come in the middle of it. Raise OSError if the temporary folder is full, or cannot be put on a
         Python path.
         """
         if self._folder is None or not self.is_whole:
@@ -46,7 +46,7 @@ class StagedPath:
         return self._folder
 
     def remove(self) -> None:
-        """Removes the folder, if it was made."""
+        """Remove the folder, if it was made."""
         if self._folder is not None:
             self._folder.remove()
             self._folder = None
@@ -69,7 +69,7 @@ class StagedPath:
 
 
 def _content(folder: str) -> set[tuple[str, int, int, int]]:
-    """Path, inode, size and time of change of each file, but for what Python compiles meanwhile."""
+    """Return path, inode, size and time of change of each file, but for what Python compiles meanwhile."""
     found = set()
     for parent, folders, files in os.walk(folder):
         if _CACHE in folders:

@@ -1,13 +1,10 @@
-"""One trial in a worker: watched from outside, and told what its figures mean on their device."""
+"""One trial, by whatever launcher: watched from outside, and with what its figures mean on their device."""
 
 from __future__ import annotations
 
 import re
 import statistics
-from dataclasses import replace
-from typing import NamedTuple
-
-import pytest
+from dataclasses import dataclass, replace
 
 from pytest_throughput.launch.batch_search import search_largest
 from pytest_throughput.launch.launcher import Launcher, Placement
@@ -18,21 +15,24 @@ from pytest_throughput.telemetry.utilisation import Utilisation
 from pytest_throughput.telemetry.watch import Telemetry, Watch
 from pytest_throughput.worker.protocol import Outcome, Request
 
-__all__ = ["IsolatedTrials", "TrialRun", "refuse_endless_search"]
+__all__ = ["TrialRun", "Trials"]
 
 
-class TrialRun(NamedTuple):
+@dataclass(frozen=True)
+class TrialRun:
     """A trial that has ended."""
 
     outcome: Outcome
     stderr: str
     """What its worker wrote meanwhile."""
     items: int
-    """What one of its steps worked through."""
+    """What one of its steps worked through; of a phase, see ``Outcome.items``."""
+    error: Exception | None = None
+    """The exception that ended a trial in this process, if a debugger needs it."""
 
 
-class IsolatedTrials:
-    """All trials of a run that are measured in workers."""
+class Trials:
+    """Runs trials, and adds to their outcomes what the machine did meanwhile."""
 
     def __init__(self, launcher: Launcher, gpus: list[Gpu], peak_tflops: float | None) -> None:
         """``gpus``: those of the machine. ``peak_tflops``: the device's peak, in 10^12 operations per second."""
@@ -42,27 +42,31 @@ class IsolatedTrials:
         self._utilisation = Utilisation(peak_tflops)
 
     def run(self, request: Request, placement: Placement, items: int) -> TrialRun:
-        """One trial by the request's plan."""
+        """Run one trial by the request's plan. ``items``: what a step works through."""
         if request.plan == ONCE:
             outcome, stderr = self._launcher.run(request, placement)
             return TrialRun(self._with_hint(outcome, request), stderr, items)
         gpu = find_gpu(placement.device, self._gpus)
-        with self._telemetry.watching(placement.device, gpu, isolated=self._launcher.isolation != "none") as watch:
+        with self._telemetry.watching(placement.device, gpu, isolated=self._launcher.uses_workers) as watch:
             outcome, stderr = self._launcher.run(request, placement)
         outcome = self._with_hint(outcome, request)
-        return TrialRun(self._put_into_place(outcome, items, watch, gpu), stderr, items)
+        return TrialRun(self._observed(outcome, items, watch, gpu), stderr, items)
 
     def run_largest_batch(self, request: Request, placement: Placement, argument: str) -> TrialRun:
-        """The same, with the largest value of an argument for which memory suffices; it is the number of items.
+        """Run a trial with the largest value of an argument for which memory suffices; it is the number of items.
 
-        It is searched by running the step once in each of several workers.
+        The value is searched by running the step once in each of several workers.
         """
         stderr = ""
 
         def run(size: int, plan: Plan) -> Outcome:
             nonlocal stderr
             sized = replace(request, plan=plan, arguments={**request.arguments, argument: size})
-            outcome, stderr, _ = self.run(sized, placement, size)
+            ended = self.run(sized, placement, size)
+            outcome, stderr = ended.outcome, ended.stderr
+            if outcome.phases:
+                reason = f"expected a Step of {request.target}: the largest batch of a job of phases cannot be searched"
+                return Outcome("unsupported", reason=reason)
             return outcome
 
         if request.plan == ONCE:
@@ -79,11 +83,17 @@ class IsolatedTrials:
         texts = [text for text in (request.target, *request.arguments.values()) if isinstance(text, str)]
         if missing is None or not any(re.match(rf"{re.escape(missing[1])}[.:]", text) for text in texts):
             return outcome
-        folders = ", ".join(map(str, self._launcher.pythonpath))
+        folders = ", ".join(map(str, self._launcher.config.pythonpath))
         hint = f"searched {folders} and what is installed; --throughput-pythonpath or pytest's pythonpath adds folders"
         return replace(outcome, reason=f"{outcome.reason} ({hint})")
 
-    def _put_into_place(self, outcome: Outcome, items: int, watch: Watch, gpu: Gpu | None) -> Outcome:
+    def _observed(self, outcome: Outcome, items: int, watch: Watch, gpu: Gpu | None) -> Outcome:
+        """Return the outcome with what was observed of the machine while it was measured, also of each phase."""
+        if outcome.phases:
+            phases = {
+                name: self._observed(phase, phase.items or 1, watch, gpu) for name, phase in outcome.phases.items()
+            }
+            return replace(outcome, phases=phases)
         median = None if outcome.measurement is None else statistics.median(outcome.measurement.seconds_per_step)
         if outcome.measurement is None or not median:
             return outcome
@@ -96,18 +106,5 @@ class IsolatedTrials:
         return replace(outcome, metadata=json_metadata(metadata))
 
     def close(self) -> None:
-        """Lets the GPUs go."""
+        """Let go of the GPUs."""
         self._telemetry.close()
-
-
-def refuse_endless_search(isolation: str, memory_limit_bytes: int | None, device: str) -> None:
-    """Raises pytest.UsageError where a search for the largest batch would have no end, or no fresh processes."""
-    if isolation != "trial":
-        raise pytest.UsageError(
-            f"the largest batch is searched in fresh processes: --throughput-isolation trial, not {isolation}"
-        )
-    if device == "cpu" and memory_limit_bytes is None:
-        raise pytest.UsageError(
-            "the largest batch on a CPU is that of a limit, or it would fill this machine's memory: "
-            "--throughput-memory-limit 8G"
-        )

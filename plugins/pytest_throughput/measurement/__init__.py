@@ -1,1 +1,1 @@
-"""How a step is timed. Runs inside workers: standard library only, Python 3.9, no pytest, no numpy."""
+"""How steps and phases are timed. It runs inside workers: standard library only, Python 3.9."""

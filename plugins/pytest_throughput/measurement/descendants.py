@@ -1,7 +1,7 @@
-"""Processor time of the processes that this one has started, and of those that they have: also while they live.
+"""Processor time of the descendants of this process, also while they live.
 
-``getrusage`` counts a child only when it has ended and was waited for. What lives is read from Linux's ``/proc`` (see
-proc(5)) and from the processes' own CPU clocks; on other systems only ended children are known.
+``getrusage`` counts a child only when it has ended and was waited for. Those that live are read from Linux's ``/proc``
+(see proc(5)) and from their own CPU clocks; on other systems only ended children are known.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _add(numbers: List[int], living: Dict[_Identity, _Process]) -> None:
 
 
 def _has_children() -> bool:
-    """Whether there is any to wait for. Asking takes half a microsecond, looking for them 40 and more."""
+    """Return whether there is a child to wait for. It takes 0.5 µs; to look for the children takes at least 40 µs."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -100,7 +100,7 @@ def _children_of(process: str) -> List[int]:
 
 
 def _read_process(number: int) -> Optional[Tuple[_Identity, _Process]]:
-    """None for a process that has ended, or whose times are hidden."""
+    """Return who the process is and its times; None if it has ended, or its times are hidden."""
     try:
         with open(f"/proc/{number}/stat", "rb") as stat:
             # The command, in brackets, may hold anything. The first field after it is the third of proc(5).

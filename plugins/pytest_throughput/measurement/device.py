@@ -1,6 +1,6 @@
 """What the device does with a step, after its rounds: seconds by its own clock, and how long launching takes.
 
-In steps of their own, so that nothing of it is in the rounds.
+It is measured in steps of its own, so that nothing of it is in the rounds.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ __all__ = ["observe_device"]
 _SINGLE_STEPS = 10
 _LEAST_SINGLE_STEPS = 3
 _ENOUGH_SECONDS = 1.0
-"""Of single steps: long ones agree with each other, and nobody waits for ten of them."""
+"""Single steps are run for so long at most, but for the least number: long steps agree with each other."""
 _PIPELINED_ROUNDS = 3
 
 
 class _Round(NamedTuple):
-    """Seconds."""
+    """One round, in seconds."""
 
     launching: float
     """Until the last launch returned."""
@@ -35,7 +35,7 @@ class _Round(NamedTuple):
 
 
 def observe_device(step: Step, steps_per_round: int, *, clock: Clock = time.perf_counter) -> Dict[str, Optional[float]]:
-    """``enqueue_ratio`` and ``device_seconds`` of an asynchronous step; nothing of another.
+    """Return ``enqueue_ratio`` and ``device_seconds`` of an asynchronous step, and nothing for another step.
 
     ``enqueue_ratio``: the share of a single step, on a device that idles, in which the host was still launching;
     near 1, the device waits for the host. A step of more than about a thousand kernels fills CUDA's queue, and

@@ -1,7 +1,8 @@
 """What the rest of the machine took from a round: processors that its threads wanted and did not get.
 
-Processes that the measured one has started are not the rest of the machine. Read from Linux's ``/proc`` and from
-``getrusage``, outside the clock readings; on other Unixes it is unknown.
+Processes that the measured one has started, such as data loaders, do not belong to the rest of the machine. The
+counters are those of Linux's ``/proc`` and of ``getrusage``, read outside the clock readings; on other systems most of
+them are unknown.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Disturbance:
     """Those that the hypervisor took, per processor."""
 
     def is_large_for(self, round_seconds: float) -> Optional[bool]:
-        """Whether the round is to be marked as disturbed; None where that cannot be known.
+        """Return whether the round counts as disturbed; None where that is unknown.
 
         A framework's threads wait for each other, too, where it starts more of them than there are
         cores (TensorFlow does); so waiting counts only where others did run meanwhile.
@@ -70,7 +71,7 @@ class _Round(NamedTuple):
 
 
 class DisturbanceWatch:
-    """Reads the counters around each round, and remembers what they said.
+    """Reads the counters around each round, and keeps what they show.
 
     The files of the threads are held open: reading them takes microseconds, and disturbs the next
     round less than opening them would. Threads born after the last ``start`` are not seen.
@@ -96,7 +97,7 @@ class DisturbanceWatch:
         self._schedstats.clear()
 
     def start(self) -> None:
-        """Looks for the process's threads, and begins to count."""
+        """Find the process's threads, and begin to count."""
         try:
             threads = os.listdir("/proc/self/task")
         except OSError:
@@ -112,12 +113,12 @@ class DisturbanceWatch:
         self._previous = self._processors = self._read_processors()
 
     def before_round(self) -> None:
-        """Reads the counters that ``after_round`` compares with."""
+        """Read the counters that ``after_round`` compares with."""
         self._waiting_nanoseconds = self._read_waiting_nanoseconds()
         self._switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
     def after_round(self, round_seconds: float) -> None:
-        """Notes what happened since ``before_round``, in a round that took so many seconds."""
+        """Note what happened since ``before_round``, in a round that took so many seconds."""
         waiting, before = self._read_waiting_nanoseconds(), self._waiting_nanoseconds
         switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - self._switches
         waits = [(now - before[thread]) / 1e9 for thread, now in waiting.items() if thread in before]
@@ -126,13 +127,13 @@ class DisturbanceWatch:
             self._end_block(self._processors)
 
     def disturbances(self) -> List[Disturbance]:
-        """One for each round, in their order."""
+        """Return the disturbance of each round, in their order."""
         # What is left is too short to be read alone: it is read with the block before it.
         self._end_block(self._previous)
         return self._disturbances
 
     def _end_block(self, before: Optional[_Processors]) -> None:
-        """Shares out what others used since an earlier reading among the rounds of the block."""
+        """Divide what others used since an earlier reading among the rounds of the block."""
         now = self._read_processors()
         foreign_share = steal_share = None
         if before is not None and now is not None and now.clock - before.clock >= _BLOCK_SECONDS / 2:
@@ -164,7 +165,7 @@ class DisturbanceWatch:
         return waiting
 
     def _read_processors(self) -> Optional[_Processors]:
-        """None where ``/proc/stat`` (see proc(5)) cannot be read."""
+        """Read the processors' times; return None where ``/proc/stat`` (see proc(5)) cannot be read."""
         idle_ticks = steal_ticks = lines = 0
         # One sum over all processors loses less to rounding than a sum of rounded ones.
         everywhere = len(self._affinity) == os.cpu_count()
@@ -193,7 +194,7 @@ class DisturbanceWatch:
 
 
 def _close(descriptor: int) -> None:
-    """Close it if it is still the file of a thread: a step may have closed it, and opened another of that number."""
+    """Close the file of a thread, unless a step has closed it and opened another file with that number."""
     with suppress(OSError):
         if "/schedstat" in os.readlink(f"/proc/self/fd/{descriptor}"):
             os.close(descriptor)

@@ -1,7 +1,7 @@
-"""What a case leaves behind in a process that the next case is to be measured in: work, and changed settings.
+"""What a case leaves behind in a process that measures the next case, too: work, and changed settings.
 
-Either would make figures of the next case wrong, and would not be seen in them: what this process and its children do
-is no disturbance by others.
+Either would falsify the next case without being noticed: what this process and its children do does not count as a
+disturbance.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MOST_LOOKS = 10
 
 
 def process_settings() -> Tuple[object, ...]:
-    """Return what the kernel applies to this process, and a step may change: to be compared with another time."""
+    """Return the kernel's settings of this process that a step may change, to compare them with later ones."""
     timers = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
     limits = sorted(getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_"))
     return (
@@ -39,7 +39,7 @@ def process_settings() -> Tuple[object, ...]:
 def works_on() -> bool:
     """Return whether a thread or a child of this process still works, half a second after it could have ended.
 
-    It takes 50 ms where none does. One that sleeps meanwhile is not seen.
+    It takes 50 ms where none works. A thread or child that sleeps meanwhile is not noticed.
     """
     descendants = DescendantsClock()
     used_before = time.process_time() + descendants.read()

@@ -1,4 +1,4 @@
-"""The measuring loop: first step, warm-up, rounds, latency.
+"""The measuring loop: first step, warm-up, rounds in one slice or several, latency.
 
 Between the two readings of the clock stand the step, the wait for the device and the freeing of what
 the step returned, and nothing else. Freeing is counted because every loop pays for it: the gradients
@@ -23,7 +23,7 @@ from pytest_throughput.measurement.plan import Plan
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.measurement.stopping import StoppingRule
 
-__all__ = ["Measurement", "finished_output", "measure", "run_once", "undisturbed_interpreter"]
+__all__ = ["Measurement", "MeasuringLoop", "finished_output", "measure", "run_once", "undisturbed_interpreter"]
 
 Clock = Callable[[], float]
 
@@ -56,7 +56,8 @@ class Measurement:
     """The first step alone: compiling, autotuning and lazy loading happen here."""
     warm_up_steps: int
     stop_reason: str
-    """``target``, ``stable_noise``, ``max_rounds`` or ``time_cap``; see ``StoppingRule``."""
+    """``target``, ``stable_noise``, ``max_rounds`` or ``time_cap``, see ``StoppingRule``; ``stopped`` where no further
+    slice was asked for; ``once`` of a phase."""
     latency_seconds: float
     """Median of single steps, each waited for."""
     disturbances: Tuple[Disturbance, ...]
@@ -66,12 +67,12 @@ class Measurement:
     """Whether a step could be launched while the device was busy with the one before; see ``_may_pipeline``."""
 
     def to_json(self) -> Dict[str, Any]:
-        """The measurement as a JSON object; ``from_json`` reads it back."""
+        """Return the measurement as a JSON object; ``from_json`` reads it back."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: Dict[str, Any]) -> Measurement:
-        """Reads what ``to_json`` wrote. Raises KeyError, TypeError or ValueError if it is something else."""
+        """Read what ``to_json`` wrote. Raise KeyError, TypeError or ValueError if it is something else."""
         fields = dict(value)
         fields["round_seconds"] = tuple(fields["round_seconds"])
         fields["disturbances"] = tuple(Disturbance(**each) for each in fields["disturbances"])
@@ -110,44 +111,99 @@ class Measurement:
         return [disturbance.is_large_for(seconds) for disturbance, seconds in pairs]
 
 
-def measure(
-    step: Step,
-    plan: Plan,
-    *,
-    steps_per_round: Optional[int] = None,
-    clock: Clock = time.perf_counter,
-) -> Measurement:
-    """Measure one opened step by a plan.
+class MeasuringLoop:
+    """Measures one opened step by a plan: ``warm_up``, then ``measure`` slice by slice, then ``measurement``.
 
-    ``steps_per_round``: steps in a round; of an asynchronous step, they are launched before one wait. None means 1
-    where the plan fixes the number of rounds, and else the fewest with which a round lasts 2 ms, or 0.2 s if the
-    step is asynchronous. Whatever the step raises passes through.
+    Whatever the step raises passes through.
     """
-    with undisturbed_interpreter(), DisturbanceWatch() as watch:
-        first_step_seconds = _time_round(step, 1, clock)
-        warm_up_seconds = _warm_up(step, plan, clock)
-        pipelining = _may_pipeline(step, plan, steps_per_round)
-        if steps_per_round is None:
-            singles = warm_up_seconds[-_SETTLING_WINDOW:] or [first_step_seconds]
-            steps_per_round = 1 if plan.target is None else _steps_for_a_long_round(step, min(singles), clock)
-        gc.collect()
-        watch.start()
-        began_at = time.monotonic()
-        round_seconds, stop_reason = _rounds(step, plan, steps_per_round, clock, watch)
-        window = (began_at, time.monotonic())
-        disturbances = watch.disturbances()
-        singles = round_seconds if steps_per_round == 1 else _single_steps(step, clock)
-    return Measurement(
-        round_seconds=tuple(round_seconds),
-        steps_per_round=steps_per_round,
-        first_step_seconds=first_step_seconds,
-        warm_up_steps=len(warm_up_seconds),
-        stop_reason=stop_reason,
-        latency_seconds=statistics.median(singles),
-        disturbances=tuple(disturbances),
-        window=window,
-        pipelining=pipelining,
-    )
+
+    def __init__(
+        self, step: Step, plan: Plan, *, steps_per_round: Optional[int] = None, clock: Clock = time.perf_counter
+    ) -> None:
+        """``steps_per_round``: steps in a round; of an asynchronous step, they are launched before one wait.
+
+        None means 1 where the plan fixes the number of rounds, and else the fewest with which a round lasts 2 ms, or
+        0.2 s if the step is asynchronous.
+        """
+        self._step = step
+        self._plan = plan
+        self._clock = clock
+        self._pipelining = _may_pipeline(step, plan, steps_per_round)
+        self._steps_per_round = steps_per_round or 1
+        self._chooses_steps = steps_per_round is None and plan.target is not None
+        self._first_step_seconds = 0.0
+        self._warm_up_steps = 0
+        self._rule = StoppingRule(plan)
+        self._round_seconds: List[float] = []
+        self._disturbances: List[Disturbance] = []
+        self._window: Optional[Tuple[float, float]] = None
+        self._stop_reason: Optional[str] = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the plan needs no further round."""
+        return self._stop_reason is not None
+
+    def warm_up(self) -> None:
+        """Run the first step and the warm-up, and choose the number of steps in a round."""
+        with undisturbed_interpreter():
+            self._first_step_seconds = _time_round(self._step, 1, self._clock)
+            seconds = _warm_up(self._step, self._plan, self._clock)
+            self._warm_up_steps = len(seconds)
+            if self._chooses_steps:
+                singles = seconds[-_SETTLING_WINDOW:] or [self._first_step_seconds]
+                self._steps_per_round = _steps_for_a_long_round(self._step, min(singles), self._clock)
+
+    def measure(self, slice_seconds: float = math.inf) -> int:
+        """Measure rounds until the plan needs no more, or until those of this slice have taken so many seconds.
+
+        Return how many rounds were measured: at least one, unless the plan needs no more.
+        """
+        with undisturbed_interpreter(), DisturbanceWatch() as watch:
+            gc.collect()
+            watch.start()
+            began_at = time.monotonic()
+            elapsed_before, rounds, seconds_of_slice = sum(self._round_seconds), 0, 0.0
+            while self._stop_reason is None and (rounds == 0 or seconds_of_slice < slice_seconds):
+                watch.before_round()
+                seconds = _time_round(self._step, self._steps_per_round, self._clock)
+                watch.after_round(seconds)
+                self._round_seconds.append(seconds)
+                rounds += 1
+                seconds_of_slice += seconds
+                elapsed_seconds = elapsed_before + seconds_of_slice
+                self._stop_reason = self._rule.reason_to_stop(self._round_seconds, elapsed_seconds)
+            self._window = (began_at if self._window is None else self._window[0], time.monotonic())
+            self._disturbances += watch.disturbances()
+        return rounds
+
+    def measurement(self) -> Measurement:
+        """Return all rounds so far. Single steps are run for the latency where rounds have several steps."""
+        singles = self._round_seconds
+        if self._steps_per_round > 1:
+            with undisturbed_interpreter():
+                singles = [_time_round(self._step, 1, self._clock) for _ in range(_LATENCY_ROUNDS)]
+        return Measurement(
+            round_seconds=tuple(self._round_seconds),
+            steps_per_round=self._steps_per_round,
+            first_step_seconds=self._first_step_seconds,
+            warm_up_steps=self._warm_up_steps,
+            stop_reason=self._stop_reason or "stopped",
+            latency_seconds=statistics.median(singles),
+            disturbances=tuple(self._disturbances),
+            window=self._window,
+            pipelining=self._pipelining,
+        )
+
+
+def measure(
+    step: Step, plan: Plan, *, steps_per_round: Optional[int] = None, clock: Clock = time.perf_counter
+) -> Measurement:
+    """Measure one opened step by a plan, in one slice. See ``MeasuringLoop`` for the arguments."""
+    loop = MeasuringLoop(step, plan, steps_per_round=steps_per_round, clock=clock)
+    loop.warm_up()
+    loop.measure()
+    return loop.measurement()
 
 
 def _may_pipeline(step: Step, plan: Plan, steps_per_round: Optional[int]) -> bool:
@@ -235,32 +291,12 @@ def _steps_for_a_long_round(step: Step, single_seconds: float, clock: Clock) -> 
     return steps
 
 
-def _rounds(
-    step: Step, plan: Plan, steps_per_round: int, clock: Clock, watch: DisturbanceWatch
-) -> Tuple[List[float], str]:
-    rule = StoppingRule(plan)
-    round_seconds: List[float] = []
-    elapsed_seconds = 0.0
-    while True:
-        watch.before_round()
-        seconds = _time_round(step, steps_per_round, clock)
-        watch.after_round(seconds)
-        round_seconds.append(seconds)
-        elapsed_seconds += seconds
-        reason = rule.reason_to_stop(round_seconds, elapsed_seconds)
-        if reason is not None:
-            return round_seconds, reason
-
-
-def _single_steps(step: Step, clock: Clock) -> List[float]:
-    return [_time_round(step, 1, clock) for _ in range(_LATENCY_ROUNDS)]
-
-
 @contextmanager
-def undisturbed_interpreter() -> Iterator[None]:
-    """No garbage collection, tracing or profiling while measuring; all restored afterwards."""
-    collecting, tracer, profiler = gc.isenabled(), sys.gettrace(), sys.getprofile()
-    gc.disable()
+def undisturbed_interpreter(*, collecting: bool = False) -> Iterator[None]:
+    """Switch off tracing, profiling and, unless ``collecting``, garbage collection; restore all of them afterwards."""
+    was_collecting, tracer, profiler = gc.isenabled(), sys.gettrace(), sys.getprofile()
+    if not collecting:
+        gc.disable()
     sys.settrace(None)
     sys.setprofile(None)
     try:
@@ -268,5 +304,5 @@ def undisturbed_interpreter() -> Iterator[None]:
     finally:
         sys.setprofile(profiler)
         sys.settrace(tracer)
-        if collecting:
+        if was_collecting:
             gc.enable()

@@ -8,12 +8,12 @@ __all__ = ["peak_resident_bytes", "swapped_bytes"]
 
 
 def peak_resident_bytes(status_file: str = "/proc/self/status") -> Optional[int]:
-    """The largest resident set since the process began, in bytes (proc(5), VmHWM); None where unknown."""
+    """Return the largest resident set since the process began, in bytes (proc(5), VmHWM); None where unknown."""
     return _read(status_file, "VmHWM:")
 
 
 def swapped_bytes(status_file: str = "/proc/self/status") -> Optional[int]:
-    """What of the process is swapped out now, in bytes (proc(5), VmSwap); None where unknown."""
+    """Return how much of the process is swapped out now, in bytes (proc(5), VmSwap); None where unknown."""
     return _read(status_file, "VmSwap:")
 
 

@@ -19,7 +19,7 @@ def json_metadata(metadata: Mapping[Any, Any]) -> Dict[str, Any]:
     """Return a copy that holds JSON values only.
 
     Numbers that are not finite, or too large for a float, become None; ``not_finite`` lists their names.
-    Raises ValueError that says which fact is no JSON value.
+    Raise ValueError that says which value JSON does not have.
     """
     copier = _Copier()
     copied = copier.members(metadata, "", _MAX_DEPTH)

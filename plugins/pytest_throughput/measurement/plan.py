@@ -17,7 +17,7 @@ class Plan:
     warm_up_steps: Optional[int]
     """At least so many steps before the rounds; None to go on until they no longer get faster."""
     min_rounds: int
-    """Measured whatever they take."""
+    """Always measured, regardless of `max_seconds`."""
     max_rounds: int
     """Binds once `min_seconds` have been measured."""
     max_seconds: float

@@ -1,11 +1,11 @@
-"""What is measured: a step, and how to wait for the device that it keeps busy."""
+"""What a target returns to be measured again and again: a step, and how to wait for the device that it keeps busy."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping, Optional
 
-__all__ = ["DeviceClock", "OutOfMemory", "Step", "Unsupported"]
+__all__ = ["DeviceClock", "Opened", "OutOfMemory", "Step", "Unsupported", "nothing_to_wait_for"]
 
 
 class Unsupported(Exception):
@@ -16,8 +16,8 @@ class OutOfMemory(Exception):
     """The memory of the device or the host did not suffice; the message gives the bytes, where known."""
 
 
-def _nothing_to_wait_for(output: object) -> None:
-    """Wait for a step whose work is done when it returns."""
+def nothing_to_wait_for(output: object) -> None:
+    """Return at once: the work is done when ``run`` returns."""
 
 
 def _raised_by_the_host(error: BaseException) -> bool:
@@ -26,27 +26,51 @@ def _raised_by_the_host(error: BaseException) -> bool:
 
 @dataclass(frozen=True)
 class DeviceClock:
-    """A clock on the device, which tells when it has worked through what it was handed."""
+    """A clock on the device, which shows when the device has finished the work that it was given."""
 
     mark: Callable[[], Any]
-    """Hands the device a mark to note the time at, and returns at once."""
+    """Put a mark into the device's queue, at which it notes the time. Return the mark at once."""
 
     seconds_between: Callable[[Any, Any], float]
-    """Of two marks in their order, once they have been waited for."""
+    """Return the seconds between two marks, the earlier one first, that the device has passed."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """One opened case: what a round repeats, and what is known about it.
+class Opened:
+    """What every opened target says of itself, whether it is a ``Step`` or goes through phases (``Once``)."""
 
-    A function that ``measure_isolated`` names (``"module:function"``) returns one of these.
+    build_seconds: Optional[float] = None
+    """Seconds it took to build the network; None to have the whole opening timed instead."""
+
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values recorded with the result; ``settings`` and ``versions`` are merged, not replaced.
+
+    A number that is not finite is recorded as null; a value that JSON does not have fails the case.
     """
 
-    run: Callable[[], Any]
-    """Does the work once, or hands it to the device; what it returns is kept until the wait is over."""
+    reset_peak_memory: Optional[Callable[[], object]] = None
+    """Make ``peak_memory_bytes`` count from now on."""
 
-    wait: Callable[[Any], object] = _nothing_to_wait_for
-    """Returns when the device has finished; called with what the last ``run`` returned."""
+    peak_memory_bytes: Optional[Callable[[], Optional[int]]] = None
+    """Return the device's peak memory in bytes. Without this function the peak of the process is recorded, if nothing
+    else is measured in the process."""
+
+    is_out_of_memory: Callable[[BaseException], bool] = _raised_by_the_host
+    """Return whether an error that ``run`` or ``wait`` raised is the framework's way to say that memory ran out."""
+
+    close: Optional[Callable[[], object]] = None
+    """Free what the target holds, before the next case is opened in the same process."""
+
+
+@dataclass(frozen=True)
+class _Repeated:
+    """The work of a step. A base class, so that ``run`` and ``wait`` are the first arguments of ``Step``."""
+
+    run: Callable[[], Any]
+    """Do the work once, or give it to the device. What it returns is kept until the wait is over."""
+
+    wait: Callable[[Any], object] = nothing_to_wait_for
+    """Return when the device has finished; called with what the last ``run`` returned."""
 
     asynchronous: bool = False
     """True if ``run`` may return before the work is done, so that steps can be pipelined."""
@@ -55,34 +79,21 @@ class Step:
     """The device's own clock, where it has one."""
 
     least_warm_up_steps: int = 0
-    """Steps after the first in which it still prepares itself: tries kernels out, or records what it will replay.
-    They belong to the warm-up, whatever the plan says."""
+    """Steps after the first in which the framework still prepares itself: it tries kernels out, or records what it will
+    replay. They belong to the warm-up, whatever the plan says."""
 
-    build_seconds: Optional[float] = None
-    """Seconds it took to build the network; None to have the whole opening timed instead."""
 
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    """JSON values recorded with the result; ``settings`` and ``versions`` are merged, not replaced.
+@dataclass(frozen=True)
+class Step(Opened, _Repeated):
+    """One opened case: what a round repeats, and what is known about it.
 
-    A number that is not finite is recorded as null; what is no JSON value fails the case.
+    A function that ``measure_isolated`` names (``"module:function"``) returns one of these, or a ``Once``.
     """
 
-    reset_peak_memory: Optional[Callable[[], object]] = None
-    """Makes ``peak_memory_bytes`` count from now on."""
-
-    peak_memory_bytes: Optional[Callable[[], Optional[int]]] = None
-    """The device's peak memory in bytes. Without one, that of the process is recorded, if the process is its own."""
-
-    is_out_of_memory: Callable[[BaseException], bool] = _raised_by_the_host
-    """Tells the framework's out-of-memory errors, raised by ``run`` or ``wait``, from other errors."""
-
     check: Optional[Callable[[Any], Optional[str]]] = None
-    """Called once after the rounds with what one more ``run`` returned (or, where the step runs only once, that one):
-    why it cannot be right, such as values that are not finite, or None. It belongs on the device; only its answer need
+    """Return why the output of one more ``run`` after the rounds cannot be right, such as values that are not finite,
+    or None. Where the step runs only once, it is that output. The check belongs on the device; only its answer need
     come to the host."""
-
-    close: Optional[Callable[[], object]] = None
-    """Frees what the step holds, before the next case is opened in the same process."""
 
     @property
     def run_another(self) -> Callable[[], Any]:
@@ -90,7 +101,7 @@ class Step:
 
         That is ``run`` where steps can be pipelined or have nothing to wait for, else ``run`` and ``wait``.
         """
-        if self.asynchronous or self.wait is _nothing_to_wait_for:
+        if self.asynchronous or self.wait is nothing_to_wait_for:
             return self.run
         return self._run_and_wait
 

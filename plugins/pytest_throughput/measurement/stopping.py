@@ -1,6 +1,6 @@
-"""When enough rounds have been measured: the interval of the median, and the rule that reads it.
+"""When enough rounds have been measured: the interval of the median, and the rule that uses it.
 
-The interval says when to stop. It is no evidence that one run differs from another: rounds of one
+The interval decides when to stop. It is not evidence that one run differs from another: rounds of one
 process agree with each other better than with those of the next process.
 """
 
@@ -25,12 +25,12 @@ _STABLE_WITHIN = 0.2
 
 
 def median_interval(samples: Sequence[float], confidence: float = 0.95) -> Optional[Tuple[float, float]]:
-    """A distribution-free interval of the median, from order statistics.
+    """Return a distribution-free interval of the median, from order statistics.
 
     The number of samples below the median is binomial(n, 1/2), so the k-th smallest and the k-th
     largest bracket it with probability 1 - 2 P(B < k) (David and Nagaraja, *Order Statistics*, 7.1).
 
-    Returns the lower and upper end, in the samples' unit, or None where there are too few samples
+    Return the lower and upper end, in the samples' unit, or None where there are too few samples
     for that confidence (fewer than 6 at 95 %).
     """
     count = len(samples)
@@ -42,7 +42,7 @@ def median_interval(samples: Sequence[float], confidence: float = 0.95) -> Optio
 
 
 def _order_statistic(count: int, allowed: float) -> int:
-    """The largest k for which P(B < k) is at most ``allowed``; 0 where there is none."""
+    """Return the largest k for which P(B < k) is at most ``allowed``; 0 where there is none."""
     if count > _MOST_ROUNDS:
         # The normal approximation with its correction for continuity; exactly, it would take minutes.
         deviations = statistics.NormalDist().inv_cdf(1.0 - allowed)
@@ -57,7 +57,7 @@ def _order_statistic(count: int, allowed: float) -> int:
 
 
 def relative_half_width(samples: Sequence[float]) -> float:
-    """Half the 95 % interval of the median, as a share of the median; infinite with too few samples."""
+    """Return half the 95 % interval of the median, as a share of the median; infinite with too few samples."""
     interval = median_interval(samples)
     median = statistics.median(samples) if samples else 0.0
     if interval is None or median <= 0.0:
@@ -78,7 +78,7 @@ class StoppingRule:
         self._previous_noise = math.nan
 
     def reason_to_stop(self, samples: Sequence[float], elapsed_seconds: float) -> Optional[str]:
-        """Why to stop after these rounds (seconds each), or None to measure another."""
+        """Return why to stop after these rounds (seconds each), or None to measure another."""
         plan, count = self._plan, len(samples)
         if count >= max(plan.max_rounds, _MOST_ROUNDS):
             return "max_rounds"
@@ -98,7 +98,7 @@ class StoppingRule:
         return None
 
     def _is_out_of_reach(self, width: float, count: int, elapsed_seconds: float) -> bool:
-        """Whether the noise no longer changes and, shrinking as 1/√n, the interval misses the target."""
+        """Return whether the noise no longer changes and the interval, shrinking as 1/√n, misses the target."""
         assert self._plan.target is not None
         noise, previous = width * math.sqrt(count), self._previous_noise
         self._previous_noise = noise

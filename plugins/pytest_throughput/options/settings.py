@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_throughput.launch.interpreters import Interpreters, parse_interpreter
-from pytest_throughput.launch.launcher import ISOLATIONS
+from pytest_throughput.launch.isolation import ISOLATIONS
 from pytest_throughput.measurement.plan import PLANS, Plan
 from pytest_throughput.options.argument_types import argparse_type
 from pytest_throughput.options.gate_settings import GateSettings, add_gate_options, read_gate_settings
@@ -85,7 +85,7 @@ def _declare(add: Callable[..., None]) -> None:
         "'paper': 10 warm-up steps, 20 rounds. 'quick': 0.3 s of warm-up, 0.5 to 3 s of rounds")  # fmt: skip
     add("steps-per-round", metavar="K", type=_positive_integer, help="steps timed together as a round, on a GPU "
         "launched before one wait; default the fewest that last 2 ms, on a GPU 0.2 s; with 'paper', 1")  # fmt: skip
-    add("isolation", choices=ISOLATIONS, help="'trial' (default): a fresh process for each case and trial. "
+    add("isolation", choices=tuple(ISOLATIONS), help="'trial' (default): a fresh process for each case and trial. "
         "'framework': one for a framework and trial. 'none': in the pytest process")  # fmt: skip
     add("interpreter", metavar="[ENVIRONMENT/]NAME=COMMAND", action="append", type=_interpreter,
         help="the command that starts Python for a framework; repeatable; default the running Python")  # fmt: skip

@@ -78,7 +78,7 @@ class EndedTrial:
             trial=self.trial,
             items=self.items,
             median_seconds=median,
-            metrics=(Metric(RATE, rate_unit(self.axes), self.items / median),) if median else (),
+            metrics=self.outcome.metrics or self._rate(median),
             seconds_per_step=tuple(measurement.seconds_per_step),
             rounds=len(measurement.round_seconds),
             rounds_disturbed=_rounds_disturbed(measurement, self.outcome.metadata),
@@ -87,6 +87,10 @@ class EndedTrial:
             resumed=self.resumed,
             metadata=other_metadata(metadata, self.axes),
         )
+
+    def _rate(self, median_seconds: float) -> tuple[Metric, ...]:
+        """Return the rate, which is the metric of a step; nothing if a step took no time."""
+        return (Metric(RATE, rate_unit(self.axes), self.items / median_seconds),) if median_seconds else ()
 
 
 def other_metadata(metadata: Mapping[str, Any], axes: Mapping[str, Any]) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class Checkpoint:
         with self._signals.deferred():
             if self._results.path is not None:
                 refuse_what_cannot_be_written(self._results.path)
-            self._session.refuse_locks_that_cannot_be_had()
+            self._session.devices.refuse_locks_that_cannot_be_had()
             try:
                 self._open_journal()
             except InUse as error:

@@ -1,4 +1,4 @@
-"""Commit samples measured elsewhere to the ``benchmark`` fixture, through its documented interface.
+"""Hand samples that were measured elsewhere to the ``benchmark`` fixture, through its documented interface.
 
 pytest-benchmark reads a clock before and after each round. The replay clock is given to it by the
 documented ``timer`` of its marker and returns 0, then the seconds of a round, and so on; so its
@@ -22,7 +22,7 @@ _TWO_MEASUREMENTS = (
 
 
 class ReplayClock:
-    """A clock that shows rounds which were measured before."""
+    """A clock that replays rounds that were measured before."""
 
     __name__ = "replay"
 
@@ -41,7 +41,7 @@ class ReplayClock:
         self._used = True
 
     def load(self, round_seconds: Sequence[float]) -> None:
-        """Take the rounds that the next readings are to show."""
+        """Make the next readings show these rounds."""
         self._readings = (reading for seconds in round_seconds for reading in (0.0, seconds))
 
     def __call__(self) -> float:
@@ -84,14 +84,14 @@ def commit(benchmark: Any, clock: ReplayClock, round_seconds: Sequence[float], s
 
 
 def commit_nothing(benchmark: Any, clock: ReplayClock) -> None:
-    """Have the fixture note a benchmark that ran and failed, so that it neither complains nor counts it."""
+    """Make the fixture see a benchmark that failed, so that it neither warns nor counts it."""
     clock.load([0.0])
     with suppress(_NotMeasured):
         benchmark.pedantic(_raise)
 
 
 def commit_disabled(benchmark: Any) -> None:
-    """Have a fixture that ``--benchmark-disable`` has disabled note that it was used.
+    """Use a fixture that ``--benchmark-disable`` has disabled, so that it does not warn.
 
     Raise RuntimeError if the test has used it before.
     """

@@ -13,9 +13,10 @@ import sys
 import time
 from pathlib import Path
 
-__all__ = ["measured_cpu_flops"]
+__all__ = ["THREAD_VARIABLES", "measured_cpu_flops"]
 
-_THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""Environment variables that set the threads of the libraries that frameworks compute with."""
 _TIMEOUT_SECONDS = 60.0
 _FIRST_SIZE, _LARGEST_SIZE = 512, 8192
 _LONG_ENOUGH_SECONDS = 0.015
@@ -26,7 +27,7 @@ _LEAST_PRODUCTS = 3
 
 def measured_cpu_flops(threads: int, dtype: str) -> float | None:
     """Return the rate of NumPy's ``float32`` or ``float64`` products with that many threads; None if it fails."""
-    environment = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(threads))}
+    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
     try:
         # -P: the modules that lie beside this file are not to be taken for others of their names.
         answer = subprocess.run(

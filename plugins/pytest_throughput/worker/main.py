@@ -1,25 +1,26 @@
 """The worker: ``COMMAND -m pytest_throughput.worker.main``.
 
 It speaks the protocol on the standard input and output that it was started with, so that a wrapper
-(``docker run -i``, ``ssh``, ``srun``) can be the command, and keeps both for itself: what the
-measured code prints goes to standard error, and what it tries to read is empty.
+(``docker run -i``, ``ssh``, ``srun``) can be the command. The measured code cannot use them: what it
+prints goes to standard error, and what it tries to read is empty.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import math
 import os
 import platform
 import sys
 from contextlib import suppress
 from os import getpid
-from typing import Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 __all__ = ["main"]
 
 
 def main() -> int:
-    """Answer requests until there are no more."""
+    """Answer questions until there are no more."""
     requests, answers, errors = _take_over_standard_streams()
     _forget_the_current_folder()
     # A fault in native code then says where in Python it was.
@@ -28,7 +29,7 @@ def main() -> int:
     # Only now: whatever these imports print belongs on standard error.
     from pytest_throughput.measurement.leftovers import process_settings, works_on
     from pytest_throughput.worker.protocol import PROTOCOL_VERSION, Request, decode, encode
-    from pytest_throughput.worker.trial import run_trial
+    from pytest_throughput.worker.trial import Trial
 
     pid = getpid()
     hello = {
@@ -37,34 +38,51 @@ def main() -> int:
         "executable": sys.executable,
         "pid": pid,
     }
-    # What a wrapper has said may lack the end of its line.
+    # What a wrapper has printed may lack the end of its line.
     _write_all(answers, b"\n" + encode(hello))
     pipes = _Pipes(requests, answers, errors)
+    trial: Optional[Trial] = None
     for line in os.fdopen(requests, "rb", closefd=False):
-        message = decode(line)
-        if message["folder"] is not None and os.path.isdir(message["folder"]):
-            os.chdir(message["folder"])
-        request = Request.from_json(message["request"])
-        settings = process_settings()
-        outcome = run_trial(request)
+        question = decode(line)
+        do = question["do"]
+        answer: Dict[str, Any] = {"id": question["id"], "pid": pid}
+        if do == "open":
+            if question["folder"] is not None and os.path.isdir(question["folder"]):
+                os.chdir(question["folder"])
+            request = Request.from_json(question["request"])
+            settings = process_settings()
+            trial = Trial.of(request)
+            answer["progress"] = trial.open().to_json()
+        elif trial is None:
+            raise RuntimeError(f"cannot {do}: no trial is open")
+        elif do == "warm_up":
+            answer["progress"] = trial.warm_up().to_json()
+        elif do == "measure":
+            seconds = question["seconds"]
+            answer["progress"] = trial.measure(math.inf if seconds is None else seconds).to_json()
+        elif do == "close":
+            answer["outcome"] = trial.close().to_json()
+            trial = None
+        else:
+            raise RuntimeError(f"cannot {do}: a trial is opened, warmed up, measured and closed")
         if getpid() != pid:
             os._exit(1)  # A forked process does not answer.
         pipes.recover()
-        _open_standard_streams(errors)
-        reusable = not request.own_process and process_settings() == settings and not works_on()
-        answer = {"id": message["id"], "pid": pid, "outcome": outcome.to_json(), "reusable": reusable}
+        if trial is None:
+            _open_standard_streams(errors)
+            answer["reusable"] = not request.own_process and process_settings() == settings and not works_on()
         _write_all(answers, encode(answer))
     return 0
 
 
 class _Pipes:
-    """The worker's own descriptors, known by their files: a step may close them, and open others of that number."""
+    """The worker's own descriptors, recognised by their files: a step may close them and open others of that number."""
 
     def __init__(self, *descriptors: int) -> None:
         self._files = {descriptor: self._identity(descriptor) for descriptor in descriptors}
 
     def recover(self) -> None:
-        """Make them block again. Raises SystemExit where they are no longer the same files."""
+        """Make them block again. Raise SystemExit where they are no longer the same files."""
         for descriptor, identity in self._files.items():
             if self._identity(descriptor) != identity:
                 sys.exit("the step has closed or replaced the descriptors of the pipes to pytest; it cannot answer")
@@ -119,7 +137,7 @@ def _open_standard_streams(errors: int) -> None:
 
 
 def _forget_the_current_folder() -> None:
-    """``-m`` puts it first on the path, where a ``torch.py`` lying about would be imported for torch."""
+    """Take the current folder off the path, where ``-m`` puts it first: a ``torch.py`` there would hide torch."""
     if not getattr(sys.flags, "safe_path", False) and sys.path:
         del sys.path[0]
 

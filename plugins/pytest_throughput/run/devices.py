@@ -1,0 +1,82 @@
+"""The devices that a run measures on, and the locks by which other runs wait for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cached_property
+
+import pytest
+
+from pytest_throughput.launch.lock import Locks, cpu_names
+from pytest_throughput.telemetry.gpus import Gpu, find_gpu, list_gpus, visibility
+
+__all__ = ["Devices"]
+
+
+class Devices:
+    """Every device that was asked for, in order."""
+
+    def __init__(self, *, lock: bool, waiting: Callable[[str, int | None], object]) -> None:
+        """``lock``: whether other runs are to wait, and are waited for. ``waiting``: see ``Locks``."""
+        self._names: dict[str, None] = {}
+        self._lock = lock
+        self._locks = Locks(waiting)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def add(self, device: str) -> None:
+        """Note that a case asks for a device."""
+        self._names[device] = None
+
+    @cached_property
+    def gpus(self) -> list[Gpu]:
+        """The machine's NVIDIA GPUs."""
+        return list_gpus()
+
+    def hold(self, give_up: Callable[[], bool] | None) -> None:
+        """Wait for other runs on the same devices, and keep others from them until ``release``.
+
+        ``give_up``: asked once a second while waiting; if it returns true, nothing is held. Fail the test if devices
+        cannot be locked.
+        """
+        if not self._lock:
+            return
+        try:
+            self._locks.hold(self._lock_names(), give_up)
+        except TimeoutError:
+            self._locks.release()
+        except OSError as error:
+            pytest.fail(f"--throughput-lock: {error}; --throughput-lock=off neither waits nor locks", pytrace=False)
+
+    def refuse_locks_that_cannot_be_had(self) -> None:
+        """Raise pytest.UsageError: before the first case, not in each of them."""
+        if not self._lock:
+            return
+        try:
+            # A test that names no device in its parameters says it only when it measures.
+            self._locks.check(self._lock_names() if self._names else ())
+        except OSError as error:
+            raise pytest.UsageError(
+                f"--throughput-lock: {error}; --throughput-lock=off waits for no other run, whose work may then "
+                "slow this one"
+            ) from None
+
+    def release(self) -> None:
+        """Let other runs have the devices."""
+        self._locks.release()
+
+    def _lock_names(self) -> list[str]:
+        names: list[str] = []
+        for device in self._names or ("cpu",):
+            gpu = find_gpu(device, self.gpus)
+            if gpu is not None:
+                names.append(gpu.uuid)
+            elif device == "cpu":
+                names += cpu_names()
+            else:
+                # Such as a MIG instance, which NVML does not list.
+                shown = visibility(device, self.gpus)["CUDA_VISIBLE_DEVICES"] or device
+                names.append("cuda-" + re.sub(r"[^A-Za-z0-9-]", "-", shown))
+        return names

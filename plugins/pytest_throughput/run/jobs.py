@@ -1,0 +1,59 @@
+"""Jobs that yield several cases: each runs once, and every test that names one of its phases takes its part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
+
+from pytest_throughput.launch.trials import TrialRun
+from pytest_throughput.worker.protocol import Outcome
+
+__all__ = ["Jobs", "part_of"]
+
+
+@dataclass
+class _Job:
+    run: TrialRun
+    taken: set[str] = field(default_factory=set)
+    """The phases that tests have taken."""
+
+
+class Jobs:
+    """The jobs of this run that have ended."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[Hashable, _Job] = {}
+
+    def take(self, key: Hashable, phase: str, target: str, run: Callable[[], TrialRun]) -> TrialRun:
+        """Return one phase of a job.
+
+        ``key``: what makes two jobs the same. ``run`` runs the job, and is called if that has not been done, or if the
+        phase has been taken before: a test that is repeated measures again.
+        """
+        job = self._jobs.get(key)
+        if job is None or phase in job.taken:
+            job = self._jobs[key] = _Job(run())
+        job.taken.add(phase)
+        outcome = part_of(job.run.outcome, phase, target)
+        # The error belongs to the phase that raised it, which has the traceback.
+        error = job.run.error if outcome.details is not None else None
+        if outcome.measurement is not None:
+            outcome = replace(outcome, metadata={**outcome.metadata, "phase": phase})
+        return replace(job.run, outcome=outcome, items=outcome.items or 1, error=error)
+
+
+def part_of(outcome: Outcome, phase: str | None, target: str) -> Outcome:
+    """Return the outcome of a phase; for None that of a target without phases.
+
+    A job that could not be opened ends all its phases alike. ``target``: its name, for the reason of a failure.
+    """
+    names = ", ".join(outcome.phases)
+    if outcome.phases:
+        if phase is None:
+            return Outcome("failed", reason=f"{target} goes through phases: name one by phase=NAME: {names}")
+        if phase not in outcome.phases:
+            return Outcome("failed", reason=f"{target} has no phase {phase!r}; its phases are: {names}")
+        return outcome.phases[phase]
+    if phase is not None and outcome.status == "ok":
+        return Outcome("failed", reason=f"{target} returned a Step, which has no phase {phase!r}; leave phase out")
+    return outcome

@@ -1,0 +1,308 @@
+"""How a test measures: one trial of its case, or the result of an interrupted run, handed to pytest-benchmark."""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pytest_throughput
+from pytest_throughput.launch.batch_search import refuse_endless_search
+from pytest_throughput.launch.isolation import ISOLATIONS
+from pytest_throughput.launch.launcher import Launcher, LauncherConfig, Placement
+from pytest_throughput.launch.staging import StagedPath
+from pytest_throughput.launch.trials import TrialRun, Trials
+from pytest_throughput.measurement.plan import ONCE, Plan
+from pytest_throughput.measurement.step import Step
+from pytest_throughput.results.ended_trial import EndedTrial
+from pytest_throughput.results.writer import extra_info
+from pytest_throughput.run import replay
+from pytest_throughput.run.collection import MeasuredItem
+from pytest_throughput.run.jobs import Jobs, part_of
+from pytest_throughput.run.session import ThroughputSession
+from pytest_throughput.telemetry.gpus import is_device, visibility
+from pytest_throughput.text import printable, printable_lines, shortened
+from pytest_throughput.worker.protocol import Outcome, Request
+from pytest_throughput.worker.trial import OnError, run_opened_step
+
+__all__ = ["Measuring"]
+
+RunTrial = Callable[[Plan], TrialRun]
+
+_MOST_CHARACTERS = 100_000
+"""The most that a test's report shows of a traceback, or of what a worker wrote to standard error."""
+
+
+class Measuring:
+    """What the fixtures ``measure_isolated`` and ``measure_step`` do."""
+
+    def __init__(self, config: pytest.Config, session: ThroughputSession) -> None:
+        self._config = config
+        self._session = session
+        self.settings = session.settings
+        self._jobs = Jobs()
+        self._error: Exception | None = None
+        """The exception that ended the latest trial, if a debugger needs it."""
+        self._stack = ExitStack()
+        """Closes what the run has opened, in the reverse order."""
+        self._stack.callback(session.devices.release)
+
+    def measure_isolated(
+        self,
+        item: pytest.Item,
+        benchmark: Any,
+        clock: replay.ReplayClock,
+        target: str,
+        arguments: Mapping[str, Any],
+        *,
+        items: int,
+        device: str,
+        interpreter: str,
+        largest: str | None = None,
+        phase: str | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """Measure one trial of ``target`` where the settings say. See ``MeasureIsolated`` for the arguments."""
+        __tracebackhide__ = True
+        found = self._find(item)
+        _check_target(target, arguments, device, variables or {})
+        items = _at_least_one(items)
+        if phase is not None and (items != 1 or largest is not None):
+            raise ValueError("phase: leave out items and largest, since a phase itself counts its items")
+        self._session.devices.add(device)
+        gpus = self._session.devices.gpus
+        placement = Placement(
+            interpreter=self.settings.interpreters.find(found.environment, interpreter),
+            trial=found.trial,
+            devices=(device,),
+            visibility=tuple(visibility(device, gpus).items()),
+            variables=tuple((variables or {}).items()),
+        )
+        if largest is not None:
+            refuse_endless_search(self.settings.isolation, self.settings.memory_limit_bytes, device)
+
+        def run_target(plan: Plan) -> TrialRun:
+            request = Request(target, dict(arguments), plan, self.settings.steps_per_round)
+            if largest is not None:
+                run = self._trials.run_largest_batch(request, placement, largest)
+            else:
+                run = self._trials.run(request, placement, items)
+            return replace(run, error=self._error)
+
+        def run_trial(plan: Plan) -> TrialRun:
+            if phase is None:
+                run = run_target(plan)
+                return replace(run, outcome=part_of(run.outcome, None, target))
+            key = (target, json.dumps(dict(arguments)), placement)
+            return self._jobs.take(key, phase, target, lambda: run_target(plan))
+
+        # Of a search and of a phase, only the trial says how many items there are.
+        counted = items if largest is None and phase is None else None
+        self._measure(found, benchmark, clock, counted, self.settings.isolation, run_trial)
+
+    def measure_step(
+        self, item: pytest.Item, benchmark: Any, clock: replay.ReplayClock, step: Step, *, items: int
+    ) -> None:
+        """Measure one trial of a step that is open in this process."""
+        __tracebackhide__ = True
+        if not callable(step.run):
+            raise TypeError(f"step: expected a function without arguments, got {step.run!r}")
+        items = _at_least_one(items)
+
+        def run_trial(plan: Plan) -> TrialRun:
+            outcome = run_opened_step(step, plan, self.settings.steps_per_round, self._on_error)
+            return TrialRun(outcome, "", items, self._error)
+
+        self._measure(self._find(item), benchmark, clock, items, "none", run_trial)
+
+    def _find(self, item: pytest.Item) -> MeasuredItem:
+        __tracebackhide__ = True
+        if item.nodeid not in self._session.items:
+            raise pytest.UsageError(
+                "measure_step and measure_isolated have to be named among a test's parameters: "
+                "the cases of a run are known before it begins"
+            )
+        return self._session.items[item.nodeid]
+
+    def _measure(
+        self,
+        found: MeasuredItem,
+        benchmark: Any,
+        clock: replay.ReplayClock,
+        items: int | None,
+        isolation: str,
+        run_trial: RunTrial,
+    ) -> None:
+        """Measure, record and report a trial. ``items``: None if only the trial says how many there are."""
+        __tracebackhide__ = True
+        clock.use(benchmark)
+        self._error = None
+        if benchmark.disabled:
+            replay.commit_disabled(benchmark)
+            _report(found.item, run_trial(ONCE))
+            return
+        ended = None if self._session.trial_store is None else self._session.trial_store.take(found)
+        if ended is not None and items in (ended.items, None):
+            run = TrialRun(ended.outcome, "", ended.items)
+        else:
+            try:
+                ended, run = self._measure_now(found, items, isolation, run_trial)
+            except pytest.skip.Exception:
+                replay.commit_nothing(benchmark, clock)
+                raise
+        self._settle(found, benchmark, clock, ended)
+        _report(found.item, run)
+
+    @cached_property
+    def _on_error(self) -> OnError | None:
+        """Keeps the exception that ends a trial in this process, so that --pdb stops where it was raised."""
+
+        def keep(error: Exception) -> None:
+            self._error = error
+
+        return keep if self._config.getoption("usepdb", False) else None
+
+    def _measure_now(
+        self, found: MeasuredItem, items: int | None, isolation: str, run_trial: RunTrial
+    ) -> tuple[EndedTrial, TrialRun]:
+        session = self._session
+        self._begin(found)
+        started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        if session.observer is not None:
+            session.observer.running(found)
+        try:
+            run = run_trial(self.settings.plan)
+        except (KeyboardInterrupt, pytest.exit.Exception):
+            if session.observer is not None:
+                session.observer.interrupted()
+            raise
+        except BaseException as error:
+            # Such as pytest-timeout's, or a step's sys.exit(): whatever raised it, the trial has ended.
+            text = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error).strip()
+            message = text or type(error).__name__
+            status = "timed_out" if "pytest-timeout" in message else "failed"
+            run = TrialRun(Outcome(status, reason=message), "", items or 1, self._error)
+        run = replace(run, outcome=self._with_settings(run.outcome, isolation))
+        ended = found.ended(started_at, run.items, run.outcome)
+        if session.trial_store is not None:
+            session.trial_store.keep(ended)
+        return ended, run
+
+    def _begin(self, found: MeasuredItem) -> None:
+        """Wait for other runs on the same devices. Skip the test if the budget is spent by then."""
+        store = self._session.trial_store
+        budgeted = store is not None and self.settings.budget_seconds is not None
+        self._session.devices.hold(store.is_spent if store is not None and budgeted else None)
+        if self.settings.lock and store is not None:
+            store.begin(found)
+
+    def _settle(self, found: MeasuredItem, benchmark: Any, clock: replay.ReplayClock, ended: EndedTrial) -> None:
+        ledger = self._session.ledger
+        ledger.settle(ended)
+        if self._session.observer is not None:
+            self._session.observer.ended(found, ended)
+        measurement, result = ended.outcome.measurement, ended.result
+        if measurement is None or result is None:
+            replay.commit_nothing(benchmark, clock)
+        else:
+            replay.commit(benchmark, clock, measurement.round_seconds, measurement.steps_per_round)
+            benchmark.extra_info.update(extra_info(ledger.case(ended.case_id, ended.environment), result))
+
+    def _with_settings(self, outcome: Outcome, isolation: str) -> Outcome:
+        if outcome.measurement is None:
+            return outcome
+        settings = {
+            "isolation": isolation,
+            "protocol": self.settings.plan.name,
+            # In this process they are what the step itself sets, and says.
+            "threads": self.settings.threads if ISOLATIONS[isolation].uses_workers else None,
+            "steps_per_round": outcome.measurement.steps_per_round,
+            "pipelining": outcome.measurement.pipelining,
+            "warm_up_steps": outcome.measurement.warm_up_steps,
+            **outcome.metadata.get("settings", {}),
+        }
+        return replace(outcome, metadata={**outcome.metadata, "settings": settings})
+
+    @cached_property
+    def _launcher(self) -> Launcher:
+        packages = self._config.hook.pytest_throughput_packages(config=self._config)
+        own = Path(pytest_throughput.__file__).parent
+        staged = StagedPath([own, *(package for found in packages for package in found)])
+        self._stack.callback(staged.remove)
+        config = LauncherConfig(
+            staged=staged,
+            pythonpath=self.settings.pythonpath,
+            threads=self.settings.threads,
+            timeout_seconds=self.settings.timeout_seconds,
+            memory_limit_bytes=self.settings.memory_limit_bytes,
+            on_error=self._on_error,
+        )
+        launcher = ISOLATIONS[self.settings.isolation](config)
+        self._stack.callback(launcher.close)
+        return launcher
+
+    @cached_property
+    def _trials(self) -> Trials:
+        trials = Trials(self._launcher, self._session.devices.gpus, self.settings.peak_tflops)
+        self._stack.callback(trials.close)
+        return trials
+
+    def pytest_unconfigure(self) -> None:
+        """End the last worker, remove its folder, release the devices."""
+        self._stack.close()
+
+
+def _check_target(target: object, arguments: object, device: object, variables: object) -> None:
+    """Raise ValueError or TypeError for what a worker cannot be asked."""
+    __tracebackhide__ = True
+    if not isinstance(target, str) or not all(target.partition(":")):
+        raise ValueError(f"target: expected 'module:function', which a worker imports, got {target!r}")
+    if not isinstance(device, str) or not is_device(device):
+        raise ValueError(f"device: expected 'cpu', 'cuda' or 'cuda:N', got {device!r}")
+    if not isinstance(arguments, Mapping):
+        raise TypeError(f"arguments: expected names and JSON values, as in {{'batch_size': 8}}, got {arguments!r}")
+    try:
+        json.dumps(dict(arguments))
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"arguments: expected names and JSON values, which a worker can be sent: {error}") from None
+    if not isinstance(variables, Mapping) or not all(
+        isinstance(text, str) and "\0" not in text for pair in variables.items() for text in pair
+    ):
+        raise TypeError(f"variables: expected texts by name, as in {{'KERAS_BACKEND': 'jax'}}, got {variables!r}")
+    if any(not name or "=" in name for name in variables):
+        raise ValueError(f"variables: expected names of environment variables, got {', '.join(map(repr, variables))}")
+
+
+def _at_least_one(items: int) -> int:
+    """Return the number of items as Python's int: JSON does not have NumPy's, which a loop may give."""
+    __tracebackhide__ = True
+    with suppress(TypeError):
+        if (number := operator.index(items)) >= 1:
+            return number
+    raise ValueError(f"items: expected a whole number of at least 1, got {items!r}")
+
+
+def _report(item: pytest.Item, run: TrialRun) -> None:
+    """End the test as the outcome says."""
+    __tracebackhide__ = True
+    outcome = run.outcome
+    if run.stderr:
+        item.add_report_section("call", "worker stderr", printable_lines(shortened(run.stderr, _MOST_CHARACTERS)))
+    reason = printable(outcome.reason or "")
+    if outcome.status in ("unsupported", "out_of_memory"):
+        pytest.skip(f"{outcome.status}: {reason}")
+    if outcome.status == "failed" and run.error is not None:
+        raise run.error
+    if outcome.status != "ok":
+        # pytest itself says "Failed: ".
+        message = reason if outcome.status == "failed" and reason else f"{outcome.status}: {reason}"
+        details = printable_lines(shortened(outcome.details or "", _MOST_CHARACTERS))
+        pytest.fail("\n".join([message, details]).strip(), pytrace=False)

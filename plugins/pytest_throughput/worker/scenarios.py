@@ -1,0 +1,174 @@
+"""What a worker does with an opened target: repeat a step, or go once through phases."""
+
+from __future__ import annotations
+
+import platform
+from abc import ABC, abstractmethod
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
+
+from pytest_throughput.measurement.device import observe_device
+from pytest_throughput.measurement.forks import ending_forked_children
+from pytest_throughput.measurement.loop import Measurement, MeasuringLoop, finished_output, run_once
+from pytest_throughput.measurement.memory import peak_resident_bytes, swapped_bytes
+from pytest_throughput.measurement.metadata import json_metadata
+from pytest_throughput.measurement.metric import Metric
+from pytest_throughput.measurement.plan import ONCE, Plan
+from pytest_throughput.measurement.scenario import Once, measure_phase
+from pytest_throughput.measurement.step import Opened, Step
+from pytest_throughput.worker.failure import result_or_none
+from pytest_throughput.worker.protocol import Outcome, Progress
+
+__all__ = ["Scenario", "scenario_of"]
+
+
+class Scenario(ABC):
+    """An opened target that is being measured. What the target raises passes through."""
+
+    phases: Tuple[str, ...] = ()
+    """The names of its phases, if it has any."""
+
+    @abstractmethod
+    def warm_up(self) -> Progress:
+        """Prepare what is measured."""
+
+    @abstractmethod
+    def measure(self, slice_seconds: float) -> Progress:
+        """Measure a slice."""
+
+    @abstractmethod
+    def outcome(self, ended_phases: Sequence[Outcome]) -> Outcome:
+        """Return the outcome when all has been measured. Called once, before the target is closed."""
+
+
+def scenario_of(
+    opened: Union[Step, Once], plan: Plan, steps_per_round: Optional[int], open_seconds: float, own_process: bool
+) -> Scenario:
+    """Return what is to be done with an opened target: a step is repeated, a job of phases gone through once.
+
+    ``open_seconds``: how long opening took. ``own_process``: whether nothing else is measured in this process.
+    """
+    context = _Context(opened, open_seconds, own_process)
+    if isinstance(opened, Once):
+        return _GoOnce(opened, context)
+    return _RunOnce(opened, context) if plan == ONCE else _Repeat(opened, context, plan, steps_per_round)
+
+
+class _Context:
+    """What the metadata of a result say about the target and its process."""
+
+    def __init__(self, opened: Opened, open_seconds: float, own_process: bool) -> None:
+        self._opened = opened
+        self._open_seconds = open_seconds
+        self._own_process = own_process
+
+    def reset_peak_memory(self) -> None:
+        if self._opened.reset_peak_memory is not None:
+            with ending_forked_children():
+                self._opened.reset_peak_memory()
+
+    def metadata(self) -> Dict[str, Any]:
+        opened = self._opened
+        metadata = dict(opened.metadata)
+        peak = None if opened.peak_memory_bytes is None else result_or_none(opened.peak_memory_bytes)
+        # A shared process would say the most that any case before has needed.
+        metadata["peak_memory_bytes"] = peak_resident_bytes() if peak is None and self._own_process else peak
+        # A fresh process has memory swapped out only if there is too little: its steps may have waited for the disk.
+        metadata.setdefault("swapped_bytes", swapped_bytes())
+        metadata.setdefault("implausible", None)
+        metadata["build_seconds"] = self._open_seconds if opened.build_seconds is None else opened.build_seconds
+        versions = metadata.get("versions", {})
+        if isinstance(versions, Mapping):
+            metadata["versions"] = {"python": platform.python_version(), **versions}
+        return metadata
+
+
+class _Repeat(Scenario):
+    """Repeat a step by a plan."""
+
+    def __init__(self, step: Step, context: _Context, plan: Plan, steps_per_round: Optional[int]) -> None:
+        self._step = step
+        self._context = context
+        context.reset_peak_memory()
+        self._loop = MeasuringLoop(step, plan, steps_per_round=steps_per_round)
+        self._measurement: Optional[Measurement] = None
+
+    def warm_up(self) -> Progress:
+        self._loop.warm_up()
+        return Progress()
+
+    def measure(self, slice_seconds: float) -> Progress:
+        rounds = self._loop.measure(slice_seconds)
+        if self._loop.is_finished:
+            self._measurement = self._loop.measurement()
+        return Progress(self._loop.is_finished, rounds=rounds)
+
+    def outcome(self, ended_phases: Sequence[Outcome]) -> Outcome:
+        step, measurement = self._step, self._measurement or self._loop.measurement()
+        metadata = self._context.metadata()
+        metadata.update(result_or_none(lambda: observe_device(step, measurement.steps_per_round)) or {})
+        check = step.check
+        implausible = None if check is None else result_or_none(lambda: check(finished_output(step)))
+        if metadata["implausible"] is None:
+            metadata["implausible"] = implausible
+        return _measured(measurement, metadata)
+
+
+class _RunOnce(Scenario):
+    """Run a step a single time and keep no figure: nothing else would run it again."""
+
+    def __init__(self, step: Step, context: _Context) -> None:
+        self._step = step
+        self._context = context
+        context.reset_peak_memory()
+        self._measurement: Optional[Measurement] = None
+        self._implausible: Optional[str] = None
+
+    def warm_up(self) -> Progress:
+        return Progress()
+
+    def measure(self, slice_seconds: float) -> Progress:
+        self._measurement, output = run_once(self._step)
+        check = self._step.check
+        self._implausible = None if check is None else result_or_none(lambda: check(output))
+        return Progress(is_finished=True, rounds=1)
+
+    def outcome(self, ended_phases: Sequence[Outcome]) -> Outcome:
+        assert self._measurement is not None
+        metadata = self._context.metadata()
+        if metadata["implausible"] is None:
+            metadata["implausible"] = self._implausible
+        return _measured(self._measurement, metadata)
+
+
+class _GoOnce(Scenario):
+    """Go once through the phases of a job."""
+
+    def __init__(self, job: Once, context: _Context) -> None:
+        self.phases = tuple(phase.name for phase in job.phases)
+        self._context = context
+        self._next = iter(job.phases)
+
+    def warm_up(self) -> Progress:
+        return Progress()
+
+    def measure(self, slice_seconds: float) -> Progress:
+        phase = next(self._next)
+        self._context.reset_peak_memory()
+        measurement, items, metrics = measure_phase(phase)
+        outcome = _measured(measurement, self._context.metadata(), items, metrics)
+        return Progress(phase.name == self.phases[-1], rounds=1, ended_phase=outcome)
+
+    def outcome(self, ended_phases: Sequence[Outcome]) -> Outcome:
+        return Outcome.of_phases(self.phases, ended_phases)
+
+
+def _measured(
+    measurement: Measurement,
+    metadata: Mapping[str, Any],
+    items: Optional[int] = None,
+    metrics: Tuple[Metric, ...] = (),
+) -> Outcome:
+    try:
+        return Outcome("ok", measurement=measurement, metadata=json_metadata(metadata), items=items, metrics=metrics)
+    except ValueError as error:
+        return Outcome("failed", reason=f"the step's metadata are not JSON: {error}")
