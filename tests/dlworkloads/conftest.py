@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -12,8 +11,8 @@ import pytest
 
 from dlworkloads import models
 from dlworkloads.case import Case
-from dlworkloads.frameworks import FRAMEWORKS
-from dlworkloads.frameworks.base import Workload
+from dlworkloads.frameworks.registry import FRAMEWORKS
+from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Parallel, Residual, Sequential
 from dlworkloads.models.layers import (
     GELU,
@@ -36,6 +35,7 @@ from dlworkloads.models.layers import (
     Tokens,
 )
 from dlworkloads.models.network import Network, without_dropout
+from dlworkloads.opening import import_workload
 
 THREADS = 1
 
@@ -269,10 +269,9 @@ def _open(
     pytest.importorskip(known.package)
     execution = execution or known.default_execution
     case = Case(mode, framework, device, network.name, batch_size, precision, execution, layout)
-    kind = getattr(importlib.import_module(f"dlworkloads.frameworks.{framework}"), known.workload)
+    kind = import_workload(known, case, THREADS)
     kind.prepare(case, THREADS)
-    workload: Workload = kind(case, network)
-    return workload
+    return kind(case, network)
 
 
 def _random_weights(network: Network) -> dict[str, np.ndarray]:

@@ -68,9 +68,10 @@ def test_tensorflows_graph_does_no_other_work_at_the_size_that_is_measured(name:
 def _assert_like_tensorflow(network: Network) -> None:
     keras = pytest.importorskip("keras")
     from dlworkloads.external.tensorflow import flops_per_image
-    from dlworkloads.frameworks.tensorflow import Translation
+    from dlworkloads.frameworks.keras.tensorflow import TensorFlowLocalResponseNorm
+    from dlworkloads.frameworks.keras.translation import Translation
 
-    model = Translation(network, "nhwc", keras.DTypePolicy("float32")).model
+    model = Translation(network, "nhwc", keras.DTypePolicy("float32"), TensorFlowLocalResponseNorm).model
     channels, *size = network.input_shape
     assert flops_per_image(model, (*size, channels), "inference") == network.inference_flops
     assert flops_per_image(model, (*size, channels), "training") == network.training_flops
@@ -84,7 +85,7 @@ def _assert_like_pytorch(network: Network) -> None:
     torch = pytest.importorskip("torch")
     from torch.utils.flop_counter import FlopCounterMode
 
-    from dlworkloads.frameworks.pytorch import translate
+    from dlworkloads.frameworks.pytorch.translation import translate
 
     with torch.device("meta"):
         module = translate(network.body, network.input_shape)

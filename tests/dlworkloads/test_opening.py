@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dlworkloads import opening
-from dlworkloads.frameworks import FRAMEWORKS
+from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.opening import open_step
 from pytest_throughput import OutOfMemory, Unsupported
 
@@ -61,7 +61,7 @@ def test_a_step_runs_and_tells_what_it_is(framework: str, mode: str) -> None:
         ({"framework": "tensorflow", "execution": "jit"}, "of TensorFlow 'jit': .* eager, graph, compiled"),
         ({"precision": "fp8"}, "no precision 'fp8': the known ones are fp32, tf32, bf16, fp16"),
         ({"layout": "chwn"}, "no layout 'chwn': the known ones are nchw, nhwc"),
-        ({"device": "tpu"}, "no device 'tpu': the known ones are cpu, cuda and cuda:N"),
+        ({"device": "tpu"}, "PyTorch computes on cpu or cuda only, and the device is tpu: ask for cpu or cuda"),
         ({"precision": "tf32"}, "the device is the CPU: ask for fp32"),
         ({"execution": "compiled-graphs"}, "the device is the CPU: ask for compiled"),
         ({"framework": "tensorflow", "execution": "graph", "layout": "nchw"}, "on the CPU: ask for nhwc"),
@@ -137,7 +137,7 @@ def test_a_batch_that_does_not_fit_is_out_of_memory(framework: str) -> None:
 
 def test_the_frameworks_own_errors_are_out_of_memory() -> None:
     torch = pytest.importorskip("torch")
-    from dlworkloads.frameworks.pytorch import PyTorchWorkload
+    from dlworkloads.frameworks.pytorch.workload import PyTorchWorkload
 
     assert PyTorchWorkload.is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"))
     with pytest.raises(RuntimeError) as refused:
@@ -148,7 +148,7 @@ def test_the_frameworks_own_errors_are_out_of_memory() -> None:
 
 def test_tensorflows_own_error_is_out_of_memory() -> None:
     tensorflow = pytest.importorskip("tensorflow")
-    from dlworkloads.frameworks.tensorflow import TensorFlowWorkload
+    from dlworkloads.frameworks.keras.tensorflow import TensorFlowWorkload
 
     error = tensorflow.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
     assert TensorFlowWorkload.is_out_of_memory(error)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dlworkloads.frameworks import FRAMEWORKS
+from dlworkloads.frameworks.registry import FRAMEWORKS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/adding.md").read_text()

@@ -12,7 +12,7 @@ import numpy
 import pytest
 
 from dlworkloads.case import Case
-from dlworkloads.frameworks import FRAMEWORKS
+from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.models import names
 from dlworkloads.presets import PRESETS
 
