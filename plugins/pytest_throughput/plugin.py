@@ -53,6 +53,7 @@ class MeasureIsolated(Protocol):
         items: int = 1,
         device: str = "cpu",
         interpreter: str = "python",
+        variables: Mapping[str, str] | None = None,
         largest: str | None = None,
     ) -> None:
         """Measures in a worker process the ``Step`` that ``target(**arguments)`` returns there.
@@ -60,6 +61,8 @@ class MeasureIsolated(Protocol):
         ``target``: ``"module:function"``, importable in the worker. ``arguments``: JSON values.
         ``items``: what one step works through. ``device``: ``cpu``, ``cuda`` or ``cuda:N``, the one
         device that the worker is shown. ``interpreter``: the NAME of ``--throughput-interpreter``.
+        ``variables``: environment variables that the worker has before ``target`` is imported; cases with different
+        ones never share a worker, and with ``--throughput-isolation none`` they are not set.
         ``largest``: the name of a further argument, such as ``"batch_size"``: the largest value for which memory
         suffices is searched first, and is then ``items``, too.
         """
@@ -197,6 +200,7 @@ def measure_isolated(
         items: int = 1,
         device: str = "cpu",
         interpreter: str = "python",
+        variables: Mapping[str, str] | None = None,
         largest: str | None = None,
     ) -> None:
         __tracebackhide__ = True
@@ -209,6 +213,7 @@ def measure_isolated(
             items=items,
             device=device,
             interpreter=interpreter,
+            variables=variables or {},
             largest=largest,
         )
 

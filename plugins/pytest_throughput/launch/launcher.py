@@ -30,7 +30,7 @@ class Placement:
     trial: int
     device: str = "cpu"
     variables: tuple[tuple[str, str], ...] = ()
-    """Environment variables that show the worker this device and no other."""
+    """Environment variables: those that show the worker this device and no other, and those of the case."""
 
 
 class Launcher:

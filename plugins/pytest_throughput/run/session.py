@@ -81,6 +81,7 @@ class ThroughputSession:
         items: int,
         device: str,
         interpreter: str,
+        variables: Mapping[str, str],
         largest: str | None = None,
     ) -> None:
         """One trial of ``target`` in the place that the settings say.
@@ -105,7 +106,7 @@ class ThroughputSession:
             interpreter=self.settings.interpreters.find(found.environment, interpreter),
             trial=found.trial,
             device=device,
-            variables=tuple(visibility(device, self.gpus).items()),
+            variables=(*visibility(device, self.gpus).items(), *variables.items()),
         )
         if largest is not None:
             refuse_endless_search(self.settings.isolation, self.settings.memory_limit_bytes, device)
