@@ -36,7 +36,7 @@ def test_a_step_runs_and_tells_what_it_is() -> None:
     assert logits.shape == (2, 10) and logits.dtype == np.float32 and np.isfinite(logits).all()
     metadata = json.loads(json.dumps(dict(step.metadata)))
     assert metadata["layout"] == "nchw"
-    assert metadata["parameters"] == 1_199_882
+    assert (metadata["parameters"], metadata["unit"]) == (1_199_882, "images")
     assert metadata["settings"]["threads"] == 1
     assert step.close is not None
     step.close()

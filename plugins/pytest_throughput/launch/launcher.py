@@ -12,6 +12,7 @@ from pytest_throughput.launch.interpreters import Interpreter
 from pytest_throughput.launch.reaper import OwnFolder, Reaper
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.launch.worker_process import Worker
+from pytest_throughput.telemetry.gpus import is_numbered
 from pytest_throughput.worker.protocol import Outcome, Request
 from pytest_throughput.worker.trial import OnError, run_trial
 
@@ -120,7 +121,7 @@ class Launcher:
                 reason="with --throughput-isolation none a case runs in pytest's own interpreter, "
                 f"not in {placement.interpreter.command[0]}",
             )
-        if placement.device not in ("cpu", "cuda"):
+        if is_numbered(placement.device):
             return Outcome(
                 "unsupported",
                 reason="with --throughput-isolation none the process sees every GPU and takes the first, "

@@ -23,7 +23,7 @@ from pytest_throughput.results.writer import MAX_RESULT_BYTES, throughput_block
 from pytest_throughput.run.output import tell
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.telemetry.cpu import cpu_model, usable_physical_cores
-from pytest_throughput.telemetry.gpus import find_gpu
+from pytest_throughput.telemetry.gpus import find_gpu, is_gpu
 from pytest_throughput.telemetry.machine_id import machine_id
 from pytest_throughput.text import printable
 
@@ -356,7 +356,7 @@ def _may_be_moved(path: Path) -> bool:
 
 def fingerprint(session: ThroughputSession) -> dict[str, Any]:
     """The hardware that the figures belong to: what makes two machines alike, not which one it was."""
-    gpus = [find_gpu(device, session.gpus) for device in session.devices if device.startswith("cuda")]
+    gpus = [find_gpu(device, session.gpus) for device in session.devices if is_gpu(device)]
     return {
         "cpu": {"model": cpu_model(), "cores": usable_physical_cores(), "threads": session.settings.threads},
         "gpus": [None if gpu is None else gpu.fingerprint() for gpu in gpus],
@@ -365,7 +365,7 @@ def fingerprint(session: ThroughputSession) -> dict[str, Any]:
 
 def hashed_machine(session: ThroughputSession) -> str | None:
     """Which of the machines that are alike it was, hashed: its GPUs, else the machine; None where unknown."""
-    gpus = [find_gpu(device, session.gpus) for device in session.devices if device.startswith("cuda")]
+    gpus = [find_gpu(device, session.gpus) for device in session.devices if is_gpu(device)]
     names = [gpu.uuid for gpu in gpus if gpu is not None] if any(gpus) else [machine_id()]
     known = [name for name in names if name]
     return hashed_machine_id(" ".join(known)) if known else None
