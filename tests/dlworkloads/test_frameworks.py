@@ -166,7 +166,7 @@ def test_a_network_that_the_framework_cannot_count_has_a_hash() -> None:
         ({"name": "a,b"}, "expected a name of lower-case letters"),
         (
             {"default_execution": "graph"},
-            "pytorch: default execution 'graph' is not among its executions: eager, c",
+            "default execution 'graph' is not among its executions: eager, c",
         ),
     ],
 )
