@@ -1,4 +1,4 @@
-"""The networks of the suite are the published ones, and a hash tells one computation from another."""
+"""The networks of the suite are the published ones, and different computations have different hashes."""
 
 from __future__ import annotations
 

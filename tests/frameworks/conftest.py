@@ -69,7 +69,7 @@ def _open_workload() -> Callable[..., Workload]:
 
 @pytest.fixture
 def assert_agreement() -> Callable[..., None]:
-    """Assert that a framework gives what PyTorch gives on the CPU; options are those of `open_workload`."""
+    """Assert that a framework computes what PyTorch computes on the CPU; options are those of `open_workload`."""
     pytest.importorskip("torch")
     return _assert_agreement
 

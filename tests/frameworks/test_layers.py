@@ -22,7 +22,7 @@ windows = st.fixed_dictionaries(
 
 
 def _outcome(function: Callable[..., Any], *arguments: Any) -> Shape | None:
-    """What PyTorch or a layer gives, or None where it refuses."""
+    """Return the shape from PyTorch or a layer, or None where it refuses."""
     try:
         return tuple(function(*arguments))
     except (RuntimeError, ShapeError):
