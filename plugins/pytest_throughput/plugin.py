@@ -1,16 +1,16 @@
-"""The pytest plugin: options, fixtures, and the session that does the rest."""
+"""The pytest plugin: its hooks and fixtures, which hand over to the session."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from pytest_throughput import hookspec
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
-from pytest_throughput.options.settings import Settings, add_options, read_settings
+from pytest_throughput.options.settings import Settings, add_options
 from pytest_throughput.run.benchmark_json import BenchmarkJson, WriteErrorGuard, write_beside
 from pytest_throughput.run.checkpoint import Checkpoint
 from pytest_throughput.run.collection import parametrize
@@ -19,58 +19,9 @@ from pytest_throughput.run.nothing_measured import NothingMeasured
 from pytest_throughput.run.replay import ReplayClock, install
 from pytest_throughput.run.selection import Selection
 from pytest_throughput.run.session import ThroughputSession
-
-__all__ = ["MeasureIsolated", "MeasureStep", "is_off"]
+from pytest_throughput.suite import MeasureIsolated, MeasureStep, is_off
 
 _SESSION = pytest.StashKey[ThroughputSession]()
-_NAMES = ("throughput", "pytest_throughput", "pytest-throughput")
-"""What a user calls the plugin. pytest knows it by its module, so that a checkout's conftest.py may list it, too."""
-
-
-class MeasureStep(Protocol):
-    """The type of the fixture ``measure_step``."""
-
-    def __call__(
-        self, step: Callable[[], Any], *, items: int = 1, synchronize: Callable[[], object] | None = None
-    ) -> None:
-        """Measures a step in this process.
-
-        ``items``: what one step works through, such as its batch size. ``synchronize``: returns when
-        the device has finished, such as ``torch.cuda.synchronize``; needed wherever ``step`` may
-        return before its work is done. Where it is given, many steps make a round, with one wait at
-        its end (``--throughput-steps-per-round``).
-        """
-
-
-class MeasureIsolated(Protocol):
-    """The type of the fixture ``measure_isolated``."""
-
-    def __call__(
-        self,
-        target: str,
-        arguments: Mapping[str, Any] | None = None,
-        *,
-        items: int = 1,
-        device: str = "cpu",
-        interpreter: str = "python",
-        variables: Mapping[str, str] | None = None,
-        largest: str | None = None,
-    ) -> None:
-        """Measures in a worker process the ``Step`` that ``target(**arguments)`` returns there.
-
-        ``target``: ``"module:function"``, importable in the worker. ``arguments``: JSON values.
-        ``items``: what one step works through. ``device``: ``cpu``, ``cuda`` or ``cuda:N``, the one
-        device that the worker is shown. ``interpreter``: the NAME of ``--throughput-interpreter``.
-        ``variables``: environment variables that the worker has before ``target`` is imported; cases with different
-        ones never share a worker, and with ``--throughput-isolation none`` they are not set.
-        ``largest``: the name of a further argument, such as ``"batch_size"``: the largest value for which memory
-        suffices is searched first, and is then ``items``, too.
-        """
-
-
-def is_off(manager: pytest.PytestPluginManager) -> bool:
-    """Return whether ``-p no:throughput`` was given."""
-    return any(manager.is_blocked(name) for name in _NAMES)
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -87,14 +38,14 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     write_beside(config)
 
 
-@pytest.hookimpl(trylast=True)  # A suite's presets come first.
+@pytest.hookimpl(trylast=True)  # A suite refuses its own options first.
 def pytest_configure(config: pytest.Config) -> None:
     if is_off(config.pluginmanager):
         return
     config.addinivalue_line(
         "markers", "throughput_case(id, **axes): the case that a measuring test belongs to, and its axes."
     )
-    session = ThroughputSession(config, read_settings(config))
+    session = ThroughputSession(config, Settings.from_pytest_config(config))
     config.stash[_SESSION] = session
     config.pluginmanager.register(session, "pytest-throughput")
     config.pluginmanager.register(Selection(session.settings), "pytest-throughput-selection")

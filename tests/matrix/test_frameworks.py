@@ -136,8 +136,8 @@ def test_a_framework_of_a_plug_in_is_measured(project: pytest.Pytester) -> None:
 
 def test_options_and_help_know_it(project: pytest.Pytester) -> None:
     shown = " ".join(project.runpytest_subprocess("--help").stdout.str().split())
-    assert "--framework=LIST of pytorch, tensorflow, numpy, abacus; default" in shown
-    assert "--execution=LIST of eager, compiled, compiled-graphs, graph, by-hand; default" in shown
+    assert "Values: pytorch, tensorflow, numpy, abacus. Default: those installed" in shown
+    assert "Values: eager, compiled, compiled-graphs, graph, by-hand. Default" in shown
     result = run(project, "--framework=abakus")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*unknown framework 'abakus'; expected some of: pytorch, tensorflow, numpy, abacus"])

@@ -143,9 +143,9 @@ def test_a_preset_yields_to_every_option_that_is_given() -> None:
 )
 def test_a_preset_yields_to_the_ini_file(given: list[str], protocol: str, isolation: str, tmp_path: Path) -> None:
     (tmp_path / "look.py").write_text(
-        "from pytest_throughput.options.settings import read_settings\n"
+        "from pytest_throughput.suite import Settings\n"
         "def pytest_collection_finish(session):\n"
-        "    settings = read_settings(session.config)\n"
+        "    settings = Settings.from_pytest_config(session.config)\n"
         "    print('settings:', settings.plan.name, settings.isolation)\n"
     )
     options = ("--collect-only", "-q", "--framework=pytorch", "--preset=quick", "-p", "look")

@@ -22,7 +22,7 @@ from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.launch.trials import IsolatedTrials, TrialRun, refuse_endless_search
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.step import Step
-from pytest_throughput.options.settings import Settings, refuse_missing_interpreters
+from pytest_throughput.options.settings import Settings
 from pytest_throughput.results.model import Ledger, TrialRecord
 from pytest_throughput.results.writer import extra_info
 from pytest_throughput.run import replay
@@ -337,7 +337,7 @@ class ThroughputSession:
             if is_device(label := str(found.axes.get("device"))):
                 self.devices[label] = None
         if self.items and self._runs_steps():
-            refuse_missing_interpreters(self._config, self.settings.interpreters)
+            self.settings.refuse_missing_interpreters()
             if self._yields_figures():
                 self._refuse_what_cannot_be_measured()
                 self.is_measuring = True
