@@ -21,7 +21,7 @@ nox.options.sessions = ["lint", "tests", "tests_frameworks"]
 CONSTRAINTS = ("--constraint", "constraints.txt")
 # TensorFlow's CPU build is a distribution of its own: the extra's `tensorflow` is several times as large.
 FRAMEWORKS = (".[pytorch]", "tensorflow-cpu")
-WITH_FRAMEWORKS = ("tests/dlworkloads", "tests/docs", "tests/matrix")
+WITH_FRAMEWORKS = ("tests/frameworks", "tests/docs")
 # Each brings CUDA libraries of its own, and they exclude each other. A worker needs nothing else.
 GPU_FRAMEWORKS = {"pytorch": ("torch", "numpy"), "tensorflow": ("tensorflow[and-cuda]", "numpy")}
 # What the tests of pytest-benchmark 5.3 need, as its tox.ini and its extras say.

@@ -35,7 +35,7 @@ from scipy import special
 import dlworkloads
 import pytest_throughput
 from dlworkloads.case import Case
-from dlworkloads.frameworks import FRAMEWORKS
+from dlworkloads.frameworks.registry import FRAMEWORKS
 from pytest_throughput.gate.decisions import decide
 from pytest_throughput.gate.model import estimate
 from pytest_throughput.gate.verdicts import Design

@@ -22,7 +22,7 @@ from dataclasses import replace
 from typing import Any
 
 from dlworkloads.case import Case
-from dlworkloads.frameworks import FRAMEWORKS
+from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.opening import open_step
 from pytest_throughput import Step
 from pytest_throughput.measurement.loop import measure

@@ -35,7 +35,7 @@ from scipy import stats
 
 from dlworkloads import models
 from dlworkloads.case import Case
-from dlworkloads.frameworks import FRAMEWORKS
+from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.models.network import Network, without_dropout
 from dlworkloads.opening import open_step
 from pytest_throughput import Step

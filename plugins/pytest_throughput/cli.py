@@ -17,19 +17,17 @@ from pytest_throughput.text import printable
 
 __all__ = ["main"]
 
-"""Exit status of wrong arguments, and of files that cannot be read."""
-
 _COMMANDS = (show, accept, gate, compare, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command, print its answer, and return the exit status, which the output cannot change for the better."""
+    """Run one command, print its answer, and return the exit status; a failed output never turns it into 0."""
     _open_what_is_closed()
     return deliver(_answer(arguments))
 
 
 def _open_what_is_closed() -> None:
-    """Have something at the descriptors of all standard streams: else the next file would take the place of one."""
+    """Open the null device at the closed descriptors of standard streams, which the next opened file would take."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
@@ -38,29 +36,29 @@ def _open_what_is_closed() -> None:
 
 
 def _answer(arguments: Sequence[str] | None) -> Answer:
-    parser = _Parser(prog="pytest-throughput", description="Looks at runs and machines; judges runs.")
-    parser.add_argument("--version", action=_Version, nargs=0, help="print the version")
+    parser = _Parser(prog="pytest-throughput", description="Show and judge runs, keep baselines, and check a machine.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     parsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for command in _COMMANDS:
         command.add(parsers)
     try:
-        given = parser.parse_args(arguments)
-        answer: Answer = given.run(given)
-    except _Parsed as parsed:
-        return parsed.answer
+        parsed = parser.parse_args(arguments)
+        answer: Answer = parsed.run(parsed)
+    except _Parsed as answered:
+        return answered.answer
     except StoreError as error:
-        return Answer(status=ExitCode.NOT_WRITTEN if error.was_writing else ExitCode.BAD_USAGE, problem=_told(error))
+        return Answer(status=ExitCode.NOT_WRITTEN if error.was_writing else ExitCode.BAD_USAGE, problem=_problem(error))
     except ValueError as error:  # Also Unreadable: files that cannot be used, or do not go together.
-        return Answer(status=ExitCode.BAD_USAGE, problem=_told(error))
+        return Answer(status=ExitCode.BAD_USAGE, problem=_problem(error))
     return answer
 
 
-def _told(error: Exception) -> str:
+def _problem(error: Exception) -> str:
     return f"pytest-throughput: {printable(str(error))}"
 
 
 class _Parsed(Exception):
-    """The arguments are answered already: by the help, or by what is wrong with them."""
+    """Parsing the arguments gave the answer: the help, the version, or what is wrong with them."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()
@@ -68,7 +66,7 @@ class _Parsed(Exception):
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that prints nothing itself: argparse ignores an output that fails."""
+    """A parser that raises `_Parsed` instead of printing: argparse ignores an output that fails."""
 
     def print_help(self, file: Any = None) -> NoReturn:
         raise _Parsed(Answer(self.format_help().rstrip()))
@@ -79,7 +77,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Version(argparse.Action):
-    """The option that asks for the version alone."""
+    """The option ``--version``."""
 
     def __call__(self, *_: Any) -> NoReturn:
         try:

@@ -1,16 +1,38 @@
-"""The hooks that a suite can implement."""
+"""The hooks that a suite can implement, in a conftest.py or in an installed plugin."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 
 @pytest.hookspec
 def pytest_throughput_packages(config: pytest.Config) -> list[Path]:  # type: ignore[empty-body]
-    """Folders of the packages that workers need, whatever interpreter they run in.
+    """Return the folders of the packages that every worker must be able to import.
 
-    Copies of them, and of ``pytest_throughput``, are all that a worker finds beside its own
-    interpreter's packages and the ``--throughput-pythonpath``.
+    A worker may run in another interpreter than pytest. It imports copies of these packages and of
+    ``pytest_throughput``, the packages of its own interpreter, and the modules in the folders of
+    ``--throughput-pythonpath``.
+    """
+
+
+@pytest.hookspec
+def pytest_throughput_defaults(config: pytest.Config, options: Mapping[str, Any]) -> Mapping[str, str]:  # type: ignore[empty-body]
+    """Return the suite's own defaults of ``--throughput-`` options: ``{"protocol": "quick"}``.
+
+    Names stand without the prefix, values as on the command line. An option that the user gives wins. ``options`` has
+    the options that the user gives, on the command line or in the ini file, by name and with their converted values.
+    Raise pytest.UsageError if the suite cannot work with them. The hook is called once, when pytest is configured.
+    """
+
+
+@pytest.hookspec
+def pytest_throughput_frameworks() -> list[str]:  # type: ignore[empty-body]
+    """Return the frameworks that this plugin brings to a suite, each as ``MODULE:ATTRIBUTE``.
+
+    The object of this name says what is known of the framework without importing it; a worker, which has no pytest,
+    finds it by the same name. Its type is the suite's: `dlworkloads.frameworks.base.Framework`.
     """

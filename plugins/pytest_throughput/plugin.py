@@ -1,16 +1,16 @@
-"""The pytest plugin: options, fixtures, and the session that does the rest."""
+"""The pytest plugin: its hooks and fixtures, which hand over to the session."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
 from pytest_throughput import hookspec
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
-from pytest_throughput.options.settings import Settings, add_options, read_settings
+from pytest_throughput.options.settings import Settings, add_options
 from pytest_throughput.run.benchmark_json import BenchmarkJson
 from pytest_throughput.run.checkpoint import Checkpoint
 from pytest_throughput.run.collection import parametrize
@@ -22,63 +22,10 @@ from pytest_throughput.run.result_path import write_beside
 from pytest_throughput.run.selection import Selection
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.run.write_error_guard import WriteErrorGuard
-
-__all__ = ["MeasureIsolated", "MeasureStep", "is_off"]
+from pytest_throughput.suite import MeasureIsolated, MeasureStep, is_off
 
 _SESSION = pytest.StashKey[ThroughputSession]()
 _MEASURING = pytest.StashKey[Measuring]()
-_NAMES = ("throughput", "pytest_throughput", "pytest-throughput")
-"""What a user calls the plugin. pytest knows it by its module, so that a checkout's conftest.py may list it, too."""
-
-
-class MeasureStep(Protocol):
-    """The type of the fixture ``measure_step``."""
-
-    def __call__(
-        self, step: Callable[[], Any], *, items: int = 1, synchronize: Callable[[], object] | None = None
-    ) -> None:
-        """Measure a step in this process.
-
-        ``items``: what one step works through, such as its batch size. ``synchronize``: returns when
-        the device has finished, such as ``torch.cuda.synchronize``; needed wherever ``step`` may
-        return before its work is done. Where it is given, many steps make a round, with one wait at
-        its end (``--throughput-steps-per-round``).
-        """
-
-
-class MeasureIsolated(Protocol):
-    """The type of the fixture ``measure_isolated``."""
-
-    def __call__(
-        self,
-        target: str,
-        arguments: Mapping[str, Any] | None = None,
-        *,
-        items: int = 1,
-        device: str = "cpu",
-        interpreter: str = "python",
-        largest: str | None = None,
-        phase: str | None = None,
-        variables: Mapping[str, str] | None = None,
-    ) -> None:
-        """Measure in a worker process what ``target(**arguments)`` returns there: a ``Step``, or a ``Once``.
-
-        ``target``: ``"module:function"``, importable in the worker. ``arguments``: JSON values.
-        ``items``: what one step works through. ``device``: ``cpu``, ``cuda`` or ``cuda:N``, the one
-        device that the worker is shown. ``interpreter``: the NAME of ``--throughput-interpreter``.
-        ``largest``: the name of a further argument, such as ``"batch_size"``: the largest value for which memory
-        suffices is searched first, and is then ``items``, too.
-        ``phase``: the name of the phase of a ``Once`` that this test is about. The first test of a job runs all its
-        phases, and the tests of the other phases take their results from it.
-        ``variables``: environment variables that the worker has from its start, such as ``XLA_FLAGS``. With
-        ``--throughput-isolation none`` they are set while the case is measured, which a framework that has been
-        imported before may not notice.
-        """
-
-
-def is_off(manager: pytest.PytestPluginManager) -> bool:
-    """Return whether ``-p no:throughput`` was given."""
-    return any(manager.is_blocked(name) for name in _NAMES)
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -95,14 +42,14 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     write_beside(config)
 
 
-@pytest.hookimpl(trylast=True)  # A suite's presets come first.
+@pytest.hookimpl(trylast=True)  # A suite refuses its own options first.
 def pytest_configure(config: pytest.Config) -> None:
     if is_off(config.pluginmanager):
         return
     config.addinivalue_line(
         "markers", "throughput_case(id, **axes): the case that a measuring test belongs to, and its axes."
     )
-    session = ThroughputSession(config, read_settings(config))
+    session = ThroughputSession(config, Settings.from_pytest_config(config))
     config.stash[_SESSION] = session
     config.pluginmanager.register(session, "pytest-throughput")
     config.stash[_MEASURING] = Measuring(config, session)

@@ -36,7 +36,7 @@ def test_a_step_runs_and_tells_what_it_is() -> None:
     assert logits.shape == (2, 10) and logits.dtype == np.float32 and np.isfinite(logits).all()
     metadata = json.loads(json.dumps(dict(step.metadata)))
     assert metadata["layout"] == "nchw"
-    assert metadata["parameters"] == 1_199_882
+    assert (metadata["parameters"], metadata["unit"]) == (1_199_882, "images")
     assert metadata["settings"]["threads"] == 1
     assert step.close is not None
     step.close()
@@ -45,7 +45,7 @@ def test_a_step_runs_and_tells_what_it_is() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"mode": "training"}, "has no backward pass: ask for inference"),
+        ({"mode": "training"}, "NumPy does inference only, and the mode is training: ask for inference"),
         ({"device": "cuda"}, "the device is cuda: ask for cpu"),
         ({"precision": "bf16"}, "NumPy has no bf16 products: ask for fp32"),
         ({"layout": "nhwc"}, "written for nchw"),
@@ -58,7 +58,7 @@ def test_what_it_cannot_do_is_refused(given: dict[str, str], message: str) -> No
 
 
 def test_it_has_no_modules_of_its_own(open_workload: Callable[..., Any]) -> None:
-    with pytest.raises(TypeError, match="net:build gave object, and NumPy takes a dlworkloads Network"):
+    with pytest.raises(TypeError, match="net:build gave object, and numpy takes a dlworkloads Network"):
         open_workload("numpy", ExternalNetwork("net:build", object(), (3, 4, 4), 0.0), "inference")
 
 

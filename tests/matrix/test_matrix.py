@@ -12,7 +12,6 @@ import numpy
 import pytest
 
 from dlworkloads.case import Case
-from dlworkloads.frameworks import FRAMEWORKS
 from dlworkloads.models import names
 from dlworkloads.presets import PRESETS
 
@@ -144,9 +143,9 @@ def test_a_preset_yields_to_every_option_that_is_given() -> None:
 )
 def test_a_preset_yields_to_the_ini_file(given: list[str], protocol: str, isolation: str, tmp_path: Path) -> None:
     (tmp_path / "look.py").write_text(
-        "from pytest_throughput.options.settings import read_settings\n"
+        "from pytest_throughput.suite import Settings\n"
         "def pytest_collection_finish(session):\n"
-        "    settings = read_settings(session.config)\n"
+        "    settings = Settings.from_pytest_config(session.config)\n"
         "    print('settings:', settings.plan.name, settings.isolation)\n"
     )
     options = ("--collect-only", "-q", "--framework=pytorch", "--preset=quick", "-p", "look")
@@ -210,38 +209,6 @@ def test_a_missing_framework_is_a_skip_that_says_what_to_install(tmp_path: Path)
     assert result.returncode == 15, result.stdout  # Nothing was measured.
     assert "unsupported: PyTorch is not installed in" in result.stdout
     assert "pip install torch" in result.stdout
-
-
-@pytest.mark.parametrize(("framework", "package"), [("pytorch", "torch"), ("tensorflow", "tensorflow")])
-def test_a_case_goes_all_the_way(framework: str, package: str, tmp_path: Path) -> None:
-    pytest.importorskip(package)
-    file = tmp_path / "run.json"
-    result = run(
-        *("bench/", f"--framework={framework}", "--model=mnist_cnn", "--batch-size=4", "--device=cpu"),
-        *(f"--benchmark-json={file}", "--throughput-threads=1", "--execution=eager,compiled-graphs"),
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    document = json.loads(file.read_text())
-    execution = FRAMEWORKS[framework].default_execution
-    inference, training = document["benchmarks"]
-    for benchmark, mode in ((inference, "inference"), (training, "training")):
-        info = benchmark["extra_info"]
-        assert info["case_id"] == f"{mode}-{framework}-cpu-mnist_cnn-b4-fp32-eager"
-        assert info["images_per_second"] == pytest.approx(4 / benchmark["stats"]["median"])
-        assert (info["framework"], info["device"], info["model"], info["mode"]) == (framework, "cpu", "mnist_cnn", mode)
-        assert (info["batch_size"], info["precision"], info["execution"]) == (4, "fp32", "eager")
-        assert info["parameters"] == 1_199_882
-        assert info["flops_per_image"] > 10**7
-        assert info["layout"] in ("nchw", "nhwc")
-        assert info["versions"][package]
-        assert info["settings"]["threads"] == 1
-        assert info["build_seconds"] > 0
-        assert benchmark["params"]["framework"] == framework
-    assert inference["extra_info"]["network_hash"] == training["extra_info"]["network_hash"]
-    assert training["extra_info"]["images_per_second"] < inference["extra_info"]["images_per_second"]
-    statuses = {case["id"]: case["status"] for case in document["throughput"]["cases"]}
-    assert statuses[f"inference-{framework}-cpu-mnist_cnn-b4-fp32-compiled-graphs"] == "unsupported"
-    assert execution in FRAMEWORKS[framework].executions
 
 
 def test_a_case_survives_json() -> None:

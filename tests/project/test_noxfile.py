@@ -13,7 +13,7 @@ from types import ModuleType
 
 import pytest
 
-from dlworkloads.frameworks import FRAMEWORKS
+from dlworkloads.frameworks.registry import FRAMEWORKS
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,7 +8,16 @@ from typing import Any
 import pynvml
 import pytest
 
-from pytest_throughput.telemetry.gpus import Gpu, default_device, find_gpu, list_gpus, visibility
+from pytest_throughput.telemetry.gpus import (
+    Gpu,
+    default_device,
+    find_gpu,
+    is_device,
+    is_gpu,
+    is_numbered,
+    list_gpus,
+    visibility,
+)
 
 
 def gpu(uuid: str, name: str = "NVIDIA H200") -> Gpu:
@@ -131,3 +140,19 @@ def test_no_driver_is_no_gpu(monkeypatch: pytest.MonkeyPatch, function: str, err
 def test_the_fingerprint_tells_the_model_not_the_individual() -> None:
     assert gpu("GPU-aaaa").fingerprint() == gpu("GPU-bbbb").fingerprint()
     assert gpu("GPU-aaaa").fingerprint() != gpu("GPU-aaaa", "NVIDIA L4").fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "gpu", "numbered"),
+    [
+        ("cpu", True, False, False),
+        ("cuda", True, True, False),
+        ("cuda:0", True, True, True),
+        ("cuda:12", True, True, True),
+        ("cuda:", False, True, True),
+        ("tpu", False, True, False),
+        ("cuda:1234567890", False, True, True),
+    ],
+)
+def test_names_of_devices(name: str, known: bool, gpu: bool, numbered: bool) -> None:
+    assert (is_device(name), is_gpu(name), is_numbered(name)) == (known, gpu, numbered)

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pytest_throughput.commands.answer import Answer
-from pytest_throughput.commands.judging import add_baseline, add_items_param
+from pytest_throughput.commands.judging import add_baseline, add_files, add_items_param
 from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.gate.from_results import GivenRun, given_run
 from pytest_throughput.gate.store import Store, StoreError, dated_in_the_future
 from pytest_throughput.gate.store_format import decode, encode
 from pytest_throughput.gate.verdicts import FEWEST_UNITS
+from pytest_throughput.options.option import Option
+from pytest_throughput.options.readers import read_whole_number
 from pytest_throughput.results.untrusted_json import Unreadable
 from pytest_throughput.text import printable
 
 __all__ = ["add", "run"]
 
-_KEEP_HELP = "of each hardware, the latest N runs; those that are accepted now stay in any case; default all"
+_KEEP = Option(
+    name="keep",
+    metavar="N",
+    read=read_whole_number(1),
+    default_help="all",
+    help="The number of latest runs to keep for each hardware; the runs accepted now are always kept.",
+)
 
 
 def add(parsers: Any) -> None:
     """Add the command to argparse's subparsers."""
     parser = parsers.add_parser("accept", help="keep runs to judge later ones by", description=__doc__)
-    parser.add_argument("files", nargs="+", metavar="RUN.json", help="a result file, or RUN.json#ENVIRONMENT")
+    add_files(parser)
     add_baseline(parser)
-    parser.add_argument("--keep", type=_positive, metavar="N", help=_KEEP_HELP)
+    _KEEP.add_to(parser)
     add_items_param(parser)
     parser.set_defaults(run=run)
 
@@ -72,12 +79,6 @@ def _warnings(accepted: Sequence[Path]) -> list[str]:
         f"warning: {which}, such as {printable(str(early[-1]))}: --keep and the gate take it for the latest; "
         "set the clock of the machine that measured it right, remove the file, and accept the run measured anew"
     ]
-
-
-def _positive(text: str) -> int:
-    if re.fullmatch(r"0*[1-9][0-9]{0,17}", text) is None:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, of at most 18 digits, got {text!r}")
-    return int(text)
 
 
 def _check(one: GivenRun) -> None:

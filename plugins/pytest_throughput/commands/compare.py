@@ -1,4 +1,4 @@
-"""pytest-throughput compare: judges the runs of one side by those of another."""
+"""pytest-throughput compare: judge the runs of one side by those of another."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from pytest_throughput.commands.answer import Answer
-from pytest_throughput.commands.judging import add_items_param, add_rules, tell
+from pytest_throughput.commands.judging import add_items_param, add_rules, judge
 
 if TYPE_CHECKING:
     from pytest_throughput.gate.comparison import Comparison
@@ -15,16 +15,16 @@ __all__ = ["add", "run"]
 
 
 def add(parsers: Any) -> None:
-    """Adds the command to those of argparse."""
+    """Add the command to argparse's subparsers."""
     parser = parsers.add_parser("compare", help="judge runs by other runs", description=__doc__)
     for side, what in (("base", "judge by"), ("head", "judge")):
-        about = f"the runs to {what}; RUN.json#ENVIRONMENT where a file has two"
+        about = f"The result files of the runs to {what}; RUN.json#ENVIRONMENT where a file has two environments."
         parser.add_argument(f"--{side}", nargs="+", required=True, metavar="RUN.json", help=about)
     parser.add_argument(
         "--paired",
         action="store_true",
-        help="the runs were taken in turn, base head head base: the first of base belongs to the first of head. "
-        "Two environments of one file are compared in pairs of trials anyway",
+        help="The runs were taken in turn (base head head base): compare the first of base with the first of head, "
+        "and so on. Two environments of one file are compared in pairs of trials anyway. Default: off.",
     )
     add_rules(parser)
     add_items_param(parser)
@@ -32,8 +32,8 @@ def add(parsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Answer:
-    """Give the verdicts. Raises Unreadable, and ValueError for runs that do not go together."""
-    return tell(arguments, lambda: _compare(arguments))
+    """Return the verdicts. Raise Unreadable, and ValueError for runs that do not go together."""
+    return judge(arguments, lambda: _compare(arguments))
 
 
 def _compare(arguments: argparse.Namespace) -> Comparison:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.launch.interpreters import Interpreter, parse_interpreter
-from pytest_throughput.options.argument_types import argparse_type
+from pytest_throughput.options.option import Option
 from pytest_throughput.telemetry.doctor import diagnose_cpu, diagnose_gpus
 from pytest_throughput.text import printable
 
@@ -19,7 +19,7 @@ _DISTRIBUTIONS = (
     "torch", "torchvision", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "jax-cuda12-plugin",
     "jax-cuda13-plugin", "numpy", "nvidia-cudnn-cu12", "nvidia-cudnn-cu13",
 )  # fmt: skip
-"""By the names that pip knows them by; which libraries of CUDA are there tells what a build is for."""
+"""The names that pip knows; the libraries of CUDA show what a build of a framework is for."""
 _PROBE = """
 import json, sys
 from importlib.metadata import PackageNotFoundError, version
@@ -31,24 +31,26 @@ for name in sys.argv[1:]:
         pass
 print(json.dumps({"executable": sys.executable, "python": sys.version.split()[0], "found": found}))
 """
+_INTERPRETER = Option(
+    name="interpreter",
+    metavar="NAME=COMMAND",
+    read=parse_interpreter,
+    repeatable=True,
+    default_help="the Python that runs this command",
+    help="A command that starts Python, as for --throughput-interpreter: its frameworks are listed. Can be given "
+    "several times.",
+)
 
 
 def add(parsers: Any) -> None:
-    """Adds the command to those of argparse."""
+    """Add the command to argparse's subparsers."""
     parser = parsers.add_parser("doctor", help="look at GPUs, CPU and frameworks", description=__doc__)
-    parser.add_argument(
-        "--interpreter",
-        metavar="NAME=COMMAND",
-        action="append",
-        default=[],
-        type=argparse_type(parse_interpreter),
-        help="as --throughput-interpreter: a command that starts Python, to be asked for its frameworks; repeatable",
-    )
+    _INTERPRETER.add_to(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> Answer:
-    """Tell what is found; the status is 0, whatever that is."""
+    """Return what was found; the exit status is always 0."""
     gpus, cpu = diagnose_gpus(), diagnose_cpu()
     interpreters = arguments.interpreter or [Interpreter("default", "python", (sys.executable,))]
     sections = {
@@ -61,12 +63,12 @@ def run(arguments: argparse.Namespace) -> Answer:
 
 
 def _frameworks(interpreter: Interpreter) -> list[str]:
-    """What an interpreter has, by its metadata: importing a framework takes seconds, and memory of the GPU."""
+    """Return what an interpreter has, from metadata: importing a framework takes seconds and GPU memory."""
     label = printable(interpreter.name)
     try:
-        told = interpreter.ask(_PROBE, _DISTRIBUTIONS)
-        found = {str(name): str(version) for name, version in told["found"].items()}
-        who = f"{label}: {printable(str(told['executable']))}, Python {printable(str(told['python']))}"
+        answer = interpreter.ask(_PROBE, _DISTRIBUTIONS)
+        found = {str(name): str(version) for name, version in answer["found"].items()}
+        who = f"{label}: {printable(str(answer['executable']))}, Python {printable(str(answer['python']))}"
     except (OSError, subprocess.SubprocessError, ValueError, LookupError, TypeError, AttributeError) as error:
         reason = error.strerror if isinstance(error, OSError) else type(error).__name__
         return [f"{label}: {printable(interpreter.command[0])} does not answer ({reason})"]

@@ -1,4 +1,4 @@
-"""pytest-throughput gate: judges runs against the accepted ones of the same hardware."""
+"""pytest-throughput gate: judge runs against the accepted ones of the same hardware."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from pytest_throughput.commands.answer import Answer
-from pytest_throughput.commands.judging import add_baseline, add_items_param, add_rules, tell
+from pytest_throughput.commands.judging import add_baseline, add_files, add_items_param, add_rules, judge
 from pytest_throughput.text import printable
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ __all__ = ["add", "run"]
 
 
 def add(parsers: Any) -> None:
-    """Adds the command to those of argparse."""
+    """Add the command to argparse's subparsers."""
     parser = parsers.add_parser("gate", help="judge runs against accepted ones", description=__doc__)
-    parser.add_argument("files", nargs="+", metavar="RUN.json", help="a result file, or RUN.json#ENVIRONMENT")
+    add_files(parser)
     add_baseline(parser)
     add_rules(parser)
     add_items_param(parser)
@@ -27,8 +27,8 @@ def add(parsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Answer:
-    """Give the verdicts. Raises Unreadable, StoreError, and ValueError for runs that do not go together."""
-    return tell(arguments, lambda: _compare(arguments))
+    """Return the verdicts. Raise Unreadable, StoreError, and ValueError for runs that do not go together."""
+    return judge(arguments, lambda: _compare(arguments))
 
 
 def _compare(arguments: argparse.Namespace) -> Comparison:

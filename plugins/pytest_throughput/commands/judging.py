@@ -1,4 +1,4 @@
-"""What the commands that judge have in common: their options, and how a judgement is told."""
+"""The common part of the commands that judge: their options, and the printing of verdicts."""
 
 from __future__ import annotations
 
@@ -11,73 +11,57 @@ from typing import TYPE_CHECKING
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.gate.judgement import Incomparable, nothing_comparable
 from pytest_throughput.gate.verdicts import Rules
-from pytest_throughput.options.argument_types import argparse_type
-from pytest_throughput.options.gate_options import (
-    FAIL_ON,
-    read_baseline,
-    read_fail_on,
-    read_false_alarm_rate,
-    read_threshold,
-)
+from pytest_throughput.options.gate_options import BASELINE, FAIL_ON, FALSE_ALARM_RATE, THRESHOLD
+from pytest_throughput.options.option import Option
 
 if TYPE_CHECKING:
     from pytest_throughput.gate.comparison import Comparison
 
-__all__ = ["add_baseline", "add_items_param", "add_rules", "tell"]
+__all__ = ["add_baseline", "add_files", "add_items_param", "add_rules", "judge"]
 
-_FORMATS = ("table", "json", "markdown")
+_FORMAT = Option(
+    name="format",
+    choices=("table", "json", "markdown"),
+    default="table",
+    help="How the verdicts are printed: a table for a terminal, JSON for programs, Markdown for a pull request.",
+)
+_ITEMS_PARAM = Option(
+    name="items-param",
+    metavar="NAME",
+    default_help="none, for calls per second",
+    help="For a plain pytest-benchmark JSON: the parameter or extra_info that says how many items one call works "
+    "through, for items per second.",
+)
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """Add the result files, of which there is at least one."""
+    about = "A result file; RUN.json#ENVIRONMENT where it has two environments."
+    parser.add_argument("files", nargs="+", metavar="RUN.json", help=about)
 
 
 def add_baseline(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--baseline",
-        required=True,
-        type=argparse_type(read_baseline),
-        metavar="DIR",
-        help="the folder of accepted runs",
-    )
+    """Add ``--baseline``, which must be given."""
+    BASELINE.add_to(parser, required=True)
 
 
 def add_items_param(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--items-param",
-        metavar="NAME",
-        help="of plain pytest-benchmark JSON: the parameter, or extra_info, that says what a call works through; "
-        "without it, calls per second are judged",
-    )
+    """Add ``--items-param``."""
+    _ITEMS_PARAM.add_to(parser)
 
 
 def add_rules(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--threshold",
-        type=argparse_type(read_threshold),
-        metavar="SHARE",
-        default=Rules.threshold,
-        help="the slowdown that matters, as a share of the seconds per step; default 3%%",
-    )
-    parser.add_argument(
-        "--false-alarm-rate",
-        type=argparse_type(read_false_alarm_rate),
-        metavar="SHARE",
-        default=Rules.false_alarm_rate,
-        help="the share of runs that may have a case called regressed although nothing changed; default 1%%",
-    )
-    parser.add_argument(
-        "--fail-on",
-        type=argparse_type(read_fail_on),
-        metavar="LIST",
-        default=FAIL_ON,
-        help=f"of regressed (exit status 10), missing, failed (11), inconclusive (13); default {','.join(FAIL_ON)}",
-    )
-    parser.add_argument("--format", choices=_FORMATS, default="table", help="default table")
+    """Add the options that say how to judge and how to print the verdicts."""
+    for option in (THRESHOLD, FALSE_ALARM_RATE, FAIL_ON, _FORMAT):
+        option.add_to(parser)
 
 
-def tell(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> Answer:
-    """Judge, and give the verdicts in the format that was asked for.
+def judge(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> Answer:
+    """Judge a comparison, and return the verdicts in the format of ``--format``.
 
-    Raises ValueError for runs that do not go together.
+    Raise ValueError for runs that do not go together.
     """
-    # Imported here: whoever asks for --help need not wait for what judges.
+    # Imported here: --help does not need these modules, which take long to import.
     from pytest_throughput.report import verdict_table as report
     from pytest_throughput.report.console import output_columns
 

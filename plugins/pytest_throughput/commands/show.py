@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_throughput.commands.answer import Answer
+from pytest_throughput.commands.judging import add_items_param
 from pytest_throughput.report import table
 from pytest_throughput.report.console import output_columns
 from pytest_throughput.results.file_format import MOST_CASES
@@ -29,11 +30,7 @@ def add(parsers: Any) -> None:
     """Add the command to those of argparse."""
     parser = parsers.add_parser("show", help="print the table of a run", description=__doc__)
     parser.add_argument("file", type=Path, metavar="RUN.json", help="a result file, or RUN.json.journal.jsonl")
-    parser.add_argument(
-        "--items-param",
-        metavar="NAME",
-        help="of a plain pytest-benchmark JSON: the parameter, or extra_info, that says what a call works through",
-    )
+    add_items_param(parser)
     parser.set_defaults(run=run)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from pytest_throughput.launch.launcher import LaunchedTrial, Launcher, Placement
+from pytest_throughput.telemetry.gpus import is_numbered
 from pytest_throughput.worker.protocol import Outcome, Progress, Request
 from pytest_throughput.worker.trial import Trial
 
@@ -27,7 +28,7 @@ class InProcess(Launcher):
                 "with --throughput-isolation none a case runs in pytest's own interpreter, "
                 f"not in {placement.interpreter.command[0]}"
             )
-        if placement.device not in ("cpu", "cuda"):
+        if is_numbered(placement.device):
             return _Refused(
                 "with --throughput-isolation none the process sees every GPU and takes the first, "
                 f"not {placement.device}"

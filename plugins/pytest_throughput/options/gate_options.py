@@ -1,41 +1,39 @@
-"""What a user says of a gate, on either command line. Light to import: nothing here judges."""
+"""The options of the gate that pytest and the command line share. This module judges nothing and is quick to import."""
 
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from pytest_throughput.gate.judgement import FAILABLE
 from pytest_throughput.gate.verdicts import Rules, Verdict
+from pytest_throughput.options.option import Option
+from pytest_throughput.options.readers import read_share
 
-__all__ = ["FAIL_ON", "read_baseline", "read_fail_on", "read_false_alarm_rate", "read_threshold"]
-
-FAIL_ON = (str(Verdict.REGRESSED), str(Verdict.MISSING), str(Verdict.FAILED))
-"""By default. Inconclusive is neither a pass nor a failure."""
+__all__ = [
+    "BASELINE",
+    "FAIL_ON",
+    "FALSE_ALARM_RATE",
+    "THRESHOLD",
+    "read_baseline",
+    "read_fail_on",
+    "read_false_alarm_rate",
+    "read_threshold",
+]
 
 
 def read_threshold(text: str) -> float:
-    """A share of the seconds. Raises ValueError."""
-    return Rules(threshold=_share(text)).threshold
+    """Return the smallest slowdown that matters, as a share of the seconds. Raise ValueError."""
+    return Rules(threshold=read_share(text)).threshold
 
 
 def read_false_alarm_rate(text: str) -> float:
-    """A share of whole runs. Raises ValueError."""
-    return Rules(false_alarm_rate=_share(text)).false_alarm_rate
-
-
-def _share(text: str) -> float:
-    """``3%`` or ``0.03``; a bare 3 might be either 3 % or 300 %."""
-    parts = re.fullmatch(r"(\d{1,9}(?:\.\d{1,12})?|\.\d{1,12}) ?(%?)", text.strip(), re.ASCII)
-    value = 0.0 if parts is None else float(parts[1]) / (100 if parts[2] else 1)
-    if parts is None or value <= 0 or (not parts[2] and value >= 1):
-        raise ValueError(f"expected a share such as 3% or 0.03, got {text!r}")
-    return value
+    """Return the false-alarm rate, as a share of whole runs. Raise ValueError."""
+    return Rules(false_alarm_rate=read_share(text)).false_alarm_rate
 
 
 def read_fail_on(text: str) -> tuple[str, ...]:
-    """A comma-separated list of verdicts. Raises ValueError."""
+    """Return the verdicts of a comma-separated list. Raise ValueError."""
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     for name in names:
         if name not in FAILABLE:
@@ -44,11 +42,43 @@ def read_fail_on(text: str) -> tuple[str, ...]:
 
 
 def read_baseline(text: str) -> Path:
-    """A folder, which need not exist before the first run is accepted. Raises ValueError."""
+    """Return the path of a folder, which need not exist before the first run is accepted. Raise ValueError."""
     if "://" in text:
         raise ValueError(f"expected a folder, got {text!r}; URLs are not read: fetch the folder first")
     path = Path(text)
-    # Functions that do not raise: a folder that cannot be looked at is told when it is read or written.
+    # These functions do not raise: a folder that cannot be looked at is reported when it is read or written.
     if os.path.exists(path) and not os.path.isdir(path):
         raise ValueError(f"expected a folder, and {text!r} is a file; `pytest-throughput accept` makes folders of runs")
     return path
+
+
+BASELINE = Option(
+    name="baseline",
+    metavar="DIR",
+    read=read_baseline,
+    in_rootdir=True,
+    help="The folder of accepted runs to judge by; `pytest-throughput accept` fills it.",
+)
+THRESHOLD = Option(
+    name="threshold",
+    metavar="SHARE",
+    read=read_threshold,
+    default="3%",
+    help="The smallest slowdown that matters, as a share of the seconds per step, such as 3% or 0.03.",
+)
+FALSE_ALARM_RATE = Option(
+    name="false-alarm-rate",
+    metavar="SHARE",
+    read=read_false_alarm_rate,
+    default="1%",
+    help="The share of runs without any change in which a case may be called regressed, such as 1% or 0.01; "
+    "at most 50%.",
+)
+FAIL_ON = Option(
+    name="fail-on",
+    metavar="LIST",
+    read=read_fail_on,
+    default=",".join((Verdict.REGRESSED, Verdict.MISSING, Verdict.FAILED)),
+    help="The verdicts with which the gate fails, as a comma-separated list of regressed (exit status 10), missing, "
+    "failed (11) and inconclusive (13).",
+)

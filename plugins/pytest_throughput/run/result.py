@@ -10,7 +10,7 @@ from pytest_throughput.gate.runs import hashed_machine_id
 from pytest_throughput.results.model import RunResult
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.telemetry.cpu import cpu_model, usable_physical_cores
-from pytest_throughput.telemetry.gpus import find_gpu
+from pytest_throughput.telemetry.gpus import find_gpu, is_gpu
 from pytest_throughput.telemetry.machine_id import machine_id
 
 __all__ = ["fingerprint", "run_result"]
@@ -25,7 +25,7 @@ def run_result(config: pytest.Config, session: ThroughputSession) -> RunResult:
 
 def fingerprint(session: ThroughputSession) -> dict[str, Any]:
     """Return the hardware that the figures belong to: what makes two machines alike, not which one it was."""
-    gpus = [find_gpu(device, session.gpus) for device in session.devices if device.startswith("cuda")]
+    gpus = [find_gpu(device, session.gpus) for device in session.devices if is_gpu(device)]
     return {
         "cpu": {"model": cpu_model(), "cores": usable_physical_cores(), "threads": session.settings.threads},
         "gpus": [None if gpu is None else gpu.fingerprint() for gpu in gpus],
@@ -34,7 +34,7 @@ def fingerprint(session: ThroughputSession) -> dict[str, Any]:
 
 def _hashed_machine(session: ThroughputSession) -> str | None:
     """Return which of the machines that are alike it was, hashed: its GPUs, else the machine; None where unknown."""
-    gpus = [find_gpu(device, session.gpus) for device in session.devices if device.startswith("cuda")]
+    gpus = [find_gpu(device, session.gpus) for device in session.devices if is_gpu(device)]
     names = [gpu.uuid for gpu in gpus if gpu is not None] if any(gpus) else [machine_id()]
     known = [name for name in names if name]
     return hashed_machine_id(" ".join(known)) if known else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_throughput.options.settings import Settings, refuse_missing_interpreters
+from pytest_throughput.options.settings import Settings
 from pytest_throughput.results.ledger import Ledger
 from pytest_throughput.run.collection import MeasuredItem, measured
 from pytest_throughput.run.devices import Devices
@@ -81,7 +81,7 @@ class ThroughputSession:
             if is_device(label := str(found.axes.get("device"))):
                 self.devices.add(label)
         if self.items and self._runs_steps():
-            refuse_missing_interpreters(self._config, self.settings.interpreters)
+            self.settings.refuse_missing_interpreters()
             if self._yields_figures():
                 self._refuse_what_cannot_be_measured()
                 self.is_measuring = True

@@ -1,4 +1,4 @@
-"""The NVIDIA GPUs that NVML lists, and how exactly one of them is made visible to a worker."""
+"""The NVIDIA GPUs that NVML lists, the names of devices, and how exactly one GPU is made visible to a worker."""
 
 from __future__ import annotations
 
@@ -10,7 +10,20 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-__all__ = ["Gpu", "default_device", "find_gpu", "is_device", "list_gpus", "visibility"]
+__all__ = [
+    "DEVICES",
+    "Gpu",
+    "default_device",
+    "find_gpu",
+    "is_device",
+    "is_gpu",
+    "is_numbered",
+    "list_gpus",
+    "visibility",
+]
+
+DEVICES = ("cpu", "cuda", "cuda:N")
+"""The names of devices, as messages list them; N stands for a number from 0."""
 
 _NAMES_A_DEVICE = re.compile(r"\d+$|GPU-|MIG-")
 
@@ -38,6 +51,16 @@ class Gpu:
 def is_device(name: object) -> bool:
     """Return whether it is the text ``cpu``, ``cuda`` or ``cuda:N``."""
     return isinstance(name, str) and re.fullmatch(r"cpu|cuda(:[0-9]{1,9})?", name) is not None
+
+
+def is_gpu(device: str) -> bool:
+    """Return whether the name of a device is that of a GPU."""
+    return device != "cpu"
+
+
+def is_numbered(device: str) -> bool:
+    """Return whether the name says which one of several devices is meant: ``cuda:1`` does, ``cuda`` does not."""
+    return ":" in device
 
 
 def list_gpus() -> list[Gpu]:
@@ -87,7 +110,7 @@ def visibility(device: str, gpus: list[Gpu], environ: Mapping[str, str] = os.env
     PCI order, named by its UUID where NVML reports it. If there is no such GPU, none is visible, and the framework
     reports that it finds none.
     """
-    if not device.startswith("cuda"):
+    if not is_gpu(device):
         return {"CUDA_VISIBLE_DEVICES": ""}
     return {"CUDA_VISIBLE_DEVICES": _entry(device, gpus, environ) or "", "CUDA_DEVICE_ORDER": _order(environ)}
 
@@ -99,7 +122,7 @@ def default_device(gpus: list[Gpu], environ: Mapping[str, str] = os.environ) -> 
 
 def find_gpu(device: str, gpus: list[Gpu], environ: Mapping[str, str] = os.environ) -> Gpu | None:
     """Return the GPU that ``cuda`` or ``cuda:N`` names; None for a CPU, or where it cannot be determined."""
-    entry = _entry(device, gpus, environ) if device.startswith("cuda") else None
+    entry = _entry(device, gpus, environ) if is_gpu(device) else None
     if entry is None:
         return None
     if entry.isdecimal():

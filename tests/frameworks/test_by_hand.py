@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,17 @@ import pytest
 
 from dlworkloads.case import MODES, Case
 from dlworkloads.external.network import find_network
-from dlworkloads.frameworks import FRAMEWORKS
+from dlworkloads.frameworks.registry import FRAMEWORKS
+from dlworkloads.opening import import_workload
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
 def _workload(framework: str, model: str, mode: str, execution: str) -> Any:
     case = Case(mode, framework, "cpu", model, 1, "fp32", execution)
-    workload = getattr(import_module(f"dlworkloads.frameworks.{framework}"), FRAMEWORKS[framework].workload)
-    workload.prepare(case, 1)
-    return workload(case, find_network(case))
+    kind = import_workload(FRAMEWORKS[framework], case, 1)
+    kind.prepare(case, 1)
+    return kind(case, find_network(case, FRAMEWORKS))
 
 
 @pytest.mark.parametrize("mode", MODES)

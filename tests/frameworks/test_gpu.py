@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from dlworkloads.frameworks import FRAMEWORKS
-from dlworkloads.frameworks.base import Workload
+from dlworkloads.frameworks.registry import FRAMEWORKS
+from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.network import Network
 
 pytestmark = pytest.mark.gpu

@@ -19,14 +19,14 @@ from dlworkloads.case import Case
 )
 def test_recording_cuda_graphs_takes_steps_that_are_not_measured(device: str, execution: str, steps: int) -> None:
     pytest.importorskip("torch")
-    from dlworkloads.frameworks.pytorch import _least_warm_up_steps
+    from dlworkloads.frameworks.pytorch.runtime import least_warm_up_steps
 
-    assert _least_warm_up_steps(Case("training", "pytorch", device, "vgg16", 8, "fp32", execution)) == steps
+    assert least_warm_up_steps(Case("training", "pytorch", device, "vgg16", 8, "fp32", execution)) == steps
 
 
 def test_events_tell_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch")
-    from dlworkloads.frameworks import pytorch
+    from dlworkloads.frameworks.pytorch import runtime
 
     class Event:
         """Takes 250 ms from one to the next."""
@@ -44,4 +44,4 @@ def test_events_tell_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
             return later.at - self.at
 
     monkeypatch.setattr(torch.cuda, "Event", Event)
-    assert pytorch._seconds_between(pytorch._mark(), pytorch._mark()) == pytest.approx(0.25)
+    assert runtime.seconds_between(runtime.mark(), runtime.mark()) == pytest.approx(0.25)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from dlworkloads.frameworks.base import Workload
+from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import Conv2d, Dense, Flatten, LocalResponseNorm, ReLU
 from dlworkloads.models.network import Network

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from dlworkloads.data import synthetic
-from dlworkloads.frameworks import FRAMEWORKS
-from dlworkloads.frameworks.base import Workload
+from dlworkloads.frameworks.registry import FRAMEWORKS
+from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import BatchNorm, Dense, Dropout, GlobalAveragePool
 from dlworkloads.models.network import Network, without_dropout
@@ -91,7 +91,7 @@ def test_pytorch_accumulates_no_gradients(open_workload: Callable[..., Any]) -> 
     workload = open_workload("pytorch", DROPPED, "training")
     loss, gradients = workload.run()
     assert loss.requires_grad and len(gradients) == 3
-    assert all(parameter.grad is None for parameter in workload._model.parameters())
+    assert all(parameter.grad is None for parameter in workload.model.parameters())
 
 
 @pytest.mark.parametrize("small_network", ["googlenet_like", "resnet_like", "vit_like"], indirect=True)
@@ -178,6 +178,6 @@ def test_closing_frees_the_network_even_if_the_step_is_kept(open_workload: Calla
     workload = open_workload(framework, DROPPED, "training")
     step = workload.run
     step()
-    model = weakref.ref(workload._model if framework == "pytorch" else workload._translation.model)
+    model = weakref.ref(workload.model)
     workload.close()
     assert model() is None

@@ -1,0 +1,100 @@
+"""Networks, frameworks, and how two frameworks are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from networks import SMALL_NETWORKS, narrow, open_workload, random_weights
+
+from dlworkloads import models
+from dlworkloads.frameworks.registry import FRAMEWORKS
+from dlworkloads.frameworks.workload import Workload
+from dlworkloads.models.network import Network, without_dropout
+
+
+@pytest.fixture(params=SMALL_NETWORKS)
+def small_network(request: pytest.FixtureRequest) -> Network:
+    """Each of the small networks in turn."""
+    return SMALL_NETWORKS[request.param]()
+
+
+@pytest.fixture
+def weights(small_network: Network) -> dict[str, np.ndarray]:
+    """Weights for the small network."""
+    return random_weights(small_network)
+
+
+_LARGE = tuple(name for name in models.names() if models.build(name).input_shape == (3, 224, 224))
+_IN_FULL = "googlenet"
+"""The one large network that every test run opens at its full width; the others' are marked slow."""
+_NARROWING = {"vit_b_16": 4}
+"""Divisors of the width, where 8 does not suit: the heads of the ViT then have 16 features, whose root is exact."""
+
+
+@pytest.fixture(
+    params=[
+        *(pytest.param((name, False), id=name) for name in models.names()),
+        *(
+            pytest.param((name, True), id=f"{name}-in_full", marks=() if name == _IN_FULL else pytest.mark.slow)
+            for name in _LARGE
+        ),
+    ]
+)
+def suite_network(request: pytest.FixtureRequest) -> Network:
+    """Each network of the suite; the large ones for images of 75 by 75, with an eighth of their width and in full."""
+    name, in_full = request.param
+    network = models.build(name)
+    if name not in _LARGE:
+        return network
+    body = network.body if in_full else narrow(network.body, _NARROWING.get(name, 8))
+    return replace(network, input_shape=(3, 75, 75), body=body)
+
+
+@pytest.fixture(params=[name for name, known in FRAMEWORKS.items() if known.by_default])
+def framework(request: pytest.FixtureRequest) -> str:
+    """Each framework in turn, as far as it is installed; not the NumPy reference."""
+    pytest.importorskip(FRAMEWORKS[request.param].package)
+    return str(request.param)
+
+
+@pytest.fixture(name="open_workload")
+def _open_workload() -> Callable[..., Workload]:
+    """Open a network in a framework. Nothing closes it: small networks may wait for the garbage collector."""
+    return open_workload
+
+
+@pytest.fixture
+def assert_agreement() -> Callable[..., None]:
+    """Assert that a framework computes what PyTorch computes on the CPU; options are those of `open_workload`."""
+    pytest.importorskip("torch")
+    return _assert_agreement
+
+
+def _assert_agreement(
+    framework: str,
+    network: Network,
+    mode: str,
+    bound: float,
+    *,
+    precision: str = "fp64",
+    batch_size: int = 3,
+    **options: Any,
+) -> None:
+    """Assert that each tensor is as near to the reference's as ``bound``, relative to the norm of the reference's."""
+    network = without_dropout(network)
+    weights = random_weights(network)
+    read = []
+    for each, given in ((framework, options), ("pytorch", {})):
+        workload = open_workload(each, network, mode, precision=precision, batch_size=batch_size, **given)
+        workload.load(weights)
+        read.append(workload.read(workload.run()))
+    assert list(read[0]) == list(read[1]) == (["logits"] if mode == "inference" else ["loss", *network.parameters])
+    assert [value.shape for value in read[0].values()] == [value.shape for value in read[1].values()]
+    distances = {
+        name: float(np.linalg.norm(read[0][name] - value) / np.linalg.norm(value)) for name, value in read[1].items()
+    }
+    assert {name: distance for name, distance in distances.items() if not distance <= bound} == {}
