@@ -68,9 +68,8 @@ class MeasureIsolated(Protocol):
         suffices is searched first, and is then ``items``, too.
         ``phase``: the name of the phase of a ``Once`` that this test is about. The first test of a job runs all its
         phases, and the tests of the other phases take their results from it.
-        ``variables``: environment variables that the worker has from its start, such as ``XLA_FLAGS``. With
-        ``--throughput-isolation none`` they are set while the case is measured, which a framework that has been
-        imported before may not notice.
+        ``variables``: environment variables that the worker has from its start, such as ``XLA_FLAGS``. Cases with
+        different variables never share a worker. With ``--throughput-isolation none`` they are not set.
         """
 
 
