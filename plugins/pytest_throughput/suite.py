@@ -81,6 +81,5 @@ class MeasureIsolated(Protocol):
         phases, and the tests of the other phases take their results from it.
 
         ``variables``: environment variables that the worker has before ``target`` is imported, such as ``XLA_FLAGS``;
-        cases with different ones never share a worker. With ``--throughput-isolation none`` they are set while the case
-        is measured, which a framework that was imported before may not notice.
+        cases with different ones never share a worker. With ``--throughput-isolation none`` they are not set.
         """

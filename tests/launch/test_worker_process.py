@@ -1,4 +1,4 @@
-"""One worker process: what it answers, and how its end is told."""
+"""One worker process: what it answers, and how its end is reported."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def once(function: str, **arguments: object) -> Request:
     return Request(f"steps:{function}", arguments, ONCE)
 
 
-def test_one_worker_conducts_one_trial_after_the_other(worker: Worker) -> None:
+def test_one_worker_runs_one_trial_after_the_other(worker: Worker) -> None:
     first = worker.run(once("sleeping", seconds=0.01), 30)
     second = worker.run(once("sleeping"), 30)
     assert (first.status, second.status) == ("ok", "ok")

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 
 from pytest_throughput.launch.launcher import LaunchedTrial, Launcher, Placement
 from pytest_throughput.telemetry.gpus import is_numbered
@@ -17,7 +14,7 @@ __all__ = ["InProcess"]
 
 
 class InProcess(Launcher):
-    """``--throughput-isolation none``."""
+    """``--throughput-isolation none``: a placement's environment variables are not set."""
 
     isolation = "none"
     uses_workers = False
@@ -36,39 +33,19 @@ class InProcess(Launcher):
         for folder in reversed(self.config.pythonpath):
             if str(folder) not in sys.path:
                 sys.path.insert(0, str(folder))
-        return _TrialHere(Trial.of(request, self.config.on_error), dict(placement.variables))
+        return _TrialHere.of(request, self.config.on_error)
 
     def close(self) -> None:
         """Do nothing: there is no other process."""
 
 
-class _TrialHere:
-    """A trial in this process, which has its environment variables during each call only."""
+class _TrialHere(Trial):
+    """A trial in this process."""
 
     stderr = ""
 
-    def __init__(self, trial: Trial, variables: Mapping[str, str]) -> None:
-        self._trial = trial
-        self._variables = variables
-
-    def open(self) -> Progress:
-        with _environment(self._variables):
-            return self._trial.open()
-
-    def warm_up(self) -> Progress:
-        with _environment(self._variables):
-            return self._trial.warm_up()
-
-    def measure(self, slice_seconds: float = math.inf) -> Progress:
-        with _environment(self._variables):
-            return self._trial.measure(slice_seconds)
-
-    def close(self) -> Outcome:
-        with _environment(self._variables):
-            return self._trial.close()
-
     def kill(self) -> None:
-        """Do nothing: an interruption has ended the trial."""
+        """Do nothing: the interruption has ended the trial."""
 
 
 class _Refused:
@@ -93,18 +70,3 @@ class _Refused:
 
     def kill(self) -> None:
         """Do nothing."""
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables; restore them afterwards."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

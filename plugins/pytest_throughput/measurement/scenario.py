@@ -14,10 +14,10 @@ from pytest_throughput.measurement.loop import Clock, Measurement, undisturbed_i
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.measurement.step import Opened, nothing_to_wait_for
 
-__all__ = ["MAX_PHASES", "MeasuredPhase", "Once", "Phase", "measure_phase"]
+__all__ = ["MAX_ITEMS", "MAX_PHASES", "MeasuredPhase", "Once", "Phase", "measure_phase"]
 
 MAX_PHASES = 1000
-_MAX_ITEMS = 2**53
+MAX_ITEMS = 2**53
 """JSON's numbers are exact up to here."""
 
 
@@ -126,7 +126,7 @@ def _count(phase: Phase, output: Any) -> Optional[int]:
         count = operator.index(given)
     except TypeError:
         count = 0
-    if not 1 <= count <= _MAX_ITEMS:
+    if not 1 <= count <= MAX_ITEMS:
         raise ValueError(f"items of the phase {phase.name}: expected a whole number of at least 1, got {given!r}")
     return count
 

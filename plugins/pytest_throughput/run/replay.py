@@ -1,4 +1,4 @@
-"""Hand samples that were measured elsewhere to the ``benchmark`` fixture, through its documented interface.
+"""Commits samples measured elsewhere to the ``benchmark`` fixture, through its documented interface.
 
 pytest-benchmark reads a clock before and after each round. The replay clock is given to it by the
 documented ``timer`` of its marker and returns 0, then the seconds of a round, and so on; so its
@@ -22,7 +22,7 @@ _TWO_MEASUREMENTS = (
 
 
 class ReplayClock:
-    """A clock that replays rounds that were measured before."""
+    """A clock that has already seen everything."""
 
     __name__ = "replay"
 
@@ -41,7 +41,7 @@ class ReplayClock:
         self._used = True
 
     def load(self, round_seconds: Sequence[float]) -> None:
-        """Make the next readings show these rounds."""
+        """Takes the rounds that the next readings are to show."""
         self._readings = (reading for seconds in round_seconds for reading in (0.0, seconds))
 
     def __call__(self) -> float:
@@ -57,7 +57,7 @@ class _NotMeasured(Exception):
 
 
 def install(item: pytest.Item) -> ReplayClock:
-    """Give the item's ``benchmark`` fixture, which must not exist yet, a clock to be loaded later."""
+    """Gives the item's ``benchmark`` fixture, which must not exist yet, a clock to be loaded later."""
     clock = ReplayClock()
     marker = item.get_closest_marker("benchmark")
     kept = {} if marker is None else dict(marker.kwargs)
@@ -67,9 +67,9 @@ def install(item: pytest.Item) -> ReplayClock:
 
 
 def commit(benchmark: Any, clock: ReplayClock, round_seconds: Sequence[float], steps_per_round: int) -> None:
-    """Hand one trial's rounds to the fixture.
+    """Hands one trial's rounds to the fixture.
 
-    Raise RuntimeError if it did not take them as they are: a ``benchmark`` fixture of another
+    Raises RuntimeError if it did not take them as they are: a ``benchmark`` fixture of another
     plugin, or one made before the clock was installed.
     """
     clock.load(round_seconds)
@@ -84,14 +84,14 @@ def commit(benchmark: Any, clock: ReplayClock, round_seconds: Sequence[float], s
 
 
 def commit_nothing(benchmark: Any, clock: ReplayClock) -> None:
-    """Make the fixture see a benchmark that failed, so that it neither warns nor counts it."""
+    """Tells the fixture that the benchmark ran and failed, so that it neither complains nor counts it."""
     clock.load([0.0])
     with suppress(_NotMeasured):
         benchmark.pedantic(_raise)
 
 
 def commit_disabled(benchmark: Any) -> None:
-    """Use a fixture that ``--benchmark-disable`` has disabled, so that it does not warn.
+    """Tell a fixture that ``--benchmark-disable`` has disabled that it was used.
 
     Raise RuntimeError if the test has used it before.
     """

@@ -28,7 +28,7 @@ from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.measurement.plan import Plan
-from pytest_throughput.measurement.scenario import MAX_PHASES
+from pytest_throughput.measurement.scenario import MAX_ITEMS, MAX_PHASES
 
 __all__ = ["PROTOCOL_VERSION", "STATUSES", "Outcome", "Progress", "Request", "decode", "encode"]
 
@@ -36,8 +36,6 @@ PROTOCOL_VERSION = 3
 
 STATUSES = ("ok", "unsupported", "out_of_memory", "failed", "timed_out", "crashed")
 """From the best to the worst."""
-
-_MAX_ITEMS = 2**53
 
 
 @dataclass(frozen=True)
@@ -132,13 +130,11 @@ class Outcome:
         fields["phases"] = _phases(fields.get("phases", {}))
         if fields["measurement"] is not None:
             fields["measurement"] = Measurement.from_json(fields["measurement"])
-        has_figures = fields["measurement"] is not None or bool(fields["phases"])
-        if has_figures and fields["measurement"] is not None and fields["phases"]:
-            raise ValueError("expected a measurement or phases, not both")
-        if fields["status"] == "ok" and not has_figures:
+        is_ok, is_measured, has_phases = fields["status"] == "ok", fields["measurement"] is not None, fields["phases"]
+        if is_measured and (has_phases or not is_ok):
+            raise ValueError("expected a measurement only of a trial that is ok and has no phases")
+        if is_ok and not (is_measured or has_phases):
             raise ValueError("expected a measurement or phases of a trial that is ok")
-        if fields["status"] != "ok" and fields["measurement"] is not None:
-            raise ValueError("expected no measurement of a trial that is not ok")
         for name in ("reason", "details"):
             if not isinstance(fields[name], (str, type(None))):
                 raise TypeError(f"expected text or null as {name}, got {type(fields[name]).__name__}")
@@ -146,7 +142,7 @@ class Outcome:
             raise TypeError(f"expected a JSON object as metadata, got {type(fields['metadata']).__name__}")
         fields["metadata"] = json_metadata(fields["metadata"])
         items = fields.get("items")
-        if items is not None and not (type(items) is int and 1 <= items <= _MAX_ITEMS):
+        if items is not None and not (type(items) is int and 1 <= items <= MAX_ITEMS):
             raise ValueError("expected a whole number of at least 1 as items")
         fields["metrics"] = _metrics(fields.get("metrics", []))
         return cls(**fields)

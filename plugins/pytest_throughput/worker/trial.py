@@ -10,7 +10,7 @@ import threading
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Any, Callable, Iterator, List, Optional, Union
+from typing import Any, Callable, Iterator, List, Optional, Type, TypeVar, Union
 
 from pytest_throughput.measurement.forks import ending_forked_children
 from pytest_throughput.measurement.plan import Plan
@@ -24,6 +24,8 @@ from pytest_throughput.worker.scenarios import Scenario, scenario_of
 __all__ = ["OnError", "Trial", "run_opened_step"]
 
 OnError = Callable[[Exception], None]
+
+T = TypeVar("T", bound="Trial")
 
 
 class Trial:
@@ -52,7 +54,7 @@ class Trial:
         self._stack = ExitStack()
 
     @classmethod
-    def of(cls, request: Request, on_error: Optional[OnError] = None) -> Trial:
+    def of(cls: Type[T], request: Request, on_error: Optional[OnError] = None) -> T:
         """Return the trial that a request asks for."""
 
         def open_target() -> Union[Step, Once]:
