@@ -13,7 +13,7 @@ import pytest
 
 from pytest_throughput.results.journal import to_disk
 from pytest_throughput.results.writer import MAX_RESULT_BYTES, throughput_block
-from pytest_throughput.run.output import tell
+from pytest_throughput.run.output import show
 from pytest_throughput.run.result import run_result
 from pytest_throughput.run.result_path import ResultPath, is_whole_json, make_room
 from pytest_throughput.run.session import ThroughputSession
@@ -184,4 +184,4 @@ class BenchmarkJson:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         for text in filter(None, (self.problem, self.warning)):
-            tell(terminalreporter, printable(text), red=True)
+            show(terminalreporter, printable(text), red=True)

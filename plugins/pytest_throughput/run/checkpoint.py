@@ -22,7 +22,7 @@ from pytest_throughput.results.owned_file import InUse, OwnedFile
 from pytest_throughput.results.writer import MAX_RESULT_BYTES, estimated_bytes
 from pytest_throughput.run.benchmark_json import BenchmarkJson
 from pytest_throughput.run.collection import MeasuredItem
-from pytest_throughput.run.output import tell
+from pytest_throughput.run.output import show
 from pytest_throughput.run.result import fingerprint
 from pytest_throughput.run.result_path import refuse_what_cannot_be_written
 from pytest_throughput.run.session import ThroughputSession
@@ -233,9 +233,9 @@ class Checkpoint:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._resumed:
             trials = "1 trial is" if self._resumed == 1 else f"{self._resumed} trials are"
-            tell(terminalreporter, f"{trials} from the journal of the interrupted run")
+            show(terminalreporter, f"{trials} from the journal of the interrupted run")
         if self._damage is not None:
-            tell(terminalreporter, f"{self._damage}; such a trial was measured again", red=True)
+            show(terminalreporter, f"{self._damage}; such a trial was measured again", red=True)
         self._show_how_to_go_on(terminalreporter)
 
     def _show_how_to_go_on(self, reporter: pytest.TerminalReporter) -> None:
@@ -245,12 +245,12 @@ class Checkpoint:
         if self._journal is None or (self._session.ledger.is_complete and self._results.problem is None):
             return
         if self._journal.problem is not None:
-            tell(reporter, printable(self._journal.problem), red=True)
+            show(reporter, printable(self._journal.problem), red=True)
         if self._is_left:
             all_there = self._session.ledger.is_complete and self._journal.problem is None
             verb = "write the results" if all_there else "go on"
             path = shlex.quote(printable(str(self._journal.path)))
-            tell(reporter, f"to {verb}, repeat the command with --throughput-resume={path}")
+            show(reporter, f"to {verb}, repeat the command with --throughput-resume={path}")
 
     @pytest.hookimpl(trylast=True)  # What others do here can be interrupted, too.
     def pytest_unconfigure(self) -> None:
@@ -279,7 +279,7 @@ class Checkpoint:
     def _show(self, text: str) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            tell(reporter, text)
+            show(reporter, text)
 
 
 def _is_same(path: Path, other: Path) -> bool:

@@ -13,7 +13,7 @@ from pytest_throughput.gate.judgement import Incomparable, Judgement, nothing_co
 from pytest_throughput.options.gate_settings import BASE, HEAD
 from pytest_throughput.run.benchmark_json import BenchmarkJson
 from pytest_throughput.run.collection import in_order, measured
-from pytest_throughput.run.output import tell
+from pytest_throughput.run.output import show
 from pytest_throughput.run.result import run_result
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.text import printable
@@ -89,7 +89,7 @@ class Gate:
         if reporter is not None:
             cases = printable(", ".join(self._asked)) if len(self._asked) < 6 else f"{len(self._asked)} cases"
             trials = "1 more trial" if len(ours) == 1 else f"{len(ours)} more trials"
-            tell(reporter, f"\na second look, with {trials}, at: {cases}")
+            show(reporter, f"\na second look, with {trials}, at: {cases}")
         items = in_order([found.item for found in ours], self._session.settings)
         for found in ours:
             self._session.items[found.item.nodeid] = found
@@ -173,4 +173,4 @@ class Gate:
         width = output_columns(bool(terminalreporter.isatty))
         with suppress(OSError):
             terminalreporter.write_sep("=", "gate")
-        tell(terminalreporter, report.as_table(self.judgement, width=width, colour=bool(terminalreporter.hasmarkup)))
+        show(terminalreporter, report.as_table(self.judgement, width=width, colour=bool(terminalreporter.hasmarkup)))

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from pytest_throughput.exit_code import ExitCode
-from pytest_throughput.run.output import tell
+from pytest_throughput.run.output import show
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.text import printable
 
@@ -48,10 +48,10 @@ class NothingMeasured:
         first, *others = self._reasons()
         heading = f"nothing was measured: no case ended ok or out_of_memory; {first}"
         if not self._is_alone:
-            tell(terminalreporter, heading, red=True)
+            show(terminalreporter, heading, red=True)
             return
         status = f"exit status {ExitCode.NOTHING_MEASURED}: " if self._is_status else ""
-        tell(terminalreporter, "\n".join((heading, *others, status + _MEND)), red=True)
+        show(terminalreporter, "\n".join((heading, *others, status + _MEND)), red=True)
 
     @property
     def _has_nothing(self) -> bool:

@@ -9,10 +9,10 @@ import pytest
 
 from pytest_throughput.text import printable_lines
 
-__all__ = ["encodable", "tell"]
+__all__ = ["encodable", "show"]
 
 
-def tell(reporter: pytest.TerminalReporter, text: str, *, red: bool = False) -> None:
+def show(reporter: pytest.TerminalReporter, text: str, *, red: bool = False) -> None:
     """Write lines, without what a terminal or a CI system obeys, and as the terminal's encoding allows.
 
     A terminal that has been closed is no reason to lose what was measured, or the exit status.

@@ -11,7 +11,7 @@ from pytest_throughput.report.console import output_columns
 from pytest_throughput.report.progress import Progress, summary_of
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.run.collection import MeasuredItem
-from pytest_throughput.run.output import encodable, tell
+from pytest_throughput.run.output import encodable, show
 from pytest_throughput.run.result import run_result
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.text import printable
@@ -60,7 +60,7 @@ class Terminal:
         capture = self._config.pluginmanager.get_plugin("capturemanager")
         with suppress(OSError), nullcontext() if capture is None else capture.global_and_fixture_disabled():
             reporter.ensure_newline()
-            tell(reporter, text)
+            show(reporter, text)
             reporter.flush()
 
     def running(self, found: MeasuredItem) -> None:
@@ -102,7 +102,7 @@ class Terminal:
             with suppress(OSError):
                 terminalreporter.write_sep("=", "throughput")
         if lines:
-            tell(terminalreporter, "\n".join(lines))
+            show(terminalreporter, "\n".join(lines))
 
     def _table(self, reporter: pytest.TerminalReporter) -> list[str]:
         """Return the table and the notes below it."""
