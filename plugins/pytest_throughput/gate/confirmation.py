@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from pytest_throughput.gate.verdicts import WORTH_CONFIRMING, CaseVerdict, Code, Design
+from pytest_throughput.gate.rules import WORTH_CONFIRMING, Code, Design
+from pytest_throughput.gate.verdict import CaseVerdict
 
 __all__ = ["after_confirmation", "to_confirm"]
 

@@ -6,8 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from pytest_throughput.gate.judgement import FAILABLE
-from pytest_throughput.gate.verdicts import Rules, Verdict
+from pytest_throughput.gate.rules import Rules
+from pytest_throughput.gate.verdict import FAILABLE, Verdict
 
 __all__ = ["FAIL_ON", "read_baseline", "read_fail_on", "read_false_alarm_rate", "read_threshold"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_throughput.gate.verdicts import Rules
+from pytest_throughput.gate.rules import Rules
 from pytest_throughput.options.gate_options import (
     FAIL_ON,
     read_baseline,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pytest_throughput.gate.verdicts import FEWEST_UNITS, Code, Design, Rules
+from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design, Rules
 
 __all__ = [
     "NETWORK_CHANGED",
     "SETTINGS_CHANGED",
-    "Facts",
+    "Evidence",
     "bounded",
     "compared",
+    "count",
     "missing",
     "new",
     "no_figures",
@@ -33,7 +34,7 @@ _SURPLUS = 1.2
 
 
 @dataclass(frozen=True)
-class Facts:
+class Evidence:
     """Of one compared case. Differences are in logarithms, head less base."""
 
     design: Design
@@ -60,7 +61,7 @@ class Facts:
 
 
 def missing(runs: int) -> str:
-    return f"in {_count(runs, 'run')} of the baseline, but not in this one, though it was asked for"
+    return f"in {count(runs, 'run')} of the baseline, but not in this one, though it was asked for"
 
 
 def new(status_before: str | None, status_now: str) -> str:
@@ -82,94 +83,96 @@ def no_figures(status: str) -> str:
 def too_few_runs(own: int, all_runs: int) -> str:
     of_them = "" if own == all_runs else f", {own} of them of this machine"
     return (
-        f"how far runs lie apart cannot be known from {_count(all_runs, 'accepted run')}{of_them}; "
-        f"accept {_count(max(FEWEST_UNITS - own, 1), 'more run')} of this machine, or compare interleaved pairs"
+        f"how far runs lie apart cannot be known from {count(all_runs, 'accepted run')}{of_them}; "
+        f"accept {count(max(FEWEST_UNITS - own, 1), 'more run')} of this machine, or compare interleaved pairs"
     )
 
 
 def too_few_in_groups(runs: int) -> str:
     """``runs``: of both sides together."""
     return (
-        f"how far runs lie apart cannot be known from {_count(runs, 'run')} in all; "
-        f"measure {_count(max(FEWEST_UNITS + 1 - runs, 1), 'more run')} of this machine, or compare interleaved pairs"
+        f"how far runs lie apart cannot be known from {count(runs, 'run')} in all; "
+        f"measure {count(max(FEWEST_UNITS + 1 - runs, 1), 'more run')} of this machine, or compare interleaved pairs"
     )
 
 
 def too_few_machines(machines: int) -> str:
     return (
-        f"runs of several machines against those of {_count(machines, 'machine')}: machines alike differ by up to 8 %; "
+        f"runs of several machines against those of {count(machines, 'machine')}: machines alike differ by up to 8 %; "
         "compare runs of one machine, or accept runs of at least three"
     )
 
 
 def unseen_individual(machines: int) -> str:
     return (
-        f"this machine is not in the baseline, which has {_count(machines, 'machine')} of its kind: machines alike "
+        f"this machine is not in the baseline, which has {count(machines, 'machine')} of its kind: machines alike "
         "differ by up to 8 %; accept runs of this one, or of at least three"
     )
 
 
-def compared(code: Code, facts: Facts) -> str:
+def compared(code: Code, evidence: Evidence) -> str:
     """The sentence for a case that was compared."""
-    sentence = _SENTENCES[code](facts)
-    if facts.outliers:
-        sentence += f" ({_count(facts.outliers, 'contended trial')} set aside)"
+    sentence = _SENTENCES[code](evidence)
+    if evidence.outliers:
+        sentence += f" ({count(evidence.outliers, 'contended trial')} set aside)"
     return sentence
 
 
-def _slower(facts: Facts) -> str:
-    return f"{_change(facts.difference)} ({_interval(facts)})"
+def _slower(evidence: Evidence) -> str:
+    return f"{_change(evidence.difference)} ({_interval(evidence)})"
 
 
-def _faster(facts: Facts) -> str:
-    return f"{_change(facts.difference)} ({_interval(facts)})"
+def _faster(evidence: Evidence) -> str:
+    return f"{_change(evidence.difference)} ({_interval(evidence)})"
 
 
-def _within_threshold(facts: Facts) -> str:
-    return f"{_interval(facts)}: a slowdown of {_percent(facts.rules.threshold)} is ruled out"
+def _within_threshold(evidence: Evidence) -> str:
+    return f"{_interval(evidence)}: a slowdown of {_percent(evidence.rules.threshold)} is ruled out"
 
 
-def _too_few_runs(facts: Facts) -> str:
-    if facts.design.is_paired:
-        return f"{_count(facts.units, 'pair')} cannot tell noise from change; measure at least 5 pairs"
-    if facts.design is Design.GROUPS:
-        return too_few_in_groups(facts.units + 1)
-    if facts.units_are_machines:
-        return unseen_individual(facts.units)
-    return too_few_runs(facts.units, facts.units)
+def _too_few_runs(evidence: Evidence) -> str:
+    if evidence.design.is_paired:
+        return f"{count(evidence.units, 'pair')} cannot tell noise from change; measure at least 5 pairs"
+    if evidence.design is Design.GROUPS:
+        return too_few_in_groups(evidence.units + 1)
+    if evidence.units_are_machines:
+        return unseen_individual(evidence.units)
+    return too_few_runs(evidence.units, evidence.units)
 
 
-def _too_few_trials(facts: Facts) -> str:
-    trials = f"{facts.trials_base} trials of base and {facts.trials_head} of head"
+def _too_few_trials(evidence: Evidence) -> str:
+    trials = f"{evidence.trials_base} trials of base and {evidence.trials_head} of head"
     return (
-        f"{_change(facts.difference)}, but {trials} may fall into the fast and the slow hump of the noise by chance; "
+        f"{_change(evidence.difference)}, but {trials} may fall into the fast and the slow hump of the noise "
+        "by chance; "
         "measure at least 5 of each"
     )
 
 
-def _contention(facts: Facts) -> str:
+def _contention(evidence: Evidence) -> str:
     return (
-        f"{_change(facts.difference)}, but all {facts.trials_head} trials of head may have been contended by chance; "
+        f"{_change(evidence.difference)}, but all {evidence.trials_head} trials of head may have been contended "
+        "by chance; "
         "measure more trials, or on a quieter machine"
     )
 
 
-def _slow_trials(facts: Facts) -> str:
+def _slow_trials(evidence: Evidence) -> str:
     return (
-        f"{facts.tail_head} of {facts.trials_head} trials are far slower than the others, and hardly any of the "
+        f"{evidence.tail_head} of {evidence.trials_head} trials are far slower than the others, and hardly any of the "
         "baseline's; measure more trials"
     )
 
 
-def _near_threshold(facts: Facts) -> str:
-    return f"{_interval(facts)}, astride the threshold of {_percent(facts.rules.threshold)}; {_remedy(facts)}"
+def _near_threshold(evidence: Evidence) -> str:
+    return f"{_interval(evidence)}, astride the threshold of {_percent(evidence.rules.threshold)}; {_remedy(evidence)}"
 
 
-def _noise(facts: Facts) -> str:
-    if not math.isfinite(facts.half_interval):
-        return f"{_change(facts.difference)}, and nothing to know the noise from; measure more trials"
-    detectable = _change(-max(facts.margin, facts.rules.log_threshold))
-    return f"{_interval(facts)}; only {detectable} or more could have been told; {_remedy(facts)}"
+def _noise(evidence: Evidence) -> str:
+    if not math.isfinite(evidence.half_interval):
+        return f"{_change(evidence.difference)}, and nothing to know the noise from; measure more trials"
+    detectable = _change(-max(evidence.margin, evidence.rules.log_threshold))
+    return f"{_interval(evidence)}; only {detectable} or more could have been told; {_remedy(evidence)}"
 
 
 _SENTENCES = {
@@ -185,31 +188,31 @@ _SENTENCES = {
 }
 
 
-def _remedy(facts: Facts) -> str:
+def _remedy(evidence: Evidence) -> str:
     """What would decide the case, were the estimate right: how many more units, if any number would."""
-    threshold = facts.rules.log_threshold
-    if facts.difference > -threshold:
+    threshold = evidence.rules.log_threshold
+    if evidence.difference > -threshold:
         # The interval has to shrink until it leaves the threshold out.
-        shrink = (facts.difference + threshold) / facts.half_interval
+        shrink = (evidence.difference + threshold) / evidence.half_interval
     else:
-        shrink = -facts.difference / facts.margin
+        shrink = -evidence.difference / evidence.margin
     fewer_variance = shrink**2 / _SURPLUS
-    if facts.design in (Design.PAIRS, Design.PAIRED_RUNS, Design.GROUPS):
-        needed = math.ceil(facts.units / fewer_variance) if fewer_variance > 0 else math.inf
-        what = "run" if facts.design is Design.GROUPS else "pair"
+    if evidence.design in (Design.PAIRS, Design.PAIRED_RUNS, Design.GROUPS):
+        needed = math.ceil(evidence.units / fewer_variance) if fewer_variance > 0 else math.inf
+        what = "run" if evidence.design is Design.GROUPS else "pair"
         if needed <= _MOST_UNITS_WORTH_NAMING:
-            return f"about {_count(int(needed), what)} would decide"
+            return f"about {count(int(needed), what)} would decide"
         return f"no affordable number of {what}s would decide"
     # One unit against R varies by 1 + 1/R: accepting more helps only down to the noise of the one.
-    left = (1 + 1 / facts.units) * fewer_variance - 1
+    left = (1 + 1 / evidence.units) * fewer_variance - 1
     needed = math.ceil(1 / left) if left > 0 else math.inf
     if needed <= _MOST_UNITS_WORTH_NAMING:
-        return f"about {_count(int(needed), 'machine' if facts.units_are_machines else 'accepted run')} would decide"
+        return f"about {count(int(needed), 'machine' if evidence.units_are_machines else 'accepted run')} would decide"
     return "interleaved pairs could decide, accepted runs hardly"
 
 
-def _interval(facts: Facts) -> str:
-    return f"95 % interval {_change(facts.low)} to {_change(facts.high)}"
+def _interval(evidence: Evidence) -> str:
+    return f"95 % interval {_change(evidence.low)} to {_change(evidence.high)}"
 
 
 def bounded(log_ratio: float) -> float:
@@ -232,5 +235,5 @@ def _percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -12,17 +12,16 @@ like a slowdown as there are cases. The margin treats the two accordingly.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from pytest_throughput.gate.contention import chance_of_contention, chance_of_separation, flag_outliers
-from pytest_throughput.gate.pooling import FEWEST_CASES_TO_POOL, moderated_variances, typical_variance
-from pytest_throughput.gate.spread import Spread, Units, spread_of, units_of
-from pytest_throughput.gate.verdicts import FEWEST_UNITS, Design
+from pytest_throughput.gate.outliers import chance_of_contention, chance_of_separation, flag_outliers
+from pytest_throughput.gate.rules import FEWEST_UNITS, Design
+from pytest_throughput.gate.shrinkage import FEWEST_CASES_TO_POOL, moderated_variances, typical_variance
 
 __all__ = ["FOR_NOISE", "Estimates", "estimate"]
 
@@ -223,3 +222,93 @@ def _widths(
     separately = sum(parts(rate * _FOR_COMMON, rate * (1 - _FOR_COMMON) / cases))
     together = np.hypot(*parts(at_once, at_once))
     return np.minimum(separately, together), np.hypot(*parts(_TAIL_OF_INTERVAL, _TAIL_OF_INTERVAL))
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of one side, each the mean of its trials: arrays of shape (…, cases, units)."""
+
+    means: Floats
+    """Of logarithms of images/second; 0 where there is no trial."""
+    trials: NDArray[np.int_]
+    squares: Floats
+    """Summed squares of the trials' deviations from their unit's mean."""
+
+    @property
+    def there(self) -> Bools:
+        return self.trials > 0
+
+    @property
+    def count(self) -> NDArray[np.int_]:
+        return np.asarray(self.there.sum(axis=-1))
+
+    @property
+    def mean(self) -> Floats:
+        """Of each case, over its units."""
+        return np.asarray(self.means.sum(axis=-1) / np.maximum(self.count, 1))
+
+    @property
+    def typical_trials(self) -> Floats:
+        """The harmonic mean of the units' trials: what the mean of a unit gains from having several."""
+        inverse = np.where(self.there, 1.0 / np.maximum(self.trials, 1), 0.0).sum(axis=-1)
+        return np.asarray(np.where(inverse > 0, self.count / np.maximum(inverse, 1e-300), 1.0))
+
+
+def units_of(logs: Floats, kept: Bools) -> Units:
+    """Of the kept trials, of shape (…, cases, units, trials)."""
+    trials = kept.sum(axis=-1)
+    means = np.where(kept, logs, 0.0).sum(axis=-1) / np.maximum(trials, 1)
+    squares = np.where(kept, (logs - means[..., None]) ** 2, 0.0).sum(axis=-1)
+    return Units(means, trials, squares)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Variances of a unit, with their degrees of freedom."""
+
+    common: Floats
+    """What moves all cases of a unit together: of shape (…, 1)."""
+    common_degrees: Floats
+    own: Floats
+    """What is left in each case: of shape (…, cases)."""
+    own_degrees: Floats
+
+
+def spread_of(sides: Sequence[tuple[Floats, Bools]], *, shared: bool) -> Spread:
+    """Of means and where they are, one of each side, of shape (…, cases, units).
+
+    Each side is centred by itself, so that a difference between them does not count as noise.
+    ``shared``: the units of all cases were measured in one go. What they have in common is the
+    median over the cases, since one case may well have changed, where at least half of them are. A
+    case with a single unit on a side says nothing of how its units differ.
+    """
+    first = sides[0][0]
+    common = np.zeros((*first.shape[:-2], 1))
+    common_degrees = np.zeros((*first.shape[:-2], 1))
+    squares, degrees = np.zeros(first.shape[:-1]), np.zeros(first.shape[:-1])
+    for means, there in sides:
+        centre = np.where(there, means, 0.0).sum(axis=-1) / np.maximum(there.sum(axis=-1), 1)
+        residuals = np.where(there, means - centre[..., None], 0.0)
+        if shared:
+            argparse_type = there & (there.sum(axis=-1, keepdims=True) > 1)
+            cases = argparse_type.any(axis=-1, keepdims=True).sum(axis=-2, keepdims=True)
+            known = argparse_type.sum(axis=-2, keepdims=True) >= np.maximum(cases / 2, FEWEST_CASES_TO_POOL)
+            moves = np.where(known, _median_over_cases(residuals, argparse_type), 0.0)
+            residuals = np.where(argparse_type, residuals - moves, 0.0)
+            common += (moves**2).sum(axis=(-1, -2))[..., None]
+            common_degrees += np.maximum(known.sum(axis=(-1, -2))[..., None] - 1, 0)
+        squares += (residuals**2).sum(axis=-1)
+        degrees += np.maximum(there.sum(axis=-1) - 1, 0)
+    if shared:
+        degrees *= 1 - 1 / first.shape[-2]
+    common_degrees = np.maximum(common_degrees, 1.0)
+    return Spread(common / common_degrees, common_degrees, squares / np.maximum(degrees, 1e-9), degrees)
+
+
+def _median_over_cases(values: Floats, there: Bools) -> Floats:
+    """Of shape (…, 1, units)."""
+    ordered = np.sort(np.where(there, values, np.inf), axis=-2)
+    count = there.sum(axis=-2, keepdims=True)
+    lower = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=-2)
+    upper = np.take_along_axis(ordered, np.minimum(count // 2, values.shape[-2] - 1), axis=-2)
+    return np.where(count > 0, np.where(count > 0, lower + upper, 0.0) / 2, 0.0)

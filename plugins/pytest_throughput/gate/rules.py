@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-__all__ = ["FEWEST_UNITS", "WORTH_CONFIRMING", "CaseVerdict", "Code", "Design", "Rules", "Verdict"]
+__all__ = ["FEWEST_UNITS", "WORTH_CONFIRMING", "Code", "Design", "Rules"]
 
 FEWEST_UNITS = 3
 """Pairs, or accepted runs: with two, the noise between them is known from a single difference."""
-
-
-class Verdict(StrEnum):
-    """Of a case."""
-
-    REGRESSED = "regressed"
-    IMPROVED = "improved"
-    UNCHANGED = "unchanged"
-    INCONCLUSIVE = "inconclusive"
-    NEW = "new"
-    MISSING = "missing"
-    FAILED = "failed"
-    INCOMPARABLE = "incomparable"
 
 
 class Code(StrEnum):
@@ -90,29 +76,3 @@ class Rules:
     @property
     def log_threshold(self) -> float:
         return math.log1p(self.threshold)
-
-
-@dataclass(frozen=True)
-class CaseVerdict:
-    """The verdict on one case. Ratios are images/second of head over base: below 1 is slower."""
-
-    id: str
-    verdict: Verdict
-    code: Code
-    reason: str
-    ratio: float | None = None
-    ratio_low: float | None = None
-    """Lower end of the 95 % interval."""
-    ratio_high: float | None = None
-    trials_base: int = 0
-    trials_head: int = 0
-    runs_base: int = 0
-    detectable_ratio: float | None = None
-    """From this ratio down these data would have shown a regression; None where they could show none."""
-    noise_between: float | None = None
-    """Standard deviation of units (runs, or pairs' trials), as a share."""
-    noise_within: float | None = None
-    """Standard deviation of the trials of one unit, as a share."""
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)

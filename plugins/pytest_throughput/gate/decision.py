@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_throughput.gate.model import FOR_NOISE, Estimates
-from pytest_throughput.gate.pooling import FEWEST_CASES_TO_POOL
-from pytest_throughput.gate.verdicts import FEWEST_UNITS, WORTH_CONFIRMING, Code, Rules
+from pytest_throughput.gate.estimator import FOR_NOISE, Estimates
+from pytest_throughput.gate.rules import FEWEST_UNITS, WORTH_CONFIRMING, Code, Rules
+from pytest_throughput.gate.shrinkage import FEWEST_CASES_TO_POOL
 
 __all__ = ["CODES", "Decisions", "decide"]
 

@@ -1,4 +1,4 @@
-"""Which figures of a case may be compared at all, and what to say of a case that has none."""
+"""Which figures of two sides are compared: units of replication, and the trials of each case in them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,58 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_throughput.gate import sentences
+from pytest_throughput.gate import messages
+from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design
 from pytest_throughput.gate.runs import CaseResult, Run, Trial
-from pytest_throughput.gate.units import Selection
-from pytest_throughput.gate.verdicts import CaseVerdict, Code, Design, Verdict
+from pytest_throughput.gate.verdict import CaseVerdict, Verdict
 
-__all__ = ["Comparable", "match"]
+__all__ = ["Comparable", "Selection", "Unit", "match", "select_units"]
+
+Unit = tuple[Run, ...]
+"""Runs that count as one: a single run, or all runs of one machine where machines are the units."""
+
+_FEWEST_INDIVIDUALS = 3
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The units of each side; or why there can be no comparison."""
+
+    base: tuple[Unit, ...] = ()
+    head: tuple[Unit, ...] = ()
+    refusal: tuple[Code, str] | None = None
+
+
+def select_units(base: Sequence[Run], head: Sequence[Run], design: Design) -> Selection:
+    """Individuals of one model of hardware differ by up to 8 %, so runs of another are no baseline by themselves.
+
+    With enough runs of head's own machine, it is judged against those alone. Otherwise a machine
+    counts as one unit, however many runs it has given, and there have to be three of them. An
+    unknown individual is taken for one and the same.
+    """
+    single = tuple((run,) for run in base), tuple((run,) for run in head)
+    if design.is_paired:
+        return Selection(*single)
+    machines_head = {run.machine_id for run in head}
+    own = tuple((run,) for run in base if run.machine_id in machines_head)
+    if own and len(machines_head) == 1 and len(own) + len(head) - 1 >= FEWEST_UNITS:
+        return Selection(own, single[1])
+    machines_base = {run.machine_id for run in base}
+    if len(machines_base) >= _FEWEST_INDIVIDUALS:
+        return Selection(_by_machine(base), _by_machine(head))
+    if len(machines_head) > 1:
+        return Selection(refusal=(Code.TOO_FEW_RUNS, messages.too_few_machines(len(machines_base))))
+    if machines_head <= machines_base:
+        if design is Design.GROUPS:
+            return Selection(refusal=(Code.TOO_FEW_RUNS, messages.too_few_in_groups(len(own) + len(head))))
+        return Selection(refusal=(Code.TOO_FEW_RUNS, messages.too_few_runs(len(own), len(base))))
+    return Selection(refusal=(Code.UNSEEN_INDIVIDUAL, messages.unseen_individual(len(machines_base))))
+
+
+def _by_machine(runs: Sequence[Run]) -> tuple[Unit, ...]:
+    machines = dict.fromkeys(run.machine_id for run in runs)
+    return tuple(tuple(run for run in runs if run.machine_id == machine) for machine in machines)
+
 
 _STATUS_RANK = {"ok": 0, "unsupported": 1, "out_of_memory": 2}
 _WORST_RANK = 3
@@ -39,16 +85,16 @@ def match(
     before = [run.cases[case_id] for run in base if case_id in run.cases]
     now = [run.cases[case_id] for run in head if case_id in run.cases]
     if not now:
-        return CaseVerdict(case_id, Verdict.MISSING, Code.NOT_IN_RUN, sentences.missing(len(before)))
+        return CaseVerdict(case_id, Verdict.MISSING, Code.NOT_IN_RUN, messages.missing(len(before)))
     measured = [one for one in before if one.trials]
     status_before = "ok" if measured else before[-1].status if before else None
     status_now = max((one.status for one in now), key=_rank)
     if status_before is None or (not measured and status_now == "ok"):
-        return CaseVerdict(case_id, Verdict.NEW, Code.NO_BASELINE, sentences.new(status_before, status_now))
+        return CaseVerdict(case_id, Verdict.NEW, Code.NO_BASELINE, messages.new(status_before, status_now))
     if _rank(status_now) > _rank(status_before):
-        return CaseVerdict(case_id, Verdict.FAILED, Code.STATUS, sentences.worse_status(status_before, status_now))
+        return CaseVerdict(case_id, Verdict.FAILED, Code.STATUS, messages.worse_status(status_before, status_now))
     if not measured or not any(one.trials for one in now):
-        return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.STATUS, sentences.no_figures(status_now))
+        return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.STATUS, messages.no_figures(status_now))
     return _match_figures(case_id, measured, now, selection, design)
 
 
@@ -58,9 +104,9 @@ def _match_figures(
     network, settings = now[-1].network_hash, now[-1].settings_digest
     same_network = [one for one in measured if _same(one.network_hash, network)]
     if not same_network:
-        return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.NETWORK_CHANGED, sentences.NETWORK_CHANGED)
+        return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.NETWORK_CHANGED, messages.NETWORK_CHANGED)
     if not any(_same(one.settings_digest, settings) for one in same_network):
-        return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.SETTINGS_CHANGED, sentences.SETTINGS_CHANGED)
+        return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.SETTINGS_CHANGED, messages.SETTINGS_CHANGED)
     if selection.refusal is not None:
         return CaseVerdict(case_id, Verdict.INCONCLUSIVE, *selection.refusal)
 

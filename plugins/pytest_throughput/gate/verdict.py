@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from pytest_throughput.exit_code import ExitCode
-from pytest_throughput.gate.verdicts import CaseVerdict, Verdict
+from pytest_throughput.gate.rules import Code
 
 __all__ = [
     "FAILABLE",
     "SCHEMA",
+    "CaseVerdict",
     "Incomparable",
     "Judgement",
+    "Verdict",
     "exit_status",
     "nothing_comparable",
 ]
 
 SCHEMA = 1
+
+
+class Verdict(StrEnum):
+    """Of a case."""
+
+    REGRESSED = "regressed"
+    IMPROVED = "improved"
+    UNCHANGED = "unchanged"
+    INCONCLUSIVE = "inconclusive"
+    NEW = "new"
+    MISSING = "missing"
+    FAILED = "failed"
+    INCOMPARABLE = "incomparable"
+
 
 _STATUSES = {
     Verdict.REGRESSED: ExitCode.REGRESSED,
@@ -30,6 +47,32 @@ _STATUSES = {
 FAILABLE = tuple(str(verdict) for verdict in _STATUSES)
 """What a gate can be asked to fail on."""
 _WITHOUT_COMPARISON = (Verdict.NEW, Verdict.INCOMPARABLE)
+
+
+@dataclass(frozen=True)
+class CaseVerdict:
+    """The verdict on one case. Ratios are images/second of head over base: below 1 is slower."""
+
+    id: str
+    verdict: Verdict
+    code: Code
+    reason: str
+    ratio: float | None = None
+    ratio_low: float | None = None
+    """Lower end of the 95 % interval."""
+    ratio_high: float | None = None
+    trials_base: int = 0
+    trials_head: int = 0
+    runs_base: int = 0
+    detectable_ratio: float | None = None
+    """From this ratio down these data would have shown a regression; None where they could show none."""
+    noise_between: float | None = None
+    """Standard deviation of units (runs, or pairs' trials), as a share."""
+    noise_within: float | None = None
+    """Standard deviation of the trials of one unit, as a share."""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
 
 class Incomparable(Exception):
