@@ -1,4 +1,4 @@
-"""What a comparison can come to, and the rules it is decided by."""
+"""The rules that a user can set, the designs of a comparison, and the codes that explain a verdict."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from enum import StrEnum
 __all__ = ["FEWEST_UNITS", "WORTH_CONFIRMING", "Code", "Design", "Rules"]
 
 FEWEST_UNITS = 3
-"""Pairs, or accepted runs: with two, the noise between them is known from a single difference."""
+"""Fewest pairs, or accepted runs, for a verdict; two would give a single difference to estimate the noise from."""
 
 
 class Code(StrEnum):
-    """Why: one word for programs, beside the sentence for people."""
+    """The reason of a verdict, for programs; ``CaseVerdict.reason`` is the sentence for people."""
 
     SLOWER = "slower"
     FASTER = "faster"
@@ -35,23 +35,23 @@ class Code(StrEnum):
 WORTH_CONFIRMING = frozenset(
     {Code.SLOWER, Code.NOISE, Code.NEAR_THRESHOLD, Code.CONTENTION, Code.SLOW_TRIALS, Code.TOO_FEW_TRIALS}
 )
-"""More trials of head (and of base, in pairs) may change the verdict, or ought to bear it out.
+"""Codes for which more trials of head (and of base, in pairs) may change the verdict or should confirm it.
 
-Lacking accepted runs is not among them: more trials of one run say nothing about how runs differ.
+A lack of accepted runs is not among them: more trials of one run do not show how runs differ.
 """
 
 
 class Design(StrEnum):
-    """How the two sides were measured, and so what is a unit of replication."""
+    """How the two sides were measured. This determines the unit of replication."""
 
     PAIRS = "pairs"
-    """One run, case by case, both environments in turn: the pair of trials."""
+    """One run measured both environments case by case in turn; the unit is the pair of trials."""
     PAIRED_RUNS = "paired_runs"
-    """Runs taken in turn: the pair of runs."""
+    """The runs of both sides were taken in turn; the unit is the pair of runs."""
     HISTORY = "history"
-    """One run against accepted ones: the run."""
+    """One run is compared with accepted runs; the unit is the run."""
     GROUPS = "groups"
-    """Two groups of runs, in no particular order: the run."""
+    """Two groups of runs in no particular order; the unit is the run."""
 
     @property
     def is_paired(self) -> bool:
@@ -60,12 +60,12 @@ class Design(StrEnum):
 
 @dataclass(frozen=True)
 class Rules:
-    """What counts as slower. Raises ValueError for rules that mean nothing."""
+    """When a case counts as regressed. Raises ValueError for values out of range."""
 
     threshold: float = 0.03
-    """The slowdown that matters, as a share of the seconds: 0.03 is 3 % more of them."""
+    """Smallest slowdown that matters, as a share of the seconds: 0.03 means 3 % more seconds."""
     false_alarm_rate: float = 0.01
-    """The share of whole runs in which any case may be called regressed though none is."""
+    """Largest share of unchanged runs in which any case may be called regressed."""
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 10:
