@@ -26,9 +26,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from pytest_throughput.gate.decisions import Decisions, decide
-from pytest_throughput.gate.model import estimate
-from pytest_throughput.gate.verdicts import Design, Rules
+from pytest_throughput.gate.decision import Decisions, decide
+from pytest_throughput.gate.estimator import estimate
+from pytest_throughput.gate.rules import Design, Rules
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

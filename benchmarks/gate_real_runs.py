@@ -36,9 +36,9 @@ import dlworkloads
 import pytest_throughput
 from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
-from pytest_throughput.gate.decisions import decide
-from pytest_throughput.gate.model import estimate
-from pytest_throughput.gate.verdicts import Design
+from pytest_throughput.gate.decision import decide
+from pytest_throughput.gate.estimator import estimate
+from pytest_throughput.gate.rules import Design
 from pytest_throughput.launch.interpreters import Interpreter
 from pytest_throughput.launch.launcher import Launcher, LauncherConfig, Placement
 from pytest_throughput.launch.staging import StagedPath

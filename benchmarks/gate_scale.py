@@ -38,8 +38,8 @@ def main() -> None:
 
 def make_store(directory: Path, cases: int, runs: int, trials: int) -> None:
     """``runs`` to judge by and one more, the latest, to judge."""
+    from pytest_throughput.gate.baseline_store import Store
     from pytest_throughput.gate.runs import CaseResult, Run, Trial
-    from pytest_throughput.gate.store import Store
 
     generator = random.Random(1)
     ids = [f"training-pytorch-cuda-model{case}-b8-fp32-eager" for case in range(cases)]
@@ -62,9 +62,9 @@ def make_store(directory: Path, cases: int, runs: int, trials: int) -> None:
 
 def judge_once(directory: Path) -> None:
     begun = time.perf_counter()
-    from pytest_throughput.gate.judge import judge
-    from pytest_throughput.gate.store import Store
-    from pytest_throughput.gate.verdicts import Design, Rules
+    from pytest_throughput.gate.baseline_store import Store
+    from pytest_throughput.gate.comparison import judge
+    from pytest_throughput.gate.rules import Design, Rules
 
     imported = time.perf_counter()
     *history, head = Store(directory).read(FINGERPRINT).runs

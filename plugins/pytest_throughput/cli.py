@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from pytest_throughput.commands import accept, compare, doctor, gate, show
 from pytest_throughput.commands.answer import Answer, deliver
 from pytest_throughput.exit_code import ExitCode
-from pytest_throughput.gate.store import StoreError
+from pytest_throughput.gate.baseline_store import StoreError
 from pytest_throughput.text import printable
 
 __all__ = ["main"]

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from pytest_throughput.gate.confirmation import after_confirmation, to_confirm
-from pytest_throughput.gate.decisions import Decisions, decide
-from pytest_throughput.gate.model import estimate
-from pytest_throughput.gate.verdicts import CaseVerdict, Code, Design, Rules, Verdict
+from pytest_throughput.gate.decision import Decisions, decide
+from pytest_throughput.gate.estimator import estimate
+from pytest_throughput.gate.rules import Code, Design, Rules
+from pytest_throughput.gate.verdict import CaseVerdict, Verdict
 
 
 def of(case_id: str, verdict: Verdict, code: Code) -> CaseVerdict:

@@ -14,9 +14,9 @@ import result_files
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pytest_throughput.gate.baseline_store import Store
 from pytest_throughput.gate.from_results import GivenRun, given_run
 from pytest_throughput.gate.runs import Run
-from pytest_throughput.gate.store import Store
 from pytest_throughput.gate.store_format import decode, encode
 from pytest_throughput.results.untrusted_json import Unreadable
 from pytest_throughput.telemetry.machine_id import machine_id

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from pytest_throughput.exit_code import ExitCode
-from pytest_throughput.gate.judgement import Judgement, exit_status, nothing_comparable
-from pytest_throughput.gate.verdicts import CaseVerdict, Code, Verdict
+from pytest_throughput.gate.rules import Code
+from pytest_throughput.gate.verdict import CaseVerdict, Judgement, Verdict, exit_status, nothing_comparable
 from pytest_throughput.options.gate_options import read_fail_on, read_false_alarm_rate, read_threshold
 from pytest_throughput.report.verdict_table import as_json, as_markdown, as_table, summary
 

@@ -10,10 +10,10 @@ from typing import Any
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.commands.judging import add_baseline, add_files, add_items_param
 from pytest_throughput.exit_code import ExitCode
+from pytest_throughput.gate.baseline_store import Store, StoreError, dated_in_the_future
 from pytest_throughput.gate.from_results import GivenRun, given_run
-from pytest_throughput.gate.store import Store, StoreError, dated_in_the_future
+from pytest_throughput.gate.rules import FEWEST_UNITS
 from pytest_throughput.gate.store_format import decode, encode
-from pytest_throughput.gate.verdicts import FEWEST_UNITS
 from pytest_throughput.options.option import Option
 from pytest_throughput.options.readers import read_whole_number
 from pytest_throughput.results.untrusted_json import Unreadable

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pytest_throughput.commands.answer import Answer
-from pytest_throughput.gate.judgement import Incomparable, nothing_comparable
-from pytest_throughput.gate.verdicts import Rules
+from pytest_throughput.gate.rules import Rules
+from pytest_throughput.gate.verdict import Incomparable, nothing_comparable
 from pytest_throughput.options.gate_options import BASELINE, FAIL_ON, FALSE_ALARM_RATE, THRESHOLD
 from pytest_throughput.options.option import Option
 

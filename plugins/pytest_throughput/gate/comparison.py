@@ -1,68 +1,56 @@
-"""The two sides of a comparison, and how they were measured."""
+"""From the runs of two sides to a judgement; read from top to bottom, this file is the way of a verdict.
+
+``with_baseline`` or ``between`` builds a :class:`Comparison`. Its ``verdicts`` calls ``judge``, which
+selects units of replication and figures (``observations``), estimates each case's change and its noise
+(``estimator``), decides (``decision``) and words the decision (``messages``). Its ``judgement`` turns the
+verdicts into an exit status (``verdict``).
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_throughput.gate import messages
+from pytest_throughput.gate.baseline_store import Store
+from pytest_throughput.gate.decision import CODES, Decisions, decide
+from pytest_throughput.gate.estimator import Estimates, estimate
 from pytest_throughput.gate.from_results import GivenRun
-from pytest_throughput.gate.judge import judge, software_changes
-from pytest_throughput.gate.judgement import Incomparable, Judgement, exit_status
+from pytest_throughput.gate.observations import Comparable, match, select_units
+from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design, Rules
 from pytest_throughput.gate.runs import Run
 from pytest_throughput.gate.scope import Scope, expected_of
-from pytest_throughput.gate.store import Store
-from pytest_throughput.gate.verdicts import FEWEST_UNITS, CaseVerdict, Design, Rules
+from pytest_throughput.gate.verdict import CaseVerdict, Incomparable, Judgement, Verdict, exit_status
 from pytest_throughput.text import printable
 
-__all__ = ["Comparison", "between", "with_baseline"]
+__all__ = ["Comparison", "between", "judge", "software_changes", "with_baseline"]
+
+_DESIGNS = {
+    Design.PAIRS: "in pairs of trials",
+    Design.PAIRED_RUNS: "in pairs of runs",
+    Design.GROUPS: "as two groups of runs",
+}
+_VERDICTS = {Code.SLOWER: Verdict.REGRESSED, Code.FASTER: Verdict.IMPROVED, Code.WITHIN_THRESHOLD: Verdict.UNCHANGED}
+_MOST_FIGURES = 5_000_000
+"""Limit for the array of one side (cases × units × trials); judging that many figures takes about 1.5 GB."""
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Runs on both sides, in the order of time."""
-
-    title: str
-    base: tuple[Run, ...]
-    head: tuple[Run, ...]
-    design: Design
-    scope: Scope
-    notes: tuple[str, ...] = ()
-
-    def verdicts(self, rules: Rules) -> tuple[CaseVerdict, ...]:
-        """Raises ValueError where the runs do not fit the design."""
-        return judge(self.base, self.head, design=self.design, rules=rules, is_expected=self._is_expected)
-
-    def judgement(self, verdicts: Sequence[CaseVerdict], fail_on: Collection[str]) -> Judgement:
-        """What these verdicts on it come to. ``fail_on``: see ``exit_status``."""
-        base, head = ({case_id for run in side for case_id in run.cases} for side in (self.base, self.head))
-        left_out = len(base - head - {one.id for one in verdicts})
-        notes = list(self.notes)
-        if left_out:
-            why = "not asked for" if self.scope.deselected is not None else "and whether they were asked for is unknown"
-            notes.append(f"not in this run, {why}: {_count(left_out, 'case')} of the baseline")
-        return Judgement(
-            title=self.title,
-            exit_status=exit_status(verdicts, fail_on),
-            verdicts=tuple(verdicts),
-            software=software_changes(self.base, self.head),
-            notes=tuple(notes),
-        )
-
-    @property
-    def _is_expected(self) -> Callable[[str], bool]:
-        if self.design is Design.PAIRS:  # Both environments are of one run, which knows what it was asked for.
-            return self.scope.asked.__contains__
-        return expected_of(self.scope, self.base)
+# ------------------------------------------------------------------- what is compared with what
 
 
 def with_baseline(head: Sequence[GivenRun], directory: Path, how_to_accept: str) -> Comparison:
-    """Against the accepted runs of the same hardware.
+    """Return the comparison of ``head`` with the accepted runs of the same hardware.
 
-    ``how_to_accept``: the command that begins a baseline. Raises Incomparable where there is none, StoreError
-    where it cannot be read, ValueError where head is of several machines' hardware.
+    ``how_to_accept``: the command that starts a baseline, for the message. Raises Incomparable where no
+    run is accepted for this hardware, StoreError where the baseline cannot be read, and ValueError where
+    the runs of head were measured on different hardware.
     """
     runs = tuple(one.run for one in head)
     _check_hardware(runs)
@@ -77,7 +65,7 @@ def with_baseline(head: Sequence[GivenRun], directory: Path, how_to_accept: str)
         enough = f"verdicts need {FEWEST_UNITS} accepted runs"
         raise Incomparable("; ".join([f"{where}: {what}{others}", *notes, todo, enough]))
     return Comparison(
-        title=f"{_names(head)} against {_count(len(accepted), 'accepted run')} of {printable(str(directory))}",
+        title=f"{_names(head)} against {messages.count(len(accepted), 'accepted run')} of {printable(str(directory))}",
         base=accepted,
         head=runs,
         design=Design.HISTORY if len(runs) == 1 else Design.GROUPS,
@@ -87,10 +75,11 @@ def with_baseline(head: Sequence[GivenRun], directory: Path, how_to_accept: str)
 
 
 def between(base: Sequence[GivenRun], head: Sequence[GivenRun], *, paired: bool) -> Comparison:
-    """Of two sides that were given.
+    """Return the comparison of two sides that the caller gives.
 
-    Two environments of one file are pairs of trials. Otherwise ``paired`` says that the first run of
-    base belongs to the first of head, and so on. Raises Incomparable for different hardware.
+    Two environments of one file are compared in pairs of trials. Otherwise ``paired`` says that the first
+    run of base was measured next to the first run of head, and so on. Raises Incomparable for different
+    hardware, and for a side without cases.
     """
     runs_base, runs_head = (tuple(one.run for one in side) for side in (base, head))
     try:
@@ -114,11 +103,43 @@ def between(base: Sequence[GivenRun], head: Sequence[GivenRun], *, paired: bool)
     )
 
 
-_DESIGNS = {
-    Design.PAIRS: "in pairs of trials",
-    Design.PAIRED_RUNS: "in pairs of runs",
-    Design.GROUPS: "as two groups of runs",
-}
+@dataclass(frozen=True)
+class Comparison:
+    """The runs of both sides, ordered by time, and how they were measured."""
+
+    title: str
+    base: tuple[Run, ...]
+    head: tuple[Run, ...]
+    design: Design
+    scope: Scope
+    """What the runs of head were asked to measure."""
+    notes: tuple[str, ...] = ()
+
+    def verdicts(self, rules: Rules) -> tuple[CaseVerdict, ...]:
+        """Return a verdict for every case. Raises ValueError where the runs do not fit the design."""
+        return judge(self.base, self.head, design=self.design, rules=rules, is_expected=self._is_expected)
+
+    def judgement(self, verdicts: Sequence[CaseVerdict], fail_on: Collection[str]) -> Judgement:
+        """Return the result of the comparison, given its verdicts. ``fail_on``: see ``exit_status``."""
+        base, head = ({case_id for run in side for case_id in run.cases} for side in (self.base, self.head))
+        left_out = len(base - head - {one.id for one in verdicts})
+        notes = list(self.notes)
+        if left_out:
+            why = "not asked for" if self.scope.deselected is not None else "and whether they were asked for is unknown"
+            notes.append(f"not in this run, {why}: {messages.count(left_out, 'case')} of the baseline")
+        return Judgement(
+            title=self.title,
+            exit_status=exit_status(verdicts, fail_on),
+            verdicts=tuple(verdicts),
+            software=software_changes(self.base, self.head),
+            notes=tuple(notes),
+        )
+
+    @property
+    def _is_expected(self) -> Callable[[str], bool]:
+        if self.design is Design.PAIRS:  # One run measured both environments, and knows all cases asked for.
+            return self.scope.asked.__contains__
+        return expected_of(self.scope, self.base)
 
 
 def _check_hardware(runs: Sequence[Run]) -> None:
@@ -134,5 +155,127 @@ def _names(runs: Sequence[GivenRun]) -> str:
     return runs[0].name if len(runs) == 1 else f"{len(runs)} runs ({runs[0].name}, …)"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+# ------------------------------------------------------------------- from runs to verdicts
+
+
+def judge(
+    base: Sequence[Run],
+    head: Sequence[Run],
+    *,
+    design: Design,
+    rules: Rules,
+    is_expected: Callable[[str], bool] = lambda case_id: True,
+) -> tuple[CaseVerdict, ...]:
+    """Return a verdict for every case: first the cases of head in their order, then those that head lacks.
+
+    Both sides are runs ordered by time. ``is_expected`` says whether a case of base that head lacks was
+    asked for and not deselected; only then is it reported as missing, otherwise it is left out.
+
+    Raises ValueError where the runs do not fit the design, or were measured on different hardware.
+    """
+    _check(base, head, design)
+    selection = select_units(base, head, design)
+    in_head = dict.fromkeys(case_id for run in head for case_id in run.cases)
+    only_in_base = dict.fromkeys(case_id for run in base for case_id in run.cases if case_id not in in_head)
+    ids = [*in_head, *(case_id for case_id in only_in_base if is_expected(case_id))]
+    found = [match(case_id, base, head, selection, design) for case_id in ids]
+    compared = iter(_compare([one for one in found if isinstance(one, Comparable)], design, rules))
+    return tuple(next(compared) if isinstance(one, Comparable) else one for one in found)
+
+
+def _check(base: Sequence[Run], head: Sequence[Run], design: Design) -> None:
+    if not base or not head:
+        raise ValueError("expected at least one run on each side")
+    if any(run.fingerprint != head[0].fingerprint for run in (*base, *head)):
+        raise ValueError("the runs are of different hardware; expected one fingerprint")
+    if design is Design.PAIRS and (len(base), len(head)) != (1, 1):
+        raise ValueError(f"pairs of trials: expected one run in two environments, got {len(base)} and {len(head)}")
+    if design is Design.PAIRED_RUNS and len(base) != len(head):
+        raise ValueError(f"pairs of runs: expected as many of base as of head, got {len(base)} and {len(head)}")
+    if design is Design.HISTORY and len(head) != 1:
+        raise ValueError(f"history: expected one run to judge against accepted ones, got {len(head)}")
+
+
+def _compare(cases: Sequence[Comparable], design: Design, rules: Rules) -> list[CaseVerdict]:
+    """Estimate and decide all cases at once, since they share what is known about the noise."""
+    if not cases:
+        return []
+    estimates = estimate(
+        _as_array([case.base for case in cases]),
+        _as_array([case.head for case in cases]),
+        design=design,
+        false_alarm_rate=rules.false_alarm_rate,
+    )
+    decisions = decide(estimates, rules)
+    return [_verdict(case, index, estimates, decisions, design, rules) for index, case in enumerate(cases)]
+
+
+def _as_array(cases: Sequence[tuple[tuple[float, ...], ...]]) -> NDArray[np.float64]:
+    """Return an array of shape (cases, units, trials), NaN where there is no trial."""
+    units = max(len(case) for case in cases)
+    trials = max(len(unit) for case in cases for unit in case)
+    if len(cases) * units * trials > _MOST_FIGURES:
+        raise ValueError(
+            f"{len(cases):,} cases in {units:,} runs with up to {trials:,} trials are too many to be judged at once, "
+            f"over {_MOST_FIGURES:,} figures; give fewer runs, or runs with fewer trials"
+        )
+    array = np.full((len(cases), units, max(trials, 1)), np.nan)
+    for row, case in enumerate(cases):
+        for column, unit in enumerate(case):
+            array[row, column, : len(unit)] = unit
+    return array
+
+
+def _verdict(
+    case: Comparable, index: int, estimates: Estimates, decisions: Decisions, design: Design, rules: Rules
+) -> CaseVerdict:
+    """Return the verdict of the case at that index of the arrays."""
+    code = CODES[decisions.codes[index]]
+    evidence = messages.Evidence(
+        design=design,
+        rules=rules,
+        difference=float(estimates.difference[index]),
+        margin=float(estimates.margin[index]),
+        half_interval=float(estimates.half_interval[index]),
+        units=int(estimates.units[index]),
+        runs_base=case.runs_base,
+        units_are_machines=sum(map(bool, case.base)) < case.runs_base,
+        trials_base=int(estimates.trials_base[index]),
+        trials_head=int(estimates.trials_head[index]),
+        tail_head=int(estimates.tail_head[index]),
+        outliers=int(estimates.outliers[index]),
+    )
+    has_interval = math.isfinite(evidence.half_interval) and code is not Code.TOO_FEW_RUNS
+    detectable = _ratio(-max(evidence.margin, rules.log_threshold), case.better)
+    low, high = sorted(_ratio(each, case.better) for each in (evidence.low, evidence.high))
+    return CaseVerdict(
+        id=case.id,
+        verdict=_VERDICTS.get(code, Verdict.INCONCLUSIVE),
+        code=code,
+        reason=messages.compared(code, evidence),
+        ratio=_ratio(evidence.difference, case.better) if evidence.trials_base and evidence.trials_head else None,
+        ratio_low=low if has_interval else None,
+        ratio_high=high if has_interval else None,
+        trials_base=evidence.trials_base,
+        trials_head=evidence.trials_head,
+        runs_base=case.runs_base,
+        detectable_ratio=detectable if decisions.can_alarm[index] else None,
+        noise_between=_share(estimates.noise_between[index]),
+        noise_within=_share(estimates.noise_within[index]),
+    )
+
+
+def _ratio(log_ratio: float, better: str) -> float:
+    """Return head ÷ base of the metric, from a difference in which larger is better."""
+    return math.exp(messages.bounded(log_ratio if better == "higher" else -log_ratio))
+
+
+def _share(deviation_of_logs: float) -> float | None:
+    return None if math.isnan(deviation_of_logs) else math.expm1(messages.bounded(deviation_of_logs))
+
+
+def software_changes(base: Sequence[Run], head: Sequence[Run]) -> dict[str, tuple[str | None, str | None]]:
+    """Return the versions that differ between the last runs of the two sides: by name, (of base, of head)."""
+    before, after = base[-1].software, head[-1].software
+    names = sorted({*before, *after})
+    return {name: (before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)}

@@ -1,38 +1,39 @@
-"""A second look at flagged and undecided cases, with more trials in fresh processes.
+"""Confirmation: flagged and undecided cases get more trials in fresh processes, and are judged again.
 
-It costs no false alarms. Whatever the first look says, only the second can call a case regressed;
-it judges all trials, old and new, by the same margin as a single look would, over all cases of the
-run and not the flagged ones alone. So an alarm needs that one test to fail, whether or not there was
-a look before; the first look can only acquit. It may acquit wrongly, in up to 2.5 % of slowdowns of
-the threshold's size, and the second once more: hence the interval of 95 % on both sides.
+Confirmation adds no false alarms. The first pass can only clear a case, never flag it: every case that
+it flags or leaves undecided is confirmed, and only the second pass can call such a case regressed. The
+second pass uses all trials, old and new, with the margin of a single pass over all cases of the run. So
+a false alarm needs that one test to fail, with or without a first pass. Each pass may clear a slowdown
+of exactly the threshold in up to 2.5 % of cases; together these are the 5 % that ``unchanged`` allows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from pytest_throughput.gate.verdicts import WORTH_CONFIRMING, CaseVerdict, Code, Design
+from pytest_throughput.gate.rules import WORTH_CONFIRMING, Code, Design
+from pytest_throughput.gate.verdict import CaseVerdict
 
 __all__ = ["after_confirmation", "to_confirm"]
 
 
 def to_confirm(verdicts: Sequence[CaseVerdict], design: Design = Design.HISTORY) -> tuple[str, ...]:
-    """The ids of the cases that more trials may decide, or ought to bear out."""
-    # In pairs of trials, each further one is the unit that is lacking.
+    """Return the ids of the cases that more trials may decide, or should confirm."""
+    # In pairs of trials, more trials are more units; in a history they are not.
     codes = WORTH_CONFIRMING | {Code.TOO_FEW_RUNS} if design is Design.PAIRS else WORTH_CONFIRMING
     return tuple(one.id for one in verdicts if one.code in codes)
 
 
 def after_confirmation(
-    first: Sequence[CaseVerdict], second: Sequence[CaseVerdict], asked: Collection[str]
+    first: Sequence[CaseVerdict], second: Sequence[CaseVerdict], confirmed: Collection[str]
 ) -> tuple[CaseVerdict, ...]:
-    """The verdicts after the second look: its own on the cases that were ``asked``, the first on the others.
+    """Return the verdicts after confirmation: the second on the ``confirmed`` cases, the first on all others.
 
-    ``second`` judges all cases again, with all the trials there are. Raises ValueError where it lacks
-    a case that was asked.
+    ``second``: the verdicts on all cases with all trials. Raises ValueError where a confirmed case is
+    not among them.
     """
     again = {one.id: one for one in second}
-    lacking = sorted(set(asked) - again.keys())
-    if lacking:
-        raise ValueError(f"the second look lacks {', '.join(lacking)}; expected every case that was asked")
-    return tuple(again[one.id] if one.id in asked else one for one in first)
+    absent = sorted(set(confirmed) - again.keys())
+    if absent:
+        raise ValueError(f"no verdict after confirmation on {', '.join(absent)}; expected one on every confirmed case")
+    return tuple(again[one.id] if one.id in confirmed else one for one in first)

@@ -1,4 +1,4 @@
-"""What a run was asked for, and so which cases of a baseline it lacks without having left them out."""
+"""The scope of a run: which cases it was asked to measure, and so which cases of a baseline are missing from it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ class Scope:
     """The cases that were asked for, the values of each of their axes, and what was deselected."""
 
     asked: frozenset[str]
-    """Ids."""
+    """Ids of cases."""
     values: Mapping[str, frozenset[object]]
+    """Values of each axis, by its name."""
     deselected: frozenset[str] | None
-    """Ids of cases that ``-k``, ``-m`` or ``--deselect`` left out; None where nobody knows what was."""
+    """Ids of cases that ``-k``, ``-m`` or ``--deselect`` left out; None where that is unknown."""
 
     @classmethod
     def of(cls, cases: Iterable[tuple[str, Axes]], deselected: Iterable[str] | None) -> Scope:
-        """Of the cases that were asked for, run or not: their ids and axes."""
+        """Return the scope of a run, given the ids and axes of all cases it was asked for, measured or not."""
         asked: set[str] = set()
         values: dict[str, set[object]] = {}
         for case_id, axes in cases:
@@ -33,7 +34,7 @@ class Scope:
         return cls(frozenset(asked), frozen, None if deselected is None else frozenset(deselected))
 
     def __or__(self, other: Scope) -> Scope:
-        """Of two runs together: deselected is what both left out."""
+        """Return the scope of two runs together; a case is deselected only if both deselected it."""
         names = {*self.values, *other.values}
         values = {name: self.values.get(name, frozenset()) | other.values.get(name, frozenset()) for name in names}
         asked = self.asked | other.asked
@@ -42,23 +43,24 @@ class Scope:
         return Scope(asked, values, self.deselected & other.deselected)
 
     def covers(self, case_id: str, axes: Axes) -> bool:
-        """Whether each of the case's axis values is among this run's."""
+        """Return whether each axis value of the case is among the values of this run."""
         return all(value in self.values.get(name, ()) for name, value in _named(case_id, axes).items())
 
     def has_left_out(self, case_id: str) -> bool:
-        """Whether the case was deselected, as far as is known."""
+        """Return whether the case was deselected, or may have been."""
         return self.deselected is None or case_id in self.deselected
 
 
 def _named(case_id: str, axes: Axes) -> Axes:
-    """A case without axes has its file for one: ``pytest tests/test_a.py`` does not ask for those of test_b.py."""
+    """Return the case's axes, or else its test file as its only axis, since pytest may have been given other files."""
     return axes or {"file": case_id.partition("::")[0]}
 
 
 def expected_of(scope: Scope, base: Sequence[Run]) -> Callable[[str], bool]:
-    """Whether a case of ``base``, runs in the order of time, was asked for and not deselected.
+    """Return a function that says whether a case of ``base`` was asked for and not deselected.
 
-    What the latest run that could have had it lacks as well has been given up, and is not expected.
+    ``base``: runs ordered by time. A case that is also missing from the latest of these runs whose axis
+    values include it was removed from the suite, and is not expected.
     """
     axes: dict[str, Axes] = {case.id: case.axes for run in base for case in run.cases.values()}
     scopes = [Scope.of(((case.id, case.axes) for case in run.cases.values()), ()) for run in base]

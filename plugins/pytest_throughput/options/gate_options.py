@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pytest_throughput.gate.judgement import FAILABLE
-from pytest_throughput.gate.verdicts import Rules, Verdict
+from pytest_throughput.gate.rules import Rules
+from pytest_throughput.gate.verdict import FAILABLE, Verdict
 from pytest_throughput.options.option import Option
 from pytest_throughput.options.readers import read_share
 

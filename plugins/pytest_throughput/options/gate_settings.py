@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_throughput.gate.verdicts import Rules
+from pytest_throughput.gate.rules import Rules
 from pytest_throughput.options.gate_options import BASELINE, FAIL_ON, FALSE_ALARM_RATE, THRESHOLD
 from pytest_throughput.options.option import Option
 from pytest_throughput.options.readers import read_whole_number

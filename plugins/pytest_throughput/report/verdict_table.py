@@ -11,8 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pytest_throughput.gate.judgement import Judgement
-from pytest_throughput.gate.verdicts import CaseVerdict, Verdict
+from pytest_throughput.gate.verdict import CaseVerdict, Judgement, Verdict
 from pytest_throughput.report.console import lines_of
 from pytest_throughput.text import printable
 

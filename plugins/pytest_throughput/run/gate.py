@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_throughput.gate.judgement import Incomparable, Judgement, nothing_comparable
+from pytest_throughput.gate.verdict import Incomparable, Judgement, nothing_comparable
 from pytest_throughput.options.gate_settings import BASE, HEAD
 from pytest_throughput.run.benchmark_json import BenchmarkJson
 from pytest_throughput.run.collection import in_order, measured
@@ -21,7 +21,7 @@ from pytest_throughput.text import printable
 if TYPE_CHECKING:
     from pytest_throughput.gate.comparison import Comparison
     from pytest_throughput.gate.from_results import GivenRun
-    from pytest_throughput.gate.verdicts import CaseVerdict
+    from pytest_throughput.gate.verdict import CaseVerdict
 
 __all__ = ["Gate"]
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_throughput.gate.baseline_store import Store, StoreError
 from pytest_throughput.gate.runs import CaseResult, Run, Trial
-from pytest_throughput.gate.store import Store, StoreError
 from pytest_throughput.gate.store_format import MOST_BYTES, DamagedFile, decode, encode
 
 MakeRun = Callable[..., Run]

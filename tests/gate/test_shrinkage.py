@@ -7,15 +7,15 @@ import pytest
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from pytest_throughput.gate import pooling
-from pytest_throughput.gate.pooling import _inverse_trigamma, typical_variance
+from pytest_throughput.gate import shrinkage
+from pytest_throughput.gate.shrinkage import _inverse_trigamma, typical_variance
 
 Floats = NDArray[np.float64]
 
 
 def moderated_variances(variances: Floats, degrees: Floats, exception: int | None = None) -> tuple[Floats, Floats]:
     """Where all cases but one, at most, are telling."""
-    return pooling.moderated_variances(variances, degrees, np.arange(variances.shape[-1]) != exception)
+    return shrinkage.moderated_variances(variances, degrees, np.arange(variances.shape[-1]) != exception)
 
 
 @pytest.mark.parametrize("value", [1e-4, 0.01, 0.5, 1.0, 5.0, 1e3])

@@ -1,8 +1,9 @@
-"""Trials that something else slowed: which to set aside, and whether contention alone could have fooled us.
+"""Outliers: trials slowed by other work on the machine, and how likely such contention explains a difference.
 
-Contention only ever slows, by any factor, and two trials that it hit agree by chance alone. So a
-tail of trials far slower than all others of their case says more about the machine than about the
-code. Such trials are set aside, counted and reported; no file ever loses them.
+Contention makes a trial slower, never faster, and by any factor; two contended trials agree only by
+chance. So a tail of trials that are far slower than all others of their case, and that disagree with
+each other, says more about the machine than about the code. Such trials are excluded from the
+comparison, counted and reported. The result files keep them.
 """
 
 from __future__ import annotations
@@ -18,43 +19,47 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 _LEAST_GAP = 0.1
-"""Before the tail, in logarithms. Nearer trials cannot be told from ordinary noise, and do less harm."""
+"""Smallest gap before a tail, in logarithms. A smaller gap cannot be distinguished from ordinary noise."""
 _GAP_IN_DEVIATIONS = 4.0
-"""Before the tail, in standard deviations of what is kept: ordinary noise of any size has no such gap."""
+"""Smallest gap before a tail, in standard deviations of the trials before it."""
 _FEWEST_BEFORE = 4
-"""Trials before a tail that leaves too little, to know by their spread that it is one."""
+"""Fewest trials before a tail that leaves too few to be excluded; fewer give no spread to compare the gap with."""
 _EXCEPTIONS = 5
-"""One case in so many may be an exception: more of them tell of the noise of all."""
+"""At most one case in this many is an exception; if there are more, their noise is typical of the run."""
 _LEAST_KEPT = 0.5
+"""Smallest share of a case's trials that remains when a tail is excluded."""
 _LEAST_KEPT_OF_A_SIDE = 0.4
+"""Smallest share of one side's trials that remains."""
 
 
 @dataclass(frozen=True)
 class Outliers:
-    """What was found: arrays of shape (…, cases, trials of base and then of head)."""
+    """The outliers of a comparison: arrays of shape (…, cases, trials of base followed by those of head)."""
 
     logs: Floats
     is_head: Bools
-    """Of shape (trials)."""
+    """Which trials belong to head; of shape (trials)."""
     tail: Bools
-    """Trials far slower than all others of their case, of which enough is left without them."""
+    """Trials far slower than all others of their case, where enough trials remain without them."""
     kept: Bools
+    """Trials that are compared."""
     is_exception: Bools
-    """The few cases of a run that keep a tail, of shape (…, cases): their spread says nothing of the others'."""
+    """Cases that keep a tail while most cases of the run have none; of shape (…, cases)."""
     steps: Floats
-    """Between neighbouring trials of a tail; NaN where there is none."""
+    """Differences between neighbouring trials of a tail; NaN where there is no tail."""
 
 
 def flag_outliers(base: Floats, head: Floats, *, base_alone_first: bool) -> Outliers:
-    """Finds the tail of slow trials of each case, and which of them to set aside.
+    """Find the tail of slow trials of each case, and decide which trials are excluded.
 
-    ``base``, ``head``: logarithms of images/second, of shapes (…, cases, trials of a side), NaN where
-    there is no trial. Both sides are looked at together, so that a side that is slower as a whole is
-    never taken for a tail, and noise with two humps loses the same hump on both.
-    ``base_alone_first``: a long history is cleared by itself before, so that its tail cannot hide
-    the head's. Tails whose trials agree with each other, in this case and in this run, are a second
-    hump of the noise and no contention: they are kept. So are those without which too little would be
-    left. Where few cases of a run keep their tail, they are exceptions.
+    ``base``, ``head``: logarithms of speed, of shapes (…, cases, trials of a side), NaN where there is
+    no trial. Both sides are searched together, so that a side that became slower as a whole is never
+    taken for a tail. ``base_alone_first``: search a long history by itself first, so that its tail
+    cannot fill the gap before the tail of head.
+
+    A tail is kept if its trials agree with each other (judged from this case and from the whole run):
+    then it is the slow mode of bimodal noise, not contention. It is also kept if too few trials would
+    remain. Where only a few cases of the run keep a tail, these cases are exceptions.
     """
     alone = np.zeros(base.shape, dtype=bool)
     if base_alone_first:
@@ -68,27 +73,27 @@ def flag_outliers(base: Floats, head: Floats, *, base_alone_first: bool) -> Outl
     steps = np.diff(np.sort(np.where(tail | too_long, logs, np.nan), axis=-1), axis=-1)
     small, count = (steps < _LEAST_GAP).sum(axis=-1), (~np.isnan(steps)).sum(axis=-1)
     everywhere = small.sum(axis=-1, keepdims=True) / np.maximum(count.sum(axis=-1, keepdims=True), 1)
-    is_hump = (small + 2 * everywhere) / (count + 2) > 0.5
-    kept = ~np.isnan(logs) & ~(tail & ~is_hump[..., None])
-    has_kept_tail = too_long.any(axis=-1) | (tail.any(axis=-1) & is_hump)
+    is_mode = (small + 2 * everywhere) / (count + 2) > 0.5
+    kept = ~np.isnan(logs) & ~(tail & ~is_mode[..., None])
+    has_kept_tail = too_long.any(axis=-1) | (tail.any(axis=-1) & is_mode)
     few = has_kept_tail.sum(axis=-1, keepdims=True) <= logs.shape[-2] // _EXCEPTIONS
     return Outliers(logs=logs, is_head=is_head, tail=tail, kept=kept, is_exception=has_kept_tail & few, steps=steps)
 
 
 def _tails(logs: Floats, is_head: Bools) -> tuple[Bools, Bools]:
-    """The trials behind the first gap of each case: those that leave enough, and those that leave too little.
+    """Return the trials behind the first gap of each case: tails that leave enough trials, and tails that do not.
 
-    A case has one or the other, or neither. Even the latter leave something of each side, since a side
-    that is slower as a whole is no tail.
+    A case has one kind or the other, or none. Both kinds leave at least one trial of each side, since a
+    side that became slower as a whole is not a tail.
     """
     order = np.argsort(-logs, axis=-1, kind="stable")  # the fastest first, NaN last
     present = ~np.isnan(np.take_along_axis(logs, order, axis=-1))
-    # Counted from the fastest: squares of large numbers would swallow their small differences.
+    # Relative to the fastest trial: squares of large numbers would lose the small differences to rounding.
     fastest = np.max(np.where(np.isnan(logs), -np.inf, logs), axis=-1, keepdims=True)
     ordered = np.where(present, np.take_along_axis(logs, order, axis=-1) - fastest, 0.0)
     head = is_head[order]
 
-    # What would be kept by a cut behind each trial in turn: how many of each side, and their spread.
+    # For a cut behind each trial in turn: how many trials of each side remain, and their spread.
     squares = np.zeros_like(ordered)
     count = np.zeros_like(ordered)
     enough, some = np.ones(ordered.shape, dtype=bool), np.ones(ordered.shape, dtype=bool)
@@ -112,7 +117,7 @@ def _tails(logs: Floats, is_head: Bools) -> tuple[Bools, Bools]:
 
 
 def _behind_the_first(cuts: Bools, order: NDArray[np.intp]) -> Bools:
-    """Of cuts behind the trials in that order, those behind the first of each case, in their own order."""
+    """Return which trials, in their original order, come after the first cut of their case."""
     first = np.where(cuts.any(axis=-1), cuts.argmax(axis=-1), cuts.shape[-1])[..., None]
     behind = np.zeros(cuts.shape, dtype=bool)
     np.put_along_axis(behind, order, np.arange(cuts.shape[-1]) > first, axis=-1)
@@ -120,12 +125,13 @@ def _behind_the_first(cuts: Bools, order: NDArray[np.intp]) -> Bools:
 
 
 def chance_of_contention(found: Outliers, side: Bools) -> Floats:
-    """How likely contention alone slows all of some case's trials of a side, and so alike: of shape (…, cases).
+    """Return the probability that contention slowed all trials of one side of a case by the same factor.
 
-    ``side``: which trials are of that side, of shape (trials). All n of a case are contended with
-    probability ε^n, in any of the cases with at most that times their number; ε is the share of
-    trials in tails, in the whole run or in the case, whichever says more. That the trials which are
-    kept agree as well as they do is as likely as that two contended trials of this very run do.
+    ``side``: which trials belong to that side, of shape (trials). The result has shape (…, cases). All
+    n trials of one case are contended with probability ε^n, and in any of C cases with at most C·ε^n,
+    where ε is the share of trials in tails: in the whole run, or in this case if that gives more. The
+    probability that the kept trials then agree as well as they do is estimated from how often two
+    contended trials of this run agree as well.
     """
     there = ~np.isnan(found.logs)
     n = there[..., side].sum(axis=-1)
@@ -139,7 +145,7 @@ def chance_of_contention(found: Outliers, side: Bools) -> Floats:
 
 
 def _share_within(steps: Floats, widths: Floats) -> Floats:
-    """Of the steps between neighbouring contended trials of a case, in all cases, the share within each width."""
+    """Return the share of all steps between neighbouring contended trials that are at most each width."""
     flat_steps = steps.reshape(-1, steps.shape[-2] * steps.shape[-1])
     flat_widths = widths.reshape(-1, widths.shape[-1])
     shares = np.empty(flat_widths.shape)
@@ -150,10 +156,10 @@ def _share_within(steps: Floats, widths: Floats) -> Floats:
 
 
 def chance_of_separation(trials_base: NDArray[np.int_], trials_head: NDArray[np.int_]) -> Floats:
-    """How likely noise with two humps puts all of base into the fast one and all of head into the slow one.
+    """Return the probability that bimodal noise puts all of base into the fast mode and all of head into the slow one.
 
-    That is p^m (1 - p)^n, at its largest over the share p of the fast hump: whatever the figures, no
-    alarm of these few trials can be rarer.
+    That is p^m (1 - p)^n, maximal over the share p of the fast mode. So few trials cannot support an
+    alarm that is rarer than this, whatever their figures.
     """
     m, n = np.maximum(trials_base, 1.0), np.maximum(trials_head, 1.0)
     return np.asarray(np.exp(m * np.log(m / (m + n)) + n * np.log(n / (m + n))))

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_throughput.gate.judge import judge, software_changes
+from pytest_throughput.gate.comparison import judge, software_changes
+from pytest_throughput.gate.rules import Code, Design, Rules
 from pytest_throughput.gate.runs import CaseResult, Run, Trial, hardware_key, hashed_machine_id
-from pytest_throughput.gate.verdicts import CaseVerdict, Code, Design, Rules, Verdict
+from pytest_throughput.gate.verdict import CaseVerdict, Verdict
 
 MakeRun = Callable[..., Run]
 RULES = Rules()

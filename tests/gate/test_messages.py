@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_throughput.gate.sentences import Facts, compared
-from pytest_throughput.gate.verdicts import Code, Design, Rules
+from pytest_throughput.gate.messages import Evidence, compared
+from pytest_throughput.gate.rules import Code, Design, Rules
 
-OPEN = Facts(
+OPEN = Evidence(
     design=Design.PAIRS,
     rules=Rules(),
     difference=0.0,
@@ -36,7 +36,7 @@ def test_pairs_that_would_decide() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "ending"),
+    ("evidence", "ending"),
     [
         (replace(OPEN, half_interval=0.8), "no affordable number of pairs would decide"),
         (replace(OPEN, difference=-0.06), "about 11 pairs would decide"),
@@ -50,8 +50,8 @@ def test_pairs_that_would_decide() -> None:
         (replace(OPEN, half_interval=math.inf), "nothing to know the noise from; measure more trials"),
     ],
 )
-def test_what_else_would_decide(facts: Facts, ending: str) -> None:
-    assert compared(Code.NOISE, facts).endswith(ending)
+def test_what_else_would_decide(evidence: Evidence, ending: str) -> None:
+    assert compared(Code.NOISE, evidence).endswith(ending)
 
 
 def test_what_was_set_aside_is_said() -> None:

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pytest_throughput.gate.decisions import CODES, Decisions, decide
-from pytest_throughput.gate.model import estimate
-from pytest_throughput.gate.verdicts import Code, Design, Rules
+from pytest_throughput.gate.decision import CODES, Decisions, decide
+from pytest_throughput.gate.estimator import estimate
+from pytest_throughput.gate.rules import Code, Design, Rules
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]

@@ -1,4 +1,4 @@
-"""From estimates to verdicts, as arrays over cases: the rules themselves, without words."""
+"""The decision rules: from estimates to a reason code for every case, as arrays over cases."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_throughput.gate.model import FOR_NOISE, Estimates
-from pytest_throughput.gate.pooling import FEWEST_CASES_TO_POOL
-from pytest_throughput.gate.verdicts import FEWEST_UNITS, WORTH_CONFIRMING, Code, Rules
+from pytest_throughput.gate.estimator import SHARE_FOR_NOISE, Estimates
+from pytest_throughput.gate.rules import FEWEST_UNITS, WORTH_CONFIRMING, Code, Rules
+from pytest_throughput.gate.shrinkage import FEWEST_CASES_TO_POOL
 
 __all__ = ["CODES", "Decisions", "decide"]
 
@@ -26,17 +26,18 @@ CODES = (
     Code.NEAR_THRESHOLD,
     Code.NOISE,
 )
-_LOPSIDED = 0.5
+_TAIL_EXCESS = 0.5
+"""Excess of the share of slow outliers in head over that in base, from which a case cannot be called unchanged."""
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """Of each case, of shape (…, cases)."""
+    """The decision on each case; arrays of shape (…, cases)."""
 
     codes: NDArray[np.intp]
-    """Indices of :data:`CODES`: the first three are regressed, improved and unchanged; the rest is inconclusive."""
+    """Indices into :data:`CODES`: the first three are regressed, improved and unchanged; the others, inconclusive."""
     can_alarm: Bools
-    """Whether any figures, however slow, could be called regressed."""
+    """Whether a slowdown of any size could be called regressed with these data."""
 
     @property
     def regressed(self) -> Bools:
@@ -52,16 +53,16 @@ class Decisions:
 
     @property
     def worth_confirming(self) -> Bools:
-        """Whether the case is to have a second look, where there is one."""
+        """Whether the case gets confirmation trials, if there are any."""
         return np.isin(self.codes, [index for index, code in enumerate(CODES) if code in WORTH_CONFIRMING])
 
 
 def decide(estimates: Estimates, rules: Rules) -> Decisions:
-    """The verdicts on all cases of a comparison together."""
+    """Decide all cases of a comparison; the first condition that holds gives a case's code."""
     cases = estimates.difference.shape[-1]
     far = rules.log_threshold
-    contention_limit = (1 - FOR_NOISE) * rules.false_alarm_rate
-    # Where cases are pooled, the others show how far humps lie apart; alone, each has to be safe by itself.
+    contention_limit = (1 - SHARE_FOR_NOISE) * rules.false_alarm_rate
+    # With few cases nothing shows how far two modes lie apart, so that the limit is divided by the number of cases.
     separation_limit = rules.false_alarm_rate / (1 if cases >= FEWEST_CASES_TO_POOL else cases)
 
     difference, margin = estimates.difference, estimates.margin
@@ -80,8 +81,8 @@ def decide(estimates: Estimates, rules: Rules) -> Decisions:
             looks_slower & ~is_separable,
             looks_slower & by_contention,
             looks_slower,
-            looks_faster & is_separable & (estimates.praise_by_contention <= contention_limit),
-            ruled_out & (tail_head - tail_base >= _LOPSIDED),
+            looks_faster & is_separable & (estimates.improvement_by_contention <= contention_limit),
+            ruled_out & (tail_head - tail_base >= _TAIL_EXCESS),
             ruled_out,
             ~is_separable & (difference <= -far),
             (-difference > margin) | ((difference > -far) & (difference < 0) & (margin < far)),

@@ -1,9 +1,9 @@
-"""Accepted runs in a directory: a folder for each hardware, an immutable file for each run.
+"""The baseline store: accepted runs in a directory, with a folder for each hardware and a file for each run.
 
-A file is written once, under a name made of its time and of a digest of its content, and never
-changed: two jobs can accept at once without a lock, accepting the same run twice is accepting it
-once, and a repository of baselines merges without conflicts. What stands in a file, ids above all,
-never becomes part of a path.
+A file is written once and never changed. Its name consists of the run's time and a digest of the
+content. Therefore two jobs can accept at the same time without a lock, accepting a run twice has no
+further effect, and a repository of baselines merges without conflicts. No text from a result file, such
+as a case id, becomes part of a path.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{16}\.json")
 _KEY = re.compile(r"[0-9a-f]{16}")
 _CLOCK_DIFFERENCE = timedelta(minutes=10)
 _MOST_FILES = 1_000
-"""Read of one folder, the latest: whoever keeps more has them pruned, or reads a second of JSON for nothing."""
+"""Only the latest files of a folder are read; parsing more would take seconds."""
 
 
 class StoreError(Exception):
-    """The directory cannot be read or written."""
+    """Raised where the directory cannot be read or written."""
 
     def __init__(self, message: str, *, was_writing: bool) -> None:
         super().__init__(message)
@@ -42,18 +42,18 @@ class StoreError(Exception):
 
 @dataclass(frozen=True)
 class Baseline:
-    """What there is for one hardware."""
+    """The accepted runs of one hardware."""
 
     runs: tuple[Run, ...]
-    """In the order of time."""
+    """Ordered by time."""
     damaged: tuple[tuple[Path, str], ...] = ()
-    """Files that were left out, and why."""
+    """Files that were left out, with the reason."""
     other_hardware: int = 0
-    """Folders for hardware other than was asked for: tells an empty store from a new machine."""
+    """Number of folders for other hardware; it distinguishes a new machine from an empty store."""
 
 
 class Store:
-    """The accepted runs under one directory, which need not exist before the first is accepted."""
+    """Read and write the accepted runs under one directory, which need not exist before the first is accepted."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -62,12 +62,12 @@ class Store:
         """Write the run, and return its file.
 
         Raises StoreError where it cannot be written, and ValueError for a run without any figure or
-        whose time is none.
+        without a valid time.
         """
         if not any(case.trials for case in run.cases.values()):
             raise ValueError("the run has no figures; expected at least one case with a trial")
         content = encode(run)
-        decode(content)  # What is accepted can be read again.
+        decode(content)  # Refuse a run that could not be read back.
         moment = utc(run.started_at).astimezone(UTC)
         name = f"{moment.year:04}{moment:%m%dT%H%M%SZ}-{hashlib.sha256(content).hexdigest()[:16]}.json"
         path = self._folder(run.fingerprint) / name
@@ -80,9 +80,10 @@ class Store:
         return path
 
     def prune(self, accepted: Collection[Path], keep: int) -> None:
-        """Delete all but ``keep`` runs of each hardware that was accepted: those that were just accepted, all of
-        them and whenever they were measured, and the latest of the others. What cannot be read as a run does not
-        count as one, and stays.
+        """Delete all but ``keep`` runs of each hardware of which a run was just accepted.
+
+        The runs in ``accepted`` all stay, whenever they were measured, and after them the latest of the
+        others. A file that cannot be read as a run is neither counted nor deleted.
 
         Raises ValueError for fewer than 1, and StoreError where a file cannot be deleted.
         """
@@ -98,7 +99,7 @@ class Store:
                     raise StoreError(f"could not delete {path}: {error.strerror}", was_writing=True) from error
 
     def read(self, fingerprint: Mapping[str, Any]) -> Baseline:
-        """All accepted runs of that hardware. Raises StoreError where the directory cannot be read."""
+        """Return all accepted runs of that hardware. Raises StoreError where the directory cannot be read."""
         folder = self._folder(fingerprint)
         runs: list[Run] = []
         damaged: list[tuple[Path, str]] = []
@@ -116,18 +117,18 @@ class Store:
 
 
 def dated_in_the_future(folder: Path) -> list[Path]:
-    """Return the accepted runs of one hardware whose names say that they began later than now; clocks may differ."""
+    """Return the accepted runs in a folder whose names give a start later than now, allowing for clock differences."""
     now = f"{datetime.now(UTC) + _CLOCK_DIFFERENCE:%Y%m%dT%H%M%SZ}"
     return [path for path in _run_files(folder) if path.name > now and _is_run(path)]
 
 
 def _run_files(folder: Path) -> list[Path]:
-    """By name, which begins with the time. Other files are none of ours, and stay."""
+    """Return the files of runs, ordered by name and so by time; other files are ignored."""
     return sorted(folder / name for name in _names(folder) if _NAME.fullmatch(name))
 
 
 def _names(folder: Path) -> list[str]:
-    """Return what is in a folder; nothing where there is none. Raise StoreError where it cannot be read."""
+    """Return the names in a folder, or none if it does not exist. Raise StoreError where it cannot be read."""
     try:
         return os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
@@ -145,7 +146,7 @@ def _is_run(path: Path) -> bool:
 
 
 def _decoded(path: Path) -> Run:
-    """Raise DamagedFile for what is no run that can be read, of the hardware of its folder."""
+    """Return the run in a file. Raise DamagedFile where it is not a valid run of the hardware of its folder."""
     try:
         run = decode(_content(path))
     except OSError as error:
@@ -156,7 +157,7 @@ def _decoded(path: Path) -> Run:
 
 
 def _content(path: Path) -> bytes:
-    """Of a regular file of bounded size: no link out of the store, no pipe to wait on forever."""
+    """Return the content of a regular file, up to the size limit; links and pipes are refused."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
@@ -165,7 +166,7 @@ def _content(path: Path) -> bytes:
 
 
 def _write_at_once(path: Path, content: bytes) -> None:
-    """The whole file or none, whatever happens meanwhile."""
+    """Write the file atomically: readers see the whole file or none."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".accepting-", delete=False) as file:
         try:
             file.write(content)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_throughput.gate.contention import chance_of_contention, chance_of_separation, flag_outliers
+from pytest_throughput.gate.outliers import chance_of_contention, chance_of_separation, flag_outliers
 
 
 def kept(base: list[float], head: list[float], *, base_alone_first: bool = False) -> tuple[list[bool], list[bool]]:

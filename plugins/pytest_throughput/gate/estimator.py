@@ -1,0 +1,319 @@
+"""The estimator: each case's change and the noise of that change, as arrays over cases.
+
+The logarithm of a trial's speed is modelled as the sum
+
+    case and side  +  unit  +  case within unit  +  trial
+
+where a unit of replication is what was measured together: a run, or the trials of one pair. The common
+part ("unit") moves all cases at once, and is known from as few values as there are units. The own part
+("case within unit") differs from case to case; many cases together show how large it is, but each case
+is a further chance for a false alarm. The margin accounts for both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from pytest_throughput.gate.outliers import chance_of_contention, chance_of_separation, flag_outliers
+from pytest_throughput.gate.rules import FEWEST_UNITS, Design
+from pytest_throughput.gate.shrinkage import FEWEST_CASES_TO_POOL, moderated_variances, typical_variance
+
+__all__ = ["SHARE_FOR_NOISE", "Estimates", "estimate"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Counts = NDArray[np.int_]
+
+SHARE_FOR_NOISE = 0.5
+"""Share of the false-alarm rate that noise may use; the rest is for contention."""
+_SHARE_FOR_COMMON = 0.9
+"""Share of the noise's part that the common part may use: it is known from few units, so its margin is widest."""
+_TAIL_OF_INTERVAL = 0.025
+_PAIRS_AGREE = 0.5
+"""Pairs are compared one by one if their differences have less than this share of unrelated trials' variance."""
+_MUCH_NOISIER = 6.0
+"""Ratio of variances from which head's trials count as noisier; with 5 trials, chance exceeds it once in 10,000."""
+_LONG_HISTORY = 2.0
+"""Trials of base for each trial of head, from which base is searched for outliers by itself first."""
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """Estimates of each case, of shape (…, cases); differences and noise are in logarithms of speed."""
+
+    difference: Floats
+    """Head minus base: negative where head is slower."""
+    margin: Floats
+    """Smallest difference that is significant at the run-wide false-alarm rate."""
+    half_interval: Floats
+    """Half the 95 % interval of the difference."""
+    noise_between: Floats
+    """Standard deviation between the units of one side; NaN where it is unknown."""
+    noise_within: Floats
+    """Standard deviation of the trials within one unit; NaN where each unit has one trial."""
+    units: Counts
+    """Number of units: pairs, or the units of both sides minus one."""
+    trials_base: Counts
+    trials_head: Counts
+    tail_base: Counts
+    """Trials far slower than all others of their case."""
+    tail_head: Counts
+    outliers: Counts
+    """Trials on both sides that were excluded from the comparison."""
+    alarm_by_contention: Floats
+    """Probability that contention alone slowed all trials of head (see ``chance_of_contention``)."""
+    alarm_by_separation: Floats
+    """Largest probability that bimodal noise alone separates the two sides (see ``chance_of_separation``)."""
+    improvement_by_contention: Floats
+    """As ``alarm_by_contention``, for the trials of base."""
+
+
+def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: float) -> Estimates:
+    """Compare two sides, given as logarithms of speed of shape (…, cases, units, trials), NaN where there is no trial.
+
+    In a paired design the i-th unit of base belongs to the i-th unit of head. Axes before the cases are
+    separate comparisons (a simulation has thousands).
+    """
+    flat_base, flat_head = (side.reshape(*side.shape[:-2], -1) for side in (base, head))
+    is_long = not design.is_paired and flat_base.shape[-1] >= _LONG_HISTORY * flat_head.shape[-1]
+    found = flag_outliers(flat_base, flat_head, base_alone_first=is_long)
+    units_base = units_of(base, found.kept[..., ~found.is_head].reshape(base.shape))
+    units_head = units_of(head, found.kept[..., found.is_head].reshape(head.shape))
+
+    is_typical = ~found.is_exception
+    # A run contains all cases; a pair contains one case, so that nothing is common to all cases.
+    shared = design is not Design.PAIRS and base.shape[-3] >= FEWEST_CASES_TO_POOL
+    compared = _compare_groups(units_base, units_head, is_typical, shared, false_alarm_rate)
+    if design.is_paired:
+        compared = _prefer_pairs(units_base, units_head, is_typical, compared, shared, false_alarm_rate)
+    there = ~np.isnan(found.logs)
+    trials_base, trials_head = there[..., ~found.is_head].sum(axis=-1), there[..., found.is_head].sum(axis=-1)
+    if design.is_paired:
+        measured_base, measured_head = ((~np.isnan(side)).any(axis=-1).sum(axis=-1) for side in (base, head))
+        units = np.minimum(measured_base, measured_head)
+    else:
+        both = (units_base.count > 0) & (units_head.count > 0)
+        units = np.where(both, units_base.count + units_head.count - 1, 0)
+    # Where cases are pooled, the other cases show how far two modes lie apart, and excluded trials count, too.
+    separable = there if base.shape[-3] >= FEWEST_CASES_TO_POOL else found.kept
+    within, within_degrees = _within(units_base, units_head)
+    return Estimates(
+        difference=compared.difference,
+        margin=compared.margin,
+        half_interval=compared.half_interval,
+        noise_between=np.where(
+            compared.spread.own_degrees > 0, np.sqrt(compared.spread.common + compared.spread.own), np.nan
+        ),
+        noise_within=np.where(within_degrees > 0, np.sqrt(within), np.nan),
+        units=units,
+        trials_base=trials_base,
+        trials_head=trials_head,
+        tail_base=found.tail[..., ~found.is_head].sum(axis=-1),
+        tail_head=found.tail[..., found.is_head].sum(axis=-1),
+        outliers=(there & ~found.kept).sum(axis=-1),
+        alarm_by_contention=chance_of_contention(found, found.is_head),
+        alarm_by_separation=chance_of_separation(
+            separable[..., ~found.is_head].sum(axis=-1), separable[..., found.is_head].sum(axis=-1)
+        ),
+        improvement_by_contention=chance_of_contention(found, ~found.is_head),
+    )
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """The difference of two sides and its uncertainty, of shape (…, cases)."""
+
+    difference: Floats
+    margin: Floats
+    half_interval: Floats
+    spread: Spread
+    """Of the units of one side, not of their differences."""
+
+
+def _compare_groups(base: Units, head: Units, is_typical: Bools, shared: bool, false_alarm_rate: float) -> _Compared:
+    """Compare the mean of base's units with the mean of head's."""
+    spread = spread_of([(base.means, base.there), (head.means, head.there)], shared=shared)
+    own, degrees = moderated_variances(spread.own, spread.own_degrees, is_typical)
+    # A unit is a mean of trials, so that units vary at least as much as the trials within them imply.
+    within, within_degrees = moderated_variances(*_within(base, head), is_typical)
+    own = np.maximum(own, np.where(within_degrees > 0, within / base.typical_trials, 0.0))
+
+    per_base, per_head = 1 / np.maximum(base.count, 1), 1 / np.maximum(head.count, 1)
+    # Units of head with fewer trials vary more than the units of base, from which the variance is estimated.
+    of_head = own * np.maximum(1.0, base.typical_trials / head.typical_trials)
+    # Where head's trials are much noisier than base's, its own spread counts.
+    (of_base_trials, base_degrees), (of_head_trials, head_degrees) = _within(base), _within(head)
+    of_base_trials, _ = moderated_variances(of_base_trials, base_degrees, is_typical)
+    is_noisier = (head_degrees > 0) & (base_degrees > 0) & (of_head_trials > _MUCH_NOISIER * of_base_trials)
+    of_head = np.where(is_noisier, np.maximum(of_head, of_head_trials / head.typical_trials), of_head)
+    degrees = np.where(is_noisier, np.minimum(degrees, head_degrees), degrees)
+
+    margin, half_interval = _widths(
+        spread.common * (per_base + per_head),
+        spread.common_degrees,
+        own * per_base + of_head * per_head,
+        degrees,
+        false_alarm_rate,
+    )
+    return _Compared(head.mean - base.mean, margin, half_interval, spread)
+
+
+def _prefer_pairs(
+    base: Units, head: Units, is_typical: Bools, groups: _Compared, shared: bool, false_alarm_rate: float
+) -> _Compared:
+    """Compare pair by pair if the trials of a pair agree better than unrelated trials; otherwise keep ``groups``.
+
+    The comparison of groups also uses trials whose partner was excluded. The choice is made for all
+    cases at once, and from their spread alone, so that the differences cannot influence it. With too few
+    cases to choose, pairs are compared; a case with too few complete pairs is compared as groups.
+    """
+    both = base.there & head.there
+    differences = np.where(both, head.means - base.means, 0.0)
+    spread = spread_of([(differences, both)], shared=shared)
+    own, degrees = moderated_variances(spread.own, spread.own_degrees, is_typical)
+    complete = both.sum(axis=-1)
+    pairs = np.maximum(complete, 1)
+    margin, half_interval = _widths(
+        spread.common / pairs, spread.common_degrees, own / pairs, degrees, false_alarm_rate
+    )
+    by_pairs = complete >= FEWEST_UNITS
+    if complete.shape[-1] >= FEWEST_CASES_TO_POOL:
+        of_pairs, of_groups = (
+            one.common + typical_variance(one.own, one.own_degrees) for one in (spread, groups.spread)
+        )
+        by_pairs &= of_pairs < _PAIRS_AGREE * 2 * of_groups
+    return _Compared(
+        np.where(by_pairs, differences.sum(axis=-1) / pairs, groups.difference),
+        np.where(by_pairs, margin, groups.margin),
+        np.where(by_pairs, half_interval, groups.half_interval),
+        groups.spread,
+    )
+
+
+def _within(*sides: Units) -> tuple[Floats, Floats]:
+    """Return the variance of trials within a unit, and its degrees of freedom."""
+    squares = sum(units.squares.sum(axis=-1) for units in sides)
+    degrees = sum(np.maximum(units.trials - 1, 0).sum(axis=-1) for units in sides) + 0.0
+    return squares / np.maximum(degrees, 1e-9), degrees
+
+
+def _widths(
+    common: Floats, common_degrees: Floats, own: Floats, own_degrees: Floats, false_alarm_rate: float
+) -> tuple[Floats, Floats]:
+    """Return the margin and half the 95 % interval, from the squared standard errors of the two parts of a difference.
+
+    Two margins are valid, and the narrower one is used. ``separately`` adds a margin for the common
+    part, which one test covers for all cases, to a margin for the own part, which is tested once per
+    case (Bonferroni). ``together`` adds the two as independent errors and tests each case; where there
+    is a common part each quantile uses twice the rate, since both parts are rarely extreme at once (in
+    simulations the false alarms stay below half of the rate).
+    """
+    cases = own.shape[-1]
+    rate = SHARE_FOR_NOISE * false_alarm_rate
+    at_once = np.where(common > 0, 2.0, 1.0) * rate / cases
+    quantile: Callable[[Floats, Floats | float], Floats] = special.stdtrit
+
+    def parts(common_tail: Floats | float, own_tail: Floats | float) -> tuple[Floats, Floats]:
+        known = own_degrees > 0
+        of_own = np.where(known, -quantile(np.where(known, own_degrees, 1.0), own_tail) * np.sqrt(own), np.inf)
+        return -quantile(common_degrees, common_tail) * np.sqrt(common), of_own
+
+    separately = sum(parts(rate * _SHARE_FOR_COMMON, rate * (1 - _SHARE_FOR_COMMON) / cases))
+    together = np.hypot(*parts(at_once, at_once))
+    return np.minimum(separately, together), np.hypot(*parts(_TAIL_OF_INTERVAL, _TAIL_OF_INTERVAL))
+
+
+@dataclass(frozen=True)
+class Units:
+    """The units of one side, each the mean of its trials; arrays of shape (…, cases, units)."""
+
+    means: Floats
+    """Means of logarithms of speed; 0 where there is no trial."""
+    trials: NDArray[np.int_]
+    squares: Floats
+    """Sums of squared deviations of the trials from their unit's mean."""
+
+    @property
+    def there(self) -> Bools:
+        return self.trials > 0
+
+    @property
+    def count(self) -> NDArray[np.int_]:
+        return np.asarray(self.there.sum(axis=-1))
+
+    @property
+    def mean(self) -> Floats:
+        """Return each case's mean over its units."""
+        return np.asarray(self.means.sum(axis=-1) / np.maximum(self.count, 1))
+
+    @property
+    def typical_trials(self) -> Floats:
+        """Return the harmonic mean of the number of trials per unit, by which averaging reduces the variance."""
+        inverse = np.where(self.there, 1.0 / np.maximum(self.trials, 1), 0.0).sum(axis=-1)
+        return np.asarray(np.where(inverse > 0, self.count / np.maximum(inverse, 1e-300), 1.0))
+
+
+def units_of(logs: Floats, kept: Bools) -> Units:
+    """Return the units made of the kept trials; both arrays have shape (…, cases, units, trials)."""
+    trials = kept.sum(axis=-1)
+    means = np.where(kept, logs, 0.0).sum(axis=-1) / np.maximum(trials, 1)
+    squares = np.where(kept, (logs - means[..., None]) ** 2, 0.0).sum(axis=-1)
+    return Units(means, trials, squares)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The variances between units, and their degrees of freedom."""
+
+    common: Floats
+    """Variance of the part that moves all cases of a unit together; of shape (…, 1)."""
+    common_degrees: Floats
+    own: Floats
+    """Variance of the remaining part of each case; of shape (…, cases)."""
+    own_degrees: Floats
+
+
+def spread_of(sides: Sequence[tuple[Floats, Bools]], *, shared: bool) -> Spread:
+    """Return the spread between units, pooled over the sides.
+
+    ``sides``: for each side the means of its units, and which units exist, both of shape (…, cases,
+    units). Each side is centred by itself, so that a difference between the sides does not count as
+    noise. ``shared``: the units contain all cases, and have a common part. It is estimated by the median
+    over the cases, which is robust against a case that changed, in units that contain at least half of
+    the cases. A case with a single unit on a side does not contribute.
+    """
+    first = sides[0][0]
+    common = np.zeros((*first.shape[:-2], 1))
+    common_degrees = np.zeros((*first.shape[:-2], 1))
+    squares, degrees = np.zeros(first.shape[:-1]), np.zeros(first.shape[:-1])
+    for means, there in sides:
+        centre = np.where(there, means, 0.0).sum(axis=-1) / np.maximum(there.sum(axis=-1), 1)
+        residuals = np.where(there, means - centre[..., None], 0.0)
+        if shared:
+            has_several = there & (there.sum(axis=-1, keepdims=True) > 1)
+            cases = has_several.any(axis=-1, keepdims=True).sum(axis=-2, keepdims=True)
+            known = has_several.sum(axis=-2, keepdims=True) >= np.maximum(cases / 2, FEWEST_CASES_TO_POOL)
+            moves = np.where(known, _median_over_cases(residuals, has_several), 0.0)
+            residuals = np.where(has_several, residuals - moves, 0.0)
+            common += (moves**2).sum(axis=(-1, -2))[..., None]
+            common_degrees += np.maximum(known.sum(axis=(-1, -2))[..., None] - 1, 0)
+        squares += (residuals**2).sum(axis=-1)
+        degrees += np.maximum(there.sum(axis=-1) - 1, 0)
+    if shared:
+        degrees *= 1 - 1 / first.shape[-2]
+    common_degrees = np.maximum(common_degrees, 1.0)
+    return Spread(common / common_degrees, common_degrees, squares / np.maximum(degrees, 1e-9), degrees)
+
+
+def _median_over_cases(values: Floats, there: Bools) -> Floats:
+    """Return the median over the cases that exist, of shape (…, 1, units)."""
+    ordered = np.sort(np.where(there, values, np.inf), axis=-2)
+    count = there.sum(axis=-2, keepdims=True)
+    lower = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=-2)
+    upper = np.take_along_axis(ordered, np.minimum(count // 2, values.shape[-2] - 1), axis=-2)
+    return np.where(count > 0, np.where(count > 0, lower + upper, 0.0) / 2, 0.0)

@@ -1,0 +1,240 @@
+"""The sentences that explain a verdict: what was measured, why that decides the case or not, and what to do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design, Rules
+
+__all__ = [
+    "NETWORK_CHANGED",
+    "SETTINGS_CHANGED",
+    "Evidence",
+    "bounded",
+    "compared",
+    "count",
+    "missing",
+    "new",
+    "no_figures",
+    "too_few_in_groups",
+    "too_few_machines",
+    "too_few_runs",
+    "unseen_machine",
+    "worse_status",
+]
+
+NETWORK_CHANGED = "the network differs from the baseline's; accept a run of the new network"
+SETTINGS_CHANGED = "measured with other settings than the baseline; use the same settings, or accept a run with these"
+
+_MOST_UNITS_WORTH_NAMING = 100
+"""Messages do not recommend more units than this."""
+_LARGEST_LOG = 700.0
+_SURPLUS = 1.2
+"""Factor on the number of units that would just decide, since the noise is an estimate."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The figures of one compared case. Differences are in logarithms of speed, head minus base."""
+
+    design: Design
+    rules: Rules
+    difference: float
+    margin: float
+    half_interval: float
+    units: int
+    runs_base: int
+    units_are_machines: bool
+    """Whether the units of base are machines, of which at least one has several runs."""
+    trials_base: int
+    trials_head: int
+    tail_head: int
+    outliers: int
+
+    @property
+    def low(self) -> float:
+        return self.difference - self.half_interval
+
+    @property
+    def high(self) -> float:
+        return self.difference + self.half_interval
+
+
+# ------------------------------------------------------------------- cases that cannot be compared
+
+
+def missing(runs: int) -> str:
+    return f"in {count(runs, 'run')} of the baseline, but not in this one, though it was asked for"
+
+
+def new(status_before: str | None, status_now: str) -> str:
+    if status_before is not None:
+        return f"measured now, and {status_before} in the baseline; judged as soon as the baseline measures it"
+    if status_now != "ok":
+        return f"not in the baseline, and {status_now} now"
+    return "not in the baseline; judged as soon as the baseline has it"
+
+
+def worse_status(status_before: str, status_now: str) -> str:
+    return f"{status_now} now, and {'measured' if status_before == 'ok' else status_before} in the baseline"
+
+
+def no_figures(status: str) -> str:
+    return f"no figures to compare: {status}, now as in the baseline"
+
+
+def too_few_runs(own: int, all_runs: int) -> str:
+    of_them = "" if own == all_runs else f", {own} of them of this machine"
+    return (
+        f"{count(all_runs, 'accepted run')}{of_them}, too few to know how much runs differ; "
+        f"accept {count(max(FEWEST_UNITS - own, 1), 'more run')} of this machine, or compare interleaved pairs"
+    )
+
+
+def too_few_in_groups(runs: int) -> str:
+    """Return the sentence for groups that have so many runs on both sides together."""
+    return (
+        f"{count(runs, 'run')} in all, too few to know how much runs differ; "
+        f"measure {count(max(FEWEST_UNITS + 1 - runs, 1), 'more run')} of this machine, or compare interleaved pairs"
+    )
+
+
+def too_few_machines(machines: int) -> str:
+    return (
+        f"runs of several machines against those of {count(machines, 'machine')}: machines of one model differ by up "
+        "to 8 %; compare runs of one machine, or accept runs of at least three"
+    )
+
+
+def unseen_machine(machines: int) -> str:
+    return (
+        f"this machine is not in the baseline, which has {count(machines, 'machine')} of the same hardware: machines of "
+        "one model differ by up to 8 %; accept runs of this one, or of at least three"
+    )
+
+
+# ------------------------------------------------------------------- cases that were compared
+
+
+def compared(code: Code, evidence: Evidence) -> str:
+    """Return the sentence for a case that was compared."""
+    sentence = _SENTENCES[code](evidence)
+    if evidence.outliers:
+        sentence += f" ({count(evidence.outliers, 'contended trial')} excluded)"
+    return sentence
+
+
+def _changed(evidence: Evidence) -> str:
+    return f"{_change(evidence.difference)} ({_interval(evidence)})"
+
+
+def _within_threshold(evidence: Evidence) -> str:
+    return f"{_interval(evidence)}: a slowdown of {_percent(evidence.rules.threshold)} is ruled out"
+
+
+def _too_few_runs(evidence: Evidence) -> str:
+    if evidence.design.is_paired:
+        return f"{count(evidence.units, 'pair')}, too few to distinguish noise from change; measure at least 5 pairs"
+    if evidence.design is Design.GROUPS:
+        return too_few_in_groups(evidence.units + 1)
+    if evidence.units_are_machines:
+        return unseen_machine(evidence.units)
+    return too_few_runs(evidence.units, evidence.units)
+
+
+def _too_few_trials(evidence: Evidence) -> str:
+    return (
+        f"{_change(evidence.difference)}, but with {evidence.trials_base} trials of base and {evidence.trials_head} of "
+        "head, chance can put one side into a fast state and the other into a slow one; measure at least 5 of each"
+    )
+
+
+def _contention(evidence: Evidence) -> str:
+    return (
+        f"{_change(evidence.difference)}, but other work on the machine may have slowed all {evidence.trials_head} "
+        "trials of head; measure more trials, or on a quieter machine"
+    )
+
+
+def _slow_trials(evidence: Evidence) -> str:
+    return (
+        f"{evidence.tail_head} of {evidence.trials_head} trials are far slower than the others, and hardly any of the "
+        "baseline's; measure more trials"
+    )
+
+
+def _near_threshold(evidence: Evidence) -> str:
+    threshold = _percent(evidence.rules.threshold)
+    return f"{_interval(evidence)}, too close to the threshold of {threshold} to decide; {_remedy(evidence)}"
+
+
+def _noise(evidence: Evidence) -> str:
+    if not math.isfinite(evidence.half_interval):
+        return f"{_change(evidence.difference)}, and too few trials to estimate the noise; measure more trials"
+    detectable = _change(-max(evidence.margin, evidence.rules.log_threshold))
+    return f"{_interval(evidence)}; with this noise only {detectable} or more is detectable; {_remedy(evidence)}"
+
+
+_SENTENCES = {
+    Code.SLOWER: _changed,
+    Code.FASTER: _changed,
+    Code.WITHIN_THRESHOLD: _within_threshold,
+    Code.TOO_FEW_RUNS: _too_few_runs,
+    Code.TOO_FEW_TRIALS: _too_few_trials,
+    Code.CONTENTION: _contention,
+    Code.SLOW_TRIALS: _slow_trials,
+    Code.NEAR_THRESHOLD: _near_threshold,
+    Code.NOISE: _noise,
+}
+
+
+def _remedy(evidence: Evidence) -> str:
+    """Return how many units in all would decide the case if the estimates were exact, if an affordable number would."""
+    threshold = evidence.rules.log_threshold
+    if evidence.difference > -threshold:
+        # The interval has to become so narrow that it no longer contains the threshold.
+        shrink = (evidence.difference + threshold) / evidence.half_interval
+    else:
+        shrink = -evidence.difference / evidence.margin
+    variance_ratio = shrink**2 / _SURPLUS
+    if evidence.design in (Design.PAIRS, Design.PAIRED_RUNS, Design.GROUPS):
+        needed = math.ceil(evidence.units / variance_ratio) if variance_ratio > 0 else math.inf
+        what = "run" if evidence.design is Design.GROUPS else "pair"
+        if needed <= _MOST_UNITS_WORTH_NAMING:
+            return f"about {count(int(needed), what)} would decide"
+        return f"no affordable number of {what}s would decide"
+    # The difference of one run from the mean of R varies by 1 + 1/R: accepting more runs reduces only the 1/R.
+    rest = (1 + 1 / evidence.units) * variance_ratio - 1
+    needed = math.ceil(1 / rest) if rest > 0 else math.inf
+    if needed <= _MOST_UNITS_WORTH_NAMING:
+        return f"about {count(int(needed), 'machine' if evidence.units_are_machines else 'accepted run')} would decide"
+    return "interleaved pairs could decide, accepted runs hardly"
+
+
+def _interval(evidence: Evidence) -> str:
+    return f"95 % interval {_change(evidence.low)} to {_change(evidence.high)}"
+
+
+def bounded(log_ratio: float) -> float:
+    """Return the logarithm limited to a range whose exponential is finite; files are untrusted."""
+    return min(max(log_ratio, -_LARGEST_LOG), _LARGEST_LOG)
+
+
+def _change(log_ratio: float) -> str:
+    """Return a change of speed in words: 5 % slower is 5 % more seconds, 5 % faster is 5 % more images/second."""
+    log_ratio = bounded(log_ratio)
+    seconds = math.expm1(-log_ratio)
+    if abs(seconds) < 0.0005:
+        return "no change"
+    if seconds > 0:
+        return f"{_percent(seconds)} slower"
+    return f"{_percent(math.expm1(log_ratio))} faster"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,158 @@
+"""The observations of a comparison: which runs are units of replication, and which figures of a case are compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_throughput.gate import messages
+from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design
+from pytest_throughput.gate.runs import CaseResult, Run, Trial
+from pytest_throughput.gate.verdict import CaseVerdict, Verdict
+
+__all__ = ["Comparable", "Selection", "Unit", "match", "oriented_log", "select_units"]
+
+Unit = tuple[Run, ...]
+"""Runs that count as one unit of replication: a single run, or all runs of one machine where machines are the units."""
+
+_FEWEST_MACHINES = 3
+"""Fewest machines in a baseline to judge a machine that is not among them."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The units of each side; or the code and the sentence that say why nothing can be compared."""
+
+    base: tuple[Unit, ...] = ()
+    head: tuple[Unit, ...] = ()
+    refusal: tuple[Code, str] | None = None
+
+
+def select_units(base: Sequence[Run], head: Sequence[Run], design: Design) -> Selection:
+    """Return the units of replication.
+
+    Machines of one model differ by up to 8 %, so that a run cannot be judged by the runs of one other
+    machine. If there are enough runs of head's own machine, only these are used. Otherwise each machine
+    is one unit, however many runs it has, and there must be at least three. All runs whose machine is
+    unknown count as runs of the same machine.
+    """
+    single = tuple((run,) for run in base), tuple((run,) for run in head)
+    if design.is_paired:
+        return Selection(*single)
+    machines_head = {run.machine_id for run in head}
+    own = tuple((run,) for run in base if run.machine_id in machines_head)
+    if own and len(machines_head) == 1 and len(own) + len(head) - 1 >= FEWEST_UNITS:
+        return Selection(own, single[1])
+    machines_base = {run.machine_id for run in base}
+    if len(machines_base) >= _FEWEST_MACHINES:
+        return Selection(_by_machine(base), _by_machine(head))
+    if len(machines_head) > 1:
+        return Selection(refusal=(Code.TOO_FEW_RUNS, messages.too_few_machines(len(machines_base))))
+    if machines_head <= machines_base:
+        if design is Design.GROUPS:
+            return Selection(refusal=(Code.TOO_FEW_RUNS, messages.too_few_in_groups(len(own) + len(head))))
+        return Selection(refusal=(Code.TOO_FEW_RUNS, messages.too_few_runs(len(own), len(base))))
+    return Selection(refusal=(Code.UNSEEN_INDIVIDUAL, messages.unseen_machine(len(machines_base))))
+
+
+def _by_machine(runs: Sequence[Run]) -> tuple[Unit, ...]:
+    machines = dict.fromkeys(run.machine_id for run in runs)
+    return tuple(tuple(run for run in runs if run.machine_id == machine) for machine in machines)
+
+
+_STATUS_RANK = {"ok": 0, "unsupported": 1, "out_of_memory": 2}
+_WORST_RANK = 3
+"""The rank of ``crashed``, ``timed_out``, ``failed``, and of any unknown status."""
+
+Units = tuple[tuple[float, ...], ...]
+"""Logarithms of the primary metric by unit and trial, negated where lower is better: a larger value is better."""
+
+
+@dataclass(frozen=True)
+class Comparable:
+    """The figures of a case that both sides measured."""
+
+    id: str
+    base: Units
+    head: Units
+    runs_base: int
+    better: str = "higher"
+    """Which direction of the primary metric is better: ``higher`` (a rate) or ``lower`` (seconds)."""
+
+
+def match(
+    case_id: str, base: Sequence[Run], head: Sequence[Run], selection: Selection, design: Design
+) -> CaseVerdict | Comparable:
+    """Return the figures of a case that can be compared, or its verdict if there are none."""
+    before = [run.cases[case_id] for run in base if case_id in run.cases]
+    now = [run.cases[case_id] for run in head if case_id in run.cases]
+    if not now:
+        return CaseVerdict(case_id, Verdict.MISSING, Code.NOT_IN_RUN, messages.missing(len(before)))
+    measured = [one for one in before if one.trials]
+    status_before = "ok" if measured else before[-1].status if before else None
+    status_now = max((one.status for one in now), key=_rank)
+    if status_before is None or (not measured and status_now == "ok"):
+        return CaseVerdict(case_id, Verdict.NEW, Code.NO_BASELINE, messages.new(status_before, status_now))
+    if _rank(status_now) > _rank(status_before):
+        return CaseVerdict(case_id, Verdict.FAILED, Code.STATUS, messages.worse_status(status_before, status_now))
+    if not measured or not any(one.trials for one in now):
+        return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.STATUS, messages.no_figures(status_now))
+    return _match_figures(case_id, measured, now, selection, design)
+
+
+def _match_figures(
+    case_id: str, measured: Sequence[CaseResult], now: Sequence[CaseResult], selection: Selection, design: Design
+) -> CaseVerdict | Comparable:
+    network, settings = now[-1].network_hash, now[-1].settings_digest
+    same_network = [one for one in measured if _same(one.network_hash, network)]
+    if not same_network:
+        return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.NETWORK_CHANGED, messages.NETWORK_CHANGED)
+    if not any(_same(one.settings_digest, settings) for one in same_network):
+        return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.SETTINGS_CHANGED, messages.SETTINGS_CHANGED)
+    if selection.refusal is not None:
+        return CaseVerdict(case_id, Verdict.INCONCLUSIVE, *selection.refusal)
+
+    def results(runs: Sequence[Run]) -> list[CaseResult]:
+        all_results = [run.cases[case_id] for run in runs if case_id in run.cases]
+        return [
+            one
+            for one in all_results
+            if one.trials and _same(one.network_hash, network) and _same(one.settings_digest, settings)
+        ]
+
+    if design is Design.PAIRS:
+        units_base, units_head = _by_number(results(selection.base[0]), results(selection.head[0]))
+    else:
+        units_base, units_head = (
+            tuple(tuple(_log(trial) for one in results(unit) for trial in one.trials) for unit in side)
+            for side in (selection.base, selection.head)
+        )
+    runs_base = sum(1 for unit in selection.base for run in unit if results((run,)))
+    return Comparable(case_id, units_base, units_head, runs_base)
+
+
+def _by_number(base: Sequence[CaseResult], head: Sequence[CaseResult]) -> tuple[Units, Units]:
+    """Return each trial as a unit, at the same position on both sides for the same trial number; empty if missing."""
+    sides = [{trial.number: _log(trial) for one in side for trial in one.trials} for side in (base, head)]
+    numbers = sorted(sides[0].keys() | sides[1].keys())
+    of_base, of_head = (tuple((side[number],) if number in side else () for number in numbers) for side in sides)
+    return of_base, of_head
+
+
+def _log(trial: Trial) -> float:
+    return oriented_log(trial.images_per_second, "higher")
+
+
+def oriented_log(value: float, better: str) -> float:
+    """Return the logarithm of a metric's value, negated where lower is better, so that a larger result is better."""
+    return math.log(value) if better == "higher" else -math.log(value)
+
+
+def _rank(status: str) -> int:
+    return _STATUS_RANK.get(status, _WORST_RANK)
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    """Return whether two digests are equal; an unknown digest is equal to any."""
+    return one is None or other is None or one == other

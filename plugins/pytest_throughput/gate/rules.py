@@ -1,0 +1,78 @@
+"""The rules that a user can set, the designs of a comparison, and the codes that explain a verdict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["FEWEST_UNITS", "WORTH_CONFIRMING", "Code", "Design", "Rules"]
+
+FEWEST_UNITS = 3
+"""Fewest pairs, or accepted runs, for a verdict; two would give a single difference to estimate the noise from."""
+
+
+class Code(StrEnum):
+    """The reason of a verdict, for programs; ``CaseVerdict.reason`` is the sentence for people."""
+
+    SLOWER = "slower"
+    FASTER = "faster"
+    WITHIN_THRESHOLD = "within_threshold"
+    NOISE = "noise"
+    NEAR_THRESHOLD = "near_threshold"
+    CONTENTION = "contention"
+    SLOW_TRIALS = "slow_trials"
+    TOO_FEW_TRIALS = "too_few_trials"
+    TOO_FEW_RUNS = "too_few_runs"
+    UNSEEN_INDIVIDUAL = "unseen_individual"
+    NO_BASELINE = "no_baseline"
+    NOT_IN_RUN = "not_in_run"
+    STATUS = "status"
+    NETWORK_CHANGED = "network_changed"
+    SETTINGS_CHANGED = "settings_changed"
+
+
+WORTH_CONFIRMING = frozenset(
+    {Code.SLOWER, Code.NOISE, Code.NEAR_THRESHOLD, Code.CONTENTION, Code.SLOW_TRIALS, Code.TOO_FEW_TRIALS}
+)
+"""Codes for which more trials of head (and of base, in pairs) may change the verdict or should confirm it.
+
+A lack of accepted runs is not among them: more trials of one run do not show how runs differ.
+"""
+
+
+class Design(StrEnum):
+    """How the two sides were measured. This determines the unit of replication."""
+
+    PAIRS = "pairs"
+    """One run measured both environments case by case in turn; the unit is the pair of trials."""
+    PAIRED_RUNS = "paired_runs"
+    """The runs of both sides were taken in turn; the unit is the pair of runs."""
+    HISTORY = "history"
+    """One run is compared with accepted runs; the unit is the run."""
+    GROUPS = "groups"
+    """Two groups of runs in no particular order; the unit is the run."""
+
+    @property
+    def is_paired(self) -> bool:
+        return self in (Design.PAIRS, Design.PAIRED_RUNS)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """When a case counts as regressed. Raises ValueError for values out of range."""
+
+    threshold: float = 0.03
+    """Smallest slowdown that matters, as a share of the seconds: 0.03 means 3 % more seconds."""
+    false_alarm_rate: float = 0.01
+    """Largest share of unchanged runs in which any case may be called regressed."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold < 10:
+            raise ValueError(f"threshold: expected a share above 0, such as 0.03 for 3 %, got {self.threshold!r}")
+        if not 0 < self.false_alarm_rate <= 0.5:
+            raise ValueError(f"false-alarm rate: expected a share above 0, at most 0.5, got {self.false_alarm_rate!r}")
+
+    @property
+    def log_threshold(self) -> float:
+        return math.log1p(self.threshold)

@@ -1,0 +1,125 @@
+"""The verdict on a case, and the judgement of a comparison: verdicts, changes of software, exit status."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pytest_throughput.exit_code import ExitCode
+from pytest_throughput.gate.rules import Code
+
+__all__ = [
+    "FAILABLE",
+    "SCHEMA",
+    "CaseVerdict",
+    "Incomparable",
+    "Judgement",
+    "Verdict",
+    "exit_status",
+    "nothing_comparable",
+]
+
+SCHEMA = 1
+
+
+class Verdict(StrEnum):
+    """The possible verdicts on a case."""
+
+    REGRESSED = "regressed"
+    IMPROVED = "improved"
+    UNCHANGED = "unchanged"
+    INCONCLUSIVE = "inconclusive"
+    NEW = "new"
+    MISSING = "missing"
+    FAILED = "failed"
+    INCOMPARABLE = "incomparable"
+
+
+_STATUSES = {
+    Verdict.REGRESSED: ExitCode.REGRESSED,
+    Verdict.MISSING: ExitCode.MISSING_OR_FAILED,
+    Verdict.FAILED: ExitCode.MISSING_OR_FAILED,
+    Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+}
+"""Exit statuses of the verdicts that a gate can fail on, by priority."""
+FAILABLE = tuple(str(verdict) for verdict in _STATUSES)
+"""The verdicts that a gate can be asked to fail on."""
+_WITHOUT_COMPARISON = (Verdict.NEW, Verdict.INCOMPARABLE)
+
+
+@dataclass(frozen=True)
+class CaseVerdict:
+    """The verdict on one case. Ratios are the case's primary metric of head over that of base."""
+
+    id: str
+    verdict: Verdict
+    code: Code
+    reason: str
+    ratio: float | None = None
+    ratio_low: float | None = None
+    """Lower end of the 95 % interval."""
+    ratio_high: float | None = None
+    """Upper end of the 95 % interval."""
+    trials_base: int = 0
+    trials_head: int = 0
+    runs_base: int = 0
+    detectable_ratio: float | None = None
+    """Ratio from which on these data would have shown a regression; None where no ratio would have."""
+    noise_between: float | None = None
+    """Standard deviation between units (runs, or the trials of pairs), as a share."""
+    noise_within: float | None = None
+    """Standard deviation of the trials within one unit, as a share."""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class Incomparable(Exception):
+    """Raised where nothing can be compared; the message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The result of one comparison."""
+
+    title: str
+    exit_status: int
+    verdicts: tuple[CaseVerdict, ...] = ()
+    software: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    """Versions that differ, by name: (of base, of head)."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the terminal, without control characters."""
+
+    def of(self, verdict: Verdict) -> list[CaseVerdict]:
+        """Return the cases with that verdict; regressions in order of size, the largest first."""
+        found = [one for one in self.verdicts if one.verdict is verdict]
+        return sorted(found, key=lambda one: one.ratio or 0.0) if verdict is Verdict.REGRESSED else found
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "exit_status": self.exit_status,
+            "title": self.title,
+            "software_changes": {name: {"base": base, "head": head} for name, (base, head) in self.software.items()},
+            "notes": list(self.notes),
+            "cases": [one.to_json() for one in self.verdicts],
+        }
+
+
+def exit_status(verdicts: Sequence[CaseVerdict], fail_on: Collection[str]) -> int:
+    """Return the exit status of these verdicts.
+
+    ``fail_on``: names from :data:`FAILABLE`. If no case could be compared, the status is never 0.
+    """
+    there = {one.verdict for one in verdicts}
+    for verdict, status in _STATUSES.items():
+        if verdict in there and verdict in fail_on:
+            return status
+    return ExitCode.NOTHING_COMPARABLE if there <= {*_WITHOUT_COMPARISON} else 0
+
+
+def nothing_comparable(why: str) -> Judgement:
+    """Return the judgement for the case that no comparison is possible, with the reason."""
+    return Judgement("nothing to compare", ExitCode.NOTHING_COMPARABLE, notes=(why,))
