@@ -1,4 +1,4 @@
-"""What the pytest-facing module of a suite may use of the plugin: types of fixtures, settings, GPUs, interpreters.
+"""What the pytest-facing module of a suite may use of the plugin: types of fixtures, options, GPUs, interpreters.
 
 The functions that a suite measures run in workers and use `pytest_throughput` itself.
 """
@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pytest
 
 from pytest_throughput.launch.interpreters import Interpreter, Interpreters
-from pytest_throughput.options.option import argparse_type
+from pytest_throughput.options.option import Option
 from pytest_throughput.options.settings import Settings
 from pytest_throughput.telemetry.gpus import DEVICES, Gpu, default_device, is_device, is_gpu, list_gpus
 
@@ -22,8 +22,8 @@ __all__ = [
     "Interpreters",
     "MeasureIsolated",
     "MeasureStep",
+    "Option",
     "Settings",
-    "argparse_type",
     "default_device",
     "is_device",
     "is_gpu",
