@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import pytest
 
 from pytest_throughput.launch.interpreters import Interpreter, Interpreters
-from pytest_throughput.options.option import Option
+from pytest_throughput.options.option import Option, argparse_type
 from pytest_throughput.options.settings import Settings
 from pytest_throughput.telemetry.gpus import DEVICES, Gpu, default_device, is_device, is_gpu, list_gpus
 
@@ -24,6 +24,7 @@ __all__ = [
     "MeasureStep",
     "Option",
     "Settings",
+    "argparse_type",
     "default_device",
     "is_device",
     "is_gpu",

@@ -109,8 +109,8 @@ def too_few_machines(machines: int) -> str:
 
 def unseen_machine(machines: int) -> str:
     return (
-        f"this machine is not in the baseline, which has {count(machines, 'machine')} of the same hardware: machines of "
-        "one model differ by up to 8 %; accept runs of this one, or of at least three"
+        f"this machine is not in the baseline, which has {count(machines, 'machine')} of the same hardware: machines "
+        "of one model differ by up to 8 %; accept runs of this one, or of at least three"
     )
 
 
