@@ -42,7 +42,7 @@ def test_a_new_axis_is_one_edit(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text("pytest_plugins = ['pytest_throughput.plugin', 'dlworkloads.matrix']\n")
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
         environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path / "lib"), str(ROOT / "plugins")])
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)

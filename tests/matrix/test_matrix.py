@@ -21,7 +21,7 @@ FRAMEWORK_MODULES = ("torch", "tensorflow", "keras", "jax")
 
 def run(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
     """pytest on this project's own bench/, as a user starts it."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     environment = {**environment, "CUDA_VISIBLE_DEVICES": "", **variables}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)

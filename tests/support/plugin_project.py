@@ -12,9 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-import numpy.fft  # noqa: F401 - a run in this process forgets its imports, and numpy allows no second one
 import psutil
 import pytest
+
+# A run in this process forgets what it has imported. numpy cannot be imported twice, and the others take long.
+import rich.table  # noqa: F401
+import scipy.special  # noqa: F401
+
+import pytest_throughput.gate.comparison
+import pytest_throughput.gate.from_results
+import pytest_throughput.run.terminal  # noqa: F401
 
 STEPS = """
 import os, time
