@@ -81,7 +81,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
 
 
 def _session_of(config: pytest.Config) -> ThroughputSession:
-    """Return what measures. Fail the test that asks for it where the plugin is off."""
+    """Return the session that measures. Fail the test that asks for it where the plugin is off."""
     if _SESSION not in config.stash:
         pytest.fail("this test measures, and -p no:throughput has switched off what measures", pytrace=False)
     return config.stash[_SESSION]
@@ -89,19 +89,19 @@ def _session_of(config: pytest.Config) -> ThroughputSession:
 
 @pytest.fixture(scope="session")
 def throughput_settings(pytestconfig: pytest.Config) -> Settings:
-    """How this run measures: threads, trials, protocol and so on."""
+    """Return how this run measures: threads, trials, protocol and so on."""
     return _session_of(pytestconfig).settings
 
 
 @pytest.fixture
 def throughput_trial(request: pytest.FixtureRequest) -> int:
-    """Which trial of its case this test is, from 1."""
+    """Return which trial of its case this test is, from 1."""
     return int(getattr(request, "param", 1))
 
 
 @pytest.fixture
 def throughput_environment(request: pytest.FixtureRequest) -> str:
-    """The set of interpreters that the case is measured in: ``default``, or ``base`` and ``head``."""
+    """Return the environment in which the case is measured: ``default``, or ``base`` or ``head``."""
     return str(getattr(request, "param", DEFAULT_ENVIRONMENT))
 
 
@@ -118,7 +118,7 @@ def measure_step(
     _throughput_clock: ReplayClock,
     benchmark: Any,
 ) -> MeasureStep:
-    """Measures a step in the pytest process."""
+    """Return a function that measures a step in the pytest process."""
     session = _session_of(request.config)
 
     def measure(step: Callable[[], Any], *, items: int = 1, synchronize: Callable[[], object] | None = None) -> None:
@@ -141,7 +141,7 @@ def measure_isolated(
     _throughput_clock: ReplayClock,
     benchmark: Any,
 ) -> MeasureIsolated:
-    """Measures a step in a worker process of its own."""
+    """Return a function that measures a step in a worker process."""
     session = _session_of(request.config)
 
     def measure(

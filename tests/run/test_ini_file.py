@@ -50,6 +50,10 @@ def test_an_option_may_stand_in_the_file(project: Project, name: str, text: str)
     [
         ("throughput_trials = many", "expected a whole number of at least 1, got 'many'"),
         ("throughput_trials =", "expected a whole number of at least 1, got ''"),
+        (
+            "throughput_trials = 1000000000000000000",
+            "expected a whole number of at least 1, of at most 18 digits, got '1000000000000000000'",
+        ),
         ("throughput_order = random", "invalid choice: 'random' (choose from *trials*paired*"),
         ("throughput_timeout = -1", "expected a number of seconds above 0, got '-1'"),
         ("throughput_threshold = 3", "expected a share such as 3% or 0.03, got '3'"),
@@ -193,3 +197,51 @@ def test_a_module_that_the_target_misses_has_no_such_hint(project: Project) -> N
     result = project.run()
     result.stdout.fnmatch_lines(["ModuleNotFoundError: No module named 'nowhere'"])
     result.stdout.no_fnmatch_line("*searched*")
+
+
+@pytest.mark.parametrize(
+    ("ini", "arguments", "number"),
+    [("", (), 3), ("throughput_trials = 2", (), 2), ("throughput_trials = 2", ("--throughput-trials=4",), 4)],
+)
+def test_a_suite_gives_defaults_that_yield_to_the_user(
+    project: Project, ini: str, arguments: tuple[str, ...], number: int
+) -> None:
+    project.tests(ISOLATED)
+    write_ini(project, ini)
+    (project.path / "conftest.py").write_text("def pytest_throughput_defaults(): return {'trials': '3'}\n")
+    assert trials(project, *arguments) == number
+
+
+def test_a_suite_sees_the_options_that_the_user_gives(project: Project) -> None:
+    project.tests(ISOLATED)
+    write_ini(project, "throughput_timeout = 7")
+    (project.path / "conftest.py").write_text(
+        "def pytest_throughput_defaults(options): print('options:', dict(options)); return {}\n"
+    )
+    result = project.run(*COLLECTED, "--throughput-trials=2")
+    result.stdout.fnmatch_lines(["options: {'trials': 2, 'protocol': 'quick', 'lock': 'off', 'timeout': 7.0}"])
+
+
+@pytest.mark.parametrize(
+    ("defaults", "message"),
+    [
+        ({"trials": "0"}, "trials: expected a whole number of at least 1, got '0'"),
+        ({"isolation": "docker"}, "isolation: invalid choice: 'docker' (choose from *'trial'*"),
+        ({"speed": "3"}, "speed: expected some of: trials, order, protocol,*"),
+    ],
+)
+def test_a_wrong_default_of_a_suite_is_refused(project: Project, defaults: dict[str, str], message: str) -> None:
+    project.tests(ISOLATED)
+    (project.path / "conftest.py").write_text(f"def pytest_throughput_defaults(): return {defaults!r}\n")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: pytest_throughput_defaults: {message}"])
+
+
+def test_pairs_of_environments_win_over_the_isolation_of_a_suite(project: Project) -> None:
+    project.tests(ISOLATED)
+    (project.path / "conftest.py").write_text("def pytest_throughput_defaults(): return {'isolation': 'framework'}\n")
+    sides = [f"--throughput-interpreter={side}/python={sys.executable}" for side in ("base", "head")]
+    assert project.run(*COLLECTED, "--throughput-order=paired", *sides).ret == 0
+    refused = project.run(*COLLECTED, "--throughput-order=paired", "--throughput-isolation=framework", *sides)
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
