@@ -95,19 +95,19 @@ def _measuring_of(config: pytest.Config) -> Measuring:
 
 @pytest.fixture(scope="session")
 def throughput_settings(pytestconfig: pytest.Config) -> Settings:
-    """How this run measures: threads, trials, protocol and so on."""
+    """Return how this run measures: threads, trials, protocol and so on."""
     return _measuring_of(pytestconfig).settings
 
 
 @pytest.fixture
 def throughput_trial(request: pytest.FixtureRequest) -> int:
-    """Which trial of its case this test is, from 1."""
+    """Return which trial of its case this test is, from 1."""
     return int(getattr(request, "param", 1))
 
 
 @pytest.fixture
 def throughput_environment(request: pytest.FixtureRequest) -> str:
-    """The set of interpreters that the case is measured in: ``default``, or ``base`` and ``head``."""
+    """Return the environment in which the case is measured: ``default``, or ``base`` or ``head``."""
     return str(getattr(request, "param", DEFAULT_ENVIRONMENT))
 
 
@@ -124,7 +124,7 @@ def measure_step(
     _throughput_clock: ReplayClock,
     benchmark: Any,
 ) -> MeasureStep:
-    """Measure a step in the pytest process."""
+    """Return a function that measures a step in the pytest process."""
     measuring = _measuring_of(request.config)
 
     def measure(step: Callable[[], Any], *, items: int = 1, synchronize: Callable[[], object] | None = None) -> None:
@@ -147,7 +147,7 @@ def measure_isolated(
     _throughput_clock: ReplayClock,
     benchmark: Any,
 ) -> MeasureIsolated:
-    """Measure a step, or a phase of a job, in a worker process."""
+    """Return a function that measures a step, or a phase of a job, in a worker process."""
     measuring = _measuring_of(request.config)
 
     def measure(
