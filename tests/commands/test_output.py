@@ -38,6 +38,7 @@ def gate(command: Command, files: Files) -> tuple[str, ...]:
     return "gate", file, "--baseline", "kept", "--format", "json"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "redirection", ["| head -c 1", "| true", ">/dev/full", ">&-", ">/dev/full 2>&1", ">&- 2>&-", "1</dev/null"]
 )
@@ -47,6 +48,7 @@ def test_a_gate_that_fails_fails_whatever_becomes_of_its_output(gate: tuple[str,
     assert "Traceback" not in ran.stderr and "Exception ignored" not in ran.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "redirection", "status"),
     [
@@ -95,6 +97,7 @@ def test_an_output_of_which_a_part_fits_is_no_success(command: Command, files: F
     assert ran.stderr == b"pytest-throughput: the output could not be written: File too large\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("redirection", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_streams_that_are_closed_are_no_matter_where_warnings_are_errors(
     command: Command, files: Files, redirection: str
@@ -122,6 +125,7 @@ def test_bad_usage_stays_bad_usage(arguments: list[str], redirection: str) -> No
     assert "Traceback" not in ran.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}])
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_what_an_encoding_lacks_is_escaped(

@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_a_sweep_tells_where_memory_ends_and_goes_on(tmp_path: Path) -> None:
     """Half a megabyte an image and more, whatever NumPy and its threads need besides."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}

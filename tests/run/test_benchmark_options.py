@@ -128,6 +128,7 @@ def test_profiling_the_replay_is_refused(two: Project) -> None:
     result.stderr.fnmatch_lines(["*--benchmark-cprofile would profile the replay*"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("all_plugins")
 def test_without_pytest_benchmark_a_plain_project_runs_and_a_measuring_one_is_told(
     project: Project, pytester: pytest.Pytester
@@ -143,6 +144,7 @@ def test_without_pytest_benchmark_a_plain_project_runs_and_a_measuring_one_is_to
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("all_plugins")
 def test_xdist_is_refused(two: Project, pytester: pytest.Pytester) -> None:
     pytest.importorskip("xdist")
@@ -155,6 +157,7 @@ def test_xdist_is_refused(two: Project, pytester: pytest.Pytester) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("all_plugins")
 @pytest.mark.parametrize(
     ("option", "outcomes"),
@@ -179,6 +182,7 @@ def test_xdist_is_welcome_where_nothing_is_measured(
     assert not list(two.path.glob("**/*.jsonl"))
 
 
+@pytest.mark.slow
 def test_xdist_is_refused_where_benchmarks_are_enabled_again(two: Project, pytester: pytest.Pytester) -> None:
     pytest.importorskip("xdist")
     options = ("-n2", "--benchmark-disable", "--benchmark-enable")
@@ -190,6 +194,7 @@ def test_nothing_is_refused_where_nothing_is_measured(two: Project, option: str)
     assert two.run("--benchmark-cprofile=tottime", option).ret == 0
 
 
+@pytest.mark.slow
 def test_a_comparison_fails_whatever_the_numbers_of_trials(two: Project, pytester: pytest.Pytester) -> None:
     """Names are the same: the first trial of two is compared with that of a run of one, and of three."""
     arguments = ("--throughput-protocol=paper", "-k", "sleep", "--throughput-isolation=framework")

@@ -11,6 +11,8 @@ import pytest
 from mutations import HOSTILE, obeyed, replaced
 from plugin_project import Project
 
+pytestmark = pytest.mark.slow
+
 STEPS = f"""
 import os, sys, time
 from pytest_throughput import OutOfMemory, Step, Unsupported

@@ -104,6 +104,7 @@ def without_figures(document: dict[str, Any]) -> dict[str, Any]:
     return {"shapes": shapes, "complete": block["complete"], "cases": cases, "fingerprint": block["fingerprint"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_run_that_is_asked_to_end_writes_what_it_has(interrupted: Interrupted, how: signal.Signals) -> None:
     interrupted.process.send_signal(how)
@@ -298,6 +299,7 @@ def test_after(measure_isolated): measure_isolated('steps:sleep', {'milliseconds
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["10000", "os.stat('run.json.journal.jsonl').st_size + 99"])
 def test_a_disk_that_fills_up_has_its_exit_status(project: Project, limit: str) -> None:
     """First a JSON that does not fit and a journal that does; then neither."""
@@ -472,6 +474,7 @@ def living(project: Project) -> Interrupted:
     return Interrupted(project)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [(), (f"--throughput-resume={JOURNAL}",)])
 def test_a_second_run_on_one_json_is_refused(living: Interrupted, arguments: tuple[str, ...]) -> None:
     """Though it would wait for no lock, and the first run has an older result to replace."""
@@ -531,6 +534,7 @@ def test_a_run_removes_its_own_journal_and_no_other(project: Project) -> None:
     assert (project.path / JOURNAL).read_text() == "another run's"
 
 
+@pytest.mark.slow
 def test_no_journal_that_was_moved_away_is_overwritten(left: Project) -> None:
     """But one without a trial is worth nothing."""
     first = (left.path / JOURNAL).read_bytes()
@@ -632,6 +636,7 @@ def pytest_runtest_teardown(item): end(item.name)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "signals"),
     [
@@ -654,6 +659,7 @@ def test_a_signal_while_results_are_written_leaves_them_whole(project: Project, 
     assert sorted(path.name for path in project.path.glob("run.json*")) == ["run.json"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["json", "summary", "finish", "unconfigure"])
 def test_a_second_signal_may_come_at_any_moment(project: Project, where: str) -> None:
     """The first ends the run after its first trial."""
@@ -679,6 +685,7 @@ def test_a_second_signal_may_come_at_any_moment(project: Project, where: str) ->
     assert project.json()["throughput"]["complete"] is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "RecursionError", "OSError(28, 'No space left on device')"])
 def test_an_exception_while_the_json_is_written_leaves_no_half_of_it(project: Project, error: str) -> None:
     (project.path / "conftest.py").write_text(
@@ -713,6 +720,7 @@ def ended_by(project: Project, hook: str, what: str, how: str = "") -> tuple[int
     return process.returncode, output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hook", "what", "status"),
     [
@@ -730,6 +738,7 @@ def test_a_run_that_another_plugin_ends_says_how_to_go_on(project: Project, hook
     assert (project.path / JOURNAL).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hook", "how"),
     [

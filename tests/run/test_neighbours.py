@@ -12,7 +12,7 @@ from plugin_project import Project
 
 QUICK = ("--throughput-protocol=paper", "--benchmark-json=run.json")
 
-pytestmark = pytest.mark.usefixtures("all_plugins")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("all_plugins")]
 
 CASES = """
 import pytest

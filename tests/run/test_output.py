@@ -10,6 +10,7 @@ from pathlib import Path
 from plugin_project import Project
 
 
+@pytest.mark.slow
 def test_a_gate_that_fails_fails_its_run_whatever_becomes_of_the_output(project: Project) -> None:
     """pytest ends with statuses of its own where its output fails; none of them is a success."""
     project.tests("def test_it(measure_step): measure_step(lambda: None)\n")

@@ -182,6 +182,7 @@ def test_the_worker_finds_the_users_modules_in_the_given_folder(project: Project
     assert project.run(f"--throughput-pythonpath={networks}").ret == 0
 
 
+@pytest.mark.slow
 def test_a_worker_in_another_interpreter_sees_its_own_packages_alone(project: Project, tmp_path: Path) -> None:
     (project.path / "steps.py").write_text(
         "import os, sys\n"
@@ -366,6 +367,7 @@ def test_a_bad_value_is_refused_with_what_was_expected(project: Project, option:
     result.stderr.fnmatch_lines([f"*--throughput-{option.partition('=')[0]}: {message}"])
 
 
+@pytest.mark.slow
 def test_installed_as_pip_does_it(installed: Callable[..., pytest.RunResult]) -> None:
     """The README's example for another project."""
     Path("mypackage.py").write_text(

@@ -159,6 +159,7 @@ def test_a_failure_is_called_failed_once(project: Project) -> None:
     assert "FAILED test_it.py::test_crashed - Failed: crashed: " in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("test", "options", "line"),
     [
@@ -203,6 +204,7 @@ def test_plain(): pass
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["throughput", "pytest_throughput", "pytest-throughput"])
 def test_no_throughput_switches_the_plugin_off(installed: Callable[..., pytest.RunResult], name: str) -> None:
     """Also where a conftest.py lists the plugin, and a suite that builds upon it."""
