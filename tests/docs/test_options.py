@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -43,6 +44,11 @@ class Recorder:
     def is_blocked(self, _: str) -> bool:
         return False
 
+    @property
+    def hook(self) -> SimpleNamespace:
+        """The frameworks of the suite alone, without those of other plug-ins."""
+        return SimpleNamespace(pytest_throughput_frameworks=lambda: [matrix.pytest_throughput_frameworks()])
+
 
 def parsers() -> Mapping[str, argparse.ArgumentParser]:
     """The options by the heading of the page under which they stand."""
@@ -64,8 +70,8 @@ def table(parser: argparse.ArgumentParser) -> str:
 def row(action: argparse.Action) -> str:
     values = f"{{{','.join(action.choices)}}}" if action.choices else action.metavar
     spelled = " ".join(str(part) for part in (*action.option_strings, values) if part)
-    assert action.help is not None
-    meaning, _, default = action.help.replace("%%", "%").partition(" Default: ")
+    # The help of an axis lists its values when it is printed, by %(type)s: when all plug-ins are loaded.
+    meaning, _, default = argparse.HelpFormatter("")._expand_help(action).partition(" Default: ")
     assert default or action.required, f"{spelled}: neither required nor with a default"
     texts = (re.sub(r"'([\w-]+)'", r"`\1`", text) for text in (meaning, default.removesuffix(".") or "(required)"))
     cells = (f"`{spelled}`", *texts)
