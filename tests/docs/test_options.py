@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from dlworkloads import matrix
-from dlworkloads.models import names
+from dlworkloads.models import build, names
 from dlworkloads.presets import PRESETS
 from pytest_throughput.commands import accept, compare, doctor, gate, show
+from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.options.settings import add_options
 
 ROOT = Path(__file__).parents[2]
@@ -80,11 +81,21 @@ def row(action: argparse.Action) -> str:
 
 def page_with_tables(page: str) -> str:
     tables = {heading: table(parser) for heading, parser in parsers().items()}
-    for heading, lines in {**tables, "Presets": presets()}.items():
+    for heading, lines in {**tables, "Networks": networks(), "Presets": presets()}.items():
         found = re.search(rf"^#+ {re.escape(heading)}\n[^#]*?\n\n(\|.*?)\n\n", page, re.MULTILINE | re.DOTALL)
         assert found is not None, f"{PAGE.name} lacks a table under the heading {heading}"
         page = page[: found.start(1)] + lines + page[found.end(1) :]
     return page
+
+
+def networks() -> str:
+    lines = ["| `--model` | input | parameters | forward GFLOP per image |", "|---|---|---|---|"]
+    for network in map(build, names()):
+        channels, *size = network.input_shape
+        shape = "×".join(map(str, [*size, channels]))
+        gflop = f"{float(f'{network.inference_flops / 1e9:.4g}'):.9f}".rstrip("0")
+        lines.append(f"| `{network.name}` | {shape} | {network.parameter_count:,} | {gflop} |")
+    return "\n".join(lines)
 
 
 def presets() -> str:
@@ -101,6 +112,11 @@ def presets() -> str:
 
 def test_the_page_has_every_option_as_it_is_declared() -> None:
     assert PAGE.read_text() == page_with_tables(PAGE.read_text())
+
+
+def test_the_page_has_every_exit_status() -> None:
+    named = re.findall(r"^\| (\d+) \| `(\w+)` \|", PAGE.read_text(), re.MULTILINE)
+    assert named == [(str(int(code)), code.name) for code in ExitCode]
 
 
 @pytest.mark.parametrize(
