@@ -9,14 +9,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from dlworkloads import matrix
-from dlworkloads.models import names
+from dlworkloads.models import build, names
 from dlworkloads.presets import PRESETS
 from pytest_throughput.commands import accept, compare, doctor, gate, show
+from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.options.settings import add_options
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +45,11 @@ class Recorder:
     def is_blocked(self, _: str) -> bool:
         return False
 
+    @property
+    def hook(self) -> SimpleNamespace:
+        """The frameworks of the suite alone, without those of other plug-ins."""
+        return SimpleNamespace(pytest_throughput_frameworks=lambda: [matrix.pytest_throughput_frameworks()])
+
 
 def parsers() -> Mapping[str, argparse.ArgumentParser]:
     """The options by the heading of the page under which they stand."""
@@ -64,8 +71,8 @@ def table(parser: argparse.ArgumentParser) -> str:
 def row(action: argparse.Action) -> str:
     values = f"{{{','.join(action.choices)}}}" if action.choices else action.metavar
     spelled = " ".join(str(part) for part in (*action.option_strings, values) if part)
-    assert action.help is not None
-    meaning, _, default = action.help.replace("%%", "%").partition(" Default: ")
+    # The help of an axis lists its values when it is printed, by %(type)s: when all plug-ins are loaded.
+    meaning, _, default = argparse.HelpFormatter("")._expand_help(action).partition(" Default: ")
     assert default or action.required, f"{spelled}: neither required nor with a default"
     texts = (re.sub(r"'([\w-]+)'", r"`\1`", text) for text in (meaning, default.removesuffix(".") or "(required)"))
     cells = (f"`{spelled}`", *texts)
@@ -74,11 +81,21 @@ def row(action: argparse.Action) -> str:
 
 def page_with_tables(page: str) -> str:
     tables = {heading: table(parser) for heading, parser in parsers().items()}
-    for heading, lines in {**tables, "Presets": presets()}.items():
+    for heading, lines in {**tables, "Networks": networks(), "Presets": presets()}.items():
         found = re.search(rf"^#+ {re.escape(heading)}\n[^#]*?\n\n(\|.*?)\n\n", page, re.MULTILINE | re.DOTALL)
         assert found is not None, f"{PAGE.name} lacks a table under the heading {heading}"
         page = page[: found.start(1)] + lines + page[found.end(1) :]
     return page
+
+
+def networks() -> str:
+    lines = ["| `--model` | input | parameters | forward GFLOP per image |", "|---|---|---|---|"]
+    for network in map(build, names()):
+        channels, *size = network.input_shape
+        shape = "×".join(map(str, [*size, channels]))
+        gflop = f"{float(f'{network.inference_flops / 1e9:.4g}'):.9f}".rstrip("0")
+        lines.append(f"| `{network.name}` | {shape} | {network.parameter_count:,} | {gflop} |")
+    return "\n".join(lines)
 
 
 def presets() -> str:
@@ -95,6 +112,11 @@ def presets() -> str:
 
 def test_the_page_has_every_option_as_it_is_declared() -> None:
     assert PAGE.read_text() == page_with_tables(PAGE.read_text())
+
+
+def test_the_page_has_every_exit_status() -> None:
+    named = re.findall(r"^\| (\d+) \| `(\w+)` \|", PAGE.read_text(), re.MULTILINE)
+    assert named == [(str(int(code)), code.name) for code in ExitCode]
 
 
 @pytest.mark.parametrize(

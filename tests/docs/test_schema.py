@@ -50,6 +50,27 @@ def open_step():
     return Step(lambda: sum(range(10000)), metadata={"learning_rate": float("nan"), "versions": {"mine": "1"}})
 """
 
+PHASES = """
+import pytest
+
+@pytest.mark.parametrize("phase", ["read", "count", "write"])
+def test_job(measure_isolated, phase):
+    measure_isolated("job:open_job", phase=phase)
+"""
+JOB = """
+from pytest_throughput import Metric, Once, Phase
+
+def open_job():
+    def share(words):
+        return [Metric("found", "", 0.5), Metric("loss", "", -1.25, "lower")]
+
+    return Once([
+        Phase("read", lambda: list(range(10000)), items=len),
+        Phase("count", lambda: sorted(range(10000)), items=len, unit="words", metrics=share),
+        Phase("write", lambda: sum(range(10000))),
+    ])
+"""
+
 
 @pytest.fixture
 def project(pytester: pytest.Pytester) -> Iterator[Project]:
@@ -97,6 +118,28 @@ def test_results_of_every_status_validate(project: Project) -> None:
     assert [len(case["trials"]) for case in cases] == [2, 0, 0, 0, 0, 2]
 
 
+def test_results_of_phases_validate(project: Project) -> None:
+    (project.path / "job.py").write_text(JOB)
+    project.tests(PHASES)
+    assert project.run("--throughput-trials=2", "--benchmark-json=run.json").ret == 0
+    document = read((project.path / "run.json").read_text())
+    assert problems(RUN, document) == []
+    infos = {each["extra_info"]["phase"]: each["extra_info"] for each in document["benchmarks"]}
+    names = {phase: [metric["name"] for metric in info["metrics"]] for phase, info in infos.items()}
+    assert names == {
+        "read": ["images_per_second", "seconds"],
+        "count": ["words_per_second", "seconds", "found", "loss"],
+        "write": ["seconds"],
+    }
+    assert {phase: info["stop_reason"] for phase, info in infos.items()} == dict.fromkeys(names, "once")
+    has_rate = {phase: info["images_per_second"] is not None for phase, info in infos.items()}
+    assert has_rate == {"read": True, "count": False, "write": False}
+    # The block has what is not counted in images by its seconds alone.
+    trials = [trial for case in document["throughput"]["cases"] for trial in case["trials"]]
+    assert [trial["images_per_second"] is not None for trial in trials] == [True] * 2 + [False] * 4
+    assert all(trial["median_seconds"] > 0 for trial in trials)
+
+
 @pytest.mark.parametrize("options", [["-k", "failed"], ["-k", "ok", "--throughput-isolation=none"]])
 def test_results_without_a_figure_or_a_worker_validate(project: Project, options: list[str]) -> None:
     project.tests(STATUSES)
@@ -130,6 +173,7 @@ def test_verdicts_in_a_result_validate_and_broken_results_do_not(project: Projec
         (["throughput", "cases", 0, "images_per_second"], 0),
         (["throughput", "cases", 0, "trials", 0, "median_seconds"], None),
         (["throughput", "cases", 0, "trials", 0, "rounds"], 1.5),
+        (["throughput", "cases", 0, "trials", 0, "images_per_second"], 0),
         (["throughput", "verdicts", "cases", 0, "verdict"], "slower"),
         (["throughput", "verdicts", "cases", 0, "ratio"], "1.0"),
         (["throughput", "verdicts", "exit_status"], "10"),
@@ -137,6 +181,8 @@ def test_verdicts_in_a_result_validate_and_broken_results_do_not(project: Projec
         (["benchmarks", 0, "extra_info", "trial"], 0),
         (["benchmarks", 0, "extra_info", "settings", "isolation"], "docker"),
         (["benchmarks", 0, "extra_info", "disturbance", "steal_seconds"], -1),
+        (["benchmarks", 0, "extra_info", "metrics"], None),
+        (["benchmarks", 0, "extra_info", "phase"], None),
         (["benchmarks", 0, "extra_info", "metrics"], [{"name": "a", "unit": "s", "value": 1.0, "better": "left"}]),
     ]
     for path, value in broken:
@@ -146,7 +192,7 @@ def test_verdicts_in_a_result_validate_and_broken_results_do_not(project: Projec
             place = place[step]
         place[path[-1]] = value
         assert problems(RUN, changed) != [], path
-    for key in ("case_id", "images_per_second", "settings", "resumed"):
+    for key in ("case_id", "images_per_second", "metrics", "settings", "resumed"):
         lacking = copy.deepcopy(document)
         del lacking["benchmarks"][0]["extra_info"][key]
         # Without a case id it is a benchmark of someone else.
