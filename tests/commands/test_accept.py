@@ -20,7 +20,7 @@ Command = Callable[..., tuple[int, str, str]]
 Files = Callable[..., list[str]]
 
 
-def test_runs_are_accepted_and_what_verdicts_still_need_is_told(command: Command, files: Files) -> None:
+def test_runs_are_accepted_and_what_verdicts_still_need_is_printed(command: Command, files: Files) -> None:
     status, out, _ = command("accept", *files("b", range(2)), "--baseline", "kept")
     assert status == 0
     assert "accepted b0.json, 6 cases with figures: kept/" in out
@@ -108,7 +108,7 @@ def test_a_run_of_any_year_is_found_again(command: Command, files: Files) -> Non
 
 
 @pytest.mark.parametrize("name", ["x#" * 3000, "loop", "closed/b"])
-def test_a_path_that_cannot_be_looked_at_is_told_in_one_line(
+def test_a_path_that_cannot_be_looked_at_is_refused_in_one_line(
     command: Command, files: Files, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     (file,) = files("b", [0])
@@ -158,7 +158,7 @@ def test_rounds_are_never_stored(command: Command, files: Files) -> None:
     assert trial["disturbed_share"] == 1 / 20
 
 
-def test_an_incomplete_run_is_refused_and_how_to_mend_it_is_told(command: Command, files: Files) -> None:
+def test_an_incomplete_run_is_refused_with_how_to_mend_it(command: Command, files: Files) -> None:
     whole, broken = *files("b", [0]), *files("broken", [1], complete=False)
     status, _, err = command("accept", whole, broken, "--baseline", "kept")
     assert status == 2

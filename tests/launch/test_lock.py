@@ -86,7 +86,7 @@ def test_who_cannot_wait_any_longer_holds_nothing(tmp_path: Path, holder: subpro
 
 
 @pytest.mark.parametrize("note", [b"", b"\x1b[31m", b"9" * 10**5])
-def test_a_strangers_note_is_not_believed(tmp_path: Path, holder: subprocess.Popen[str], note: bytes) -> None:
+def test_a_note_of_another_program_is_not_believed(tmp_path: Path, holder: subprocess.Popen[str], note: bytes) -> None:
     (tmp_path / "GPU-1.lock").write_bytes(note)
     told: list[object] = []
 
@@ -126,7 +126,7 @@ def test_others_can_open_what_a_strict_umask_made(tmp_path: Path) -> None:
     assert (tmp_path / "locks" / "GPU-1.lock").stat().st_mode & 0o777 == 0o666
 
 
-def test_a_closed_folder_of_another_user_is_told_with_how_to_mend_it(
+def test_a_closed_folder_of_another_user_is_reported_with_how_to_mend_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "locks"

@@ -134,7 +134,7 @@ def test_the_temporary_folder_may_have_any_name(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("option", ["TMPDIR", "--throughput-pythonpath"])
-def test_a_folder_that_cannot_be_on_a_python_path_is_told(
+def test_a_folder_that_cannot_be_on_a_python_path_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
     folder = tmp_path / "a:b"
@@ -189,7 +189,7 @@ def test_a_folder_of_another_user_is_not_removed(tmp_path: Path) -> None:
     assert (folder / "inside/file").exists()
 
 
-def test_a_guardian_does_not_wait_for_what_pytest_has_forked() -> None:
+def test_the_reaper_does_not_wait_for_what_pytest_has_forked() -> None:
     """Such as the workers of a DataLoader in a step of this process."""
     reaper = Reaper()
     child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(1000,))

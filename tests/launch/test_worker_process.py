@@ -112,7 +112,7 @@ def test_one_worker_runs_one_trial_after_the_other(worker: Worker) -> None:
         ("framework", "out_of_memory", "RESOURCE_EXHAUSTED"),
     ],
 )
-def test_an_error_is_told_and_the_worker_lives_on(worker: Worker, how: str, status: str, reason: str) -> None:
+def test_an_error_is_reported_and_the_worker_lives_on(worker: Worker, how: str, status: str, reason: str) -> None:
     outcome = worker.run(once("failing", how=how), 30)
     assert (outcome.status, outcome.reason) == (status, reason)
     assert worker.is_alive
@@ -245,7 +245,7 @@ def test_an_error_comes_with_its_traceback_from_the_users_code_on(worker: Worker
         (["sh", "-c", "echo '{\"hello\": 99}'; sleep 9"], "speaks protocol 99"),
     ],
 )
-def test_a_command_that_is_no_worker_is_told(environment: dict[str, str], command: list[str], words: str) -> None:
+def test_a_command_that_is_no_worker_is_reported(environment: dict[str, str], command: list[str], words: str) -> None:
     worker = Worker(command, environment)
     outcome = worker.run(once("sleeping"), 30)
     worker.close()

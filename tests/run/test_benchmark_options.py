@@ -129,7 +129,7 @@ def test_profiling_the_replay_is_refused(two: Project) -> None:
 
 
 @pytest.mark.usefixtures("all_plugins")
-def test_without_pytest_benchmark_a_plain_project_runs_and_a_measuring_one_is_told(
+def test_without_pytest_benchmark_a_plain_project_runs_and_a_measuring_one_is_refused(
     project: Project, pytester: pytest.Pytester
 ) -> None:
     project.tests("def test_plain(): pass")

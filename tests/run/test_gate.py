@@ -274,7 +274,7 @@ def test_what_contradicts_itself_is_refused_at_once(gated: Gated, options: tuple
 
 
 class TestSecondLook:
-    def test_trials_in_reserve_are_seen_by_nobody_until_they_are_needed(self, gated: Gated) -> None:
+    def test_trials_in_reserve_are_hidden_until_they_are_needed(self, gated: Gated) -> None:
         gated.accept_some()
         result = gated.run(BASELINE, "--throughput-confirm=4", "-k", "not f")
         result.stdout.fnmatch_lines(["collected 19 items / 3 deselected / 16 selected"])
@@ -372,7 +372,9 @@ class TestNothingGetsInTheWay:
             gated.run(BASELINE, ending={"a": "interrupt"})
         assert "verdicts" not in gated.project.json()["throughput"]
 
-    def test_a_fault_of_the_gate_is_told_and_hides_nothing(self, gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_fault_of_the_gate_is_reported_and_hides_nothing(
+        self, gated: Gated, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         gated.accept_some()
 
         def broken(*_: Any, **__: Any) -> None:

@@ -231,7 +231,7 @@ def test_a_case_that_changed_its_batch_is_measured_again(left: Project) -> None:
     assert [benchmark["extra_info"]["resumed"] for benchmark in document["benchmarks"]] == [False, False]
 
 
-def test_a_journal_that_nobody_resumed_is_kept(left: Project) -> None:
+def test_a_journal_that_was_not_resumed_is_kept(left: Project) -> None:
     before = (left.path / JOURNAL).read_bytes()
     assert left.run(*ARGUMENTS).ret == 0
     assert not (left.path / JOURNAL).exists()
@@ -784,7 +784,7 @@ def test_a_terminal_that_is_closed_while_the_json_is_announced_is_not_a_json_tha
 # Sizes
 
 
-def test_a_json_that_will_be_too_large_is_told_while_the_run_can_be_stopped(
+def test_a_json_that_will_be_too_large_is_reported_while_the_run_can_be_stopped(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("checkpoint", "benchmark_json"):
@@ -847,7 +847,7 @@ def test_what_a_run_has_written_is_known_as_complete_or_not(left: Project) -> No
     assert not is_incomplete(left.path / "missing.json")
 
 
-def test_an_older_file_that_could_not_be_moved_is_told_before_measuring(project: Project) -> None:
+def test_an_older_file_that_could_not_be_moved_is_refused_before_measuring(project: Project) -> None:
     (project.path / "run.json.previous").mkdir()
     project.tests("def test_it(measure_step): measure_step(lambda: open('ran', 'w'))")
     result = project.run(*ARGUMENTS)

@@ -50,7 +50,7 @@ def test_showing_fixtures_measures_nothing_and_leaves_nothing(project: Project, 
 @pytest.mark.parametrize("fixtures", ["benchmark, measure_step", "measure_step, benchmark"])
 @pytest.mark.parametrize("first", ["benchmark(int)", "benchmark.pedantic(int)"])
 @pytest.mark.parametrize("options", [(), ("--benchmark-disable",)], ids=["measured", "disabled"])
-def test_a_test_that_uses_benchmark_first_is_told(
+def test_a_test_that_uses_benchmark_first_fails_with_the_reason(
     project: Project, fixtures: str, first: str, options: tuple[str, ...]
 ) -> None:
     project.tests(f"def test_it({fixtures}):\n    {first}\n    measure_step(lambda: open('ran', 'w'))\n")
@@ -61,7 +61,7 @@ def test_a_test_that_uses_benchmark_first_is_told(
     assert not (project.path / "ran").exists()
 
 
-def test_a_test_that_swallows_the_error_is_told_again(project: Project) -> None:
+def test_a_test_that_swallows_the_error_fails_again(project: Project) -> None:
     project.tests(
         """
         def test_it(measure_step, benchmark):
@@ -108,7 +108,7 @@ def test_arguments_that_no_worker_can_be_sent_are_refused(project: Project, argu
         ("measure_isolated('steps:sleep', [1])", "TypeError: arguments: expected names and JSON values, * got ?1?"),
     ],
 )
-def test_what_a_step_cannot_be_given_is_told(project: Project, call: str, told: str) -> None:
+def test_what_a_step_cannot_be_given_is_refused(project: Project, call: str, told: str) -> None:
     project.tests(f"def test_it(measure_step, measure_isolated): {call}")
     result = project.run()
     result.assert_outcomes(failed=1)
@@ -218,7 +218,7 @@ def test_no_throughput_switches_the_plugin_off(installed: Callable[..., pytest.R
     result.stderr.fnmatch_lines(["*unrecognized arguments: --throughput-trials=2"])
 
 
-def test_versions_are_told(installed: Callable[..., pytest.RunResult], capsys: pytest.CaptureFixture[str]) -> None:
+def test_versions_are_shown(installed: Callable[..., pytest.RunResult], capsys: pytest.CaptureFixture[str]) -> None:
     result = installed("-VV")
     result.stdout.fnmatch_lines(["  pytest-throughput-0.1.0 at *pytest_throughput/plugin.py"])
     capsys.readouterr()
