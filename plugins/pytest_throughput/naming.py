@@ -14,7 +14,7 @@ DEFAULT_ENVIRONMENT = "default"
 
 
 def trial_id(trial: int) -> str:
-    """Return the suffix of the node id of a trial after the first: ``t2``, ``t3``, …"""
+    """Return the suffix of the node id of a trial after the first, such as ``t2``."""
     return f"t{trial}"
 
 

@@ -33,7 +33,7 @@ class CpuReading:
 
 
 def read_cpu(proc: Path = _PROC, sys: Path = _SYS) -> CpuReading:
-    """Read what can be read; unreadable fields are None. Raise nothing."""
+    """Read the state of the CPUs. Fields that cannot be read are None; nothing is raised."""
     try:
         load = os.getloadavg()[0]
     except OSError:
@@ -82,7 +82,7 @@ def summarise_cpu(before: CpuReading, after: CpuReading) -> tuple[dict[str, Any]
     else:
         unknown["busy_share"] = unknown["steal_share"] = "/proc/stat cannot be read"
     if before.load is None or after.load is None:
-        unknown["load_before"] = unknown["load_after"] = "the system does not tell it"
+        unknown["load_before"] = unknown["load_after"] = "the system does not report it"
     if after.frequency_mhz is None:
         unknown["frequency_mhz"] = "no cpufreq driver, as in most virtual machines"
     return fields, unknown

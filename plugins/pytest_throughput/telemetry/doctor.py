@@ -30,7 +30,7 @@ _SETTINGS = {0x2: "its application clocks", 0x100: "its display clocks"}
 
 @dataclass
 class Diagnosis:
-    """What was found about one part of the machine, and what should be mended."""
+    """The findings about one part of the machine, and the advice for mending it."""
 
     lines: list[str] = field(default_factory=list)
     to_mend: list[str] = field(default_factory=list)
