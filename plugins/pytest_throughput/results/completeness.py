@@ -16,7 +16,7 @@ _MAX_BLOCK_BYTES = 512
 def is_incomplete(path: Path) -> bool:
     """Return whether the file says that its run was not complete, or is cut off or empty.
 
-    Return False for a file that cannot be read, and for one without our block, such as a file of pytest-benchmark alone.
+    Return False for a file that cannot be read, and for one without our block, as pytest-benchmark alone writes it.
     """
     try:
         with path.open("rb") as file:

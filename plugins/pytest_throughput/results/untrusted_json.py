@@ -33,7 +33,7 @@ class Unreadable(ValueError):
 
 
 def read_whole(path: Path, max_bytes: int) -> bytes:
-    """Return the content of a regular file. Raise Unreadable for another kind of file, or one that is larger."""
+    """Return the content of a file. Raise Unreadable if it is not regular, cannot be read, or is larger."""
     with _open(path, max_bytes) as file:
         try:
             # The result is None where reading would block, as for some files in /proc.

@@ -106,7 +106,7 @@ class Watch:
         return {"telemetry": {"cpu": cpu, "gpu": gpu, "unknown": unknown}, **found}
 
     def _no_window(self, measurement: Measurement) -> str | None:
-        """Return why the times of the rounds are unusable, as for a worker in a container with its own clock, or None."""
+        """Return why the rounds cannot be placed in time, as with a container's own clock; None if they can."""
         if not self.readings or measurement.window is None:
             return "nothing was read"
         began_at, ended_at = measurement.window
