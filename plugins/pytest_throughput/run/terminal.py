@@ -29,7 +29,7 @@ class Terminal:
         self._summaries: dict[str, str] = {}
         self._progress: Progress | None = None
         reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
-        # As pytest-benchmark takes its own option.
+        # pytest-benchmark interprets its option in the same way.
         self._is_quiet = config.getoption("benchmark_quiet") and not config.getoption("benchmark_verbose")
         if reporter is None or not reporter.isatty or config.get_verbosity() != 0 or self._is_quiet:
             return
@@ -82,7 +82,7 @@ class Terminal:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Show, instead of a dot, nothing where progress has its own line, else (with -v) the result."""
+        """Show nothing instead of a dot if progress has its own line, or else (with -v) the result."""
         summary = self._summaries.get(report.nodeid)
         if report.when != "call" or summary is None or hasattr(report, "wasxfail"):
             return None
@@ -112,5 +112,5 @@ class Terminal:
             shown = table.render(result, width=width, colour=bool(reporter.hasmarkup))
             return [table.heading(result), "", shown, *table.notes(result)]
         except Exception as error:
-            # Out of a summary hook, it would hide the results of every other test.
+            # An exception in a summary hook would hide the results of every other test.
             return [f"the table could not be shown: {type(error).__name__}: {printable(str(error))}"]
