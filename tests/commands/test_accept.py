@@ -61,7 +61,7 @@ def test_what_has_just_been_accepted_is_never_pruned(command: Command, files: Fi
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         (
             '"torch": "',
@@ -72,7 +72,7 @@ def test_what_has_just_been_accepted_is_never_pruned(command: Command, files: Fi
     ],
 )
 def test_what_could_not_be_read_again_is_refused_before_anything_is_kept(
-    command: Command, files: Files, old: str, new: str, told: str
+    command: Command, files: Files, old: str, new: str, message: str
 ) -> None:
     good, bad = files("b", range(2))
     document = Path(bad).read_text()
@@ -80,11 +80,11 @@ def test_what_could_not_be_read_again_is_refused_before_anything_is_kept(
     Path(bad).write_text(document.replace(old, new))
     status, out, err = command("accept", good, bad, "--baseline", "kept")
     assert (status, out, Path("kept").exists()) == (2, "", False)
-    assert re.match(rf"pytest-throughput: {bad}: cannot be kept: {told}", err) and err.count("\n") == 1
+    assert re.match(rf"pytest-throughput: {bad}: cannot be kept: {message}", err) and err.count("\n") == 1
 
 
 def test_files_that_are_no_runs_take_the_place_of_none(command: Command, files: Files) -> None:
-    """However late they are dated; they stay, as files that somebody may want to look at."""
+    """Files with any date stay in the folder, since a user may want to inspect them."""
     runs = files("b", range(4))
     command("accept", *runs[:3], "--baseline", "kept")
     (folder,) = Path("kept").iterdir()
@@ -200,16 +200,16 @@ def test_a_folder_that_cannot_be_written_has_its_own_status(command: Command, fi
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ("https://example.org/baselines", "URLs are not read"),
         ("b0.json", "is a file"),
     ],
 )
-def test_a_baseline_is_a_folder(command: Command, files: Files, given: str, told: str) -> None:
+def test_a_baseline_is_a_folder(command: Command, files: Files, given: str, message: str) -> None:
     files("b", [0])
     status, _, err = command("accept", "b0.json", "--baseline", given)
-    assert (status, told in err) == (2, True)
+    assert (status, message in err) == (2, True)
 
 
 def test_jobs_accept_at_once(command: Command, files: Files) -> None:

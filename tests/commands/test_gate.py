@@ -251,7 +251,7 @@ def test_plain_files_of_anybody(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "given", "told"),
+    ("option", "given", "message"),
     [
         ("--threshold", "3", "expected a share such as 3% or 0.03, got '3'"),
         ("--threshold", "-1%", "expected a share"),
@@ -264,9 +264,9 @@ def test_plain_files_of_anybody(command: Command) -> None:
         ("--format", "html", "invalid choice"),
     ],
 )
-def test_options_say_what_they_expect(command: Command, option: str, given: str, told: str) -> None:
+def test_options_say_what_they_expect(command: Command, option: str, given: str, message: str) -> None:
     status, _, err = command("gate", "h.json", "--baseline", "kept", f"{option}={given}")
-    assert (status, told in err) == (2, True)
+    assert (status, message in err) == (2, True)
 
 
 def test_the_threshold_is_what_matters(command: Command, files: Files, baseline: str) -> None:

@@ -21,7 +21,7 @@ SLOW = dict.fromkeys(CASES, 0.10)
 
 
 def run_shell(redirection: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own, its output going where the shell is told to put it."""
+    """Run the command line in a process of its own, with its output redirected by the shell."""
     # The status of the command line, not of what reads it.
     script = f'set -o pipefail; "$@" {redirection}'
     command = ["bash", "-c", script, "bash", sys.executable, "-m", "pytest_throughput", *arguments]

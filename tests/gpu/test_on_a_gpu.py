@@ -1,6 +1,6 @@
 """On an NVIDIA GPU: the clocks agree, memory ends tidily, telemetry sees what it should. Skipped without one.
 
-Bounds are wide: they tell a mistake, such as a wait that does not wait, from a figure, and no figure from another.
+Bounds are wide: they detect a mistake, such as a wait that does not wait, but not the difference between two figures.
 """
 
 from __future__ import annotations

@@ -210,7 +210,7 @@ def test_the_worker_takes_its_children_along(worker: Worker, tmp_path: Path) -> 
     assert worker.run(once("child", file=str(file)), 30).status == "crashed"
     child = Path(f"/proc/{file.read_text()}/cmdline")
     deadline = time.monotonic() + 10
-    # A zombie, until whoever adopts it reaps it, has no command line.
+    # A zombie has no command line until the process that adopts it reaps it.
     while child.exists() and child.read_bytes() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not (child.exists() and child.read_bytes())

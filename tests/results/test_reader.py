@@ -1,4 +1,4 @@
-"""Strangers' files: each is read, or refused with one sentence; none does harm."""
+"""Untrusted files: each is read, or refused with one sentence; none does harm."""
 
 from __future__ import annotations
 

@@ -247,7 +247,7 @@ def test_a_plain_suite_is_as_without_us(pytester: pytest.Pytester) -> None:
         assert result.ret == 1
         documents.append(_without_times(json.loads((pytester.path / name).read_text())))
         lines = [line for line in result.outlines if line.strip("-= ") and "plugins:" not in line]
-        # The rows are sorted by time, and rules are as long as the figures: nobody's doing.
+        # The rows are sorted by time, and rules are as long as the figures: both vary without the plugin.
         outputs.append(sorted(line.strip("-= ").split()[0] for line in lines))
         assert not (pytester.path / f"{name}.previous").exists()
     assert documents[0] == documents[1]

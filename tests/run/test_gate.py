@@ -250,7 +250,7 @@ def test_two_environments_are_compared_in_pairs(gated: Gated) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (("--throughput-gate=fail",), "nothing to judge by; give --throughput-baseline=DIR, or"),
         (("--throughput-confirm=2",), "nothing is judged; give --throughput-baseline=DIR"),
@@ -266,10 +266,10 @@ def test_two_environments_are_compared_in_pairs(gated: Gated) -> None:
         ((BASELINE, *(option.replace("base/", "old/") for option in PAIRS)), "this run has old, head; call them base"),
     ],
 )
-def test_what_contradicts_itself_is_refused_at_once(gated: Gated, options: tuple[str, ...], told: str) -> None:
+def test_what_contradicts_itself_is_refused_at_once(gated: Gated, options: tuple[str, ...], message: str) -> None:
     result = gated.run(*options)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert told in result.stderr.str()
+    assert message in result.stderr.str()
     assert not (gated.project.path / "measured").exists()
 
 

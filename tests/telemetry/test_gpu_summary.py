@@ -108,7 +108,7 @@ def test_counters_see_what_was_between_the_readings() -> None:
         (frozenset({10}), (10,), 0),
         (frozenset({10, 20}), (10,), 1),
         (frozenset({10, 11, 20, 21}), (10, 11), 2),
-        # In a container nobody knows which is ours: one is.
+        # In a container it is unknown which process is ours, but one is.
         (frozenset({10}), (), 0),
         (frozenset({10, 20}), (), 1),
         (None, (), None),

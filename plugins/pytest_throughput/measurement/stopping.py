@@ -69,8 +69,8 @@ def relative_half_width(samples: Sequence[float]) -> float:
 class StoppingRule:
     """Decides, after each round, whether to go on.
 
-    ``target``: the median is known as well as asked. ``stable_noise``: the noise is known, and the
-    target is out of reach within the plan. ``max_rounds``, ``time_cap``: the plan's bounds.
+    The reasons to stop are ``target``: the interval of the median is as narrow as asked; ``stable_noise``: the noise no
+    longer changes, and the target is out of reach within the plan; ``max_rounds`` and ``time_cap``: the plan's bounds.
     """
 
     def __init__(self, plan: Plan) -> None:
