@@ -78,7 +78,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
-    """Add trial and environment after all other parameters: they stand last in the node id."""
+    """Add trial and environment after all other parameters, so that they are last in the node id."""
     done: Any = yield
     session = metafunc.config.stash.get(_SESSION, None)
     if session is not None:

@@ -1,4 +1,4 @@
-"""What the pytest-facing module of a suite may use of the plugin: types of fixtures, options, GPUs, interpreters.
+"""The API for the module of a suite that runs in pytest: types of fixtures, options, GPUs, interpreters.
 
 The functions that a suite measures run in workers and use `pytest_throughput` itself.
 """

@@ -42,8 +42,8 @@ class ChildLost(Exception):
 class ChildProcess:
     """A process with pipes to its standard streams, in a session of its own.
 
-    While it works, this process sleeps on the pipe. What the process writes to standard error goes to a file, so that
-    nothing has to wake up to read it.
+    While the process works, this process sleeps on the pipe. Standard error of the process goes to a file, so that
+    this process need not wake up to read it.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class ChildProcess:
         memory_limit_bytes: int | None = None,
         reaper: Reaper | None = None,
     ) -> None:
-        """``memory_limit_bytes`` includes all descendants. ``reaper`` ends the processes if this process dies."""
+        """Prepare the process. ``memory_limit_bytes`` includes descendants; ``reaper`` ends all if pytest dies."""
         self._memory_limit_bytes = memory_limit_bytes
         self._reaper = reaper
         self._command = list(command)
@@ -79,7 +79,7 @@ class ChildProcess:
         return self._process is not None and self._process.poll() is None
 
     def begin_trial(self) -> None:
-        """Count from now on what the kernel kills for lack of memory."""
+        """Begin to count the processes that the kernel kills for lack of memory."""
         self._oom_kills_before = kernel_oom_kills()
 
     def unread(self) -> bytes:

@@ -126,16 +126,16 @@ class Interpreters:
 
     @property
     def missing(self) -> Interpreter | None:
-        """Return the first given one whose program does not exist or cannot be executed; None if there is none."""
+        """The first given one whose program does not exist or cannot be executed; None if there is none."""
         return next((each for each in self._given.values() if shutil.which(each.command[0]) is None), None)
 
     @property
     def commands(self) -> dict[str, str]:
-        """Return the command of each given interpreter by its ``ENVIRONMENT/NAME``."""
+        """The command of each given interpreter by its ``ENVIRONMENT/NAME``."""
         given = sorted(self._given.items())
         return {f"{environment}/{name}": shlex.join(each.command) for (environment, name), each in given}
 
     @property
     def names(self) -> set[str]:
-        """Return the names that an interpreter was given for."""
+        """The names that an interpreter was given for."""
         return {name for _, name in self._given}

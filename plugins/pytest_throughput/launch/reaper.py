@@ -37,7 +37,7 @@ class OwnFolder(NamedTuple):
 
     @property
     def exists(self) -> bool:
-        """Return whether the path still names the folder that was made."""
+        """Whether the path still names the folder that was made."""
         try:
             found = os.lstat(self.path)
         except OSError:

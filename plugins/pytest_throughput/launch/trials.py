@@ -35,7 +35,7 @@ class Trials:
     """Runs trials, and adds to their outcomes the telemetry of the machine."""
 
     def __init__(self, launcher: Launcher, gpus: list[Gpu], peak_tflops: float | None) -> None:
-        """``gpus``: the machine's GPUs. ``peak_tflops``: the device's peak, in 10^12 operations per second."""
+        """Use the machine's GPUs, and ``peak_tflops``, the device's peak in 10^12 operations per second, if given."""
         self._launcher = launcher
         self._gpus = gpus
         self._telemetry = Telemetry()

@@ -39,7 +39,7 @@ class Worker:
         memory_limit_bytes: int | None = None,
         reaper: Reaper | None = None,
     ) -> None:
-        """``command``: the command that starts Python. For the other arguments see ``ChildProcess``."""
+        """Prepare a worker that ``command`` starts. For the other arguments see ``ChildProcess``."""
         command = [*command, "-m", "pytest_throughput.worker.main"]
         self.process = ChildProcess(command, environment, memory_limit_bytes=memory_limit_bytes, reaper=reaper)
         self._pid: object = None

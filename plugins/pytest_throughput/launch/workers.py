@@ -129,7 +129,7 @@ class _TrialInWorker(WorkerTrial):
     def __init__(
         self, worker: Worker, request: Request, timeout_seconds: float, release: Callable[[Outcome | None], object]
     ) -> None:
-        """``release`` is called with the outcome, or with None for a trial that was given up."""
+        """Call ``release`` at the end with the outcome, or with None for a trial that was given up."""
         super().__init__(worker, request, timeout_seconds)
         self._release = release
         self.stderr = ""

@@ -71,7 +71,7 @@ class _Round(NamedTuple):
 
 
 class DisturbanceWatch:
-    """Reads the counters around each round, and keeps what they show.
+    """Reads the counters before and after each round, and keeps the differences.
 
     The files of the threads are held open: reading them takes microseconds, and disturbs the next
     round less than opening them would. Threads born after the last ``start`` are not seen.

@@ -1,8 +1,7 @@
 """The measuring loop: first step, warm-up, rounds in one slice or several, latency.
 
-Between the two readings of the clock stand the step, the wait for the device and the freeing of what
-the step returned, and nothing else. Freeing is counted because every loop pays for it: the gradients
-of a large network take milliseconds to give back.
+Only the step, the wait for the device and the freeing of the step's output are between the two readings of the clock.
+Freeing is included because every loop needs it: freeing the gradients of a large network takes milliseconds.
 """
 
 from __future__ import annotations
@@ -114,13 +113,13 @@ class Measurement:
 class MeasuringLoop:
     """Measures one opened step by a plan: ``warm_up``, then ``measure`` slice by slice, then ``measurement``.
 
-    Whatever the step raises passes through.
+    Exceptions of the step pass through.
     """
 
     def __init__(
         self, step: Step, plan: Plan, *, steps_per_round: Optional[int] = None, clock: Clock = time.perf_counter
     ) -> None:
-        """``steps_per_round``: the steps in a round. Asynchronous steps are all launched before one wait.
+        """Use ``steps_per_round`` steps in each round. Asynchronous steps are all launched before one wait.
 
         None means 1 where the plan fixes the number of rounds, and else the fewest with which a round lasts 2 ms, or
         0.2 s if the step is asynchronous.
@@ -218,8 +217,8 @@ def _may_pipeline(step: Step, plan: Plan, steps_per_round: Optional[int]) -> boo
 def run_once(step: Step, *, clock: Clock = time.perf_counter) -> Tuple[Measurement, Any]:
     """Run one step and wait for it: no warm-up, no rounds, nothing that would run it again.
 
-    Return the step's output, and a measurement whose first step, only round and latency are this step. Whatever the
-    step raises passes through.
+    Return a measurement whose first step, only round and latency are this step, and the step's output. Exceptions of
+    the step pass through.
     """
     with ending_forked_children():
         start = clock()
@@ -252,7 +251,7 @@ def _time_round(step: Step, steps: int, clock: Clock) -> float:
 
 
 def _warm_up(step: Step, plan: Plan, clock: Clock) -> List[float]:
-    """Run the step until it no longer gets faster, or as often as the plan says; return the seconds of each."""
+    """Run the step until it no longer gets faster, or the plan's number of times; return the seconds of each."""
     seconds: List[float] = []
     elapsed_seconds = 0.0
     while len(seconds) < _MAX_WARM_UP_STEPS:
@@ -283,7 +282,7 @@ def _steps_for_a_long_round(step: Step, single_seconds: float, clock: Clock) -> 
     least_seconds = _PIPELINED_ROUND_SECONDS if step.asynchronous else _SYNCHRONOUS_ROUND_SECONDS
     steps, seconds = 1, single_seconds
     while seconds < least_seconds and steps < _MAX_STEPS_PER_ROUND:
-        # A round too short to read says little of the next: grow tenfold at most.
+        # A round too short to be read predicts little about longer ones, so it grows tenfold at most.
         wanted = math.ceil(steps * least_seconds / seconds) if seconds > 0 else 10 * steps
         steps = min(max(wanted, steps + 1), 10 * steps, _MAX_STEPS_PER_ROUND)
         # The shorter of two rounds: a round that was held up would seem long enough.

@@ -94,7 +94,7 @@ class MeasuredPhase(NamedTuple):
 
 
 def measure_phase(phase: Phase, *, clock: Clock = time.perf_counter) -> MeasuredPhase:
-    """Run a phase once and wait for the device. Whatever the phase raises passes through.
+    """Run a phase once and wait for the device. Exceptions of the phase pass through.
 
     Garbage is collected before the phase, and during it as Python does by default: a phase may last for hours.
     """

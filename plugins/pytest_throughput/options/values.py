@@ -20,7 +20,7 @@ _TEXT_OR_NUMBER: Any = str | int | float if pytest.version_tuple >= (9, 2) else 
 def add_to_pytest(options: Sequence[Option], parser: pytest.Parser, group: Any) -> None:
     """Add each option as ``--throughput-NAME``, and as a key ``throughput_NAME`` of the ini file.
 
-    pytest's own default of each is None, "not given": the ini file or the suite may then set the option.
+    In pytest the default of each option is None, which means "not given": the ini file or the suite may then set it.
     """
     for option in options:
         key, spelled = _destination(option.name), f"--throughput-{option.name}"

@@ -1,4 +1,4 @@
-"""Read the journal of an interrupted run: each line is validated, and a damaged one costs its own trial."""
+"""Read the journal of an interrupted run. Each line is validated; a damaged line loses only its own trial."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class JournalContent:
 def read_journal(path: Path) -> JournalContent:
     """Read the journal of an interrupted run, line by line. Raise Unreadable if it is something else.
 
-    A damaged line costs its own trial and no other. A last line without an end is what the interruption cut off.
+    A damaged line loses only its own trial. A last line without a line break was cut off by the interruption.
     """
     heading: Heading | None = None
     trials = []

@@ -66,7 +66,7 @@ class Checkpoint:
         self._is_warned = False
         self._pytest_session: pytest.Session | None = None
 
-    # As the session's store of trials
+    # The methods of the session's store of trials
 
     def take(self, found: MeasuredItem) -> EndedTrial | None:
         """Return the trial as an earlier run has measured it, once; None if it has to be measured now."""
@@ -106,7 +106,7 @@ class Checkpoint:
             budget = duration(self._session.settings.budget_seconds)
             pytest.skip(f"not run: --throughput-budget of {budget} is spent")
 
-    # As a plugin
+    # The hooks of the plugin
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Open the journal, and handle signals from now on."""

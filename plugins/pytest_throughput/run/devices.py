@@ -18,7 +18,7 @@ class Devices:
     """Every device that was asked for, in order."""
 
     def __init__(self, *, lock: bool, waiting: Callable[[str, int | None], object]) -> None:
-        """``lock``: whether this run and other runs wait for each other. ``waiting``: see ``Locks``."""
+        """Wait for other runs, and make them wait, if ``lock`` is true. ``waiting``: see ``Locks``."""
         self._names: dict[str, None] = {}
         self._lock = lock
         self._locks = Locks(waiting)

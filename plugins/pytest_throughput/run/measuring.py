@@ -70,7 +70,7 @@ class Measuring:
         phase: str | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> None:
-        """Measure one trial of ``target`` where the settings say. See ``MeasureIsolated`` for the arguments."""
+        """Measure one trial of ``target`` by the settings' isolation. See ``MeasureIsolated`` for the arguments."""
         __tracebackhide__ = True
         found = self._find(item)
         _check_target(target, arguments, device, variables or {})

@@ -23,7 +23,7 @@ class Terminal:
     """The hooks of the terminal, in a run that measures something."""
 
     def __init__(self, config: pytest.Config, session: ThroughputSession, *, alone: bool) -> None:
-        """``alone``: whether every test of the run measures."""
+        """Show progress by lines of its own if every test of the run measures (``alone``)."""
         self._config = config
         self._session = session
         self._summaries: dict[str, str] = {}
@@ -45,7 +45,7 @@ class Terminal:
         suspend = nullcontext if capture is None else capture.global_and_fixture_disabled
         self._progress = Progress(session.ledger, write, width, suspend)
 
-    # As the session's observer
+    # The methods of the session's observer
 
     def waiting(self, name: str, holder: int | None) -> None:
         who = "another run" if holder is None else f"the run of process {holder}"
@@ -78,7 +78,7 @@ class Terminal:
         if self._progress is not None:
             self._progress.interrupted()
 
-    # As a plugin
+    # The hooks of the plugin
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:

@@ -1,6 +1,6 @@
 """Load of the CPU during a trial, from one reading before and one after it.
 
-Nothing is read during the trial: a process that wakes up to read would take a core from what is measured.
+Nothing is read during the trial: a process that wakes up to read would take a core from the measured process.
 """
 
 from __future__ import annotations

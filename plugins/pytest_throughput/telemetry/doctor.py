@@ -1,4 +1,4 @@
-"""Find what makes figures unsteady on this machine, and say how to mend it. Nothing is changed."""
+"""Find causes of unsteady figures on this machine, and advise how to mend them. Nothing is changed."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ class Utilisation:
     """The peaks of a run's devices. A CPU's peak is measured when it is first needed."""
 
     def __init__(self, given_tflops: float | None, measure: Callable[[int, str], float | None] | None = None) -> None:
-        """``given_tflops``: the value of ``--throughput-peak-tflops``, used for every device and precision."""
+        """Use ``given_tflops``, the value of ``--throughput-peak-tflops``, for every device and precision if given."""
         self._given_tflops = given_tflops
         self._measure = measured_cpu_flops if measure is None else measure
         self._measured: dict[tuple[int, str], list[float | None]] = {}

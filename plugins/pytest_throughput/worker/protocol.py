@@ -87,7 +87,7 @@ class Outcome:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Further facts about the trial, which become parts of the benchmark's ``extra_info``."""
     items: Optional[int] = None
-    """How many items a phase worked through; None if it did not count, and for a step, whose caller knows."""
+    """How many items a phase worked through; None if it does not count items, and for a step."""
     metrics: Tuple[Metric, ...] = ()
     """The metrics that the worker knows, the primary one first. A step has none: its rate follows from the rounds."""
     phases: Mapping[str, Outcome] = field(default_factory=dict)

@@ -40,7 +40,7 @@ class Trial:
         own_process: bool = False,
         on_error: Optional[OnError] = None,
     ) -> None:
-        """``on_error`` is called with the exception that ended the trial, for a debugger in this process."""
+        """Prepare a trial. ``on_error`` is called with the exception that ended it, for a debugger in this process."""
         self._open_target = open_target
         self._plan = plan
         self._steps_per_round = steps_per_round
