@@ -1,4 +1,4 @@
-"""Loads the plugin and the matrix from this checkout, whether they are installed or not."""
+"""Load the plugin and the matrix from this checkout, whether they are installed or not."""
 
 from __future__ import annotations
 

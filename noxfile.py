@@ -22,9 +22,9 @@ CONSTRAINTS = ("--constraint", "constraints.txt")
 # TensorFlow's CPU build is a distribution of its own: the extra's `tensorflow` is several times as large.
 FRAMEWORKS = (".[pytorch]", "tensorflow-cpu")
 WITH_FRAMEWORKS = ("tests/frameworks", "tests/docs")
-# Each brings CUDA libraries of its own, and they exclude each other. A worker needs nothing else.
+# The frameworks bring different CUDA libraries, which conflict with each other. A worker needs nothing else.
 GPU_FRAMEWORKS = {"pytorch": ("torch", "numpy"), "tensorflow": ("tensorflow[and-cuda]", "numpy")}
-# What the tests of pytest-benchmark 5.3 need, as its tox.ini and its extras say.
+# The requirements of the tests of pytest-benchmark 5.3, according to its tox.ini and its extras.
 TOOLS_OF_PYTEST_BENCHMARK = (
     "pytest-benchmark[aspect,elasticsearch,histogram]",
     *("freezegun", "nbmake", "pygal==3.1.3", "pygaljs==1.0.2", "setuptools>=80", "pytest-xdist"),
@@ -55,7 +55,7 @@ def gpu(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests where no framework is installed; arguments after -- go to pytest."""
     session.install(*CONSTRAINTS, ".[dev]")
-    # Three for two cores: many tests wait for processes that they have started.
+    # Three processes for two cores: many tests wait for processes that they have started.
     session.run("pytest", "-m", "not slow", *(session.posargs or ["-n", "3", "tests/"]))
 
 
@@ -77,9 +77,9 @@ def slow(session: nox.Session) -> None:
 def neighbours(session: nox.Session) -> None:
     """Run pytest-benchmark's own tests with this plugin loaded; arguments after -- go to pytest."""
     session.install(*CONSTRAINTS, ".", *TOOLS_OF_PYTEST_BENCHMARK)
-    # Outside of the project: those tests start pytest in temporary folders, which would find our pytest.ini above them.
+    # Outside of the project: the tests start pytest in temporary folders, which would find our pytest.ini above them.
     with tempfile.TemporaryDirectory() as folder:
-        # Only the source distribution has the tests; the constraints say of which version.
+        # Only the source distribution has the tests; the constraints set its version.
         source = ("--no-deps", "--no-binary=pytest-benchmark", "pytest-benchmark")
         session.run("pip", "download", "--quiet", *CONSTRAINTS, *source, "--dest", folder)
         (archive,) = Path(folder).glob("pytest_benchmark-*.tar.gz")
@@ -101,7 +101,7 @@ def lint(session: nox.Session) -> None:
 
 
 def why_no_gpu() -> str | None:
-    """Why CUDA's driver sees no GPU; None if it sees one. Asked of the driver: nothing is installed yet."""
+    """Return why CUDA's driver sees no GPU, or None if it sees one. No framework is installed yet to ask."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
@@ -114,7 +114,7 @@ def why_no_gpu() -> str | None:
 
 
 def install(session: nox.Session, name: str, *packages: str) -> str:
-    """Install into an environment of that name, made if it is not there; return its Python."""
+    """Install packages into the environment of that name, and make it if necessary. Return its Python."""
     python = ENVIRONMENTS / name / "bin" / "python"
     if not python.exists():
         session.run(sys.executable, "-m", "venv", str(ENVIRONMENTS / name))
@@ -123,14 +123,14 @@ def install(session: nox.Session, name: str, *packages: str) -> str:
 
 
 def to_build(arguments: Sequence[str]) -> list[str]:
-    """The frameworks that are asked for, but for those whose interpreter is given."""
+    """Return the frameworks that are asked for, without those whose interpreter is given."""
     asked = [name for value in values_of("--framework", arguments) for name in value.split(",")]
     given = {value.partition("=")[0].rpartition("/")[2] for value in values_of("--throughput-interpreter", arguments)}
     return [name for name in GPU_FRAMEWORKS if name in (asked or GPU_FRAMEWORKS) and name not in given]
 
 
 def gpu_command(python: str, built: Mapping[str, str], arguments: Sequence[str], has_baseline: bool) -> list[str]:
-    """The command that measures: the arguments stand last, so that they win."""
+    """Return the command that measures. The arguments are last, so that they take precedence."""
     interpreters = [f"--throughput-interpreter={name}={shlex.quote(path)}" for name, path in built.items()]
     baseline = [f"--throughput-baseline={BASELINES}"] if has_baseline else []
     usual = ["--device=cuda", "--preset=paper", "--benchmark-json=run.json"]
@@ -138,6 +138,6 @@ def gpu_command(python: str, built: Mapping[str, str], arguments: Sequence[str],
 
 
 def values_of(option: str, arguments: Sequence[str]) -> list[str]:
-    """What an option is given, as ``--option value`` or ``--option=value``."""
+    """Return the values of an option, given as ``--option value`` or ``--option=value``."""
     separate = [value for name, value in pairwise(arguments) if name == option]
     return separate + [each.partition("=")[2] for each in arguments if each.startswith(f"{option}=")]

@@ -1,4 +1,4 @@
-"""The packages of the distribution: what pyproject.toml cannot say of packages in several folders."""
+"""List the packages of the distribution, since pyproject.toml cannot list packages in several folders."""
 
 from __future__ import annotations
 

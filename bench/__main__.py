@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     read: they belong to another project, which may have options of the same names.
     """
     alone = ["-c", os.devnull, f"--rootdir={Path.cwd()}", "--noconftest"]
-    # pytest warns of this module, which was imported before it could rewrite its assertions: there are none.
+    # pytest warns that it cannot rewrite the assertions of this module, which is imported already and has none.
     quiet = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     suite = ["-p", "dlworkloads.matrix", str(Path(__file__).parent)]
     return int(pytest.main([*alone, *quiet, *suite, *(sys.argv[1:] if arguments is None else arguments)]))

@@ -7,5 +7,5 @@ from dlworkloads.matrix import MeasureCase
 
 
 def test_inference(inference_case: Case, measure_case: MeasureCase) -> None:
-    """One forward pass over a batch that is on the device already; no gradient graph is built."""
+    """Measure one forward pass over a batch that is on the device already; no gradient graph is built."""
     measure_case(inference_case)

@@ -7,5 +7,5 @@ from dlworkloads.matrix import MeasureCase
 
 
 def test_training(training_case: Case, measure_case: MeasureCase) -> None:
-    """One forward pass, the loss, one backward pass; every gradient is computed, no weight is updated."""
+    """Measure one forward pass, the loss, one backward pass; every gradient is computed, no weight is updated."""
     measure_case(training_case)

@@ -1,8 +1,8 @@
-"""A fuzz test of all that reads files: result files, plain ones of pytest-benchmark, journals, and baselines.
+"""Fuzz everything that reads files: result files, plain files of pytest-benchmark, journals, and baselines.
 
-Mutants of real files are shown, judged and accepted, as ``tests/commands/test_fuzz.py`` does in CI with a few of them:
-``python benchmarks/fuzz.py --mutants 200000 --seed 1 --processes 2``. Each problem is printed with its command, and its
-mutant is kept; exit status 1 if there was any.
+The commands show, judge and accept mutants of real files: ``python benchmarks/fuzz.py --mutants 200000 --seed 1
+--processes 2``. In CI, ``tests/commands/test_fuzz.py`` tries a few. Each problem is printed with its command, and its
+mutant is kept; the exit status is 1 if there was any problem.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mutations import RealFiles
 
 BATCH = 500
-"""Mutants of one seed."""
+"""The number of mutants of one seed."""
 
 
 def main() -> int:
@@ -59,7 +59,7 @@ def seeds(first: int, mutants: int) -> Iterator[tuple[int, int]]:
 
 
 def try_batch(folder: Path, real: RealFiles, seed: int, mutants: int) -> tuple[int, list[str]]:
-    """Return how many were tried, and what did not hold; mutants that made a problem stay in the folder."""
+    """Return the number of mutants tried, and the problems. Mutants with a problem stay in the folder."""
     from mutations import Fuzzer
 
     own = folder / str(seed)

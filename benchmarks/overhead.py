@@ -1,9 +1,9 @@
-"""What measuring costs: our loop against hand-written ones, interleaved in one run.
+"""Measure the overhead of the measuring loop against hand-written loops, interleaved in one run.
 
-Three questions, answered as ratios and differences within one process:
+The benchmark answers three questions by ratios and differences within one process:
 
-- does a step come out as in the loop that anyone would write around it, its time divided by its steps?
-- does the step of a translated network come out as that of one written by hand in its framework?
+- does a step take as long as in a plain loop, whose time is divided by its number of steps?
+- does the step of a translated network take as long as that of a network written by hand in the framework?
 - how long does a round of an empty step last, beyond two bare readings of the clock?
 
 Run it on an idle machine, with the project installed or on the path: ``python benchmarks/overhead.py``.
@@ -31,11 +31,11 @@ from pytest_throughput.measurement.stopping import median_interval
 
 BATCH_SIZE = 8
 SIZES = {"small": ("mnist_cnn", 20), "large": ("alexnet", 2)}
-"""The model of a step, and the rounds of each block of it."""
+"""The model of a step, and the number of rounds in a block, for each size."""
 
 
 def main() -> None:
-    """Each framework in a process of its own, as in a run."""
+    """Compare each framework in a process of its own, as in a run."""
     parser = argparse.ArgumentParser(description="What measuring costs, as ratios in one interleaved run.")
     parser.add_argument("--pairs", type=int, default=60, help="of blocks, of our loop and another; default 60")
     parser.add_argument("--threads", type=int, default=1, help="intra-op threads, default 1: the steadiest")
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def compare(framework: str, size: str, pairs: int, threads: int) -> None:
-    """Prints the ratios of our images per second to those of the two hand-written loops."""
+    """Print the ratios of our images per second to those of the two hand-written loops."""
     model, rounds = SIZES[size]
     case = Case("training", framework, "cpu", model, BATCH_SIZE, "fp32", FRAMEWORKS[framework].default_execution)
     step = open_step(**case.to_json(), threads=threads)
@@ -76,7 +76,7 @@ def compare(framework: str, size: str, pairs: int, threads: int) -> None:
 
 
 def empty_round_seconds() -> float:
-    """What a round of nothing costs beyond two readings of the clock; the median over interleaved blocks."""
+    """Return the time of an empty round without two readings of the clock, as the median over interleaved blocks."""
     rounds = 1000
     plan = replace(PLANS["paper"], warm_up_steps=0, min_rounds=rounds, max_rounds=rounds)
 
@@ -94,12 +94,12 @@ def empty_round_seconds() -> float:
 
 
 def measured(step: Step, plan: Plan) -> float:
-    """Mean seconds of a block of rounds, by the loop under test."""
+    """Return the mean seconds of a block of rounds in the loop under test."""
     return statistics.fmean(measure(step, plan, steps_per_round=1).round_seconds)
 
 
 def bare(run: Callable[[], Any], steps: int) -> float:
-    """Mean seconds of as many steps, in the loop that anyone would write. Its first step is left out, too."""
+    """Return the mean seconds of a block of steps in a plain loop, which also leaves out the first step."""
     run()
     start = time.perf_counter()
     for _ in range(steps):
@@ -108,7 +108,7 @@ def bare(run: Callable[[], Any], steps: int) -> float:
 
 
 def interleaved(loops: dict[str, Callable[[], float]], repetitions: int) -> dict[str, Sequence[float]]:
-    """The seconds of each loop, all of them once in every repetition, in random order."""
+    """Return the seconds of each loop. Every repetition runs all loops once, in random order."""
     generator = random.Random(0)
     seconds: dict[str, list[float]] = {name: [] for name in loops}
     for _ in range(repetitions):
@@ -118,7 +118,7 @@ def interleaved(loops: dict[str, Callable[[], float]], repetitions: int) -> dict
 
 
 def by_hand_in_pytorch(model: str) -> Callable[[], Any]:
-    """A training step in plain PyTorch."""
+    """Return a training step in plain PyTorch."""
     import torch
     from torch import nn
 
@@ -147,7 +147,7 @@ def by_hand_in_pytorch(model: str) -> Callable[[], Any]:
 
 
 def by_hand_in_tensorflow(model: str) -> Callable[[], Any]:
-    """A training step in plain Keras and TensorFlow."""
+    """Return a training step in plain Keras and TensorFlow."""
     import keras
     import tensorflow as tf
     from keras import layers

@@ -1,12 +1,12 @@
-"""An endurance run: pytest measures small cases for as long as you like, and random faults befall them.
+"""Run pytest on small cases for a given time, while random faults occur, and check the outcome.
 
-About every third case meets a fault, drawn with a seed: a signal, an exit, an exception, garbage, a
-hang, a deaf worker, a child left behind, more memory than is allowed, a fork that returns twice, a line on
-the pipe of the answers, standard streams or the pipes themselves closed, the imported files removed, a
-thread or a timer left at work. Meanwhile the pytest process is
-watched from outside. At the end stands what became of each kind, and whether pytest has grown, or
-anything of it lives on: ``python benchmarks/soak.py --minutes 60``. Exit status 1 if a case got another
-status than its fault has, or none and is not among those that the budget left, or something leaked.
+About every third case has a fault, drawn with a seed: a signal, an exit, an exception, garbage output, a hang, a
+worker that reads nothing, a child left behind, too much memory, a fork that returns twice, a line on the pipe of the
+answers, closed standard streams or pipes, removed files of the imported packages, a thread or a timer that goes on.
+Meanwhile the pytest process is watched from outside. At the end the benchmark prints the statuses of each kind of
+fault, and whether the memory of pytest has grown or any process is left: ``python benchmarks/soak.py --minutes 60``.
+The exit status is 1 if a case got another status than that of its fault, if a case that the budget did not skip got
+none, or if something leaked.
 """
 
 from __future__ import annotations
@@ -117,24 +117,24 @@ FAULTS = {
 }
 """Each fault, and the status that its case must get."""
 SLOW = ("hang", "deaf")
-"""Each costs a timeout: drawn ten times less often than the others."""
+"""The faults that cost a timeout. They are drawn ten times less often than the others."""
 SHARE_OF_FAULTS = 0.3
 CASES_A_MINUTE = 150
-"""More than can be measured: the budget ends the run."""
+"""The number of cases, which is more than can be measured, so that the budget ends the run."""
 OPTIONS = (
     *("-p", "pytest_throughput.plugin", "-p", "no:cacheprovider", "-p", "no:randomly", "-q", "--tb=line"),
     *("--throughput-protocol=paper", "--throughput-isolation=framework", "--throughput-timeout=15"),
     *("--throughput-memory-limit=250M", "--throughput-lock=off", "--benchmark-json=run.json"),
 )
 READINGS = 12
-"""Of the pytest process, over the whole run."""
+"""The number of readings of the pytest process over the whole run."""
 MOST_BYTES_A_CASE = 40 << 10
-"""By which pytest may grow: it keeps every result, with its samples and its reports, until it writes them."""
+"""The growth of pytest that is allowed: it keeps every result, with its samples and reports, until it writes them."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The pytest process at one moment."""
+    """The state of the pytest process at one moment."""
 
     minutes: float
     cases: int
@@ -143,7 +143,7 @@ class Reading:
 
 
 def main() -> int:
-    """Prints the account; returns the exit status."""
+    """Print the account, and return the exit status."""
     parser = argparse.ArgumentParser(description="Small cases with random faults, each accounted for.")
     parser.add_argument("--minutes", type=float, default=60.0, help="how long; default 60")
     parser.add_argument("--seed", type=int, default=0, help="of the faults; default 0")
@@ -153,7 +153,7 @@ def main() -> int:
 
 
 def soak(folder: Path, minutes: float, chance: random.Random) -> int:
-    """Runs for so many minutes, in a folder of its own."""
+    """Run for so many minutes in the folder, and return the exit status."""
     names, weights = list(FAULTS), [1 if name in SLOW else 10 for name in FAULTS]
     faults = [
         chance.choices(names, weights)[0] if chance.random() < SHARE_OF_FAULTS else "none"
@@ -193,7 +193,7 @@ def soak(folder: Path, minutes: float, chance: random.Random) -> int:
 
 
 def _watch(process: subprocess.Popen[bytes], journal: Path, began: float, minutes: float) -> tuple[list[Reading], int]:
-    """Reads the process now and then until it ends; the readings, and the most that it ever held."""
+    """Read the process repeatedly until it ends; return the readings and its peak memory in bytes."""
     watched, readings, cases, peak_bytes = psutil.Process(process.pid), list[Reading](), 0, 0
     print(f"{'minute':>7} {'cases':>7} {'pytest holds':>13} {'descriptors':>12}", flush=True)
     read_bytes = 0
@@ -207,7 +207,7 @@ def _watch(process: subprocess.Popen[bytes], journal: Path, began: float, minute
                 cases += new.count(b"\n") - (1 if read_bytes == len(new) and new else 0)  # The first is the heading.
             elapsed = (time.monotonic() - began) / 60
             peak_bytes = max(peak_bytes, _most_resident_bytes(process.pid))
-            # The first once everything is loaded; none while the table is drawn.
+            # The first reading is taken once everything is loaded, and none while the table is drawn.
             due = max(1, len(readings)) * minutes / READINGS
             if cases and (not readings or (elapsed >= due and elapsed < minutes)):
                 readings.append(Reading(elapsed, cases, watched.memory_info().rss, watched.num_fds()))
@@ -230,7 +230,7 @@ def _most_resident_bytes(pid: int) -> int:
 
 
 def _account(folder: Path, exit_status: int) -> dict[str, bool]:
-    """Prints what became of each fault; each problem, and whether there is one."""
+    """Print the statuses of each fault; return each problem, and whether it occurred."""
     document: dict[str, Any] = json.loads((folder / "run.json").read_text())
     cases = document["throughput"]["cases"]
     outcomes = Counter((case["id"].partition("-")[2], case["status"]) for case in cases if case["status"] is not None)
@@ -242,7 +242,7 @@ def _account(folder: Path, exit_status: int) -> dict[str, bool]:
         print(f"{fault:<12} {count:>6}  {expected:<14} {status:<14}{'' if status == expected else ' WRONG'}".rstrip())
     asked = len(json.loads((folder / "faults.json").read_text()))
     ended = sum(outcomes.values())
-    # The budget ends the run between two cases: what it left is the rest, and nothing before it.
+    # The budget ends the run between two cases, so only cases at the end may have no status.
     skipped = sum(case["status"] is None for case in cases[:ended])
     lines = (folder / "run.json.journal.jsonl").read_bytes().count(b"\n") if ended < asked else ended + 1
     print(f"\ncases: {ended} ended, {wrong} of them with another status than expected; {asked - ended} of {asked} left")

@@ -1,17 +1,17 @@
-"""Translated networks against those that a framework's own people write, interleaved in one process.
+"""Compare translated networks with networks that are written in the framework itself, interleaved in one process.
 
-Is a difference between two frameworks a difference between frameworks, and not between our translations? Each pair of
-lines below is the same case measured by the same loop, once with our translation of the neutral network, and once with
-a network written by hand in this file, or taken from ``keras.applications``. Both are opened in one process, by turns
-ours first and theirs first, and run in blocks in random order. Processes are the unit: two copies of one network can
-differ by percents within a process, for as long as it lives, by where their memory lies. ``twin`` shows by how much:
-it compares the hand-written network with another copy of itself.
+The comparison shows that a difference between two frameworks is not a difference between our translations. Each
+comparison measures the same case by the same loop, once with our translation of the neutral network, and once with a
+network that is written by hand in this file, or taken from ``keras.applications``. Both are opened in one process, in
+alternating order, and run in blocks in random order. The interval is over processes: two copies of one network can
+differ by some per cent throughout a process, depending on where their memory is. ``twin`` shows by how much: it
+compares the hand-written network with another copy of itself.
 
-Last, how many times as long as inference our training takes, on a large batch: twice the work again, and so about 3;
-under 2 the gradients are not all computed, over 4.5 something else is.
+At the end, the time of training is compared with that of inference, on a large batch. Training does about three times
+the work. Under 2 times, some gradients are not computed; over 4.5 times, something else is computed.
 
 Run it on an idle machine, with the project installed: ``python benchmarks/translation.py``. It ends with exit status 1
-if, with 95 % confidence, a translation is slower than by hand by more than 2 %, or training is outside of 2 to 4.5.
+if, with 95 % confidence, a translation is more than 2 % slower than by hand, or training is outside of 2 to 4.5.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def _translations(options: argparse.Namespace) -> Iterator[str | None]:
-    """Compare images per second, ours ÷ theirs; give the lines of those that are too slow."""
+    """Compare images per second, ours ÷ theirs; yield a line for each translation that is too slow, else None."""
     for each, mode in product(COMPARISONS, MODES):
         for execution in FRAMEWORKS[each.framework].executions:
             if execution != "compiled-graphs" and _wanted(options, each.framework, execution, mode):
@@ -101,7 +101,7 @@ def _translations(options: argparse.Namespace) -> Iterator[str | None]:
 
 
 def _training_per_inference(options: argparse.Namespace) -> Iterator[str | None]:
-    """Compare seconds, training ÷ inference; give the lines of those where that cannot be."""
+    """Compare seconds, training ÷ inference; yield a line for each ratio that is implausible, else None."""
     lowest, highest = TRAINING_PER_INFERENCE
     for framework, (model, batch_size) in product(("pytorch", "tensorflow"), LARGE):
         execution = FRAMEWORKS[framework].default_execution
@@ -117,7 +117,7 @@ def _wanted(options: argparse.Namespace, framework: str, execution: str, mode: s
 
 
 def _compare(name: str, cases: Sequence[Case], options: argparse.Namespace) -> tuple[str, float, float]:
-    """Print, and return with its interval, how many times as long the second case's steps take as the first's."""
+    """Print and return the ratio of the second case's seconds per step to the first's, with its interval."""
     medians = []
     for process in range(options.processes):
         task = {
@@ -157,7 +157,7 @@ def _in_a_fresh_process(task: dict[str, Any]) -> list[float]:
 
 
 def _ratios(cases: Sequence[dict[str, Any]], threads: int, pairs: int, seconds: float, seed: int) -> list[float]:
-    """Return seconds per step of the second case ÷ those of the first, of each pair of blocks."""
+    """Return the ratio of the second case's seconds per step to the first's, for each pair of blocks."""
     order = (0, 1) if seed % 2 == 0 else (1, 0)
     opened = {placement: open_step(**cases[placement], threads=threads) for placement in order}
     steps = [opened[0], opened[1]]
@@ -183,12 +183,12 @@ def _block(step: Step, count: int) -> float:
 
 
 def vgg16_without_dropout(case: Case) -> Network:
-    """Ours, as Keras' own VGG16 is."""
+    """Return our VGG16 without dropout, as Keras' VGG16 is."""
     return without_dropout(models.build("vgg16"))
 
 
 def vgg16_in_pytorch(case: Case) -> Any:
-    """VGG16 as one writes it in PyTorch."""
+    """Return VGG16 written by hand in PyTorch."""
     from torch import nn
 
     layers: list[Any] = []
@@ -204,7 +204,7 @@ def vgg16_in_pytorch(case: Case) -> Any:
 
 
 def resnet50_in_pytorch(case: Case) -> Any:
-    """ResNet-50 as one writes it in PyTorch."""
+    """Return ResNet-50 written by hand in PyTorch."""
     import torch
     from torch import nn
 
@@ -247,7 +247,7 @@ def resnet50_in_pytorch(case: Case) -> Any:
 
 
 def mnist_cnn_in_keras(case: Case) -> Any:
-    """The network of Keras' MNIST example."""
+    """Return the network of Keras' MNIST example."""
     import keras
     from keras import layers
 

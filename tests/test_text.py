@@ -1,4 +1,4 @@
-"""Figures and strangers' words, made fit to be shown."""
+"""Figures and untrusted texts, made safe to print."""
 
 from __future__ import annotations
 

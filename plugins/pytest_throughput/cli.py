@@ -58,7 +58,7 @@ def _problem(error: Exception) -> str:
 
 
 class _Parsed(Exception):
-    """Parsing the arguments gave the answer: the help, the version, or what is wrong with them."""
+    """The arguments ask for the help or the version, or are wrong. The exception has the answer."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()

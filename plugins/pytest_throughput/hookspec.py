@@ -23,7 +23,7 @@ def pytest_throughput_packages(config: pytest.Config) -> list[Path]:  # type: ig
 def pytest_throughput_defaults(config: pytest.Config, options: Mapping[str, Any]) -> Mapping[str, str]:  # type: ignore[empty-body]
     """Return the suite's own defaults of ``--throughput-`` options: ``{"protocol": "quick"}``.
 
-    Names stand without the prefix, values as on the command line. An option that the user gives wins. ``options`` has
+    Names are without the prefix, values as on the command line. An option that the user gives wins. ``options`` has
     the options that the user gives, on the command line or in the ini file, by name and with their converted values.
     Raise pytest.UsageError if the suite cannot work with them. The hook is called once, when pytest is configured.
     """
@@ -33,6 +33,6 @@ def pytest_throughput_defaults(config: pytest.Config, options: Mapping[str, Any]
 def pytest_throughput_frameworks() -> list[str]:  # type: ignore[empty-body]
     """Return the frameworks that this plugin brings to a suite, each as ``MODULE:ATTRIBUTE``.
 
-    The object of this name says what is known of the framework without importing it; a worker, which has no pytest,
-    finds it by the same name. Its type is the suite's: `dlworkloads.frameworks.base.Framework`.
+    The object of this name describes the framework without importing it. A worker, which has no pytest, finds it by the
+    same name. The suite defines its type: `dlworkloads.frameworks.base.Framework`.
     """

@@ -1,6 +1,6 @@
 """Node ids of trials and environments: ``test[a]`` is the first trial of its case, ``test[a-t2]`` the second.
 
-Where a run has several environments, theirs stands last: ``test[a-t2-head]``.
+If a run has several environments, the name of the environment is last: ``test[a-t2-head]``.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ DEFAULT_ENVIRONMENT = "default"
 
 
 def trial_id(trial: int) -> str:
-    """Return the suffix of the node id of a trial after the first: ``t2``, ``t3``, …"""
+    """Return the suffix of the node id of a trial after the first, such as ``t2``."""
     return f"t{trial}"
 
 
 def without_trial(node_id: str, trial: int, environment: str | None = None) -> str:
     """Return the node id of the first trial of the same case.
 
-    ``environment``: the environment that stands last in the id; None if there is none in it.
+    ``environment``: the environment at the end of the id; None if the id has none.
     """
     head = node_id.removesuffix(f"{trial_id(trial)}-{environment}]" if environment else f"{trial_id(trial)}]")
     if trial == 1 or head == node_id:
@@ -30,7 +30,7 @@ def without_trial(node_id: str, trial: int, environment: str | None = None) -> s
 
 
 def without_environment(node_id: str, environment: str) -> str:
-    """Return the node id without the environment that stands last in it."""
+    """Return the node id without the environment at its end."""
     head = node_id.removesuffix(f"{environment}]")
     return node_id if head == node_id else _closed(head)
 

@@ -37,7 +37,7 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     pluginmanager.add_hookspecs(hookspec)
 
 
-@pytest.hookimpl(tryfirst=True)  # What runs the tests comes last.
+@pytest.hookimpl(tryfirst=True)  # The plugin that runs the tests comes last.
 def pytest_cmdline_main(config: pytest.Config) -> None:
     write_beside(config)
 
@@ -68,7 +68,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     throughput = session.config.stash.get(_SESSION, None)
     if throughput is not None and throughput.is_measuring:
-        # Imported here: a run that measures nothing does not wait for what draws tables.
+        # Imported here: a run that measures nothing does not wait for the import of the library that draws tables.
         from pytest_throughput.run.terminal import Terminal
 
         terminal = Terminal(session.config, throughput, alone=len(throughput.items) == len(session.items))
@@ -78,7 +78,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
-    """Add trial and environment after all other parameters: they stand last in the node id."""
+    """Add trial and environment after all other parameters, so that they are last in the node id."""
     done: Any = yield
     session = metafunc.config.stash.get(_SESSION, None)
     if session is not None:
@@ -87,7 +87,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> Iterator[None]:
 
 
 def _measuring_of(config: pytest.Config) -> Measuring:
-    """Return what measures. Fail the test that asks for it where the plugin is off."""
+    """Return the object that measures. Fail the test that asks for it if the plugin is off."""
     if _MEASURING not in config.stash:
         pytest.fail("this test measures, and -p no:throughput has switched off what measures", pytrace=False)
     return config.stash[_MEASURING]
@@ -101,13 +101,13 @@ def throughput_settings(pytestconfig: pytest.Config) -> Settings:
 
 @pytest.fixture
 def throughput_trial(request: pytest.FixtureRequest) -> int:
-    """Return which trial of its case this test is, from 1."""
+    """Return which trial of its case this test is, counted from 1."""
     return int(getattr(request, "param", 1))
 
 
 @pytest.fixture
 def throughput_environment(request: pytest.FixtureRequest) -> str:
-    """Return the environment in which the case is measured: ``default``, or ``base`` or ``head``."""
+    """Return the name of the set of interpreters that the case is measured in: ``default``, ``base`` or ``head``."""
     return str(getattr(request, "param", DEFAULT_ENVIRONMENT))
 
 

@@ -1,4 +1,4 @@
-"""What the pytest-facing module of a suite may use of the plugin: types of fixtures, options, GPUs, interpreters.
+"""The API for the module of a suite that runs in pytest: types of fixtures, options, GPUs, interpreters.
 
 The functions that a suite measures run in workers and use `pytest_throughput` itself.
 """
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 _NAMES = ("throughput", "pytest_throughput", "pytest-throughput")
-"""What a user calls the plugin. pytest knows it by its module, so that a checkout's conftest.py may list it, too."""
+"""The names with which ``-p no:NAME`` may switch the plugin off. pytest registers the plugin by its module's name."""
 
 
 def is_off(manager: pytest.PytestPluginManager) -> bool:

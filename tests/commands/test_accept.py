@@ -20,7 +20,7 @@ Command = Callable[..., tuple[int, str, str]]
 Files = Callable[..., list[str]]
 
 
-def test_runs_are_accepted_and_what_verdicts_still_need_is_told(command: Command, files: Files) -> None:
+def test_runs_are_accepted_and_what_verdicts_still_need_is_printed(command: Command, files: Files) -> None:
     status, out, _ = command("accept", *files("b", range(2)), "--baseline", "kept")
     assert status == 0
     assert "accepted b0.json, 6 cases with figures: kept/" in out
@@ -61,7 +61,7 @@ def test_what_has_just_been_accepted_is_never_pruned(command: Command, files: Fi
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         (
             '"torch": "',
@@ -72,7 +72,7 @@ def test_what_has_just_been_accepted_is_never_pruned(command: Command, files: Fi
     ],
 )
 def test_what_could_not_be_read_again_is_refused_before_anything_is_kept(
-    command: Command, files: Files, old: str, new: str, told: str
+    command: Command, files: Files, old: str, new: str, message: str
 ) -> None:
     good, bad = files("b", range(2))
     document = Path(bad).read_text()
@@ -80,11 +80,11 @@ def test_what_could_not_be_read_again_is_refused_before_anything_is_kept(
     Path(bad).write_text(document.replace(old, new))
     status, out, err = command("accept", good, bad, "--baseline", "kept")
     assert (status, out, Path("kept").exists()) == (2, "", False)
-    assert re.match(rf"pytest-throughput: {bad}: cannot be kept: {told}", err) and err.count("\n") == 1
+    assert re.match(rf"pytest-throughput: {bad}: cannot be kept: {message}", err) and err.count("\n") == 1
 
 
 def test_files_that_are_no_runs_take_the_place_of_none(command: Command, files: Files) -> None:
-    """However late they are dated; they stay, as files that somebody may want to look at."""
+    """Files with any date stay in the folder, since a user may want to inspect them."""
     runs = files("b", range(4))
     command("accept", *runs[:3], "--baseline", "kept")
     (folder,) = Path("kept").iterdir()
@@ -108,7 +108,7 @@ def test_a_run_of_any_year_is_found_again(command: Command, files: Files) -> Non
 
 
 @pytest.mark.parametrize("name", ["x#" * 3000, "loop", "closed/b"])
-def test_a_path_that_cannot_be_looked_at_is_told_in_one_line(
+def test_a_path_that_cannot_be_looked_at_is_refused_in_one_line(
     command: Command, files: Files, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     (file,) = files("b", [0])
@@ -158,7 +158,7 @@ def test_rounds_are_never_stored(command: Command, files: Files) -> None:
     assert trial["disturbed_share"] == 1 / 20
 
 
-def test_an_incomplete_run_is_refused_and_how_to_mend_it_is_told(command: Command, files: Files) -> None:
+def test_an_incomplete_run_is_refused_with_how_to_mend_it(command: Command, files: Files) -> None:
     whole, broken = *files("b", [0]), *files("broken", [1], complete=False)
     status, _, err = command("accept", whole, broken, "--baseline", "kept")
     assert status == 2
@@ -200,16 +200,16 @@ def test_a_folder_that_cannot_be_written_has_its_own_status(command: Command, fi
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ("https://example.org/baselines", "URLs are not read"),
         ("b0.json", "is a file"),
     ],
 )
-def test_a_baseline_is_a_folder(command: Command, files: Files, given: str, told: str) -> None:
+def test_a_baseline_is_a_folder(command: Command, files: Files, given: str, message: str) -> None:
     files("b", [0])
     status, _, err = command("accept", "b0.json", "--baseline", given)
-    assert (status, told in err) == (2, True)
+    assert (status, message in err) == (2, True)
 
 
 def test_jobs_accept_at_once(command: Command, files: Files) -> None:

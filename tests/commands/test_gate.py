@@ -29,7 +29,7 @@ def verdicts(out: str) -> dict[str, str]:
     return {case["id"]: case["verdict"] for case in json.loads(out)["cases"]}
 
 
-def test_a_first_run_is_told_what_to_do(command: Command, files: Files) -> None:
+def test_a_first_run_prints_what_to_do(command: Command, files: Files) -> None:
     (file,) = files("h", [9])
     status, out, _ = command("gate", file, "--baseline", "my kept")
     assert status == 12
@@ -78,7 +78,7 @@ def test_every_verdict_in_one_run(command: Command, files: Files) -> None:
     assert [line.split(":")[0] for line in lines[8:]] == ["inconclusive", "incomparable", "improved", "new"]
 
 
-def test_the_unchanged_are_told_in_short(command: Command, files: Files, baseline: str) -> None:
+def test_unchanged_cases_are_summarised(command: Command, files: Files, baseline: str) -> None:
     status, out, _ = command("gate", *files("h", [9]), "--baseline", baseline)
     assert status == 0
     assert "h9.json against 5 accepted runs of kept: 6 unchanged" in out
@@ -191,7 +191,7 @@ def test_damaged_and_hostile_files_are_named_and_left_out(command: Command, file
     assert "left out of the baseline" in out and "0123456789abcdef" in out and "5 accepted runs" in out
 
 
-def test_what_strangers_call_their_cases_does_no_harm(command: Command) -> None:
+def test_hostile_names_of_cases_do_no_harm(command: Command) -> None:
     name = "t.py::t[\x1b[31m|`<b>@everyone</b>` #1 GH-1 :+1: www.example.org https://example.org\n| x |]"
     for seed in range(5):
         document = result_files.plain_document(seed, slower=0.2 if seed == 4 else 0.0)
@@ -251,7 +251,7 @@ def test_plain_files_of_anybody(command: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "given", "told"),
+    ("option", "given", "message"),
     [
         ("--threshold", "3", "expected a share such as 3% or 0.03, got '3'"),
         ("--threshold", "-1%", "expected a share"),
@@ -264,9 +264,9 @@ def test_plain_files_of_anybody(command: Command) -> None:
         ("--format", "html", "invalid choice"),
     ],
 )
-def test_options_say_what_they_expect(command: Command, option: str, given: str, told: str) -> None:
+def test_options_say_what_they_expect(command: Command, option: str, given: str, message: str) -> None:
     status, _, err = command("gate", "h.json", "--baseline", "kept", f"{option}={given}")
-    assert (status, told in err) == (2, True)
+    assert (status, message in err) == (2, True)
 
 
 def test_the_threshold_is_what_matters(command: Command, files: Files, baseline: str) -> None:

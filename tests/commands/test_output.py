@@ -21,7 +21,7 @@ SLOW = dict.fromkeys(CASES, 0.10)
 
 
 def run_shell(redirection: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line in a process of its own, its output going where the shell is told to put it."""
+    """Run the command line in a process of its own, with its output redirected by the shell."""
     # The status of the command line, not of what reads it.
     script = f'set -o pipefail; "$@" {redirection}'
     command = ["bash", "-c", script, "bash", sys.executable, "-m", "pytest_throughput", *arguments]
@@ -60,7 +60,7 @@ def test_a_gate_that_fails_fails_whatever_becomes_of_its_output(gate: tuple[str,
         *((name, ">/dev/full", 14) for name in ("show", "accept", "gate", "compare", "doctor", "--help")),
     ],
 )
-def test_a_success_that_could_not_be_told_is_none(
+def test_a_success_that_could_not_be_printed_is_none(
     command: Command, files: Files, name: str, redirection: str, status: int
 ) -> None:
     """A reader that closes early has all it wants; an output that is full has not all of it."""
@@ -145,7 +145,7 @@ def test_what_an_encoding_lacks_is_escaped(
         assert json.loads(run_shell("", *gate, **variables).stdout)["exit_status"] == 10
 
 
-def test_help_and_usage_are_told_as_ever(command: Command) -> None:
+def test_help_and_usage_are_printed_by_argparse(command: Command) -> None:
     status, out, err = command("gate", "--help")
     assert (status, err) == (0, "") and "--baseline DIR" in out
     status, out, err = command("gate", "h.json", "--baseline", "kept", "--\x1b[31m\n::error::x")

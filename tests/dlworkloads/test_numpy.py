@@ -29,7 +29,7 @@ AXES: dict[str, Any] = {
 }
 
 
-def test_a_step_runs_and_tells_what_it_is() -> None:
+def test_a_step_runs_and_describes_itself() -> None:
     step = open_step(**AXES)
     logits = step.run()
     step.wait(logits)

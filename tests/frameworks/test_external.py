@@ -170,7 +170,7 @@ def test_flops_that_cannot_be_counted_are_unknown(user_module: Callable[[str], N
     assert facts_of(open_step(**{**PYTORCH, "model": "mine:by_value"}))["flops_per_image"] is None
 
 
-def test_a_hash_tells_one_foreign_network_from_another(user_module: Callable[[str], None]) -> None:
+def test_the_hashes_of_different_external_networks_differ(user_module: Callable[[str], None]) -> None:
     pytest.importorskip("torch")
     user_module(IN_PYTORCH)
     hashes = [

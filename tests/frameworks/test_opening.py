@@ -24,7 +24,7 @@ AXES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
-def test_a_step_runs_and_tells_what_it_is(framework: str, mode: str) -> None:
+def test_a_step_runs_and_describes_itself(framework: str, mode: str) -> None:
     execution = FRAMEWORKS[framework].default_execution
     step = open_step(**{**AXES, "mode": mode, "framework": framework, "execution": execution})
     step.wait(step.run())

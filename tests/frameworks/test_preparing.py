@@ -24,7 +24,7 @@ def test_recording_cuda_graphs_takes_steps_that_are_not_measured(device: str, ex
     assert least_warm_up_steps(Case("training", "pytorch", device, "vgg16", 8, "fp32", execution)) == steps
 
 
-def test_events_tell_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_measure_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch")
     from dlworkloads.frameworks.pytorch import runtime
 

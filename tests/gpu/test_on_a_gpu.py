@@ -1,6 +1,6 @@
 """On an NVIDIA GPU: the clocks agree, memory ends tidily, telemetry sees what it should. Skipped without one.
 
-Bounds are wide: they tell a mistake, such as a wait that does not wait, from a figure, and no figure from another.
+Bounds are wide: they detect a mistake, such as a wait that does not wait, but not the difference between two figures.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def test_recording_cuda_graphs_is_in_no_round(gpu: Gpu, torch_on_gpu: None, mode
     assert outcome.metadata["enqueue_ratio"] < eager.metadata["enqueue_ratio"]
 
 
-def test_a_run_tells_watts_clocks_and_the_share_of_the_peak(gpu: Gpu, torch_on_gpu: None, tmp_path: Path) -> None:
+def test_a_run_reports_watts_clocks_and_the_share_of_the_peak(gpu: Gpu, torch_on_gpu: None, tmp_path: Path) -> None:
     document = bench(
         tmp_path, "--framework=pytorch", "--device=cuda", "--model=vgg16", "--batch-size=64", "--preset=full"
     )

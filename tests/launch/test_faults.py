@@ -155,7 +155,7 @@ def run_trial(start: Callable[..., Worker]) -> Callable[..., Outcome]:
 
 
 @pytest.mark.parametrize("name", ["SIGKILL", "SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGTERM", "SIGUSR1"])
-def test_a_signal_is_told_by_its_name(run_trial: Callable[..., Outcome], name: str) -> None:
+def test_a_signal_is_reported_by_its_name(run_trial: Callable[..., Outcome], name: str) -> None:
     outcome = run_trial("killed", by=name)
     assert outcome.status == "crashed"
     assert (outcome.reason or "").startswith(f"the worker was killed by {name} (")
@@ -223,7 +223,7 @@ def test_an_allocator_that_refuses_says_how_much(run_trial: Callable[..., Outcom
     assert (outcome.reason or "").startswith("Unable to allocate 32.0 GiB for an array")
 
 
-def test_an_allocator_that_aborts_is_told_from_other_aborts(run_trial: Callable[..., Outcome]) -> None:
+def test_an_allocator_that_aborts_is_distinguished_from_other_aborts(run_trial: Callable[..., Outcome]) -> None:
     outcome = run_trial("aborted")
     assert outcome.status == "out_of_memory"
     assert (outcome.reason or "").startswith("the allocator refused: ")
@@ -354,7 +354,7 @@ def test_many_cases_with_every_tenth_crashing_finish(launcher: SharedWorker, cas
     assert set(os.listdir("/proc/self/fd")) == descriptors
 
 
-def test_a_guardian_buries_what_is_left_and_nothing_else(tmp_path: Path) -> None:
+def test_the_reaper_ends_what_is_left_and_nothing_else(tmp_path: Path) -> None:
     sleeping = [sys.executable, "-c", "import time; time.sleep(1000)"]
     left, released = (subprocess.Popen(sleeping, start_new_session=True) for _ in range(2))
     folder = tmp_path / f"{FOLDER_PREFIX}a folder"
@@ -372,7 +372,7 @@ def test_a_guardian_buries_what_is_left_and_nothing_else(tmp_path: Path) -> None
     assert not folder.exists()
 
 
-def test_a_guardian_that_was_killed_harms_nothing() -> None:
+def test_a_reaper_that_was_killed_harms_nothing() -> None:
     reaper = Reaper()
     (process,) = psutil.Process().children()
     process.kill()

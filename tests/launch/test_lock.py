@@ -46,15 +46,15 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_lock_dies_with_its_holder(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    told: list[object] = []
+    seen: list[object] = []
 
     def waiting(*who: object) -> None:
-        told.append(who)
+        seen.append(who)
         holder.kill()
 
     locks = Locks(waiting, tmp_path)
     locks.hold(["GPU-1"])
-    assert told == [("GPU-1", holder.pid)]
+    assert seen == [("GPU-1", holder.pid)]
     assert (tmp_path / "GPU-1.lock").read_text() == str(os.getpid())
     locks.release()
 
@@ -86,16 +86,16 @@ def test_who_cannot_wait_any_longer_holds_nothing(tmp_path: Path, holder: subpro
 
 
 @pytest.mark.parametrize("note", [b"", b"\x1b[31m", b"9" * 10**5])
-def test_a_strangers_note_is_not_believed(tmp_path: Path, holder: subprocess.Popen[str], note: bytes) -> None:
+def test_a_note_of_another_program_is_not_believed(tmp_path: Path, holder: subprocess.Popen[str], note: bytes) -> None:
     (tmp_path / "GPU-1.lock").write_bytes(note)
-    told: list[object] = []
+    seen: list[object] = []
 
     def waiting(_: str, who: int | None) -> None:
-        told.append(who)
+        seen.append(who)
         holder.kill()
 
     Locks(waiting, tmp_path).hold(["GPU-1"])
-    assert told in ([None], [int("9" * 32)])
+    assert seen in ([None], [int("9" * 32)])
 
 
 def test_what_is_no_lock_file_is_not_opened(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_others_can_open_what_a_strict_umask_made(tmp_path: Path) -> None:
     assert (tmp_path / "locks" / "GPU-1.lock").stat().st_mode & 0o777 == 0o666
 
 
-def test_a_closed_folder_of_another_user_is_told_with_how_to_mend_it(
+def test_a_closed_folder_of_another_user_is_reported_with_how_to_mend_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "locks"

@@ -197,7 +197,7 @@ def test_a_stray_line_is_never_a_result(worker: Worker, what: str, when: str) ->
         assert seconds_of(outcome) >= 0.05
 
 
-def test_what_came_since_the_last_answer_is_told(worker: Worker) -> None:
+def test_what_came_since_the_last_answer_is_reported(worker: Worker) -> None:
     assert worker.run(once("later", text="noise", seconds=0.2), 60).status == "ok"
     process = psutil.Process().children()[0]
     while process.num_threads() > 1:  # The timer is one.

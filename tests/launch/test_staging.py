@@ -119,7 +119,7 @@ def test_an_interruption_while_packages_are_copied_leaves_no_folder(
 
 @pytest.mark.parametrize("name", ["new\nline", "a b", "\udcff", "$(exit 1)'\""])
 def test_the_temporary_folder_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Of the name ``new``, a newline and ``line`` the guardian once took the first line for a folder to be removed."""
+    """The reaper once removed the folder ``new`` if the name of the temporary folder was ``new``, newline, ``line``."""
     for each in (name, "new"):
         (tmp_path / each).mkdir()
     (tmp_path / "new/precious").write_text("of the user")
@@ -134,7 +134,7 @@ def test_the_temporary_folder_may_have_any_name(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize("option", ["TMPDIR", "--throughput-pythonpath"])
-def test_a_folder_that_cannot_be_on_a_python_path_is_told(
+def test_a_folder_that_cannot_be_on_a_python_path_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
     folder = tmp_path / "a:b"
@@ -156,7 +156,7 @@ def named(path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("remover", ["itself", "guardian"])
+@pytest.mark.parametrize("remover", ["itself", "reaper"])
 def test_only_a_folder_of_ours_is_removed(tmp_path: Path, remover: str) -> None:
     ours = named(tmp_path / f"{FOLDER_PREFIX}ours")
     (ours / "inside").chmod(0o500)
@@ -168,7 +168,7 @@ def test_only_a_folder_of_ours_is_removed(tmp_path: Path, remover: str) -> None:
     named(replaced)
     linked.rename(tmp_path / "target")
     linked.symlink_to(tmp_path / "target")
-    if remover == "guardian":
+    if remover == "reaper":
         reaper = Reaper()
         for folder in folders:
             reaper.guard_folder(folder)
@@ -189,7 +189,7 @@ def test_a_folder_of_another_user_is_not_removed(tmp_path: Path) -> None:
     assert (folder / "inside/file").exists()
 
 
-def test_a_guardian_does_not_wait_for_what_pytest_has_forked() -> None:
+def test_the_reaper_does_not_wait_for_what_pytest_has_forked() -> None:
     """Such as the workers of a DataLoader in a step of this process."""
     reaper = Reaper()
     child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(1000,))

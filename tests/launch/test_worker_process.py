@@ -112,7 +112,7 @@ def test_one_worker_runs_one_trial_after_the_other(worker: Worker) -> None:
         ("framework", "out_of_memory", "RESOURCE_EXHAUSTED"),
     ],
 )
-def test_an_error_is_told_and_the_worker_lives_on(worker: Worker, how: str, status: str, reason: str) -> None:
+def test_an_error_is_reported_and_the_worker_lives_on(worker: Worker, how: str, status: str, reason: str) -> None:
     outcome = worker.run(once("failing", how=how), 30)
     assert (outcome.status, outcome.reason) == (status, reason)
     assert worker.is_alive
@@ -210,7 +210,7 @@ def test_the_worker_takes_its_children_along(worker: Worker, tmp_path: Path) -> 
     assert worker.run(once("child", file=str(file)), 30).status == "crashed"
     child = Path(f"/proc/{file.read_text()}/cmdline")
     deadline = time.monotonic() + 10
-    # A zombie, until whoever adopts it reaps it, has no command line.
+    # A zombie has no command line until the process that adopts it reaps it.
     while child.exists() and child.read_bytes() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not (child.exists() and child.read_bytes())
@@ -245,7 +245,7 @@ def test_an_error_comes_with_its_traceback_from_the_users_code_on(worker: Worker
         (["sh", "-c", "echo '{\"hello\": 99}'; sleep 9"], "speaks protocol 99"),
     ],
 )
-def test_a_command_that_is_no_worker_is_told(environment: dict[str, str], command: list[str], words: str) -> None:
+def test_a_command_that_is_no_worker_is_reported(environment: dict[str, str], command: list[str], words: str) -> None:
     worker = Worker(command, environment)
     outcome = worker.run(once("sleeping"), 30)
     worker.close()

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.slow
-def test_a_sweep_tells_where_memory_ends_and_goes_on(tmp_path: Path) -> None:
+def test_a_sweep_shows_where_memory_ends_and_goes_on(tmp_path: Path) -> None:
     """Half a megabyte an image and more, whatever NumPy and its threads need besides."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     options = ["--framework=numpy", "--device=cpu", "--model=mnist_cnn,letter_mlp", "--batch-size=1:512"]

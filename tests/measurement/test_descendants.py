@@ -108,7 +108,7 @@ def test_a_child_that_becomes_a_daemon_is_followed(processes: Processes) -> None
     assert clock.read() == pytest.approx(2.0)
     processes.living[processes.fork(daemon, 12)].own = 1.0
     assert clock.read() == pytest.approx(3.0)
-    # What it does before it ends is told to a process that is no descendant; nothing is taken back for that.
+    # Its last processor time is added to a process that is no descendant; the clock does not decrease for that.
     processes.living[daemon].own += 9.0
     processes.end(daemon)
     assert clock.read() == pytest.approx(3.0)

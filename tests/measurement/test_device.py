@@ -20,7 +20,7 @@ def device() -> FakeDevice:
 
 
 @pytest.mark.parametrize(("work_seconds", "ratio"), [(0.099, 0.01), (0.001, 0.5), (0.0, 1.0)])
-def test_the_ratio_tells_a_step_that_waits_for_its_launches(
+def test_the_ratio_shows_a_step_that_waits_for_its_launches(
     device: FakeDevice, work_seconds: float, ratio: float
 ) -> None:
     found = observe_device(device.step(work_seconds), 1, clock=device.clock)

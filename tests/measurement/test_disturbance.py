@@ -30,7 +30,7 @@ needs_schedstat = pytest.mark.skipif(
         (Disturbance(0.004, 0.004, 9, 0.1, 0.0), False),
         # Its own threads waited for each other.
         (Disturbance(0.1, 0.1, 9, 0.004, 0.0), False),
-        # A little on each of 64 cores keeps nobody waiting.
+        # A little load on each of 64 cores keeps no thread waiting.
         (Disturbance(64 * 1e-4, 1e-4, 64, 64 * 1e-4, 0.0), False),
         (Disturbance(0.0, 0.0, 0, 0.006, 0.006), True),
         # What others did is unknown, and matters only where something waited.
@@ -98,7 +98,7 @@ def test_the_watch_leaves_no_file_open() -> None:
 def test_the_peak_of_resident_memory_stays_when_it_is_freed() -> None:
     before = peak_resident_bytes()
     if before is None:
-        pytest.skip("this system does not tell the peak")
+        pytest.skip("this system does not report the peak")
     block = b"\1" * (before + 64 * 2**20)
     del block
     after = peak_resident_bytes()

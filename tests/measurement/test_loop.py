@@ -337,7 +337,7 @@ def test_garbage_collection_and_tracing_are_off_meanwhile_and_restored(device: F
 
 
 def test_the_window_is_that_of_the_rounds(device: FakeDevice) -> None:
-    """By the machine's own clock, whatever the rounds are timed by: so that others can tell what happened meanwhile."""
+    """The window is by the machine's clock, whatever clock times the rounds, so that telemetry can be related to it."""
     before = time.monotonic()
     measurement = measure(device.step(0.1), PAPER, clock=device.clock)
     assert measurement.window is not None

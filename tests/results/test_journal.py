@@ -79,7 +79,7 @@ def test_millions_of_damaged_lines_are_refused_early(path: Path) -> None:
         read_journal(path)
 
 
-def test_a_trial_whose_facts_are_no_json_stays_told(path: Path) -> None:
+def test_a_trial_whose_metadata_is_no_json_is_still_reported(path: Path) -> None:
     written = Journal(path, HEADING)
     written.add(ended("a", set={1}))
     written.add(ended("b"))

@@ -1,4 +1,4 @@
-"""Strangers' files: each is read, or refused with one sentence; none does harm."""
+"""Untrusted files: each is read, or refused with one sentence; none does harm."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_trials_of_a_plain_file_are_one_case(tmp_path: Path) -> None:
         assert cases_of(tmp_path, (case, first), (later, second)) == {case: [1, 2]}
 
 
-def test_a_parameter_of_somebody_elses_that_is_called_trial_makes_cases(tmp_path: Path) -> None:
+def test_a_parameter_of_another_project_that_is_called_trial_makes_cases(tmp_path: Path) -> None:
     found = cases_of(tmp_path, *((f"t[t{trial}]", {"trial": trial, "environment": "head"}) for trial in (1, 2)))
     assert found == {"t[t1]": [1], "t[t2]": [1]}
     # A value of the user's that looks like a trial is not one.
@@ -187,7 +187,7 @@ def with_cases(change: Callable[[list[Any]], list[Any]]) -> dict[str, Any]:
         (with_cases(lambda cases: [{**cases[0], "trials": cases[0]["trials"] * 2}]), "it gives a trial of "),
     ],
 )
-def test_what_is_no_result_is_told_in_one_line(
+def test_what_is_no_result_is_refused_in_one_line(
     show: Callable[..., tuple[int, str, str]], document: Any, problem: str
 ) -> None:
     status, out, err = show(document)

@@ -105,7 +105,7 @@ STEPS = """
 from pytest_throughput import Step
 
 def held(batch_size, limit):
-    if batch_size > limit:  # Enough to be over any limit, until whoever watches has seen it.
+    if batch_size > limit:  # Enough to exceed any limit, for as long as it takes to be noticed.
         held = b"x" * (400 << 20)
         import time; time.sleep(1000)
     return Step(lambda: None, metadata={"pid_of": batch_size})

@@ -130,7 +130,7 @@ def test_profiling_the_replay_is_refused(two: Project) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("all_plugins")
-def test_without_pytest_benchmark_a_plain_project_runs_and_a_measuring_one_is_told(
+def test_without_pytest_benchmark_a_plain_project_runs_and_a_measuring_one_is_refused(
     project: Project, pytester: pytest.Pytester
 ) -> None:
     project.tests("def test_plain(): pass")
@@ -252,7 +252,7 @@ def test_a_plain_suite_is_as_without_us(pytester: pytest.Pytester) -> None:
         assert result.ret == 1
         documents.append(_without_times(json.loads((pytester.path / name).read_text())))
         lines = [line for line in result.outlines if line.strip("-= ") and "plugins:" not in line]
-        # The rows are sorted by time, and rules are as long as the figures: nobody's doing.
+        # The rows are sorted by time, and rules are as long as the figures: both vary without the plugin.
         outputs.append(sorted(line.strip("-= ").split()[0] for line in lines))
         assert not (pytester.path / f"{name}.previous").exists()
     assert documents[0] == documents[1]

@@ -250,7 +250,7 @@ def test_two_environments_are_compared_in_pairs(gated: Gated) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (("--throughput-gate=fail",), "nothing to judge by; give --throughput-baseline=DIR, or"),
         (("--throughput-confirm=2",), "nothing is judged; give --throughput-baseline=DIR"),
@@ -266,15 +266,15 @@ def test_two_environments_are_compared_in_pairs(gated: Gated) -> None:
         ((BASELINE, *(option.replace("base/", "old/") for option in PAIRS)), "this run has old, head; call them base"),
     ],
 )
-def test_what_contradicts_itself_is_refused_at_once(gated: Gated, options: tuple[str, ...], told: str) -> None:
+def test_what_contradicts_itself_is_refused_at_once(gated: Gated, options: tuple[str, ...], message: str) -> None:
     result = gated.run(*options)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert told in result.stderr.str()
+    assert message in result.stderr.str()
     assert not (gated.project.path / "measured").exists()
 
 
 class TestSecondLook:
-    def test_trials_in_reserve_are_seen_by_nobody_until_they_are_needed(self, gated: Gated) -> None:
+    def test_trials_in_reserve_are_hidden_until_they_are_needed(self, gated: Gated) -> None:
         gated.accept_some()
         result = gated.run(BASELINE, "--throughput-confirm=4", "-k", "not f")
         result.stdout.fnmatch_lines(["collected 19 items / 3 deselected / 16 selected"])
@@ -372,7 +372,9 @@ class TestNothingGetsInTheWay:
             gated.run(BASELINE, ending={"a": "interrupt"})
         assert "verdicts" not in gated.project.json()["throughput"]
 
-    def test_a_fault_of_the_gate_is_told_and_hides_nothing(self, gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_fault_of_the_gate_is_reported_and_hides_nothing(
+        self, gated: Gated, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         gated.accept_some()
 
         def broken(*_: Any, **__: Any) -> None:

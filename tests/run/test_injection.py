@@ -68,8 +68,8 @@ def test_nothing_that_a_worker_says_is_obeyed(hostile: Project) -> None:
     assert run.wait() == 1
     # pytest itself prints what the test in its own process raised, and the tests' names.
     assert obeyed(output) is None
-    for told in ("unsupported: ", "out_of_memory: ", "crashed: the worker exited with status 3", "implausible: "):
-        assert told in output
+    for message in ("unsupported: ", "out_of_memory: ", "crashed: the worker exited with status 3", "implausible: "):
+        assert message in output
     assert output.count("\\x1b]0;owned\\x07") > 10
     assert len(hostile.json()["throughput"]["cases"]) == 7
 

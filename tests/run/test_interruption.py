@@ -64,7 +64,7 @@ class Interrupted:
         self.process = project.start(*ARGUMENTS, environment={"TMPDIR": str(self.temporary)})
         self.event()
         self.children = psutil.Process(self.process.pid).children(recursive=True)
-        assert len(self.children) == 2  # a worker, and the guardian
+        assert len(self.children) == 2  # a worker, and the reaper
 
     def event(self) -> str:
         """What the worker says next; returns when it has."""
@@ -119,7 +119,7 @@ def test_a_run_that_is_asked_to_end_writes_what_it_has(interrupted: Interrupted,
 
 
 def test_a_terminal_that_is_closed_takes_nothing_with_it(project: Project) -> None:
-    """Nobody hears any more what the run says, and every word that it writes is an error."""
+    """The reader of the run's output has gone, so that every write is an error."""
     (project.path / "steps.py").write_text(STEPS)
     project.tests(TESTS.replace("DEAF", "False"))
     os.mkfifo(project.path / "events")
@@ -232,7 +232,7 @@ def test_a_case_that_changed_its_batch_is_measured_again(left: Project) -> None:
     assert [benchmark["extra_info"]["resumed"] for benchmark in document["benchmarks"]] == [False, False]
 
 
-def test_a_journal_that_nobody_resumed_is_kept(left: Project) -> None:
+def test_a_journal_that_was_not_resumed_is_kept(left: Project) -> None:
     before = (left.path / JOURNAL).read_bytes()
     assert left.run(*ARGUMENTS).ret == 0
     assert not (left.path / JOURNAL).exists()
@@ -369,7 +369,7 @@ def test_an_autosaved_file_that_cannot_be_written_has_it_too(project: Project) -
 
 
 def test_a_disk_that_fails_at_the_last_moment_has_it_too(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network's disk may tell only then that it is full: the journal must still be there."""
+    """A network disk may report only then that it is full: the journal must still be there."""
 
     def fail(path: Path) -> None:
         if path.name == "run.json.part":
@@ -417,8 +417,8 @@ def test_a_json_in_a_file_that_pytest_prints_to_is_refused_before_measuring(
         process = project.start("--throughput-protocol=paper", "--benchmark-json=device", **streams)
         output, _ = process.communicate()
     assert process.returncode == pytest.ExitCode.USAGE_ERROR
-    told = (output or "") + (project.path / "log").read_text()
-    assert "--benchmark-json: cannot write device: pytest prints to that file; give the name of another" in told
+    message = (output or "") + (project.path / "log").read_text()
+    assert "--benchmark-json: cannot write device: pytest prints to that file; give the name of another" in message
     assert not (project.path / "ran").exists()
     assert link.is_symlink()
     assert not list(project.path.glob("device?*"))
@@ -574,8 +574,8 @@ def test_a_damaged_line_costs_its_own_trial(left: Project) -> None:
     journal.write_bytes(heading + trial[:40] + trial + b"\xff\n" + trial)
     (left.path / "stop").touch()
     result = left.run(*ARGUMENTS, f"--throughput-resume={JOURNAL}")
-    told = "2 lines of the journal are damaged and were left out: 2, 3; such a trial was measured again"
-    result.stdout.fnmatch_lines([told])
+    message = "2 lines of the journal are damaged and were left out: 2, 3; such a trial was measured again"
+    result.stdout.fnmatch_lines([message])
     (left.path / "stop").unlink()
     document = left.run_json("--throughput-protocol=paper", f"--throughput-resume={JOURNAL}")
     assert [benchmark["extra_info"]["resumed"] for benchmark in document["benchmarks"]] == [True, False]
@@ -793,7 +793,7 @@ def test_a_terminal_that_is_closed_while_the_json_is_announced_is_not_a_json_tha
 # Sizes
 
 
-def test_a_json_that_will_be_too_large_is_told_while_the_run_can_be_stopped(
+def test_a_json_that_will_be_too_large_is_reported_while_the_run_can_be_stopped(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("checkpoint", "benchmark_json"):
@@ -856,7 +856,7 @@ def test_what_a_run_has_written_is_known_as_complete_or_not(left: Project) -> No
     assert not is_incomplete(left.path / "missing.json")
 
 
-def test_an_older_file_that_could_not_be_moved_is_told_before_measuring(project: Project) -> None:
+def test_an_older_file_that_could_not_be_moved_is_refused_before_measuring(project: Project) -> None:
     (project.path / "run.json.previous").mkdir()
     project.tests("def test_it(measure_step): measure_step(lambda: open('ran', 'w'))")
     result = project.run(*ARGUMENTS)

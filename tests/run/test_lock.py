@@ -25,7 +25,7 @@ def test_it(measure_step):
 """
 
 
-def test_a_run_waits_for_another_unless_told_not_to(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_waits_for_another_unless_the_lock_is_off(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pytest_throughput.launch.lock.FOLDER", project.path / "locks")
     project.tests(TESTS)
     (project.path / "conftest.py").write_text(

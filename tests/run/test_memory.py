@@ -14,14 +14,14 @@ def held(batch_size):
         if not held:
             held.append(b"x" * (batch_size << 20))
     def wait(output):
-        # Long enough to be seen by whoever watches; a batch that fits is not held up.
+        # Long enough for the memory to be read; a batch that fits is not held up.
         if batch_size > 200:
             import time; time.sleep(1000)
     return Step(run, wait)
 """
 
 
-def test_a_sweep_tells_where_memory_ends_and_goes_on(project: Project) -> None:
+def test_a_sweep_shows_where_memory_ends_and_goes_on(project: Project) -> None:
     (project.path / "steps.py").write_text(STEPS)
     project.tests(
         """

@@ -196,7 +196,7 @@ def test_a_value_that_looks_like_an_environment_stays_where_there_is_but_one(pro
 
 
 def test_two_tests_of_one_node_id_are_refused(project: Project) -> None:
-    """pytest allows it, and neither its cache nor a result file could tell them apart."""
+    """pytest allows this, but its cache and result files could not distinguish the two."""
     project.tests(
         "import pytest\n"
         "@pytest.mark.parametrize('n', ['a', 'a-t2'])\n"

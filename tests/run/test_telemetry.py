@@ -21,7 +21,7 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> FakeNvml:
     return FakeNvml(monkeypatch)
 
 
-def test_a_trial_on_a_gpu_tells_what_the_gpu_did(project: Project, nvml: FakeNvml) -> None:
+def test_a_trial_on_a_gpu_records_what_the_gpu_did(project: Project, nvml: FakeNvml) -> None:
     nvml.processes = [2**22 + 1, 2**22 + 2]
     project.tests(TESTS)
     result = project.run("--throughput-protocol=paper", "--benchmark-json=run.json")

@@ -78,7 +78,7 @@ def test_a_log_file_has_dots_and_the_table(three: Project) -> None:
     assert "\x1b" not in result.stdout.str()
 
 
-def test_verbose_lines_tell_the_result(three: Project) -> None:
+def test_verbose_lines_show_the_result(three: Project) -> None:
     three.run("-v").stdout.fnmatch_lines(["test_it.py::test_end[[]ok] PASSED * items/s *"])
 
 

@@ -17,7 +17,7 @@ ISOLATED = "def test_it(measure_isolated): measure_isolated('steps:sleep', {'mil
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ("pytorch=/no/such/python", "the command of pytorch is '/no/such/python', which does not exist;"),
         ("base/pytorch=no-such-command -S", "the command of base/pytorch is 'no-such-command', which does not exist;"),
@@ -26,11 +26,11 @@ ISOLATED = "def test_it(measure_isolated): measure_isolated('steps:sleep', {'mil
         ("pytorch=/tmp", "the command of pytorch is '/tmp', which cannot be executed;"),
     ],
 )
-def test_a_missing_interpreter_is_refused_at_once(project: Project, given: str, told: str) -> None:
+def test_a_missing_interpreter_is_refused_at_once(project: Project, given: str, message: str) -> None:
     project.tests("def test_it(measure_step): measure_step(lambda: open('ran', 'w'))")
     result = project.run(f"--throughput-interpreter={given}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines([f"ERROR: --throughput-interpreter: {told}*expected the path of a program*"])
+    result.stderr.fnmatch_lines([f"ERROR: --throughput-interpreter: {message}*expected the path of a program*"])
     assert not (project.path / "ran").exists()
 
 
@@ -50,7 +50,7 @@ def test_showing_fixtures_measures_nothing_and_leaves_nothing(project: Project, 
 @pytest.mark.parametrize("fixtures", ["benchmark, measure_step", "measure_step, benchmark"])
 @pytest.mark.parametrize("first", ["benchmark(int)", "benchmark.pedantic(int)"])
 @pytest.mark.parametrize("options", [(), ("--benchmark-disable",)], ids=["measured", "disabled"])
-def test_a_test_that_uses_benchmark_first_is_told(
+def test_a_test_that_uses_benchmark_first_fails_with_the_reason(
     project: Project, fixtures: str, first: str, options: tuple[str, ...]
 ) -> None:
     project.tests(f"def test_it({fixtures}):\n    {first}\n    measure_step(lambda: open('ran', 'w'))\n")
@@ -61,7 +61,7 @@ def test_a_test_that_uses_benchmark_first_is_told(
     assert not (project.path / "ran").exists()
 
 
-def test_a_test_that_swallows_the_error_is_told_again(project: Project) -> None:
+def test_a_test_that_swallows_the_error_fails_again(project: Project) -> None:
     project.tests(
         """
         def test_it(measure_step, benchmark):
@@ -96,7 +96,7 @@ def test_arguments_that_no_worker_can_be_sent_are_refused(project: Project, argu
 
 
 @pytest.mark.parametrize(
-    ("call", "told"),
+    ("call", "message"),
     [
         ("measure_step(lambda: 1, items=0)", "ValueError: items: expected a whole number of at least 1, got 0"),
         ("measure_step(lambda: 1, items=2.5)", "ValueError: items: expected a whole number of at least 1, got 2.5"),
@@ -108,12 +108,12 @@ def test_arguments_that_no_worker_can_be_sent_are_refused(project: Project, argu
         ("measure_isolated('steps:sleep', [1])", "TypeError: arguments: expected names and JSON values, * got ?1?"),
     ],
 )
-def test_what_a_step_cannot_be_given_is_told(project: Project, call: str, told: str) -> None:
+def test_what_a_step_cannot_be_given_is_refused(project: Project, call: str, message: str) -> None:
     project.tests(f"def test_it(measure_step, measure_isolated): {call}")
     result = project.run()
     result.assert_outcomes(failed=1)
     # The report ends in the user's line.
-    result.stdout.fnmatch_lines([f"E * {told}", "test_it.py:1: *Error"])
+    result.stdout.fnmatch_lines([f"E * {message}", "test_it.py:1: *Error"])
 
 
 def test_items_may_be_a_number_of_numpy(project: Project) -> None:
@@ -220,7 +220,7 @@ def test_no_throughput_switches_the_plugin_off(installed: Callable[..., pytest.R
     result.stderr.fnmatch_lines(["*unrecognized arguments: --throughput-trials=2"])
 
 
-def test_versions_are_told(installed: Callable[..., pytest.RunResult], capsys: pytest.CaptureFixture[str]) -> None:
+def test_versions_are_shown(installed: Callable[..., pytest.RunResult], capsys: pytest.CaptureFixture[str]) -> None:
     result = installed("-VV")
     result.stdout.fnmatch_lines(["  pytest-throughput-0.1.0 at *pytest_throughput/plugin.py"])
     capsys.readouterr()

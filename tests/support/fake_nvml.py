@@ -1,4 +1,4 @@
-"""A GPU behind NVML's real module, with its real error classes; every answer can be set, and made to fail."""
+"""A fake GPU for NVML's real module and its real error classes. Every answer can be set, or be made an error."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ERRORS = sorted(
 
 
 class FakeNvml:
-    """One GPU, of the UUID ``GPU-fake``, at work."""
+    """One busy GPU with the UUID ``GPU-fake``."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.monkeypatch = monkeypatch
@@ -75,7 +75,7 @@ class FakeNvml:
             monkeypatch.setattr(pynvml, name, function)
 
     def fail(self, function: str, error: type[Exception]) -> None:
-        """Makes a function of NVML raise from now on."""
+        """Make a function of NVML raise from now on."""
 
         def raise_error(*_: object) -> None:
             raise error()

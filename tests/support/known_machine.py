@@ -1,4 +1,4 @@
-"""Tells pytest-benchmark what the machine is: asking the processor takes a second, in every run."""
+"""A plugin that gives pytest-benchmark a machine info: reading the processor's takes a second in every run."""
 
 from __future__ import annotations
 

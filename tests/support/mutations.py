@@ -1,7 +1,7 @@
-"""Mutants of the files that the command line reads, and what has to hold of the command line that reads one.
+"""Mutants of the files that the command line reads, and checks of the commands that read them.
 
-Real files, of a small run of this suite and of its baseline, are damaged byte by byte and value by value. What reads a
-mutant shows or judges it, or refuses it with one line: never a traceback, never for long, and never with anything that
+Real files of a small run of this suite and its baseline are damaged in single bytes and values. A command that reads a
+mutant must show or judge it, or refuse it with one line, in bounded time, without a traceback, and without output that
 a terminal or a CI system would obey.
 """
 
@@ -29,11 +29,11 @@ __all__ = ["HOSTILE", "Fuzzer", "RealFiles", "bounded", "obeyed", "places", "ren
 HOSTILE = (
     "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\u2066\ud800\r\n::error file=x::y\n\u2028 ##vso[task.complete]##[error]z\x7f\0"
 )
-"""A text that sets a terminal's title, clears it, reverses what follows, and gives orders to CI systems."""
+"""A text that sets a terminal's title, clears it, reverses the text after it, and contains commands for CI systems."""
 _COMMAND = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)
 _STATUSES = (0, 2, 10, 11, 12, 13)
 _CPU_SECONDS = 20.0
-"""For a file of some ten kilobytes, which takes milliseconds; machines that test are slow at times."""
+"""The limit for a file of some ten kilobytes, which takes milliseconds; test machines are sometimes slow."""
 
 _STEPS = """
 import time
@@ -54,7 +54,7 @@ def test_ended(measure_step): raise KeyboardInterrupt
 
 
 def obeyed(text: str) -> str | None:
-    """Return the first place that a terminal or a CI system would obey, and what is around it; None without any."""
+    """Return the first text that a terminal or a CI system would obey, with its context; None without any."""
     found = _COMMAND.search(text)
     controls = (place for place, one in enumerate(text) if not (one.isprintable() or one == "\n"))
     place = found.start() if found else next(controls, None)
@@ -63,7 +63,7 @@ def obeyed(text: str) -> str | None:
 
 @contextmanager
 def bounded(cpu_seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the body after so much processor time, which other programs do not use up."""
+    """Raise TimeoutError in the body after so much processor time of this process."""
 
     def late(number: int, frame: object) -> None:
         raise TimeoutError(f"over {cpu_seconds:g} s of processor time")
@@ -79,7 +79,7 @@ def bounded(cpu_seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _columns(width: str) -> Iterator[None]:
-    """Have the body's output fit into so many columns; the empty text is no limit."""
+    """Set the width of the body's output in columns; an empty text means no limit."""
     before = os.environ.get("COLUMNS")
     os.environ["COLUMNS"] = width
     try:
@@ -91,7 +91,7 @@ def _columns(width: str) -> Iterator[None]:
 
 
 def places(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the way to every value within a JSON value, but for the whole."""
+    """Return the path to every value inside a JSON value."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     return [place for key, each in inner for place in ((*way, key), *places(each, (*way, key)))]
 
@@ -105,7 +105,7 @@ def replaced(value: Any, way: Sequence[Any], new: Any) -> Any:
 
 
 def renamed(value: Any, way: Sequence[Any], name: str) -> Any:
-    """Return a copy in which the last key of the way has another name."""
+    """Return a copy in which the last key of the path has another name."""
     changed = copy.deepcopy(value)
     parent = _at(changed, way[:-1])
     items = [(name if key == way[-1] else key, each) for key, each in parent.items()]
@@ -122,14 +122,14 @@ def _at(value: Any, way: Sequence[Any]) -> Any:
 
 @dataclass(frozen=True)
 class RealFiles:
-    """What a run of this suite leaves behind: all as it was written."""
+    """The unchanged files of a run of this suite."""
 
     result: bytes
     interrupted: bytes
-    """A result that is not complete."""
+    """A result file that is not complete."""
     journal: bytes
     plain: bytes
-    """As pytest-benchmark writes it without this suite."""
+    """A result file as pytest-benchmark writes it without this suite."""
 
 
 def write_real_files(folder: Path) -> RealFiles:
@@ -163,13 +163,13 @@ def write_real_files(folder: Path) -> RealFiles:
 
 
 class Mutations:
-    """Draws mutants of JSON, one document or one a line."""
+    """Draws mutants of JSON with one document, or one document on each line."""
 
     def __init__(self, generator: random.Random) -> None:
         self._random = generator
 
     def of(self, content: bytes) -> bytes:
-        """Return a mutant: of four, three are JSON with other values, and one has other bytes."""
+        """Return a mutant: JSON with other values in three of four cases, and other bytes in one of four."""
         if self._random.random() < 0.25:
             return self._other_bytes(content)
         whole = content.lstrip()[:1] == b"{" and b"\n{" in content
@@ -177,7 +177,7 @@ class Mutations:
         for _ in range(self._random.choice((1, 1, 1, 2, 5))):
             lines = self._other_values(lines)
         text = "\n".join(json.dumps(line) for line in lines) + "\n"
-        # Numbers that Python could not write.
+        # Python could not write such numbers.
         return text.replace('"<digits>"', "9" * self._random.choice((400, 4_000, 5_000))).encode()
 
     def _other_bytes(self, content: bytes) -> bytes:
@@ -197,7 +197,7 @@ class Mutations:
         return content[:start] + part + content[end:]
 
     def _other_values(self, lines: list[Any]) -> list[Any]:
-        # Not within what is deep already: this function's own tools would not get to the bottom of it.
+        # Deeper values are left out: Python's functions for nested values, used here, would fail.
         found = [way for way in places(lines) if len(way) < 20]
         if not found:
             return lines
@@ -241,7 +241,7 @@ _TOKENS = (
 
 
 class Fuzzer:
-    """Has the commands read mutants, in this process."""
+    """Runs the commands on mutants, in this process."""
 
     def __init__(self, folder: Path, real: RealFiles, seed: int) -> None:
         self._folder = folder
@@ -260,17 +260,17 @@ class Fuzzer:
         self._stored, self._stored_content = stored, stored.read_bytes()
 
     def remove_all_but_problems(self) -> None:
-        """Remove the folder, unless a mutant made a problem: then its file and nothing else stays."""
+        """Remove all files but the mutants with a problem, and the folder if there is none."""
         for path in sorted(self._folder.rglob("*"), reverse=True):
             if path.is_dir():
                 path.rmdir()
             elif not path.name.startswith("problem-"):
                 path.unlink()
-        with suppress(OSError):  # Problems are in it.
+        with suppress(OSError):  # The folder is not empty if it has mutants with a problem.
             self._folder.rmdir()
 
     def try_one(self) -> list[str]:
-        """Draw a mutant, and return what did not hold, with its command and the file that the mutant is kept in."""
+        """Try one mutant, and return its problems, with the command and the file in which the mutant is kept."""
         kind = self._random.choice(("result", "result", "interrupted", "plain", "journal", "stored"))
         original = self._stored_content if kind == "stored" else getattr(self._real, kind)
         content = self._mutations.of(original)
@@ -308,13 +308,13 @@ class Fuzzer:
         try:
             with bounded(_CPU_SECONDS), _columns(self._random.choice(("", "", "1", "30", "80"))):
                 status, out, err = self._run(*command)
-        except BaseException as error:  # Also a RecursionError or a SystemExit: none may come.
+        except BaseException as error:  # No exception may occur, a RecursionError or a SystemExit included.
             if isinstance(error, KeyboardInterrupt):
                 raise
             return f"{type(error).__name__}: {str(error)[:200]}"
-        told = obeyed(out + "\n" + err)
-        if told is not None:
-            return f"prints {told}"
+        command_text = obeyed(out + "\n" + err)
+        if command_text is not None:
+            return f"prints {command_text}"
         if status not in _STATUSES:
             return f"exits with {status}"
         if (status == 2) != (err != "") or err.count("\n") > 1:
@@ -332,7 +332,7 @@ class Fuzzer:
 
 
 def _slower(content: bytes, number: int) -> bytes:
-    """Return the result as another run would have given it, a little slower and an hour later."""
+    """Return the result as from another run, a little slower and an hour later."""
     document = json.loads(content)
     document["datetime"] = f"2026-01-01T{number:02}:00:00+00:00"
     for benchmark in document["benchmarks"]:

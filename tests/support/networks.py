@@ -1,4 +1,4 @@
-"""Small networks that together hold every neutral layer, and a way to open any network in any framework."""
+"""Small networks that together contain every neutral layer, and a function to open networks in any framework."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ THREADS = 1
 
 
 def vgg_like() -> Network:
-    """Convolutions, pools and a classifier that flattens; a first convolution as AlexNet's."""
+    """Return a network of convolutions, pools and a dense classifier, with a first convolution as AlexNet's."""
     return Network(
         "vgg_like",
         (3, 35, 31),
@@ -62,7 +62,7 @@ def vgg_like() -> Network:
 
 
 def googlenet_like() -> Network:
-    """As GoogLeNet was published: ceil-mode pools, local response normalisation, inception."""
+    """Return a network with the parts of GoogLeNet: ceil-mode pools, local response normalisation, inception."""
     inception = Parallel(
         Sequential(Conv2d(4, 1), ReLU()),
         Sequential(Conv2d(6, 1), ReLU(), Conv2d(8, 3, padding=1), ReLU()),
@@ -92,7 +92,7 @@ def googlenet_like() -> Network:
 
 
 def resnet_like() -> Network:
-    """Bottlenecks with a projection and with an identity, groups, one output."""
+    """Return a network of bottlenecks with a projection and with an identity, groups, and one output."""
 
     def bottleneck(stride: int, groups: int) -> Sequential:
         return Sequential(
@@ -126,7 +126,7 @@ def resnet_like() -> Network:
 
 
 def vit_like() -> Network:
-    """Patches, tokens and two encoder blocks.
+    """Return a network with patches, tokens and two encoder blocks.
 
     A head has 4 features because Keras takes the square root of their number in float32, in float64 networks, too.
     """
@@ -153,7 +153,7 @@ def vit_like() -> Network:
 
 
 def mlp() -> Network:
-    """Features only, normalised both ways, and a residual whose body ends in a ReLU."""
+    """Return a network of features with both normalisations, and a residual whose body ends in a ReLU."""
     return Network(
         "mlp",
         (16,),
@@ -169,7 +169,7 @@ def mlp() -> Network:
 
 
 def flattened_in_order() -> Network:
-    """A flattening whose features are normalised before the dense layer, so that their order matters at once."""
+    """Return a network that normalises flattened features before the dense layer, so that their order matters."""
     return Network("flattened_in_order", (2, 5, 4), Sequential(Conv2d(3, 2), Flatten(), LayerNorm(), Dense(4)))
 
 
@@ -215,7 +215,7 @@ def open_workload(
 
 
 def random_weights(network: Network) -> dict[str, np.ndarray]:
-    """Weights and running statistics none of which is zero, as initial biases are."""
+    """Return weights and running statistics none of which is zero, unlike initial biases."""
     generator = np.random.default_rng(7)
     weights = {}
     for path, shape in {**network.parameters, **network.buffers}.items():

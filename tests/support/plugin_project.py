@@ -1,4 +1,4 @@
-"""A small complete project that uses the plugin, run in a pytest of its own."""
+"""A small complete project that uses the plugin, and is run in a separate pytest."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def end(how):
 
 _PLUGINS = ("-p", "pytest_throughput.plugin", "-p", "known_machine")
 _ALONE = "--throughput-lock=off"
-"""Tests wait for nobody, and nobody for them, but for those of the locks."""
+"""The option with which tests neither wait for other runs nor make them wait, except the tests of the locks."""
 _ON_A_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 )
@@ -60,11 +60,11 @@ class Project:
         pytester.makepyfile(steps=STEPS)
 
     def tests(self, text: str) -> None:
-        """The project's one test module."""
+        """Write the only test module of the project."""
         self._pytester.makepyfile(test_it=text)
 
     def run(self, *arguments: str) -> pytest.RunResult:
-        """Runs pytest on the project, quickly."""
+        """Run pytest on the project with the shortest protocol."""
         quickly = [] if any("protocol" in argument for argument in arguments) else ["--throughput-protocol=quick"]
         return self._pytester.runpytest_inprocess(*_PLUGINS, _ALONE, *quickly, *arguments)
 
@@ -75,7 +75,7 @@ class Project:
         stdout: int | IO[str] = subprocess.PIPE,
         stderr: int | IO[str] = subprocess.STDOUT,
     ) -> subprocess.Popen[str]:
-        """Begins a run in a process of its own, to be disturbed."""
+        """Start a run in a process of its own, which a test can disturb."""
         process = subprocess.Popen(
             self._command(*arguments),
             cwd=self.path,
@@ -90,7 +90,7 @@ class Project:
     def start_on_a_terminal(
         self, *arguments: str, environment: Mapping[str, str] | None = None
     ) -> tuple[subprocess.Popen[str], int]:
-        """The same on a terminal of its own; the descriptor of the terminal's other end, to be closed."""
+        """Start a run on a terminal of its own; also return the other end's descriptor, which has to be closed."""
         master, slave = os.openpty()
         process = subprocess.Popen(
             [sys.executable, "-c", _ON_A_TERMINAL, *self._command(*arguments)],
@@ -126,7 +126,7 @@ class Project:
         return {**os.environ, "PYTHONPATH": _PATH, **given}
 
     def event(self, pipe: str, process: subprocess.Popen[str]) -> str:
-        """What somebody writes into the named pipe next; fails if the process ends instead."""
+        """Return the next text that is written to the named pipe; fail if the process ends instead."""
         reading = os.open(self.path / pipe, os.O_RDONLY | os.O_NONBLOCK)
         ended = os.pidfd_open(process.pid)
         try:
@@ -137,7 +137,7 @@ class Project:
             while True:
                 ready = dict(poll.poll())
                 if reading in ready:
-                    with suppress(BlockingIOError):  # It has been opened, and nothing said yet.
+                    with suppress(BlockingIOError):  # The pipe has been opened, but nothing has been written yet.
                         part = os.read(reading, 2**16)
                         if not part:
                             return said.decode()
@@ -150,7 +150,7 @@ class Project:
             os.close(ended)
 
     def end_all(self) -> None:
-        """Ends whatever was started and still lives: a test that failed leaves nothing behind."""
+        """End all processes that were started and are still alive, so that a failed test leaves none."""
         for process in self._started:
             children: list[psutil.Process] = []
             with suppress(psutil.NoSuchProcess):
@@ -159,16 +159,16 @@ class Project:
             process.wait()
             if process.stdout is not None:
                 process.stdout.close()
-            # The guardian first has its turn.
+            # The reaper gets the time to end the processes first.
             for child in psutil.wait_procs(children, timeout=10)[1]:
                 child.kill()
 
     def run_json(self, *arguments: str) -> dict[str, Any]:
-        """Runs it and reads what ``--benchmark-json`` wrote."""
+        """Run pytest, and return the JSON that ``--benchmark-json`` wrote."""
         self.run("--benchmark-json=run.json", *arguments)
         return self.json()
 
     def json(self, name: str = "run.json") -> dict[str, Any]:
-        """Reads a result file."""
+        """Return the content of a result file."""
         document: dict[str, Any] = json.loads((self.path / name).read_text())
         return document

@@ -1,4 +1,4 @@
-"""Result files with figures made up, as this plugin and as pytest-benchmark write them."""
+"""Result files with invented figures, in the formats of this plugin and of pytest-benchmark."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def our_document(
     fingerprint: Mapping[str, Any] = FINGERPRINT,
     version: str = "2.12",
 ) -> dict[str, Any]:
-    """``slower``: shares of the seconds by case, of every environment but ``base``."""
+    """Return a result file of this plugin.
+
+    ``slower``: by case, the share by which the seconds are longer in every environment but ``base``.
+    """
     generator = random.Random(seed)
     blocks, benchmarks = [], []
     for case_id in cases:
@@ -79,7 +82,7 @@ def our_document(
 def plain_document(
     seed: int, *, slower: float = 0.0, names: int = 6, trials: int = 5, node: str = "host"
 ) -> dict[str, Any]:
-    """As any project's pytest-benchmark writes it; the first case is slower."""
+    """Return a result file of pytest-benchmark alone, in which the first case is slower by a share of its time."""
     generator = random.Random(seed)
 
     def median(name: int) -> float:
@@ -111,12 +114,12 @@ def plain_document(
 
 
 def suffix(trial: int) -> str:
-    """What stands in the names of a trial's benchmarks."""
+    """Return the suffix of a trial in the names of its benchmarks."""
     return f"-t{trial}" if trial > 1 else ""
 
 
 def write(folder: Path, name: str, document: Mapping[str, Any]) -> str:
-    """The path as it would be given on a command line."""
+    """Write a document to a file, and return its path for a command line."""
     path = folder / name
     path.write_text(json.dumps(document))
     return str(path)

@@ -1,4 +1,4 @@
-"""A plugin for runs that are started by tests: the protocol ``quick`` without the seconds that steady figures need."""
+"""A plugin for runs in tests that makes the protocol ``quick`` shorter, at the cost of steady figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A clock that stands still unless a step moves it: figures that are exactly what a test wants them to be."""
+"""A clock that advances only when a step moves it, so that a test determines the figures exactly."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ now_seconds = 0.0
 
 
 def read() -> float:
-    """In place of ``time.perf_counter``."""
+    """Return the time. This replaces ``time.perf_counter``."""
     return now_seconds
 
 
 def move(seconds: float) -> None:
-    """Lets so many seconds pass."""
+    """Advance the clock by so many seconds."""
     global now_seconds
     now_seconds += seconds

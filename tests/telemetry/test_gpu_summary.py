@@ -74,7 +74,7 @@ def test_a_counter_that_stands_or_starts_anew_is_not_believed(joules: Any) -> No
     assert found.unknown["energy_joules"] == "the counter did not advance steadily"
 
 
-def test_throttling_is_told_with_its_reasons_and_their_shares() -> None:
+def test_throttling_is_reported_with_its_reasons_and_their_shares() -> None:
     found = summary(readings(20, clock_reasons=lambda index: 0x44 if index < 5 else 0x4 if index < 10 else 0x1), (0, 2))
     assert found.fields["throttled_share"] == 0.5
     assert found.fields["throttle_reasons"] == {"power limit": 0.5, "thermal slowdown by hardware": 0.25}
@@ -108,7 +108,7 @@ def test_counters_see_what_was_between_the_readings() -> None:
         (frozenset({10}), (10,), 0),
         (frozenset({10, 20}), (10,), 1),
         (frozenset({10, 11, 20, 21}), (10, 11), 2),
-        # In a container nobody knows which is ours: one is.
+        # In a container it is unknown which process is ours, but one is.
         (frozenset({10}), (), 0),
         (frozenset({10, 20}), (), 1),
         (None, (), None),

@@ -137,7 +137,7 @@ def test_no_driver_is_no_gpu(monkeypatch: pytest.MonkeyPatch, function: str, err
     assert list_gpus() == []
 
 
-def test_the_fingerprint_tells_the_model_not_the_individual() -> None:
+def test_the_fingerprint_has_the_model_and_not_the_single_gpu() -> None:
     assert gpu("GPU-aaaa").fingerprint() == gpu("GPU-bbbb").fingerprint()
     assert gpu("GPU-aaaa").fingerprint() != gpu("GPU-aaaa", "NVIDIA L4").fingerprint()
 

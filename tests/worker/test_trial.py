@@ -166,7 +166,7 @@ def test_an_error_without_words_fails_by_its_name() -> None:
 
 
 def test_an_error_that_cannot_be_classified_fails_by_its_name() -> None:
-    """Frameworks tell their own out-of-memory errors by the text."""
+    """Frameworks recognise their own out-of-memory errors by the text."""
     outcome = measured(run=mute, is_out_of_memory=lambda error: "RESOURCE_EXHAUSTED" in str(error))
     assert (outcome.status, outcome.reason) == ("failed", "Mute")
 

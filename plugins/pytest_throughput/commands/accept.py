@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> Answer:
 
 
 def _warnings(accepted: Sequence[Path]) -> list[str]:
-    """Return a warning that names runs dated in the future, which count as the latest until then."""
+    """Return a warning that names runs dated in the future, which count as the latest until that date."""
     early = sorted({path for folder in {path.parent for path in accepted} for path in dated_in_the_future(folder)})
     if not early:
         return []

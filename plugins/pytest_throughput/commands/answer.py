@@ -43,21 +43,21 @@ def deliver(answer: Answer) -> int:
 
 def _write(stream: TextIO | None, text: str) -> OSError | None:
     """Write lines without control sequences, in the stream's encoding; return the error if that fails."""
-    if stream is None:  # It was closed before this process began: its caller wants none of it.
+    if stream is None:  # It was closed before this process began, so the caller does not want its output.
         return None
     try:
         shown = printable_lines(text, colour=stream.isatty())
         encoding = stream.encoding or "utf-8"
         lines = shown.encode(encoding, "backslashreplace").decode(encoding) + "\n"
         if isinstance(getattr(stream, "buffer", None), io.RawIOBase):
-            # Unbuffered, as by PYTHONUNBUFFERED: the stream would not notice that a full disk took a part of it.
+            # An unbuffered stream, as with PYTHONUNBUFFERED, would not notice that a full disk accepted only a part.
             with open(stream.fileno(), "wb", closefd=False) as buffered:
                 buffered.write(lines.encode(encoding))
         else:
             stream.write(lines)
             stream.flush()
     except OSError as error:
-        # What is left in the stream's buffer would fail again when the interpreter ends, and change the exit status.
+        # The rest of the stream's buffer would fail again when the interpreter ends, and change the exit status.
         with suppress(OSError):
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, stream.fileno())

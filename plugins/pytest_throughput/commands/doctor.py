@@ -1,4 +1,4 @@
-"""pytest-throughput doctor: what this machine measures with, and what to mend for steadier figures."""
+"""pytest-throughput doctor: describe this machine, and advise how to get steadier figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DISTRIBUTIONS = (
     "torch", "torchvision", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "jax-cuda12-plugin",
     "jax-cuda13-plugin", "numpy", "nvidia-cudnn-cu12", "nvidia-cudnn-cu13",
 )  # fmt: skip
-"""The names that pip knows; the libraries of CUDA show what a build of a framework is for."""
+"""The names of distributions to list; the libraries of CUDA show what a build of a framework is for."""
 _PROBE = """
 import json, sys
 from importlib.metadata import PackageNotFoundError, version
@@ -50,7 +50,7 @@ def add(parsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Answer:
-    """Return what was found; the exit status is always 0."""
+    """Return the findings; the exit status is always 0."""
     gpus, cpu = diagnose_gpus(), diagnose_cpu()
     interpreters = arguments.interpreter or [Interpreter("default", "python", (sys.executable,))]
     sections = {
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> Answer:
 
 
 def _frameworks(interpreter: Interpreter) -> list[str]:
-    """Return what an interpreter has, from metadata: importing a framework takes seconds and GPU memory."""
+    """Return the installed distributions by their metadata: importing a framework takes seconds and GPU memory."""
     label = printable(interpreter.name)
     try:
         answer = interpreter.ask(_PROBE, _DISTRIBUTIONS)

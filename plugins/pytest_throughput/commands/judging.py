@@ -61,7 +61,7 @@ def judge(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> A
 
     Raise ValueError for runs that do not go together.
     """
-    # Imported here: --help does not need these modules, which take long to import.
+    # Imported here because --help does not need these modules, which take long to import.
     from pytest_throughput.report import verdict_table as report
     from pytest_throughput.report.console import output_columns
 

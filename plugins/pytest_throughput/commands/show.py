@@ -23,7 +23,7 @@ from pytest_throughput.text import printable
 __all__ = ["add", "run"]
 
 _MOST_OF_A_COMMAND = 100_000
-"""Characters: it is there to be repeated, with every test that it names."""
+"""The most characters of a command, which a user may want to repeat with every test that it names."""
 
 
 def add(parsers: Any) -> None:
@@ -75,7 +75,7 @@ def _result(file: Path, items_param: str | None) -> list[str]:
 
 
 def _lines(result: RunResult) -> list[str]:
-    """Return heading, table and notes; a plain result of pytest-benchmark says nothing for a heading."""
+    """Return heading, table and notes; a plain result of pytest-benchmark has no heading."""
     terminal = sys.stdout.isatty()
     shown = table.render(
         result, width=output_columns(terminal), colour=terminal and "NO_COLOR" not in os.environ

@@ -1,4 +1,4 @@
-"""The largest batch that fits: doubled until memory runs out, then bisected until it is known to 2 %."""
+"""Search the largest batch that fits: double it until memory runs out, then bisect until it is known to 2 %."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pytest_throughput.worker.protocol import Outcome
 __all__ = ["refuse_endless_search", "search_largest"]
 
 _LARGEST = 2**20
-"""Larger batches are not tried."""
+"""The largest batch that is tried."""
 _RESOLUTION = 0.02
-"""Bisecting ends where the smallest batch that does not fit is so little larger: each further attempt costs a process
-and a framework's import, and its gain would be less than the difference between two trials."""
+"""Bisecting ends once the smallest batch that does not fit is larger by at most this share. Each further attempt would
+cost a process and the import of a framework, and gain less than the difference between two trials."""
 _REFUSALS = ("out_of_memory", "failed", "crashed")
 """The statuses of a batch that is too large: libraries index with 32 bits, and report that in many ways."""
 

@@ -1,4 +1,4 @@
-"""A process that talks over its standard input and output, watched: it may die, hang, or hold too much memory."""
+"""A process that is asked over its standard input and output, and watched for its end, time and memory."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from pytest_throughput.text import byte_count
 __all__ = ["ChildLost", "ChildProcess"]
 
 _GRACE_SECONDS = 2.0
-"""From a polite request to end until the kill."""
+"""The time between the request to end and the kill."""
 _MAX_LINE_BYTES = 64 * 2**20
 _READ_BYTES = 2**16
 _LONGEST_POLL = 2**31 - 1
 _MEMORY_SECONDS = 0.1
-"""Between two readings of the memory of a worker, if it is limited."""
+"""The time between two readings of a worker's memory, if the memory is limited."""
 
 
 class ChildLost(Exception):
-    """The process will not answer; the status and the reason of its trial."""
+    """The process will not answer. The exception has the status and the reason of its trial."""
 
     def __init__(self, status: str, reason: str) -> None:
         super().__init__(reason)
@@ -42,8 +42,8 @@ class ChildLost(Exception):
 class ChildProcess:
     """A process with pipes to its standard streams, in a session of its own.
 
-    While it works, this process sleeps on the pipe. What the process writes to standard error goes to a file, so that
-    nothing has to wake up to read it.
+    While the process works, this process sleeps on the pipe. Standard error of the process goes to a file, so that
+    this process need not wake up to read it.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class ChildProcess:
         memory_limit_bytes: int | None = None,
         reaper: Reaper | None = None,
     ) -> None:
-        """``memory_limit_bytes``: of the process and all that it starts. ``reaper``: ends them if this process dies."""
+        """Prepare the process. ``memory_limit_bytes`` includes descendants; ``reaper`` ends all if pytest dies."""
         self._memory_limit_bytes = memory_limit_bytes
         self._reaper = reaper
         self._command = list(command)
@@ -79,11 +79,11 @@ class ChildProcess:
         return self._process is not None and self._process.poll() is None
 
     def begin_trial(self) -> None:
-        """Count from now on what the kernel kills for lack of memory."""
+        """Begin to count the processes that the kernel kills for lack of memory."""
         self._oom_kills_before = kernel_oom_kills()
 
     def unread(self) -> bytes:
-        """Return what the process has written and nothing has read; only its beginning, if it is long."""
+        """Return the output that the process has written and nothing has read; only the beginning of a long one."""
         assert self._process is not None and self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
         poll = select.poll()
@@ -109,18 +109,18 @@ class ChildProcess:
                     self._process.wait(_GRACE_SECONDS)
         finally:
             self.kill()
-            # Those that have left the session, too.
+            # This includes processes that have left the session.
             ProcessTree.kill(members)
             self._stderr.close()
 
     def kill(self) -> None:
         """End the whole session of the process, its own children included, and reap it.
 
-        They are terminated first: a wrapper such as ``docker run`` can pass that on, but not a kill. Whatever
-        interrupts the wait, the kill follows.
+        The processes are first sent SIGTERM, which a wrapper such as ``docker run`` can pass on, unlike a kill. The
+        kill follows even if the wait is interrupted.
         """
         if self._process is None or self._is_killed:
-            return  # The number of a process that was reaped may be another's by now.
+            return  # The id of a process that was reaped may belong to another process by now.
         members = self._members()
         try:
             self._signal_all(signal.SIGTERM)
@@ -158,10 +158,10 @@ class ChildProcess:
             raise ChildLost("crashed", f"cannot start {self._command[0]!r}: {error.strerror}") from None
         if self._reaper is not None:
             self._reaper.guard_group(self._process.pid)
-        with suppress(psutil.Error):  # It has ended already.
+        with suppress(psutil.Error):  # The process has ended already.
             self._tree = ProcessTree(self._process.pid)
         if hasattr(os, "pidfd_open"):
-            with suppress(OSError):  # An older kernel.
+            with suppress(OSError):  # Older kernels lack this.
                 self._pidfd = os.pidfd_open(self._process.pid)
 
     def send(self, line: bytes, deadline: float) -> None:
@@ -200,7 +200,7 @@ class ChildProcess:
             self._received += received
 
     def _await(self, descriptor: int, event: int, deadline: float) -> None:
-        """Sleep until the pipe is ready. Raise ChildLost at the end of the process, or of its time.
+        """Sleep until the pipe is ready. Raise ChildLost if the process ends, or its time is over.
 
         The children of a dead worker may hold its pipes open, so the process is watched as well.
         """
@@ -229,7 +229,7 @@ class ChildProcess:
             raise ChildLost("out_of_memory", reason)
 
     def _ended(self) -> ChildLost:
-        """Return why the process has ended, or will not answer any more."""
+        """Return the error that says why the process has ended, or will not answer any more."""
         assert self._process is not None
         try:
             status = self._process.wait(_GRACE_SECONDS)

@@ -1,4 +1,4 @@
-"""Why a worker has ended: the name of the signal, its last lines, and whether memory was the cause."""
+"""Explain why a worker has ended: the name of the signal, its last lines, and whether memory was the cause."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["describe_exit", "kernel_oom_kills", "last_words", "ran_out_of_memory
 
 _LAST_LINES = 3
 _ASKED_TO_END = 128
-"""A shell, and so a wrapper, exits with this plus the number of the signal that ended what it started."""
+"""A shell, and so a wrapper, exits with this plus the number of the signal that ended its command."""
 _FATAL = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL)
 _REFUSAL = re.compile(
     r"^.*(?:std::bad_alloc|std::bad_array_new_length"  # C++
@@ -35,7 +35,7 @@ def describe_exit(status: int, stderr: str) -> str:
 
 
 def last_words(stderr: str) -> str:
-    """Return what standard error says about the end: the place of a fault, else its last lines."""
+    """Return the part of standard error that is about the end: the place of a fault, else the last lines."""
     fault = _FAULT.search(stderr)
     frame = _FRAME.search(stderr, fault.end()) if fault else None
     if fault and frame:
@@ -47,8 +47,8 @@ def last_words(stderr: str) -> str:
 def ran_out_of_memory(status: int, stderr: str, oom_kills: int) -> str | None:
     """Return why memory was the cause of the end; None if it was not.
 
-    ``oom_kills``: how many processes the kernel has killed meanwhile for lack of memory. Where a worker was killed by
-    the same signal, it is taken to be one of them.
+    ``oom_kills``: how many processes the kernel has killed for lack of memory during the trial. A worker that was
+    killed by the same signal is taken to be one of them.
     """
     killed = status in (-signal.SIGKILL, _ASKED_TO_END + signal.SIGKILL)
     if killed and oom_kills > 0:

@@ -1,4 +1,4 @@
-"""Which command starts Python for a framework, in which environment."""
+"""The commands that start Python, for each framework and environment."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _PROBE_TIMEOUT_SECONDS = 60
 
 @dataclass(frozen=True)
 class Interpreter:
-    """One ``--throughput-interpreter``."""
+    """The value of one ``--throughput-interpreter``."""
 
     environment: str
     name: str
@@ -38,16 +38,16 @@ class Interpreter:
 
     @property
     def label(self) -> str:
-        """What stands before the ``=`` of the option."""
+        """The text before the ``=`` of the option."""
         return self.name if self.environment == DEFAULT_ENVIRONMENT else f"{self.environment}/{self.name}"
 
     @property
     def is_running(self) -> bool:
-        """Whether it is the Python that runs pytest."""
+        """Whether this is the Python that runs pytest."""
         return self.command == (sys.executable,)
 
     def in_folder(self, folder: Path) -> Interpreter:
-        """Return the same, with a program that is given by a relative path looked for in the folder."""
+        """Return the same interpreter, with a relative path of its program resolved in the folder."""
         program, *rest = self.command
         return self if os.sep not in program else replace(self, command=(str(folder / program), *rest))
 
@@ -66,10 +66,10 @@ class Interpreter:
         return json.loads(answer.stdout.splitlines()[-1])
 
     def installed(self, modules: Sequence[str]) -> set[str]:
-        """Return which top-level modules it could import, found without importing one.
+        """Return the top-level modules that it could import, without importing any of them.
 
-        An interpreter that cannot be asked is taken to have them all, so that the case that needs
-        it is run, and reports why it does not start.
+        An interpreter that does not answer is assumed to have all of them, so that the case that needs it is run, and
+        reports why it does not start.
         """
         if self.is_running:
             return {name for name in modules if importlib.util.find_spec(name) is not None}
@@ -103,7 +103,7 @@ def parse_interpreter(text: str) -> Interpreter:
 
 
 class Interpreters:
-    """The interpreters of a run: those that were given, and the running Python for the rest."""
+    """The interpreters of a run: the given ones, and the running Python for all other names."""
 
     def __init__(self, given: Iterable[Interpreter]) -> None:
         """Raise ValueError if two are given for the same name in the same environment."""
@@ -115,7 +115,7 @@ class Interpreters:
         named = dict.fromkeys(environment for environment, _ in self._given)
         named.pop(DEFAULT_ENVIRONMENT, None)
         self.environments: tuple[str, ...] = tuple(named) or (DEFAULT_ENVIRONMENT,)
-        """Where each case is measured; more than one when two are compared."""
+        """The environments in which each case is measured; several if environments are compared."""
 
     def find(self, environment: str, name: str) -> Interpreter:
         """Return the environment's own interpreter of that name, else the one without environment, else this Python."""
@@ -126,16 +126,16 @@ class Interpreters:
 
     @property
     def missing(self) -> Interpreter | None:
-        """The first that was given whose program does not exist or cannot be executed; None if there is none."""
+        """The first given one whose program does not exist or cannot be executed; None if there is none."""
         return next((each for each in self._given.values() if shutil.which(each.command[0]) is None), None)
 
     @property
     def commands(self) -> dict[str, str]:
-        """The command of each that was given, by its ``ENVIRONMENT/NAME``."""
+        """The command of each given interpreter by its ``ENVIRONMENT/NAME``."""
         given = sorted(self._given.items())
         return {f"{environment}/{name}": shlex.join(each.command) for (environment, name), each in given}
 
     @property
     def names(self) -> set[str]:
-        """The names that some interpreter was given for."""
+        """The names that an interpreter was given for."""
         return {name for _, name in self._given}

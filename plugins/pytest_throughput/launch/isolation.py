@@ -13,4 +13,4 @@ __all__ = ["ISOLATIONS"]
 _LAUNCHERS: tuple[type[Launcher], ...] = (FreshWorkers, SharedWorker, InProcess)
 
 ISOLATIONS: Mapping[str, type[Launcher]] = {launcher.isolation: launcher for launcher in _LAUNCHERS}
-"""By the value of the option."""
+"""The launchers by the value of the option."""

@@ -1,4 +1,4 @@
-"""What a launcher is: it starts the process, or the processes, that run a trial."""
+"""The interface of launchers, which start the processes that run trials."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["LaunchedTrial", "Launcher", "LauncherConfig", "Placement"]
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a trial runs. Trials with equal placements may share a worker."""
+    """The interpreter, devices and variables of a trial. Trials with equal placements may share a worker."""
 
     interpreter: Interpreter
     trial: int
     devices: tuple[str, ...] = ("cpu",)
-    """``cpu``, ``cuda`` or ``cuda:N``."""
+    """The devices of the trial, each ``cpu``, ``cuda`` or ``cuda:N``."""
     visibility: tuple[tuple[str, str], ...] = ()
     """Environment variables that show the worker these devices and no others."""
     variables: tuple[tuple[str, str], ...] = ()
@@ -39,20 +39,20 @@ class Placement:
 
 @dataclass(frozen=True)
 class LauncherConfig:
-    """How the processes of a run are started and watched."""
+    """The settings with which the processes of a run are started and watched."""
 
     staged: StagedPath
     """The packages that workers import, whatever interpreter they run in."""
     pythonpath: Sequence[Path] = field(default=())
     """Further folders that the target may be imported from."""
     threads: int = 1
-    """Intra-op threads."""
+    """The number of intra-op threads."""
     timeout_seconds: float = 600.0
-    """Of one trial."""
+    """The most seconds that one trial may take."""
     memory_limit_bytes: int | None = None
-    """Of a worker and all that it starts."""
+    """The most memory of a worker and its descendants together; None for no limit."""
     on_error: OnError | None = None
-    """Called with the exception that ended a trial in this process."""
+    """A function that is called with the exception that ended a trial in this process."""
 
 
 class LaunchedTrial(RunningTrial, Protocol):
@@ -60,19 +60,19 @@ class LaunchedTrial(RunningTrial, Protocol):
 
     @property
     def stderr(self) -> str:
-        """What the process has written to standard error, once the trial is closed."""
+        """The text that the process has written to standard error, once the trial is closed."""
 
     def kill(self) -> None:
         """Give the trial up at once, and end its process."""
 
 
 class Launcher(ABC):
-    """Starts trials. One class for each ``--throughput-isolation``."""
+    """Starts trials. There is one class for each value of ``--throughput-isolation``."""
 
     isolation: ClassVar[str]
     """The value of the option."""
     uses_workers: ClassVar[bool] = True
-    """Whether trials run in other processes than this one."""
+    """Whether trials run in worker processes, and not in this process."""
     starts_afresh: ClassVar[bool] = False
     """Whether each trial has a process of its own."""
 
@@ -83,11 +83,11 @@ class Launcher(ABC):
     def start(self, request: Request, placement: Placement) -> LaunchedTrial:
         """Return a trial that the caller takes through its calls, from ``open`` to ``close``.
 
-        Raise OSError where what workers need cannot be written.
+        Raise OSError if the packages that workers import cannot be copied.
         """
 
     def run(self, request: Request, placement: Placement) -> tuple[Outcome, str]:
-        """Run a whole trial. Return its outcome, and what its process wrote to standard error meanwhile."""
+        """Run a whole trial. Return its outcome, and the text that its process wrote to standard error meanwhile."""
         trial = self.start(request, placement)
         try:
             outcome = run_to_end(trial)

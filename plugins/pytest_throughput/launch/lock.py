@@ -1,4 +1,4 @@
-"""One run at a time on a GPU or a processor: file locks, which the kernel releases when their holder dies."""
+"""Locks for one run at a time on a GPU or a processor: file locks, which the kernel releases if their holder dies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from time import sleep
 __all__ = ["FOLDER", "Locks", "cpu_names"]
 
 FOLDER = Path("/tmp/pytest-throughput-locks")
-"""The same for every user and every run of a machine: not the TMPDIR, which may be a run's own."""
+"""The folder of the locks, the same for every user and run of a machine. TMPDIR may differ from run to run."""
 
 _FOLDER_MODE = 0o1777
 _FILE_MODE = 0o666
@@ -23,7 +23,7 @@ _LOOK_SECONDS = 1.0
 
 
 class Locks:
-    """The locks of this run, by the name of what is locked."""
+    """The locks of this run, by the names of processors and GPUs."""
 
     def __init__(self, waiting: Callable[[str, int | None], object], folder: Path | None = None) -> None:
         """Call ``waiting`` with each name that has to be waited for, and the process that holds it, where known."""
@@ -33,10 +33,10 @@ class Locks:
         _all_locks.add(self)
 
     def hold(self, names: Iterable[str], give_up: Callable[[], bool] | None = None) -> None:
-        """Return when this run holds all of them, beside those that it holds; sleep while others do.
+        """Sleep until this run holds all of these locks, in addition to those that it holds already.
 
         ``give_up``: called once a second while other runs are waited for. Raise TimeoutError if it returns true, and
-        OSError where locks cannot be had at all.
+        OSError where locks are impossible.
         """
         wanted = {*self._held, *names}
         if wanted == set(self._held):
@@ -47,14 +47,14 @@ class Locks:
             self._held[name] = self._lock(name, give_up)
 
     def check(self, names: Iterable[str]) -> None:
-        """Raise OSError where a lock of one of these names, or any lock, could never be had."""
+        """Raise OSError if a lock of one of these names is impossible."""
         for name in names:
             os.close(self._open(name))
         if self._folder.exists() and not os.access(self._folder, os.X_OK):
             raise OSError(f"cannot use {self._folder}{_whose(self._folder)}")
 
     def release(self) -> None:
-        """Release all of them."""
+        """Release all locks."""
         for descriptor in self._held.values():
             os.close(descriptor)
         self._held.clear()
@@ -81,15 +81,15 @@ class Locks:
                 self._folder.mkdir()
                 self._folder.chmod(_FOLDER_MODE)
         file = self._folder / f"{name}.lock"
-        # The file of another user may refuse to be written; to be locked, it need only be open.
+        # The file of another user may not be writable; a lock needs no more than an open file.
         for flags in (os.O_RDWR, os.O_RDWR | os.O_CREAT | os.O_EXCL, os.O_RDONLY):
             with suppress(FileNotFoundError, FileExistsError, PermissionError):
                 descriptor = os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, _FILE_MODE)
                 status = os.fstat(descriptor)
-                # A file with a second name may be a user's own, and this process would write its number into it.
+                # A file with a second name may be a user's own file, and this process would write its id into it.
                 if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
                     if flags & os.O_CREAT:
-                        os.fchmod(descriptor, _FILE_MODE)  # Whatever the umask: others have to open it.
+                        os.fchmod(descriptor, _FILE_MODE)  # Other users have to open the file, whatever the umask.
                     return descriptor
                 os.close(descriptor)
         raise OSError(f"cannot open {file}{_whose(self._folder)}")
@@ -108,7 +108,7 @@ def _wait(descriptor: int, give_up: Callable[[], bool] | None) -> None:
 
 
 def _whose(folder: Path) -> str:
-    """Return how to mend a folder that another user has made and closed; an empty text for any other folder."""
+    """Return how to mend a folder that another user owns and has closed; an empty text for any other folder."""
     with suppress(OSError):
         status = folder.lstat()
         if status.st_uid != os.geteuid() and stat.S_IMODE(status.st_mode) != _FOLDER_MODE:
@@ -133,7 +133,7 @@ _all_locks: weakref.WeakSet[Locks] = weakref.WeakSet()
 
 
 def _release_in_child() -> None:
-    """Release the locks in a forked child: one that outlives this process must not keep them."""
+    """Release the locks in a forked child, which may outlive this process and must not keep them."""
     for locks in list(_all_locks):
         locks.release()
 

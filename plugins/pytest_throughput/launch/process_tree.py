@@ -1,4 +1,4 @@
-"""A worker and everything that it started: how much memory they hold, and how to end them."""
+"""A worker and its descendants: how much memory they hold, and how to end them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import psutil
 __all__ = ["ProcessTree"]
 
 _READINGS_OF_A_LIST = 10
-"""Listing the children reads the whole process table: not at every reading."""
+"""The readings of the memory for each list of the children: a list takes reading the whole process table."""
 
 
 class ProcessTree:
-    """A process with its children and their children. Processes of a container are not among them."""
+    """A process with its descendants. The processes of a container are not among them."""
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
@@ -22,13 +22,13 @@ class ProcessTree:
         self._readings = 0
 
     def members(self) -> list[psutil.Process]:
-        """Return all that live now."""
+        """Return all processes that are alive."""
         with suppress(psutil.Error):
             return [self._root, *self._root.children(recursive=True)]
         return self._members
 
     def memory_bytes(self) -> int:
-        """Return the sum of resident and swapped memory. Pages that two of them share are counted twice."""
+        """Return the sum of resident and swapped memory. Pages that two processes share are counted twice."""
         if self._readings % _READINGS_OF_A_LIST == 0:
             self._members = self.members()
         self._readings += 1
@@ -36,14 +36,14 @@ class ProcessTree:
 
     @staticmethod
     def kill(members: list[psutil.Process]) -> None:
-        """Kill those that still live. psutil does not mistake another process that was given the same number."""
+        """Kill the processes that are still alive. psutil does not kill another process with a reused id."""
         for member in members:
             with suppress(psutil.Error):
                 member.kill()
 
 
 def _memory_bytes(process: psutil.Process) -> int:
-    """Return resident and swapped memory: a process that swaps would never reach a limit on the resident part."""
+    """Return resident and swapped memory: a process that swaps might never reach a limit on the resident part."""
     try:
         status = Path(f"/proc/{process.pid}/status").read_text()
     except OSError:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 __all__ = ["FOLDER_PREFIX", "OwnFolder", "Reaper"]
 
 FOLDER_PREFIX = "pytest-throughput-"
-"""How the name of a temporary folder of ours begins; no other is ever removed."""
+"""The beginning of the names of our temporary folders; no other folder is ever removed."""
 
 
 class OwnFolder(NamedTuple):
@@ -50,7 +50,7 @@ class OwnFolder(NamedTuple):
         )
 
     def remove(self) -> None:
-        """Remove it with all that is in it, as far as that is possible. Another folder of that name stays."""
+        """Remove the folder with its content, as far as possible. Another folder of that name is left alone."""
         if not self.exists:
             return
         shutil.rmtree(self.path, ignore_errors=True)
@@ -59,7 +59,7 @@ class OwnFolder(NamedTuple):
             shutil.rmtree(self.path, ignore_errors=True)
 
     def _make_writable(self) -> None:
-        """Give the owner all rights to its folders, which a step may have taken away."""
+        """Give the owner all rights to the folders, which a step may have taken away."""
         os.chmod(self.path, 0o700)
         for parent, folders, _ in os.walk(self.path):
             for folder in folders:
@@ -69,7 +69,7 @@ class OwnFolder(NamedTuple):
 
 
 class Reaper:
-    """Another process, and its list of what to kill and remove if this one dies."""
+    """Another process, with a list of process groups and folders to end and remove if this process dies."""
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
@@ -77,7 +77,7 @@ class Reaper:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is not for it.
+            start_new_session=True,  # Ctrl-C must not reach the reaper.
             cwd="/",
             bufsize=0,
         )
@@ -89,16 +89,16 @@ class Reaper:
         self._say(f"+group {group}")
 
     def release_group(self, group: int) -> None:
-        """Take a process group off the list: it has ended, and its number may become another's."""
+        """Take a process group off the list: it has ended, and its number may be reused."""
         self._say(f"-group {group}")
 
     def guard_folder(self, folder: OwnFolder) -> None:
         """Put a folder on the list."""
-        # As hexadecimal digits: a path is any bytes, also spaces and newlines.
+        # The path is sent as hexadecimal digits, since it may contain any bytes, such as spaces and newlines.
         self._say(f"+folder {os.fsencode(folder.path).hex()} {folder.device} {folder.inode}")
 
     def close(self) -> None:
-        """End the process, which first kills and removes what is left on the list."""
+        """End the reaper process, which first kills and removes what is left on the list."""
         assert self._process.stdin is not None
         _PIPES.discard(self._process.stdin.fileno())
         self._process.stdin.close()
@@ -106,7 +106,7 @@ class Reaper:
 
     def _say(self, line: str) -> None:
         assert self._process.stdin is not None
-        with suppress(OSError):  # The reaper was killed: nothing is guarded, and nothing else is wrong.
+        with suppress(OSError):  # The reaper was killed: the run goes on without its protection.
             self._process.stdin.write(line.encode("ascii") + b"\n")
 
 
@@ -134,7 +134,7 @@ def _guard() -> None:
             guarded.add(what)
         else:
             guarded.discard(what)
-    # Groups before the folder that they may still read.
+    # Process groups are ended before the folder that they may still read.
     for what in sorted(guarded, reverse=True):
         kind, *values = what.split()
         if kind == "group":

@@ -1,4 +1,4 @@
-"""The folder on a worker's path, which holds copies of the packages that it needs and nothing else.
+"""A folder for a worker's path that holds copies of the packages that the worker needs, and nothing else.
 
 A worker's interpreter may be another Python, which must not see the site-packages of this one.
 """
@@ -20,7 +20,7 @@ _CACHE = "__pycache__"
 
 
 class StagedPath:
-    """A temporary folder that holds the given packages; made when first asked for."""
+    """A temporary folder with copies of the given packages. It is made when it is first used."""
 
     def __init__(self, packages: Iterable[Path]) -> None:
         self._packages = tuple(packages)
@@ -29,15 +29,14 @@ class StagedPath:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the folder is as it was made: what runs in a worker may remove it, or a part of it."""
+        """Whether the folder is unchanged since it was made: a step in a worker may remove parts of it."""
         return self._folder is not None and self._folder.exists and self._content <= _content(self._folder.path)
 
     def folder(self, guard: Callable[[OwnFolder], object] = lambda _: None) -> OwnFolder:
-        """Return the folder, to be put on a Python path; make it anew if the last one is damaged.
+        """Return the folder, for a Python path; make it again if the last one is damaged.
 
-        ``guard`` is called with a folder that was made, before anything is copied there: copying takes long enough for
-        a kill to come in the middle of it. Raise OSError if the temporary folder is full, or cannot be put on a
-        Python path.
+        ``guard`` is called with a new folder before anything is copied there, since this process may be killed while
+        it copies. Raise OSError if the temporary folder is full, or cannot be put on a Python path.
         """
         if self._folder is None or not self.is_whole:
             self.remove()
@@ -59,7 +58,7 @@ class StagedPath:
                 for package in self._packages:
                     shutil.copytree(package, Path(folder.path, package.name), ignore=shutil.ignore_patterns(_CACHE))
             except BaseException:
-                # Of an interrupted run, nothing else removes it. After an error, the next case would find a half of it.
+                # After an interruption nothing else would remove it; after an error the next case would use half of it.
                 folder.remove()
                 raise
         except OSError as error:
@@ -69,14 +68,14 @@ class StagedPath:
 
 
 def _content(folder: str) -> set[tuple[str, int, int, int]]:
-    """Return path, inode, size and time of change of each file, but for what Python compiles meanwhile."""
+    """Return path, inode, size and time of change of each file, without the files that Python compiles."""
     found = set()
     for parent, folders, files in os.walk(folder):
         if _CACHE in folders:
             folders.remove(_CACHE)
         for name in files:
             path = os.path.join(parent, name)
-            with suppress(OSError):  # It is being removed.
+            with suppress(OSError):  # The file is being removed.
                 status = os.lstat(path)
                 found.add((path, status.st_ino, status.st_size, status.st_mtime_ns))
     return found

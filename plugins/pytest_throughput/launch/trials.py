@@ -1,4 +1,4 @@
-"""One trial, by whatever launcher: watched from outside, and with what its figures mean on their device."""
+"""Run trials with any launcher, and add telemetry and utilisation to their outcomes."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ class TrialRun:
 
     outcome: Outcome
     stderr: str
-    """What its worker wrote meanwhile."""
+    """The text that its worker wrote to standard error meanwhile."""
     items: int
-    """What one of its steps worked through; of a phase, see ``Outcome.items``."""
+    """How many items one of its steps worked through; for phases see ``Outcome.items``."""
     error: Exception | None = None
     """The exception that ended a trial in this process, if a debugger needs it."""
 
 
 class Trials:
-    """Runs trials, and adds to their outcomes what the machine did meanwhile."""
+    """Runs trials, and adds to their outcomes the telemetry of the machine."""
 
     def __init__(self, launcher: Launcher, gpus: list[Gpu], peak_tflops: float | None) -> None:
-        """``gpus``: those of the machine. ``peak_tflops``: the device's peak, in 10^12 operations per second."""
+        """Use the machine's GPUs, and ``peak_tflops``, the device's peak in 10^12 operations per second, if given."""
         self._launcher = launcher
         self._gpus = gpus
         self._telemetry = Telemetry()
         self._utilisation = Utilisation(peak_tflops)
 
     def run(self, request: Request, placement: Placement, items: int) -> TrialRun:
-        """Run one trial by the request's plan. ``items``: what a step works through."""
+        """Run one trial by the request's plan. ``items``: how many items a step works through."""
         if request.plan == ONCE:
             outcome, stderr = self._launcher.run(request, placement)
             return TrialRun(self._with_hint(outcome, request), stderr, items)
@@ -75,7 +75,7 @@ class Trials:
         return TrialRun(outcome, stderr, size)
 
     def _with_hint(self, outcome: Outcome, request: Request) -> Outcome:
-        """Return the outcome; where the module of the target was not found, with the folders that were searched.
+        """Return the outcome; if the module of the target was not found, with the folders that were searched.
 
         An argument may name the module of a function as well, as in ``"mynets:squeezenet"``.
         """
@@ -88,7 +88,7 @@ class Trials:
         return replace(outcome, reason=f"{outcome.reason} ({hint})")
 
     def _observed(self, outcome: Outcome, items: int, watch: Watch, gpu: Gpu | None) -> Outcome:
-        """Return the outcome with what was observed of the machine while it was measured, also of each phase."""
+        """Return the outcome, and each of its phases, with the telemetry of the machine."""
         if outcome.phases:
             phases = {
                 name: self._observed(phase, phase.items or 1, watch, gpu) for name, phase in outcome.phases.items()
@@ -106,5 +106,5 @@ class Trials:
         return replace(outcome, metadata=json_metadata(metadata))
 
     def close(self) -> None:
-        """Let go of the GPUs."""
+        """Close the connections to the GPUs."""
         self._telemetry.close()

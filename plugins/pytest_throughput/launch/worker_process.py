@@ -1,4 +1,4 @@
-"""A worker process and the trials that it runs: it is asked, and only its own answers are believed."""
+"""A worker process and the trials that it runs. Only the worker's own answers are accepted."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ class Worker:
         memory_limit_bytes: int | None = None,
         reaper: Reaper | None = None,
     ) -> None:
-        """``command``: what starts Python. For the other arguments see ``ChildProcess``."""
+        """Prepare a worker that ``command`` starts. For the other arguments see ``ChildProcess``."""
         command = [*command, "-m", "pytest_throughput.worker.main"]
         self.process = ChildProcess(command, environment, memory_limit_bytes=memory_limit_bytes, reaper=reaper)
         self._pid: object = None
-        """The worker's own number, which is another outside of a container."""
+        """The process id that the worker reports, which in a container differs from the id outside."""
         self.is_reusable = True
-        """Whether, by its last answer, nothing of that trial is left that would slow or change the next one."""
+        """Whether, by its last answer, nothing of that trial is left that could slow or change the next one."""
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can run another trial."""
+        """Whether the worker can run another trial."""
         return self.process.is_alive
 
     def begin(self, request: Request, timeout_seconds: float) -> WorkerTrial:
@@ -64,7 +64,7 @@ class Worker:
         return run_to_end(self.begin(request, timeout_seconds))
 
     def ask(self, question: Mapping[str, Any], deadline: float) -> dict[str, Any]:
-        """Return the answer to a question. Raise ChildLost if it is not the worker's own, or does not come.
+        """Return the answer to a question. Raise ChildLost if there is none, or it is not the worker's own.
 
         ``deadline``: by ``time.monotonic``.
         """
@@ -85,11 +85,11 @@ class Worker:
         return self.process.new_stderr()
 
     def kill(self) -> None:
-        """End the worker at once, with everything that it started."""
+        """End the worker and its descendants at once."""
         self.process.kill()
 
     def close(self) -> None:
-        """Let the worker end, and end everything that it started."""
+        """Let the worker end, and end its descendants."""
         self.process.close()
 
     def _start(self, deadline: float) -> None:
@@ -115,7 +115,7 @@ class Worker:
             raise _unreadable(error) from None
 
     def _refuse_unread(self, when: str) -> None:
-        """Raise ChildLost if the worker has written what nothing asked for."""
+        """Raise ChildLost if the worker has written more than its answers."""
         unread = self.process.unread()
         if unread:
             beginning = unread[:_SHOWN_BYTES]
@@ -125,9 +125,9 @@ class Worker:
 
 
 class WorkerTrial:
-    """A trial in a worker. See ``RunningTrial`` for its calls; none raises for what the worker does.
+    """A trial in a worker. See ``RunningTrial`` for its calls. No call raises because of the worker.
 
-    An interruption of a call kills the worker: its late answer would be read as the next trial's.
+    An interruption of a call kills the worker: its late answer would be taken for that of the next trial.
     """
 
     def __init__(self, worker: Worker, request: Request, timeout_seconds: float) -> None:
@@ -138,7 +138,7 @@ class WorkerTrial:
         self._phases: tuple[str, ...] = ()
         self._ended_phases: list[Outcome] = []
         self._failure: Outcome | None = None
-        """How the trial has ended, if without an answer of the worker."""
+        """The outcome of a trial that has ended without an answer of the worker."""
 
     def open(self) -> Progress:
         self._worker.process.begin_trial()
@@ -166,12 +166,12 @@ class WorkerTrial:
         outcome = self._ask({"do": "close"}, self._read_outcome)
         if outcome is None:
             assert self._failure is not None
-            # What was measured of a job before its worker was lost stays measured.
+            # Phases that had ended before the worker was lost keep their outcomes.
             outcome = Outcome.of_phases(self._phases, self._ended_phases, self._failure)
         return outcome
 
     def kill(self) -> None:
-        """Give the trial up."""
+        """Give the trial up, and kill the worker."""
         self._worker.kill()
 
     def _progress(self, question: Mapping[str, Any]) -> Progress:
@@ -183,7 +183,7 @@ class WorkerTrial:
         return Outcome.from_json(answer["outcome"])
 
     def _ask(self, question: Mapping[str, Any], read: Callable[[dict[str, Any]], T]) -> T | None:
-        """Return what is read from the worker's answer; None if the trial has failed, now or earlier."""
+        """Return what ``read`` makes of the worker's answer; None if the trial has failed, now or earlier."""
         if self._failure is not None:
             return None
         began_at = time.monotonic()

@@ -16,7 +16,7 @@ __all__ = ["FreshWorkers", "SharedWorker"]
 
 
 class _WorkerLauncher(Launcher):
-    """What both launchers have in common: how a worker is started, and that it ends with pytest."""
+    """The common part of both launchers: starting workers, and ending them with pytest."""
 
     def __init__(self, config: LauncherConfig) -> None:
         super().__init__(config)
@@ -55,7 +55,7 @@ class _WorkerLauncher(Launcher):
             worker.close()
 
     def _variables(self, placement: Placement) -> dict[str, str]:
-        """Return what the worker's environment has beside pytest's own."""
+        """Return the environment variables of the worker that differ from pytest's own."""
         threads = dict.fromkeys(THREAD_VARIABLES, str(self.config.threads))
         return {**threads, **dict(placement.variables), **dict(placement.visibility)}
 
@@ -71,7 +71,7 @@ class _WorkerLauncher(Launcher):
                 )
         inherited = variables.pop("PYTHONPATH", "")
         if not placement.interpreter.is_running:
-            # Meant for the Python that runs pytest; another one would trip over them.
+            # These are meant for the Python that runs pytest, and would break another one.
             variables.pop("PYTHONHOME", None)
             inherited = ""
         variables["PYTHONPATH"] = os.pathsep.join([*path, *filter(None, [inherited])])
@@ -80,7 +80,7 @@ class _WorkerLauncher(Launcher):
 
 
 class FreshWorkers(_WorkerLauncher):
-    """``--throughput-isolation trial``: each trial has a worker of its own. Several may live at a time."""
+    """``--throughput-isolation trial``: each trial has a worker of its own. Several may exist at a time."""
 
     isolation = "trial"
     starts_afresh = True
@@ -93,8 +93,8 @@ class FreshWorkers(_WorkerLauncher):
 class SharedWorker(_WorkerLauncher):
     """``--throughput-isolation framework``: successive trials with equal placements share a worker.
 
-    At most one worker lives at a time: another would hold memory and cores. A worker is shared only if its last trial
-    left it as it was.
+    At most one worker exists at a time: another would hold memory and cores. A worker is shared only if its last trial
+    left no work and no changed settings behind.
     """
 
     isolation = "framework"
@@ -107,7 +107,7 @@ class SharedWorker(_WorkerLauncher):
         worker = self._worker_for(placement)
 
         def release(outcome: Outcome | None) -> None:
-            # After an error, a device's context may be beyond repair, or its memory in pieces.
+            # After an error, the device's context may be unusable, or its memory fragmented.
             if outcome is None or outcome.status not in ("ok", "unsupported") or not worker.is_reusable:
                 self._close_worker(worker)
 
@@ -115,7 +115,7 @@ class SharedWorker(_WorkerLauncher):
 
     def _worker_for(self, placement: Placement) -> Worker:
         for worker in list(self._living):
-            # A step may have removed what a worker that lives still has to import.
+            # A step may have removed modules that a live worker still has to import.
             if worker.is_alive and self._placement == placement and self.config.staged.is_whole:
                 return worker
             self._close_worker(worker)
@@ -124,12 +124,12 @@ class SharedWorker(_WorkerLauncher):
 
 
 class _TrialInWorker(WorkerTrial):
-    """A trial that lets its worker go when it ends."""
+    """A trial that releases its worker when it ends."""
 
     def __init__(
         self, worker: Worker, request: Request, timeout_seconds: float, release: Callable[[Outcome | None], object]
     ) -> None:
-        """``release`` is called with the outcome; with None for a trial that was given up."""
+        """Call ``release`` at the end with the outcome, or with None for a trial that was given up."""
         super().__init__(worker, request, timeout_seconds)
         self._release = release
         self.stderr = ""

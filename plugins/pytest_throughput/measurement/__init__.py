@@ -1,1 +1,1 @@
-"""How steps and phases are timed. It runs inside workers: standard library only, Python 3.9."""
+"""The timing of steps and phases. This code runs inside workers: standard library only, Python 3.9."""

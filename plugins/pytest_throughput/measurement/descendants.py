@@ -1,7 +1,7 @@
-"""Processor time of the descendants of this process, also while they live.
+"""Processor time of the descendants of this process, including those that are still running.
 
-``getrusage`` counts a child only when it has ended and was waited for. Those that live are read from Linux's ``/proc``
-(see proc(5)) and from their own CPU clocks; on other systems only ended children are known.
+``getrusage`` counts a child only when it has ended and was waited for. The time of a running child is read from Linux's
+``/proc`` (see proc(5)) and from its own CPU clock; on other systems only ended children are known.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 __all__ = ["DescendantsClock"]
 
 _Identity = Tuple[int, int]
-"""A process number and when the process began, in ticks: numbers are given again."""
+"""A process id, and the start of the process in clock ticks: process ids are reused."""
 
 
 class _Process(NamedTuple):
-    """Seconds of processor time."""
+    """The processor time of one process, in seconds."""
 
     own: float
     waited_for: float
-    """That of its ended children that it has waited for, and of theirs."""
+    """The time of the ended descendants that the process, or a child of it, has waited for."""
 
 
 class DescendantsClock:
     """Adds up the processor time that descendants of this process have taken since the first reading.
 
-    A process that was seen once is followed until it ends, also when its parent ends first. Not counted are a process
-    that loses its parent before it was seen, and, of a process that nothing waits for, what it did after it was last
-    seen.
+    A process that was seen once is followed until it ends, even if its parent ends first. A process that loses its
+    parent before it was seen is not counted. If no process waits for a child, its time after the last reading is not
+    counted.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class DescendantsClock:
         self._waited_for = 0.0
 
     def read(self) -> float:
-        """Return seconds, which never decrease. Where there is no child, that takes about a microsecond."""
+        """Return the seconds so far, which never decrease. Without a child, a reading takes about a microsecond."""
         before, waited_for_before = self._living, self._waited_for
         living = _living_descendants(before or {})
         self._living = living
@@ -47,14 +47,14 @@ class DescendantsClock:
         if before is None:
             return self._seconds
         advanced = sum(now.own - before[who].own if who in before else now.own for who, now in living.items())
-        # The time of a process that was waited for is its parent's from then on; of that, this much was known.
+        # The time of a process that was waited for is added to its parent's; this part of it was counted before.
         known = sum(then.own for who, then in before.items() if who not in living)
         self._seconds += max(0.0, advanced) + max(0.0, self._waited_for - waited_for_before - known)
         return self._seconds
 
 
 def _living_descendants(known: Dict[_Identity, _Process]) -> Dict[_Identity, _Process]:
-    """Return the descendants of this process, and those known before that have lost their parents, with theirs."""
+    """Return the descendants of this process, and the known ones that have lost their parents, with descendants."""
     living: Dict[_Identity, _Process] = {}
     _add(_children_of("self") if _has_children() else [], living)
     for identity in known:
@@ -77,7 +77,7 @@ def _add(numbers: List[int], living: Dict[_Identity, _Process]) -> None:
 
 
 def _has_children() -> bool:
-    """Return whether there is a child to wait for. It takes 0.5 µs; to look for the children takes at least 40 µs."""
+    """Return whether there is a child to wait for. This takes 0.5 µs; listing the children takes at least 40 µs."""
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
@@ -100,7 +100,7 @@ def _children_of(process: str) -> List[int]:
 
 
 def _read_process(number: int) -> Optional[Tuple[_Identity, _Process]]:
-    """Return who the process is and its times; None if it has ended, or its times are hidden."""
+    """Return the identity and the times of a process; None if it has ended, or its times are hidden."""
     try:
         with open(f"/proc/{number}/stat", "rb") as stat:
             # The command, in brackets, may hold anything. The first field after it is the third of proc(5).
@@ -111,7 +111,7 @@ def _read_process(number: int) -> Optional[Tuple[_Identity, _Process]]:
         return None
     ticks_per_second = os.sysconf("SC_CLK_TCK")
     try:
-        # The clock that clock_getcpuclockid(3) names: exact, where the ticks are of 10 ms.
+        # The clock of clock_getcpuclockid(3): it is exact, whereas a tick lasts 10 ms.
         own = time.clock_gettime((~number << 3) | 2)
     except OSError:
         own = (user + system) / ticks_per_second

@@ -1,6 +1,6 @@
-"""What the device does with a step, after its rounds: seconds by its own clock, and how long launching takes.
+"""Observe a step on its device after the rounds: seconds by the device's clock, and how long launching takes.
 
-It is measured in steps of its own, so that nothing of it is in the rounds.
+This takes further steps, so that it does not affect the rounds.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ __all__ = ["observe_device"]
 _SINGLE_STEPS = 10
 _LEAST_SINGLE_STEPS = 3
 _ENOUGH_SECONDS = 1.0
-"""Single steps are run for so long at most, but for the least number: long steps agree with each other."""
+"""Single steps are run for at most so long, beyond the least number of steps: long steps vary little."""
 _PIPELINED_ROUNDS = 3
 
 
 class _Round(NamedTuple):
-    """One round, in seconds."""
+    """The times of one round, in seconds from its beginning."""
 
     launching: float
-    """Until the last launch returned."""
+    """The time until the last launch returned."""
     total: float
-    """Until the device had finished."""
+    """The time until the device had finished."""
     on_device: Optional[float]
-    """Between a mark before the first launch and one after the last."""
+    """The time, by the device's clock, between a mark before the first launch and a mark after the last."""
 
 
 def observe_device(step: Step, steps_per_round: int, *, clock: Clock = time.perf_counter) -> Dict[str, Optional[float]]:
@@ -41,8 +41,8 @@ def observe_device(step: Step, steps_per_round: int, *, clock: Clock = time.perf
     near 1, the device waits for the host. A step of more than about a thousand kernels fills CUDA's queue, and
     launching then waits for the device: such a step's ratio is too high.
 
-    ``device_seconds``: of a step by the device's clock, in rounds like those that were measured. The gaps in which
-    the device waited for the next launch are in it.
+    ``device_seconds``: the seconds of a step by the device's clock, in rounds like those that were measured. They
+    include the gaps in which the device waited for the next launch.
     """
     if not step.asynchronous:
         return {}

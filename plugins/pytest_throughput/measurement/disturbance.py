@@ -1,4 +1,4 @@
-"""What the rest of the machine took from a round: processors that its threads wanted and did not get.
+"""Measure how much the rest of the machine disturbed a round: processor time that its threads waited for.
 
 Processes that the measured one has started, such as data loaders, do not belong to the rest of the machine. The
 counters are those of Linux's ``/proc`` and of ``getrusage``, read outside the clock readings; on other systems most of
@@ -25,23 +25,23 @@ _BLOCK_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Disturbance:
-    """What kept one round from running."""
+    """How much one round was held up."""
 
     waiting_seconds: Optional[float]
-    """Runnable, but not running: summed over the process's threads."""
+    """The time in which threads were runnable but not running, summed over the process's threads."""
     longest_wait_seconds: Optional[float]
-    """The same, of the thread that waited most: the others wait for it at the next barrier."""
+    """The waiting time of the thread that waited most: the other threads wait for it at the next barrier."""
     involuntary_switches: int
     foreign_seconds: Optional[float]
-    """Processor seconds that went to others, the hypervisor included; shared out among a block's rounds."""
+    """Processor seconds of other processes and of the hypervisor; divided among the rounds that share a reading."""
     steal_seconds: Optional[float]
-    """Those that the hypervisor took, per processor."""
+    """Seconds that the hypervisor took, per processor."""
 
     def is_large_for(self, round_seconds: float) -> Optional[bool]:
         """Return whether the round counts as disturbed; None where that is unknown.
 
-        A framework's threads wait for each other, too, where it starts more of them than there are
-        cores (TensorFlow does); so waiting counts only where others did run meanwhile.
+        The threads of a framework also wait for each other if it starts more threads than there are cores, as
+        TensorFlow does. So waiting counts only if other processes ran meanwhile.
         """
         limit = _DISTURBED_SHARE * round_seconds
         if self.steal_seconds is not None and self.steal_seconds > limit:
@@ -60,18 +60,18 @@ class _Processors(NamedTuple):
     idle: float
     steal: float
     own: float
-    """Processor seconds of this process and of those that it has started."""
+    """Processor seconds of this process and of its descendants."""
 
 
 class _Round(NamedTuple):
     seconds: float
     waits: Optional[List[float]]
-    """Of each thread, in seconds."""
+    """The waiting time of each thread."""
     involuntary_switches: int
 
 
 class DisturbanceWatch:
-    """Reads the counters around each round, and keeps what they show.
+    """Reads the counters before and after each round, and keeps the differences.
 
     The files of the threads are held open: reading them takes microseconds, and disturbs the next
     round less than opening them would. Threads born after the last ``start`` are not seen.
@@ -128,7 +128,7 @@ class DisturbanceWatch:
 
     def disturbances(self) -> List[Disturbance]:
         """Return the disturbance of each round, in their order."""
-        # What is left is too short to be read alone: it is read with the block before it.
+        # The last rounds may be too short for a reading of their own, so they share that of the block before.
         self._end_block(self._previous)
         return self._disturbances
 

@@ -1,4 +1,4 @@
-"""Processes that a step forks end when they return from the step.
+"""End processes that a step forks as soon as they return from the step.
 
 ``os.fork`` returns twice. The second process must not go on measuring, and must not report what it
 measured as if it were the first.

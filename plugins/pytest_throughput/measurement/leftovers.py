@@ -1,6 +1,6 @@
-"""What a case leaves behind in a process that measures the next case, too: work, and changed settings.
+"""Detect what a case leaves behind in a process that also measures the next case: work, and changed settings.
 
-Either would falsify the next case without being noticed: what this process and its children do does not count as a
+Either would falsify the next case unnoticed, since work of this process and its children does not count as a
 disturbance.
 """
 
@@ -18,7 +18,7 @@ __all__ = ["process_settings", "works_on"]
 
 _LOOK_SECONDS = 0.05
 _IDLE_SHARE = 0.1
-"""A smaller share of one processor is no work."""
+"""A smaller share of one processor does not count as work."""
 _MOST_LOOKS = 10
 """Threads of OpenMP spin for up to 0.2 s before they sleep."""
 

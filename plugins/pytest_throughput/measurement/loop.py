@@ -1,8 +1,7 @@
 """The measuring loop: first step, warm-up, rounds in one slice or several, latency.
 
-Between the two readings of the clock stand the step, the wait for the device and the freeing of what
-the step returned, and nothing else. Freeing is counted because every loop pays for it: the gradients
-of a large network take milliseconds to give back.
+Only the step, the wait for the device and the freeing of the step's output are between the two readings of the clock.
+Freeing is included because every loop needs it: freeing the gradients of a large network takes milliseconds.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ __all__ = ["Measurement", "MeasuringLoop", "finished_output", "measure", "run_on
 Clock = Callable[[], float]
 
 _SETTLING_WINDOW = 5
-"""Warm-up steps compared with as many before them."""
+"""The number of the latest warm-up steps that are compared with as many steps before them."""
 _STILL_WARMING = 0.98
 """Warm-up goes on while the median of a window falls below this share of the one before."""
 _MAX_WARM_UP_STEPS = 5000
@@ -40,7 +39,7 @@ _SYNCHRONOUS_ROUND_SECONDS = 0.002
 _MAX_STEPS_PER_ROUND = 100_000
 _LATENCY_ROUNDS = 10
 _SHORTEST_SECONDS = 1e-12
-"""The least that a round may take, unless it takes none: no clock tells less."""
+"""The shortest time of a round other than zero: no clock resolves less."""
 _LONGEST_SECONDS = 1e9
 """No time of any run is as long, and none so long that arithmetic on it could overflow."""
 _LARGEST_COUNT = 10**15
@@ -59,7 +58,7 @@ class Measurement:
     """``target``, ``stable_noise``, ``max_rounds`` or ``time_cap``, see ``StoppingRule``; ``stopped`` where no further
     slice was asked for; ``once`` of a phase."""
     latency_seconds: float
-    """Median of single steps, each waited for."""
+    """The median of single steps, each of which is waited for."""
     disturbances: Tuple[Disturbance, ...]
     window: Optional[Tuple[float, float]] = None
     """``time.monotonic``, which all processes of a machine share, before the first round and after the last."""
@@ -88,7 +87,7 @@ class Measurement:
         if not all(type(seconds) in (float, int) and 0.0 <= seconds < _LONGEST_SECONDS for seconds in times):
             raise ValueError("expected times of zero seconds or more")
         if any(0.0 < seconds < _SHORTEST_SECONDS for seconds in measurement.round_seconds):
-            raise ValueError("expected rounds of zero seconds, or of what a clock can tell")
+            raise ValueError("expected rounds of zero seconds, or of what a clock can resolve")
         counts = [measurement.steps_per_round, measurement.warm_up_steps]
         counts += [each.involuntary_switches for each in measurement.disturbances]
         if not all(type(count) is int and 0 <= count <= _LARGEST_COUNT for count in counts):
@@ -101,12 +100,12 @@ class Measurement:
 
     @property
     def seconds_per_step(self) -> List[float]:
-        """One sample a round."""
+        """The seconds per step of each round."""
         return [seconds / self.steps_per_round for seconds in self.round_seconds]
 
     @property
     def disturbed(self) -> List[Optional[bool]]:
-        """Which rounds the rest of the machine held up; None where that is unknown."""
+        """Whether the rest of the machine held each round up; None where that is unknown."""
         pairs = zip(self.disturbances, self.round_seconds)
         return [disturbance.is_large_for(seconds) for disturbance, seconds in pairs]
 
@@ -114,13 +113,13 @@ class Measurement:
 class MeasuringLoop:
     """Measures one opened step by a plan: ``warm_up``, then ``measure`` slice by slice, then ``measurement``.
 
-    Whatever the step raises passes through.
+    Exceptions of the step pass through.
     """
 
     def __init__(
         self, step: Step, plan: Plan, *, steps_per_round: Optional[int] = None, clock: Clock = time.perf_counter
     ) -> None:
-        """``steps_per_round``: steps in a round; of an asynchronous step, they are launched before one wait.
+        """Use ``steps_per_round`` steps in each round. Asynchronous steps are all launched before one wait.
 
         None means 1 where the plan fixes the number of rounds, and else the fewest with which a round lasts 2 ms, or
         0.2 s if the step is asynchronous.
@@ -207,10 +206,10 @@ def measure(
 
 
 def _may_pipeline(step: Step, plan: Plan, steps_per_round: Optional[int]) -> bool:
-    """Whether steps may be launched before the one before has ended.
+    """Return whether steps may be launched before the previous one has ended.
 
-    It depends on the settings and not on the steps that a round then has: one of 0.2 s may have a single step in one
-    trial and two in the next, which changes nothing of what is measured.
+    This depends on the settings and not on the number of steps in a round: a round of 0.2 s may have a single step in
+    one trial and two in the next, and both measure the same.
     """
     return step.asynchronous and (plan.target is not None if steps_per_round is None else steps_per_round > 1)
 
@@ -218,8 +217,8 @@ def _may_pipeline(step: Step, plan: Plan, steps_per_round: Optional[int]) -> boo
 def run_once(step: Step, *, clock: Clock = time.perf_counter) -> Tuple[Measurement, Any]:
     """Run one step and wait for it: no warm-up, no rounds, nothing that would run it again.
 
-    Return a measurement, of which the one step is first step, round and latency, and the step's output.
-    Whatever the step raises passes through.
+    Return a measurement whose first step, only round and latency are this step, and the step's output. Exceptions of
+    the step pass through.
     """
     with ending_forked_children():
         start = clock()
@@ -237,13 +236,13 @@ def finished_output(step: Step) -> Any:
 
 
 def _time_round(step: Step, steps: int, clock: Clock) -> float:
-    """Seconds of one round."""
+    """Return the seconds of one round."""
     run, wait, run_another = step.run, step.wait, step.run_another
     others = repeat(None, steps - 1)
     with ending_forked_children():
         start = clock()
         for _ in others:
-            # Not kept: two steps' outputs at once would raise the peak memory, or run out of it.
+            # The output is not kept: the outputs of two steps at once would raise the peak memory, or exhaust it.
             run_another()
         output = run()
         wait(output)
@@ -252,7 +251,7 @@ def _time_round(step: Step, steps: int, clock: Clock) -> float:
 
 
 def _warm_up(step: Step, plan: Plan, clock: Clock) -> List[float]:
-    """Run the step until it no longer gets faster, or as often as the plan says; return the seconds of each."""
+    """Run the step until it no longer gets faster, or the plan's number of times; return the seconds of each."""
     seconds: List[float] = []
     elapsed_seconds = 0.0
     while len(seconds) < _MAX_WARM_UP_STEPS:
@@ -276,17 +275,17 @@ def _is_warm(seconds: List[float], elapsed_seconds: float, plan: Plan) -> bool:
 
 
 def _steps_for_a_long_round(step: Step, single_seconds: float, clock: Clock) -> int:
-    """Return the fewest steps that make a round last long enough, one of which lasts so long by itself.
+    """Return the fewest steps that make a round long enough, given the seconds of a single step.
 
     Pipelined steps are faster than single ones, and of very short ones a single reading is mostly the clock's own time.
     """
     least_seconds = _PIPELINED_ROUND_SECONDS if step.asynchronous else _SYNCHRONOUS_ROUND_SECONDS
     steps, seconds = 1, single_seconds
     while seconds < least_seconds and steps < _MAX_STEPS_PER_ROUND:
-        # A round too short to read says little of the next: grow tenfold at most.
+        # A round too short to be read predicts little about longer ones, so it grows tenfold at most.
         wanted = math.ceil(steps * least_seconds / seconds) if seconds > 0 else 10 * steps
         steps = min(max(wanted, steps + 1), 10 * steps, _MAX_STEPS_PER_ROUND)
-        # The shorter of two: one that was held up would pass for long enough.
+        # The shorter of two rounds: a round that was held up would seem long enough.
         seconds = min(_time_round(step, steps, clock) for _ in range(2))
     return steps
 

@@ -1,4 +1,4 @@
-"""What this process holds in memory: the most that was resident, and what was swapped out."""
+"""The memory of this process: the largest resident set so far, and how much is swapped out."""
 
 from __future__ import annotations
 

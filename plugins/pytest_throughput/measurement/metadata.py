@@ -32,7 +32,7 @@ def json_metadata(metadata: Mapping[Any, Any]) -> Dict[str, Any]:
 
 
 class _Copier:
-    """Copies values, and counts them: what contains itself has no end."""
+    """Copies values, and counts them, so that a value that contains itself is refused."""
 
     def __init__(self) -> None:
         self.not_finite: Dict[str, None] = {}

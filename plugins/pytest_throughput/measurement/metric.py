@@ -21,7 +21,7 @@ class Metric:
     name: str
     """An identifier in lower case that ends with its unit where it has one, as in ``peak_memory_bytes``."""
     unit: str
-    """As it is shown behind the value: ``"images/s"``, ``"s"``, ``"bytes"``; empty for a share."""
+    """The unit as it is shown after the value: ``"images/s"``, ``"s"``, ``"bytes"``; empty for a share."""
     value: float
     better: str = "higher"
 

@@ -15,19 +15,19 @@ class Plan:
 
     name: str
     warm_up_steps: Optional[int]
-    """At least so many steps before the rounds; None to go on until they no longer get faster."""
+    """The least number of steps before the rounds; None to warm up until steps no longer get faster."""
     min_rounds: int
-    """Always measured, regardless of `max_seconds`."""
+    """The rounds that are always measured, regardless of `max_seconds`."""
     max_rounds: int
-    """Binds once `min_seconds` have been measured."""
+    """The most rounds; the limit holds once `min_seconds` have been measured."""
     max_seconds: float
     """No further round is begun once the rounds have taken so long."""
     target: Optional[float]
-    """Stop once half the 95 % interval of the median is at most this share of it; None never to."""
+    """Stop once half the 95 % interval of the median is at most this share of the median; None: never for this."""
     min_warm_up_seconds: float = 0.0
-    """Processors, caches and thread pools settle in time, not in steps: some steps last a millisecond."""
+    """The least time to warm up: processors, caches and thread pools need time to settle, not a number of steps."""
     min_seconds: float = 0.0
-    """Rounds in less time than this agree with each other, and not with those of the next second."""
+    """The least time of all rounds: rounds of a shorter time vary less than the rounds of different seconds do."""
 
 
 PLANS = {
@@ -38,7 +38,7 @@ PLANS = {
         Plan("quick", 2, 5, 20, 3.0, target=0.01, min_warm_up_seconds=0.3, min_seconds=0.5),
     )
 }
-"""By the name that ``--throughput-protocol`` takes. ``paper``: the 10 + 20 of the first source report."""
+"""The plans by the value of ``--throughput-protocol``. ``paper``: 10 steps and 20 rounds, as in the first report."""
 
 ONCE = Plan("once", 0, min_rounds=1, max_rounds=1, max_seconds=math.inf, target=None)
-"""Run the step a single time (``run_once``) and keep no figure: what ``--benchmark-disable`` asks for."""
+"""Run the step a single time (``run_once``) and keep no figure, as ``--benchmark-disable`` asks for."""

@@ -1,4 +1,4 @@
-"""What a worker does with an opened target that is not a step: it goes once through named phases."""
+"""A job of named phases, each of which is run and measured once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["MAX_ITEMS", "MAX_PHASES", "MeasuredPhase", "Once", "Phase", "measure
 
 MAX_PHASES = 1000
 MAX_ITEMS = 2**53
-"""JSON's numbers are exact up to here."""
+"""The largest number of items: every reader of JSON represents whole numbers up to it exactly."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class _Phased:
     """The phases of a job. A base class, so that they are the first argument of ``Once``."""
 
     phases: Sequence[Phase]
-    """In the order in which they run. Their names differ."""
+    """The phases in the order in which they run. Their names differ."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +83,18 @@ class Once(Opened, _Phased):
 
 
 class MeasuredPhase(NamedTuple):
-    """What was measured of a phase."""
+    """The result of measuring a phase."""
 
     measurement: Measurement
-    """It has one round of one step, the phase."""
+    """A measurement with one round of one step, which is the phase."""
     items: Optional[int]
-    """What the phase worked through; None if it does not count."""
+    """How many items the phase worked through; None if it does not count items."""
     metrics: Tuple[Metric, ...]
     """The primary metric first; none at all if the clock could not resolve the time."""
 
 
 def measure_phase(phase: Phase, *, clock: Clock = time.perf_counter) -> MeasuredPhase:
-    """Run a phase once and wait for the device. Whatever the phase raises passes through.
+    """Run a phase once and wait for the device. Exceptions of the phase pass through.
 
     Garbage is collected before the phase, and during it as Python does by default: a phase may last for hours.
     """

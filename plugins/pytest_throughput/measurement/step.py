@@ -1,4 +1,4 @@
-"""What a target returns to be measured again and again: a step, and how to wait for the device that it keeps busy."""
+"""A step that is measured repeatedly, and how to wait for the device that executes it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class DeviceClock:
 
 @dataclass(frozen=True)
 class Opened:
-    """What every opened target says of itself, whether it is a ``Step`` or goes through phases (``Once``)."""
+    """The properties of every opened target, whether it is a ``Step`` or goes through phases (``Once``)."""
 
     build_seconds: Optional[float] = None
     """Seconds it took to build the network; None to have the whole opening timed instead."""
@@ -64,7 +64,7 @@ class Opened:
 
 @dataclass(frozen=True)
 class _Repeated:
-    """The work of a step. A base class, so that ``run`` and ``wait`` are the first arguments of ``Step``."""
+    """The work of a step. This is a base class so that ``run`` and ``wait`` are the first arguments of ``Step``."""
 
     run: Callable[[], Any]
     """Do the work once, or give it to the device. What it returns is kept until the wait is over."""
@@ -85,7 +85,7 @@ class _Repeated:
 
 @dataclass(frozen=True)
 class Step(Opened, _Repeated):
-    """One opened case: what a round repeats, and what is known about it.
+    """One opened case: the work that a round repeats, and what is known about it.
 
     A function that ``measure_isolated`` names (``"module:function"``) returns one of these, or a ``Once``.
     """
@@ -97,9 +97,9 @@ class Step(Opened, _Repeated):
 
     @property
     def run_another(self) -> Callable[[], Any]:
-        """What is repeated in a round of several steps, but for the last one, whose output is waited for.
+        """The function that runs each step of a round except the last one, whose output is waited for.
 
-        That is ``run`` where steps can be pipelined or have nothing to wait for, else ``run`` and ``wait``.
+        It is ``run`` if steps can be pipelined or have nothing to wait for, else ``run`` and ``wait``.
         """
         if self.asynchronous or self.wait is nothing_to_wait_for:
             return self.run

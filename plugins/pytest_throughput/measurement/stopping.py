@@ -1,4 +1,4 @@
-"""When enough rounds have been measured: the interval of the median, and the rule that uses it.
+"""Decide when enough rounds have been measured: the interval of the median, and the rule that uses it.
 
 The interval decides when to stop. It is not evidence that one run differs from another: rounds of one
 process agree with each other better than with those of the next process.
@@ -17,10 +17,11 @@ __all__ = ["StoppingRule", "median_interval", "relative_half_width"]
 _FIRST_FINITE_INTERVAL = 6
 """Rounds below which no two order statistics bracket the median with 95 % confidence (1 - 2/2^5 < 0.95)."""
 _CHECKPOINT_GROWTH = 1.5
-"""Looking only at geometrically spaced counts keeps down the bias of stopping at a lucky moment."""
+"""The growth between the numbers of rounds at which the rule is applied. Few checks limit the bias of stopping early
+at a narrow interval."""
 _ROUNDS_TO_KNOW_THE_NOISE = 50
 _MOST_ROUNDS = 5000
-"""Whatever the plan says: steps of microseconds would make millions."""
+"""The most rounds unless the plan allows more, even before `Plan.min_seconds`: steps may take a microsecond."""
 _STABLE_WITHIN = 0.2
 
 
@@ -44,7 +45,7 @@ def median_interval(samples: Sequence[float], confidence: float = 0.95) -> Optio
 def _order_statistic(count: int, allowed: float) -> int:
     """Return the largest k for which P(B < k) is at most ``allowed``; 0 where there is none."""
     if count > _MOST_ROUNDS:
-        # The normal approximation with its correction for continuity; exactly, it would take minutes.
+        # The normal approximation with its correction for continuity; an exact solution would take minutes.
         deviations = statistics.NormalDist().inv_cdf(1.0 - allowed)
         return max(0, math.floor((count + 1 - deviations * math.sqrt(count)) / 2))
     below, ways = 0, 1
@@ -68,8 +69,8 @@ def relative_half_width(samples: Sequence[float]) -> float:
 class StoppingRule:
     """Decides, after each round, whether to go on.
 
-    ``target``: the median is known as well as asked. ``stable_noise``: the noise is known, and the
-    target is out of reach within the plan. ``max_rounds``, ``time_cap``: the plan's bounds.
+    The reasons to stop are ``target``: the interval of the median is as narrow as asked; ``stable_noise``: the noise no
+    longer changes, and the target is out of reach within the plan; ``max_rounds`` and ``time_cap``: the plan's bounds.
     """
 
     def __init__(self, plan: Plan) -> None:

@@ -1,1 +1,1 @@
-"""Every option, declared once for pytest and the command line."""
+"""The declarations of all options, once for pytest and the command line."""

@@ -1,4 +1,4 @@
-"""The options of the gate that pytest and the command line share. This module judges nothing and is quick to import."""
+"""The options of the gate that pytest and the command line share. This module is quick to import."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def read_baseline(text: str) -> Path:
     if "://" in text:
         raise ValueError(f"expected a folder, got {text!r}; URLs are not read: fetch the folder first")
     path = Path(text)
-    # These functions do not raise: a folder that cannot be looked at is reported when it is read or written.
+    # These functions do not raise: a folder without access is reported when it is read or written.
     if os.path.exists(path) and not os.path.isdir(path):
         raise ValueError(f"expected a folder, and {text!r} is a file; `pytest-throughput accept` makes folders of runs")
     return path

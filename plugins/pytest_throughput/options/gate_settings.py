@@ -1,4 +1,4 @@
-"""Whether and by which rules a run is judged."""
+"""The settings of the gate: whether and by which rules a run is judged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pytest_throughput.options.values import OptionValues
 __all__ = ["BASE", "GATE_OPTIONS", "HEAD", "GateSettings"]
 
 BASE, HEAD = "base", "head"
-"""The environments that are compared in pairs."""
+"""The names of the environments that are compared in pairs."""
 
 GATE_OPTIONS = (
     BASELINE,
@@ -50,12 +50,12 @@ _JUDGE_BY = (
 
 @dataclass(frozen=True)
 class GateSettings:
-    """Whether and how this run is judged."""
+    """The settings of the gate in this run."""
 
     mode: str = "off"
-    """``fail``, ``warn`` or ``off``."""
+    """The effect of the verdicts: ``fail``, ``warn`` or ``off``."""
     baseline: Path | None = None
-    """The folder of accepted runs; None where the environments base and head are compared."""
+    """The folder of accepted runs; None if the environments base and head are compared."""
     rules: Rules = field(default_factory=Rules)
     fail_on: tuple[str, ...] = FAIL_ON.default_value
     """The verdicts with which the gate fails."""
@@ -64,7 +64,7 @@ class GateSettings:
 
     @classmethod
     def from_values(cls, values: OptionValues, environments: Sequence[str]) -> GateSettings:
-        """Return how the run is judged. Raise pytest.UsageError for options that contradict each other."""
+        """Return the settings of the gate. Raise pytest.UsageError for options that contradict each other."""
         baseline, asked = values("baseline"), values("gate")
         mode = asked or ("off" if baseline is None else "fail")
         if mode == "off":
@@ -92,13 +92,13 @@ def _can_be_read(folder: Path) -> bool:
         folder.stat()
     except FileNotFoundError:
         return True
-    except OSError:  # As where a folder above is closed to this user.
+    except OSError:  # For example, this user may lack access to a folder above.
         return False
     return os.access(folder, os.R_OK | os.X_OK)
 
 
 def _refuse_rules_without_a_gate(values: OptionValues) -> None:
-    """Raise pytest.UsageError for a rule on the command line; in the ini file it is for the runs that are judged."""
+    """Raise pytest.UsageError for a rule on the command line. A rule in the ini file is for other runs."""
     for name in _RULES:
         if values.on_command_line(name) and values(name) != 0:
             raise pytest.UsageError(

@@ -17,11 +17,11 @@ class Option:
     name: str
     """The name without its prefix, such as ``false-alarm-rate``."""
     help: str
-    """What the option does, in sentences, with the values it takes and their unit."""
+    """The effect of the option, in sentences, with the values it takes and their unit."""
     metavar: str | None = None
-    """What stands for the value in the help; not needed with `choices`."""
+    """The placeholder of the value in the help; not needed with `choices`."""
     read: Callable[[str], Any] = str
-    """Converts the text of the value. Raises ValueError that says what was expected."""
+    """The function that converts the text of the value. It raises ValueError that says what was expected."""
     choices: tuple[str, ...] | None = None
     """The only texts that the option takes; None for all that `read` takes."""
     default: str | None = None

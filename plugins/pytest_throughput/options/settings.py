@@ -1,4 +1,4 @@
-"""How a run measures: the plugin's options, and the settings that they result in."""
+"""The options of the plugin, and the settings of a run that result from them."""
 
 from __future__ import annotations
 
@@ -132,31 +132,31 @@ _SETTINGS = pytest.StashKey["Settings"]()
 
 @dataclass(frozen=True)
 class Settings:
-    """How this run measures."""
+    """The settings with which this run measures."""
 
     trials: int
     order: str
     plan: Plan
     steps_per_round: int | None
-    """None: decided for each case."""
+    """The number of steps in a round; None to decide it for each case."""
     isolation: str
     interpreters: Interpreters
     pythonpath: tuple[Path, ...]
     threads: int
-    """Intra-op threads; there is one inter-op thread."""
+    """The number of intra-op threads; there is one inter-op thread."""
     timeout_seconds: float
     memory_limit_bytes: int | None = None
-    """The most memory of a worker and of all that it starts; None for no limit."""
+    """The most memory of a worker and its descendants; None for no limit."""
     budget_seconds: float | None = None
     """The seconds after which no further trial begins; None for no limit."""
     resume: Path | None = None
     """The journal of the run to continue."""
     peak_tflops: float | None = None
-    """The device's peak, for utilisation; None for the one of the table, or a measured one."""
+    """The device's peak, for utilisation; None for the peak of its datasheet, or a measured one."""
     lock: bool = True
     """Whether to wait for other runs on the same GPU or processors."""
     gate: GateSettings = field(default_factory=GateSettings)
-    """Whether and how the run is judged."""
+    """The settings of the gate."""
     interpreter_option: str = "--throughput-interpreter"
     """The option of the interpreters as the user wrote it, for messages."""
 
@@ -203,7 +203,7 @@ class Settings:
 
     @property
     def of_measuring(self) -> dict[str, Any]:
-        """What a figure depends on, as JSON: trials measured with other values belong to another run."""
+        """The settings on which a figure depends, as JSON: trials with other values belong to another measurement."""
         return {
             "protocol": self.plan.name,
             "steps_per_round": self.steps_per_round,
@@ -231,7 +231,7 @@ def add_options(parser: pytest.Parser) -> None:
 
 
 def _order_and_isolation(values: OptionValues, interpreters: Interpreters) -> tuple[str, str]:
-    """Return both; they depend on each other and on the environments. Raise pytest.UsageError."""
+    """Return order and isolation, which depend on each other and on the environments. Raise pytest.UsageError."""
     order, isolation = values("order"), values("isolation")
     if order == "paired" and "isolation" not in values.given:
         isolation = "trial"
@@ -241,7 +241,7 @@ def _order_and_isolation(values: OptionValues, interpreters: Interpreters) -> tu
                 "--throughput-order paired measures two environments in turn, and this run has one; give two, as in "
                 "--throughput-interpreter base/NAME=COMMAND --throughput-interpreter head/NAME=COMMAND"
             )
-        order = "trials"  # In the ini file, it waits for a run with two.
+        order = "trials"  # An order in the ini file applies only to runs with several environments.
     if order == "paired" and isolation != "trial":
         raise pytest.UsageError(
             f"{values.spelled('order')}: paired needs fresh processes, --throughput-isolation trial, not {isolation}"

@@ -1,4 +1,4 @@
-"""The values of the plugin's options in one run: from the command line, the ini file, the suite, or by default."""
+"""The values of the plugin's options in one run: from the command line, the ini file, the suite, or the defaults."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pytest_throughput.options.option import Option
 
 __all__ = ["OptionValues", "add_to_pytest"]
 
-# pytest 9.2 reads numbers of [tool.pytest] and pytest.toml; before, there is no type for a text or a number.
+# From pytest 9.2 on, [tool.pytest] and pytest.toml may give numbers; older versions have no type for both.
 _TEXT_OR_NUMBER: Any = str | int | float if pytest.version_tuple >= (9, 2) else "string"
 
 
 def add_to_pytest(options: Sequence[Option], parser: pytest.Parser, group: Any) -> None:
     """Add each option as ``--throughput-NAME``, and as a key ``throughput_NAME`` of the ini file.
 
-    pytest's own default of each is None, "not given": the ini file or the suite may then set the option.
+    In pytest the default of each option is None, which means "not given": the ini file or the suite may then set it.
     """
     for option in options:
         key, spelled = _destination(option.name), f"--throughput-{option.name}"
@@ -37,9 +37,9 @@ class OptionValues:
 
     config: pytest.Config
     defaults: Mapping[str, Any]
-    """The defaults by the options' names: the suite's, else the option's own."""
+    """The default of each option by name: that of the suite, else that of the option."""
     given: Mapping[str, Any]
-    """The values by the options' names that the command line or the ini file gives."""
+    """The values that the command line or the ini file gives, by the names of the options."""
     from_ini: frozenset[str]
     """The names of the options that the ini file gives and the command line does not."""
 
@@ -88,7 +88,7 @@ def _read_ini(config: pytest.Config, option: Option) -> Any:
     """Return the value in the ini file, converted as on the command line; None where there is none."""
     try:
         value = config.getini(_destination(option.name))
-    except (TypeError, ValueError) as error:  # pytest before 9.2 lets them pass.
+    except (TypeError, ValueError) as error:  # Versions of pytest before 9.2 do not check the type.
         raise pytest.UsageError(str(error)) from None
     if value is None:
         return None

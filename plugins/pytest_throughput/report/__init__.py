@@ -1,1 +1,1 @@
-"""What people read: tables, verdicts and progress."""
+"""The output for people: tables, verdicts and progress."""

@@ -1,4 +1,4 @@
-"""Which columns of a table fit into a terminal, and in which layout."""
+"""Lay out a table: which columns fit into a terminal, and how they are arranged."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pytest_throughput.report.console import lines_of
 __all__ = ["Column", "Row", "lay_out"]
 
 _GAP = 2
-"""Blank columns between two columns of a table."""
+"""The number of blanks between two columns of a table."""
 _INDENT = 2
 _NARROWEST = 8
-"""A text column is not folded to less than this."""
+"""The least width to which a text column is folded."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Row:
     """The texts at the beginning of a row."""
 
     group: str
-    """What several rows share; shown once."""
+    """The text that several rows share, which is shown once."""
     member: str
 
 
@@ -86,7 +86,7 @@ def lay_out(
 
 
 def _fitting(columns: Sequence[Column], width: int, optional_rank: int) -> list[Column] | None:
-    """Return the columns that fit, without those of the highest ranks; None if too many have to go."""
+    """Return the columns that fit, without those of the highest ranks; None if too many would be left out."""
     kept = list(columns)
     while _width_of(kept) > width:
         optional = [column for column in kept if column.rank >= optional_rank]
@@ -99,7 +99,7 @@ def _fitting(columns: Sequence[Column], width: int, optional_rank: int) -> list[
 def _fitting_below(
     members: Column, columns: Sequence[Column], width: int, optional_rank: int
 ) -> tuple[int, list[Column]]:
-    """Return the width of the member column and the columns that fit beside it, the group being elsewhere."""
+    """Return the width of the member column, and the columns that fit beside it without the group."""
     kept = _fitting(columns, width - members.width, optional_rank)
     if kept is not None:
         return members.width, kept

@@ -1,4 +1,4 @@
-"""Tables of rich as lines of text, and how wide they may be."""
+"""Convert tables of rich to lines of text, and find the width of the output."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _UNLIMITED = 10_000
 
 
 def output_columns(is_terminal: bool) -> int | None:
-    """Return the columns that the output has: the terminal's, or those of ``COLUMNS``; None for no limit."""
+    """Return the width of the output in columns: the terminal's, or that of ``COLUMNS``; None for no limit."""
     given = os.environ.get("COLUMNS", "")
     is_given = given.isascii() and given.isdecimal() and int(given[:9]) > 0
     return shutil.get_terminal_size().columns if is_terminal or is_given else None
 
 
 def lines_of(table: Table, width: int | None, colour: bool) -> list[str]:
-    """Return the table's lines, folded to so many columns; as wide as it needs to be if None."""
+    """Return the table's lines, folded to ``width`` columns, or unfolded if it is None."""
     buffer = io.StringIO()
     console = Console(
         file=buffer, width=width or _UNLIMITED, force_terminal=colour, no_color=not colour, highlight=False

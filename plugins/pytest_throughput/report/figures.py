@@ -1,4 +1,4 @@
-"""The columns of figures in the table: one cell for each case, as text."""
+"""The columns of figures in the table, with a text for each case."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["figure_columns", "median_of", "numbers"]
 
 
 def figure_columns(cases: Sequence[CaseResult]) -> list[Column]:
-    """Return the columns that at least one case fills, and always that of the primary metric.
+    """Return the columns that at least one case fills, and in any case that of the primary metric.
 
     The columns of the highest rank are the first to be left out where the terminal is narrow.
     """
@@ -44,18 +44,18 @@ def figure_columns(cases: Sequence[CaseResult]) -> list[Column]:
 
 
 def numbers(case: CaseResult, name: str) -> list[float]:
-    """Return a number among the metadata of each trial that has it; a step may name anything there."""
+    """Return the values of a metadata item that are numbers, one for each trial that has one."""
     return [value for value in case.metadata_values(name) if type(value) in (int, float) and 0 <= value < 1e18]
 
 
 def median_of(case: CaseResult, name: str) -> float | None:
-    """Return the median of ``numbers``; None without any."""
+    """Return the median of ``numbers``; None if there are none."""
     found = numbers(case, name)
     return statistics.median(found) if found else None
 
 
 def _units(cases: Sequence[CaseResult]) -> list[str]:
-    """Return the distinct units of the primary metrics, fit to be shown; images are items among other items."""
+    """Return the distinct units of the primary metrics, safe to print; with other items, images count as items."""
     measured = [case for case in cases if case.primary is not None]
     units = list(dict.fromkeys(printable(case.unit) for case in measured or cases))
     return ["items/s"] if {*units} == {"images/s", "items/s"} else units
@@ -67,7 +67,7 @@ def _primary(case: CaseResult, *, with_unit: bool) -> str:
 
 
 def _spread(case: CaseResult, several_trials: bool) -> str:
-    """Return half the 95 % interval as a share: of the mean over trials, else of the median over rounds."""
+    """Return half the 95 % interval as a share of the mean over trials, or else of the median over rounds."""
     mean, low, high = case.estimate()
     if several_trials:
         return percent((high - low) / 2 / mean if mean and low is not None and high is not None else None)
@@ -85,7 +85,7 @@ def _first_step_seconds(case: CaseResult) -> float | None:
 
 
 def _largest_batch(case: CaseResult) -> str:
-    """Return the smallest of several trials: what fits for sure."""
+    """Return the smallest of the largest batches of several trials, which fits in all of them."""
     fits = [search["fits"] for search in case.metadata_values("largest_batch") if _is_search(search)]
     return f"{min(fits):,}" if fits else "-"
 

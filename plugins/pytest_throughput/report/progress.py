@@ -1,6 +1,6 @@
-"""Show on a terminal, while cases are measured, a line for each result, and one for what is running.
+"""Show on a terminal, while cases are measured, a line for each result and one for the running case.
 
-Drawn before and after a case, never during one. In a log file pytest's own dots are progress enough.
+The lines are written before and after a case, never during one. A log file has pytest's own dots instead.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def summary_of(ended: EndedTrial) -> str:
 
 
 class Progress:
-    """Write to the terminal around each case; ``write`` must reach it past pytest's capturing."""
+    """Writes to the terminal before and after each case; ``write`` must bypass pytest's capturing."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Progress:
         self._began = time.monotonic()
 
     def running(self, name: str) -> None:
-        """Show what is measured now, on a line that the result will replace."""
+        """Show the running case, on a line that the result will replace."""
         done, asked = self._ledger.trials_ended, self._ledger.trials_asked
         elapsed = time.monotonic() - self._began
         left = f", about {duration(elapsed / done * (asked - done))} left" if done else ""
@@ -52,15 +52,15 @@ class Progress:
         self._show(_ERASE_LINE + set_cell_size(line, min(len(line), self._width - 1)))
 
     def ended(self, name: str, summary: str) -> None:
-        """Show what came of it, on a line that stays."""
+        """Show the result of the case, on a line that stays."""
         done, asked = self._ledger.trials_ended, self._ledger.trials_asked
         self._show(f"{_ERASE_LINE}[{done}/{asked}] {printable(name)}: {printable(summary)}\n")
 
     def interrupted(self) -> None:
-        """Leave a clean line."""
+        """Clear the line of the running case."""
         self._show(_ERASE_LINE)
 
     def _show(self, text: str) -> None:
-        # A terminal that has been closed is no reason for a trial to fail, or for an interruption to get lost.
+        # A terminal that has been closed must neither fail a trial nor hide an interruption.
         with suppress(OSError), self._suspend_capture():
             self._write(text)

@@ -1,4 +1,4 @@
-"""The table of a run: a row for each case, the frameworks side by side for the same work."""
+"""The table of a run: a row for each case, with the rows of the same work together."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ __all__ = ["heading", "notes", "render"]
 _CONTENDERS = ("framework", "execution", "layout")
 """The axes that are compared with each other; the others say what the work is."""
 _LONGEST_NAME = 500
-"""Characters: every row of a table is as wide as its widest."""
+"""The most characters of a name: every row of a table is as wide as its widest row."""
 _OPTIONAL_RANK = 3
-"""Primary metric and spread stay beside the case's name; where they do not fit, the name gets a line of its own."""
+"""The least rank of columns that may be left out beside the case's name. Primary metric and spread may not: if they do
+not fit, the name gets a line of its own."""
 
 
 def heading(result: RunResult) -> str:
-    """Return the hardware, and how all of it was measured, on one line."""
+    """Return the hardware and the settings of the run on one line."""
     gpus, cpu = result.fingerprint.get("gpus"), result.fingerprint.get("cpu")
     parts: list[object] = []
     for gpu in gpus if isinstance(gpus, list) else ():
@@ -40,7 +41,7 @@ def heading(result: RunResult) -> str:
 
 
 def render(result: RunResult, *, width: int | None, colour: bool) -> str:
-    """Return the table as text, fitted to so many columns; as wide as it needs to be if None."""
+    """Return the table as text, fitted to ``width`` columns, or as wide as necessary if it is None."""
     shared = _shared_axes(result.cases)
     cases = _side_by_side(result.cases)
     status = Column("status", [_status(case) for case in cases], is_number=False)
@@ -56,7 +57,7 @@ def render(result: RunResult, *, width: int | None, colour: bool) -> str:
 
 
 def notes(result: RunResult) -> list[str]:
-    """Return what stands below the table, a line each: what all rows share, and the warnings."""
+    """Return the lines below the table: what all rows have in common, and the warnings."""
     shared = {name: value for name, value in _shared_axes(result.cases).items() if name not in _CONTENDERS}
     lines = ["all rows: " + ", ".join(_shown_axis(name, value) for name, value in shared.items())] if shared else []
     return lines + [warning.text for warning in warnings_of(result)]
@@ -72,7 +73,7 @@ def _status(case: CaseResult) -> Text:
 
 
 def _side_by_side(cases: Sequence[CaseResult]) -> list[CaseResult]:
-    """Return cases of the same work together; works, and cases within them, in the order of the run."""
+    """Return the cases with those of the same work together, otherwise in the order of the run."""
     works: dict[str, list[CaseResult]] = {}
     for case in cases:
         works.setdefault(_work(case, {}), []).append(case)

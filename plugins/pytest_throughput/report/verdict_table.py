@@ -1,4 +1,4 @@
-"""Verdicts to be read: as a table, in Markdown for a pull request, or as JSON."""
+"""Format verdicts as a table, as Markdown for a pull request, or as JSON."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _IN_FULL = (Verdict.REGRESSED, Verdict.FAILED, Verdict.MISSING)
 _IN_SHORT = (Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE, Verdict.IMPROVED, Verdict.NEW)
 _STYLES = {Verdict.REGRESSED: "red", Verdict.FAILED: "red", Verdict.MISSING: "red"}
 _MOST_IDS = 5
-"""So many cases are named in a line; where there are more, only their number is shown."""
+"""The most cases that are named on a line; for more cases only their number is shown."""
 _MOST_LINES = 20
 _MOST_ROWS = 100
 _LONGEST_ID = 200
 _GAP = 2
-"""Blank columns between two columns of a table."""
+"""The number of blanks between two columns of a table."""
 _NARROWEST_REASON = 24
 _REFERENCE = re.compile(r"[@#]|:(?=//|[\w+-]+:)|\bgh-(?=\d)", re.IGNORECASE)
-"""What GitHub looks for after it has decoded the escapes of characters (``&#64;name`` mentions, too), as do others:
-mentions, issues, URLs and emoji. A space without width behind it keeps it a text."""
+"""The beginnings of mentions, issues, URLs and emoji. GitHub and others find them even in escaped characters
+(``&#64;name`` is a mention, too), but not with a zero-width space after the beginning."""
 _HEADINGS = ("verdict", "case", "speed, head ÷ base", "trials", "why")
 
 
 def as_table(judgement: Judgement, *, width: int | None = None, colour: bool = False) -> str:
-    """Return the verdicts for a terminal of so many columns; as wide as they need to be if None."""
+    """Return the verdicts for a terminal of ``width`` columns, or as wide as necessary if it is None."""
     rows = _rows(judgement)
     lines = [f"{judgement.title}: {summary(judgement)}" if judgement.verdicts else judgement.title, ""]
     if rows:
@@ -84,7 +84,7 @@ def _rows(judgement: Judgement) -> list[CaseVerdict]:
 
 
 def _table(rows: Sequence[CaseVerdict], width: int | None, colour: bool) -> list[str]:
-    """Return a table, or the cells of each row one below the other where only folded names would fit."""
+    """Return a table; if only folded names would fit, the cells of each row one below the other."""
     cells = [(str(one.verdict), _shown(one.id), _ratio(one), _trials(one), printable(one.reason)) for one in rows]
     figures = [max(map(cell_len, column)) + _GAP for column in list(zip(_HEADINGS, *cells, strict=True))[:-1]]
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
@@ -127,7 +127,7 @@ def _software(judgement: Judgement, shown: Callable[[str], str]) -> list[tuple[s
 
 
 def _rest(judgement: Judgement, shown_id: Callable[[str], str], shown: Callable[[str], str]) -> list[str]:
-    """Return a line for each case that has its own reason, and one for all that share a reason."""
+    """Return a line for each reason that one case has, and for each that several cases share."""
     lines = []
     for verdict in _IN_SHORT:
         by_reason: dict[str, list[str]] = {}
@@ -158,7 +158,7 @@ def _shown(name: str) -> str:
 def _escaped(text: str) -> str:
     """Return the text for Markdown so that it is no markup, HTML, mention, reference, emoji or link."""
     plain = " .,;%()/-+="
-    # None is in a printable text, so those that are there are ours.
+    # A printable text has no zero-width space, so each of them is one that was added here.
     separated = _REFERENCE.sub(lambda found: f"{found[0]}\u200b", printable(text))
     escaped = (
         f"&#{ord(one)};" if one == "\u200b" or (one.isascii() and not one.isalnum() and one not in plain) else one

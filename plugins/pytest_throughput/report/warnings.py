@@ -1,4 +1,4 @@
-"""What a reader of a result has to know beside its figures: one object for each warning, the same in every report."""
+"""The warnings about the figures of a run: one object for each, the same in every report."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pytest_throughput.text import byte_count, printable
 __all__ = ["ResultWarning", "WarningKind", "host_bound_ratio", "warnings_of"]
 
 _HOST_BOUND = 0.9
-"""Launching takes so large a share of a step that a faster device would hardly make it shorter."""
+"""The least enqueue ratio of a host-bound case: a faster device would hardly shorten its steps."""
 _MUCH_SWAPPED_BYTES = 2**20
 
 
 class WarningKind(Enum):
-    """What is wrong with cases, or with their figures."""
+    """The kinds of problems of cases or their figures."""
 
     NOT_OK = "not_ok"
     """A trial did not end ok."""
     IMPLAUSIBLE = "implausible"
     """The figures cannot be right."""
     PEAK_MEMORY_UNKNOWN = "peak_memory_unknown"
-    """Cases shared a process, so that its peak memory belongs to none of them."""
+    """Cases shared a process, so that its peak memory cannot be attributed to one of them."""
     SWAPPED = "swapped"
     """A part of the process was swapped out."""
     HOST_BOUND = "host_bound"
@@ -45,7 +45,7 @@ class ResultWarning:
     cases: tuple[tuple[str, str], ...]
     """The keys of the cases: id and environment."""
     text: str
-    """A whole sentence that names the cases, fit to be shown."""
+    """A whole sentence that names the cases and is safe to print."""
 
 
 def warnings_of(result: RunResult) -> list[ResultWarning]:
@@ -74,7 +74,7 @@ def warnings_of(result: RunResult) -> list[ResultWarning]:
 
 
 def host_bound_ratio(case: CaseResult) -> float | None:
-    """Return the seconds of launching by the seconds of a step; None unless the case is host-bound."""
+    """Return the seconds of launching divided by the seconds of a step; None unless the case is host-bound."""
     ratio = median_of(case, "enqueue_ratio") or 0.0
     return ratio if _HOST_BOUND <= ratio <= 1.0 else None
 
@@ -122,7 +122,7 @@ def _disturbed(cases: Sequence[CaseResult]) -> list[ResultWarning]:
 
 
 def _disturbed_by(case: CaseResult) -> list[str]:
-    """Return what disturbed whole trials, each once."""
+    """Return the distinct causes that disturbed whole trials."""
     texts = (value for value in case.metadata_values("disturbed_by") if isinstance(value, str))
     return list(dict.fromkeys(map(printable, texts)))
 

@@ -1,4 +1,4 @@
-"""Whether a result file is known to be incomplete, without reading all of it into memory."""
+"""Find out whether a result file is incomplete, without reading all of it into memory."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ __all__ = ["is_incomplete"]
 
 _PART_BYTES = 2**20
 _BLOCK = re.compile(rb'\n    "throughput": \{\s{1,99}"schema": \d{1,9},\s{1,99}"complete": (true|false)')
-"""As pytest-benchmark indents our block. No text within JSON holds a line break, so that none can look like it."""
+"""The beginning of our block as pytest-benchmark indents it. A text in JSON holds no line break, so none matches."""
 _MAX_BLOCK_BYTES = 512
 
 
 def is_incomplete(path: Path) -> bool:
     """Return whether the file says that its run was not complete, or is cut off or empty.
 
-    A file that says nothing of it, such as one that pytest-benchmark has written alone, is not known to be incomplete,
-    nor is one that cannot be read.
+    Return False for a file that cannot be read, and for one without our block, as pytest-benchmark alone writes it.
     """
     try:
         with path.open("rb") as file:

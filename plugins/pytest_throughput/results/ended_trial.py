@@ -35,12 +35,12 @@ _UNKNOWN_UNLESS_GIVEN = (
     "disturbed_by",
     "largest_batch",
 )
-"""Names that every trial's metadata have, null where nothing is known, unless they are axes of its case."""
+"""Names that the metadata of every trial have, null where unknown, unless they are axes of its case."""
 
 
 @dataclass(frozen=True)
 class EndedTrial:
-    """One trial of one case, ended well or not, with what the worker answered."""
+    """One trial of one case that has ended, with the outcome that the worker reported."""
 
     case_id: str
     environment: str
@@ -48,16 +48,16 @@ class EndedTrial:
     """The axes of the case by name."""
     trial: int
     started_at: str
-    """ISO 8601, UTC."""
+    """The time of its start in UTC, by ISO 8601."""
     items: int
-    """What one step works through: the batch size, for images."""
+    """How many items one step works through: the batch size, for images."""
     outcome: Outcome
     resumed: bool = False
     """Whether an earlier run measured it, so that this run took it from that run's journal."""
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """Which trial it is: case, environment, number."""
+        """The case, environment and number, which identify the trial."""
         return self.case_id, self.environment, self.trial
 
     @cached_property
@@ -94,7 +94,7 @@ class EndedTrial:
 
 
 def other_metadata(metadata: Mapping[str, Any], axes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the metadata without what a ``TrialResult`` and the axes of its case hold otherwise."""
+    """Return the metadata without those that are fields of a ``TrialResult`` or axes of its case."""
     return {
         name: value
         for name, value in metadata.items()
@@ -117,7 +117,7 @@ _HELD_ELSEWHERE = (
 
 
 def _rounds_disturbed(measurement: Measurement, metadata: Mapping[str, Any]) -> int | None:
-    """Return how many rounds were disturbed: all, where a throttled GPU or the like disturbed the whole trial."""
+    """Return how many rounds were disturbed: all if, for example, a throttled GPU disturbed the whole trial."""
     if metadata.get("disturbed_by") is not None:
         return len(measurement.round_seconds)
     known = [each for each in measurement.disturbed if each is not None]

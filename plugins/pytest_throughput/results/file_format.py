@@ -22,11 +22,11 @@ __all__ = [
 ]
 
 MOST_CASES = 20_000
-"""A table of more would take minutes, and gigabytes."""
+"""The most cases of a file: a table of more would take minutes and gigabytes."""
 
 Figure = Annotated[float, Meta(ge=LEAST_FIGURE, le=MOST_FIGURE)]
 Seconds = Annotated[float, Meta(ge=LEAST_FIGURE, le=1e9)]
-"""Seconds per step; no step lasts longer."""
+"""Seconds per step, with the bounds of what can occur."""
 Sample = Annotated[float, Meta(ge=0, le=MOST_FIGURE)]
 """Seconds per step in one round; zero where the clock could not resolve them."""
 Whole = Annotated[int, Meta(ge=0, le=2**53)]
@@ -36,7 +36,7 @@ Axes = Annotated[dict[str, Any], Meta(max_length=50)]
 
 
 class TrialBlock(Struct):
-    """One of ``trials``: a trial that was measured."""
+    """An element of ``trials``: a trial that was measured."""
 
     trial: Whole
     median_seconds: Seconds
@@ -48,7 +48,7 @@ class TrialBlock(Struct):
 
 
 class CaseBlock(Struct):
-    """One of ``cases``."""
+    """An element of ``cases``."""
 
     id: Name
     environment: Name
@@ -63,18 +63,18 @@ class CaseBlock(Struct):
 
 
 class Block(Struct):
-    """``throughput``."""
+    """The object ``throughput``."""
 
     cases: list[CaseBlock]
     complete: bool = False
     deselected: list[str] | None = None
     fingerprint: dict[str, Any] | None = None
     individual: str | None = None
-    """The hashed machine."""
+    """The hashed id of the machine."""
 
 
 class MetricBlock(Struct):
-    """One of ``metrics``."""
+    """An element of ``metrics``."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)]
     unit: Annotated[str, Meta(max_length=200)]
@@ -88,7 +88,7 @@ class _Info(Struct):
     environment: str | None = None
     first_step_seconds: Annotated[float, Meta(ge=0, le=1e9)] | None = None
     metrics: Annotated[list[MetricBlock], Meta(max_length=1_000)] | None = None
-    """None in files of before metrics were written."""
+    """The metrics; None in older files, which have none."""
 
 
 class _OurStats(Struct):
@@ -96,7 +96,7 @@ class _OurStats(Struct):
 
 
 class OurBenchmark(Struct):
-    """One of ``benchmarks`` that belongs to a case."""
+    """An element of ``benchmarks`` that belongs to a case."""
 
     extra_info: _Info
     stats: _OurStats | None = None
@@ -109,7 +109,7 @@ class _PlainStats(Struct):
 
 
 class PlainBenchmark(Struct):
-    """One of ``benchmarks`` in a file of pytest-benchmark alone."""
+    """An element of ``benchmarks`` in a file of pytest-benchmark alone."""
 
     fullname: Name
     stats: _PlainStats

@@ -1,8 +1,8 @@
-"""The journal: every trial is written down as soon as it has ended, so that no trial is lost however the run ends.
+"""Write the journal: each trial is recorded as soon as it has ended, so that no trial is lost however the run ends.
 
-JSON lines: first what the run is, then a line for each trial. A line is on the disk before the next trial
-begins. What was cut off in the middle of a line is no trial. The first line also names the process that owns the
-file, with blanks to a constant length, so that a run that goes on with the journal can put its own number there.
+The format is JSON lines: first a heading that describes the run, then a line for each trial. A line is on the disk
+before the next trial begins. A line that was cut off is no trial. The first line also names the process that owns the
+file, padded with blanks to a constant length, so that a run that resumes the journal can overwrite the process id.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ __all__ = ["JOURNAL_VERSION", "MAX_LINE_BYTES", "Heading", "Journal", "to_disk"]
 
 JOURNAL_VERSION = 1
 MAX_LINE_BYTES = 65 * 2**20
-"""A worker's answer has at most 64 MiB; the rest is for the names of its case."""
+"""The longest line: a worker's answer has at most 64 MiB, and the rest is for the names of its case."""
 
 
 @dataclass(frozen=True)
 class Heading:
-    """What a run is: journals with equal headings belong to the same measurement."""
+    """The description of a run: journals with equal headings belong to the same measurement."""
 
     fingerprint: Mapping[str, Any]
     """The hardware."""
     settings: Mapping[str, Any]
-    """How it is measured."""
+    """The settings on which the figures depend."""
     command: tuple[str, ...] = ()
-    """The arguments of pytest, for a person to read."""
+    """The arguments of pytest, for information."""
     journal: int = JOURNAL_VERSION
 
 
 class Journal:
-    """The journal of this run, being written; no other run writes to the same file meanwhile.
+    """The journal that this run writes; no other run writes to the same file meanwhile.
 
-    Never raises for a file that cannot be written: what is left to write is kept, and tried again
-    with the next trial, since a full disk may be emptied.
+    A file that cannot be written raises no error: the unwritten lines are kept, and tried again with the next trial,
+    since space may become free on a full disk.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Journal:
                 }
             )
         except (TypeError, ValueError, RecursionError) as error:
-            # A step of this process may name metadata that JSON cannot say.
+            # The metadata of a step in this process may have values that JSON lacks.
             self._left_out = f"the journal lacks {ended.case_id}, whose metadata are not JSON: {error}"
             return
         if len(line) > MAX_LINE_BYTES:
@@ -98,7 +98,7 @@ class Journal:
         self._write()
 
     def remove(self) -> None:
-        """Remove the file: all that it held is elsewhere."""
+        """Remove the file, whose trials are in the result file."""
         if self._file is not None:
             self._file.remove()
 
@@ -112,7 +112,7 @@ class Journal:
             if self._file is None:
                 self._file = self._create()
             descriptor = self._file.descriptor
-            # Whatever an earlier attempt, or an earlier run, left behind the last whole line.
+            # This removes what an earlier attempt or run left after the last whole line.
             os.ftruncate(descriptor, self._length)
             written = 0
             while written < len(self._pending):
@@ -132,15 +132,15 @@ class Journal:
             if self._write_problem is None:  # The run is beginning, and can still be refused.
                 raise
             raise OSError(errno.EBUSY, str(error)) from None
-        with suppress(OSError):  # Not every file system can write folders to the disk.
-            to_disk(self.path.parent)  # A file without its name would be lost.
+        with suppress(OSError):  # Some file systems cannot synchronise folders.
+            to_disk(self.path.parent)  # The folder holds the file's name, without which the file would be lost.
         return file
 
 
 def to_disk(path: Path) -> None:
-    """Return when what was written to a file, or the names in a folder, would survive a power failure.
+    """Write a file's content, or the names in a folder, to the disk, so that they survive a power failure.
 
-    Raise OSError where that turns out to have failed, as on a network's full disk.
+    Raise OSError if an earlier write turns out to have failed, as on a full network disk.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -1,4 +1,4 @@
-"""Read the journal of an interrupted run: each line is validated, and a damaged one costs its own trial."""
+"""Read the journal of an interrupted run. Each line is validated; a damaged line loses only its own trial."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["JournalContent", "read_journal"]
 
 _MAX_NAMED_LINES = 5
 _MAX_DAMAGED_LINES = 100_000
-"""Millions of blank lines would take minutes to look at."""
+"""The most damaged lines: reading millions of blank lines would take minutes."""
 _Whole = Annotated[int, Meta(ge=1, le=2**53)]
 
 
@@ -42,14 +42,14 @@ class _TrialLine(Struct):
 
 @dataclass(frozen=True)
 class JournalContent:
-    """What a journal holds."""
+    """The content of a journal."""
 
     heading: Heading
     trials: tuple[EndedTrial, ...]
     length: int
-    """Bytes of the whole lines."""
+    """The number of bytes of the whole lines."""
     damaged_lines: tuple[int, ...] = ()
-    """The numbers of the lines that are no trial and were left out; the heading is line 1."""
+    """The numbers of the lines that hold no valid trial and were left out; the heading is line 1."""
 
     def damage(self) -> str | None:
         """Return a sentence about the lines that were left out; None if there are none."""
@@ -66,7 +66,7 @@ class JournalContent:
 def read_journal(path: Path) -> JournalContent:
     """Read the journal of an interrupted run, line by line. Raise Unreadable if it is something else.
 
-    A damaged line costs its own trial and no other. A last line without an end is what the interruption cut off.
+    A damaged line loses only its own trial. A last line without a line break was cut off by the interruption.
     """
     heading: Heading | None = None
     trials = []

@@ -1,4 +1,4 @@
-"""The trials that were asked for and those that have ended; it yields the ``RunResult`` of the run as it stands."""
+"""The trials that were asked for and those that have ended, from which the ``RunResult`` so far is made."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Ledger:
         return {ended.outcome.status for case in self._cases.values() for ended in case.ended.values()}
 
     def case(self, case_id: str, environment: str) -> CaseResult:
-        """Return one case as it stands, not yet checked for plausibility."""
+        """Return the result of one case so far, not yet checked for plausibility."""
         case = self._cases[case_id, environment]
         worst = max(case.ended.values(), key=lambda one: STATUSES.index(one.outcome.status), default=None)
         trials = tuple(ended.result for ended in case.ended.values() if ended.result is not None)
@@ -86,7 +86,7 @@ class Ledger:
         machine_id: str | None = None,
         deselected: Iterable[str] | None = None,
     ) -> RunResult:
-        """Return the run as it stands, with implausible cases marked. See ``RunResult`` for the arguments."""
+        """Return the result of the run so far, with implausible cases marked. See ``RunResult`` for the arguments."""
         return RunResult(
             cases=mark_implausible(self.case(*key) for key in self._cases),
             complete=self.is_complete,

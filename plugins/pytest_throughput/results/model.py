@@ -20,7 +20,7 @@ RATE = "images_per_second"
 """The name of the metric that is items divided by the median seconds per step, whatever the items are."""
 
 LEAST_FIGURE, MOST_FIGURE = 1e-18, 1e18
-"""No primary metric is as small or as large, and no product or quotient of two such overflows."""
+"""The bounds of primary metrics: no product or quotient of two metrics within them overflows."""
 
 
 def rate_unit(axes: Mapping[str, Any]) -> str:
@@ -44,29 +44,29 @@ class TrialResult:
     """One trial that was measured."""
 
     trial: int
-    """Counted from 1."""
+    """The number of the trial, counted from 1."""
     items: float
-    """What one step works through: the batch size, for images; 1 where that is unknown."""
+    """How many items one step works through: the batch size, for images; 1 where that is unknown."""
     median_seconds: float
-    """Per step. Zero where no step took a time that the clock can resolve."""
+    """The median of the seconds per step; zero if the clock could not resolve the time of any step."""
     metrics: tuple[Metric, ...] = ()
-    """The first is the primary metric. Empty where the median is zero."""
+    """The metrics, the primary one first; empty if the median is zero."""
     seconds_per_step: tuple[float, ...] = ()
-    """One for each round; empty where a file does not hold them."""
+    """The seconds per step of each round; empty if a file lacks them."""
     rounds: int | None = None
     rounds_disturbed: int | None = None
     """How many rounds the rest of the machine held up; None where that is unknown for all of them."""
     first_step_seconds: float | None = None
     started_at: str | None = None
-    """ISO 8601, UTC."""
+    """The time of its start in UTC, by ISO 8601."""
     resumed: bool = False
     """Whether an earlier run measured it, so that this run took it from that run's journal."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    """What else is known, as in ``extra_info``: JSON, null where unknown, without the axes of the case."""
+    """Further JSON values of ``extra_info``, null where unknown, without the axes of the case."""
 
     @property
     def primary(self) -> Metric | None:
-        """The metric that the case is judged by; None for a figure of which there is no ratio, such as zero."""
+        """The metric by which the case is judged; None if its value has no ratio to others, as zero has not."""
         has_one = bool(self.metrics) and LEAST_FIGURE <= self.metrics[0].value <= MOST_FIGURE
         return self.metrics[0] if has_one else None
 
@@ -92,13 +92,13 @@ class CaseResult:
     status: str | None
     """The worst status of its trials, one of ``STATUSES``; None if no trial was run."""
     reason: str | None = None
-    """Why the status is not ok, in one sentence."""
+    """The reason why the status is not ok, in one sentence; None if it is ok."""
     implausible: str | None = None
-    """Why the figures cannot be right; None where nothing shows that."""
+    """The reason why the figures cannot be right; None if there is none."""
     trials: tuple[TrialResult, ...] = ()
     """The trials that were measured, in the order in which they ended."""
     settings: Mapping[str, Any] | None = None
-    """How it was measured; None where nothing was."""
+    """The settings of the measurement; None if nothing was measured."""
     network_hash: str | None = None
 
     @property
@@ -144,18 +144,18 @@ class RunResult:
     """One run: every case that was asked for, on one machine."""
 
     cases: tuple[CaseResult, ...]
-    """In the order in which they were asked for."""
+    """The cases, in the order in which they were asked for."""
     complete: bool = True
-    """Whether every trial that was asked for has ended. A plain file of pytest-benchmark does not say, and is."""
+    """Whether every trial that was asked for has ended; true for a plain file of pytest-benchmark."""
     fingerprint: Mapping[str, Any] = field(default_factory=dict)
-    """The hardware; empty where unknown."""
+    """The description of the hardware; empty if unknown."""
     machine_id: str | None = None
-    """Which of the machines with that hardware it was, hashed; None where unknown."""
+    """The hashed id of the machine among those with the same hardware; None if unknown."""
     deselected: tuple[str, ...] | None = None
     """Ids of the cases that ``-k``, ``-m`` or ``--deselect`` left out; None where that is unknown."""
     is_ours: bool = True
-    """Whether this plugin measured it; else it is a plain result of pytest-benchmark."""
+    """Whether this plugin measured the run; false for a plain result of pytest-benchmark."""
     machine_info: Mapping[str, Any] = field(default_factory=dict)
-    """What pytest-benchmark's file says about the machine, unchecked."""
+    """The ``machine_info`` of pytest-benchmark's file, unchecked."""
     written_at: str | None = None
-    """When pytest-benchmark wrote the file; None for a run that is in no file."""
+    """The time at which pytest-benchmark wrote the file; None for a run that is in no file."""

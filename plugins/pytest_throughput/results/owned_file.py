@@ -44,7 +44,7 @@ class OwnedFile:
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(errno.EINVAL, "it is no regular file", str(path))
-            # Some network file systems have no locks: a run goes on without, as docs/reliability.md says.
+            # Some network file systems have no locks: a run goes on without them, as docs/reliability.md describes.
             with suppress(OSError):
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,7 +65,7 @@ class OwnedFile:
         """
         for _ in range(_ATTEMPTS):
             _put_aside(path)
-            with suppress(FileExistsError):  # Another run was faster, and is met in the next attempt.
+            with suppress(FileExistsError):  # Another run was faster; the next attempt finds its file.
                 flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
                 file = cls(path, os.open(path, flags, 0o600))
                 if file.is_in_place:
@@ -104,7 +104,7 @@ class OwnedFile:
         self.close()
 
     def close(self) -> None:
-        """Leave the file to other runs."""
+        """Close the file, which leaves it to other runs."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
@@ -123,7 +123,7 @@ def _owner(descriptor: int) -> int | None:
 
 
 def _open(path: Path, flags: int) -> int:
-    # Not blocking: a pipe at that path would be waited for.
+    # Opened without blocking: opening a pipe at that path would wait for its other end.
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
@@ -132,16 +132,16 @@ def _put_aside(path: Path) -> None:
     try:
         try:
             descriptor = _open(path, os.O_RDWR)
-        except PermissionError:  # To be locked, it need only be open.
+        except PermissionError:  # An open file can be locked, even if it is not writable.
             descriptor = _open(path, os.O_RDONLY)
     except FileNotFoundError:
-        if path.is_symlink():  # It leads nowhere.
+        if path.is_symlink():  # A link to no file.
             path.rename(_free_name(path))
         return
     older = OwnedFile(path, descriptor)
     try:
         if not older.is_in_place:
-            return  # Another run was faster, and is met in the next attempt.
+            return  # Another run was faster; the next attempt finds its file.
         if _has_a_second_line(descriptor):
             path.rename(_free_name(path))
         else:
@@ -175,7 +175,7 @@ _open_files: weakref.WeakSet[OwnedFile] = weakref.WeakSet()
 
 
 def _close_in_child() -> None:
-    """A child that outlives this process must not keep its locks."""
+    """Close the files in a forked child, which may outlive this process and must not keep its locks."""
     for file in list(_open_files):
         file.close()
 

@@ -1,4 +1,4 @@
-"""Results of pytest-benchmark alone: each call is counted, or what a parameter says that a call works through."""
+"""Results of pytest-benchmark alone: a case counts calls, or the items per call that a parameter gives."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class NoItems(ValueError):
 
 
 def plain_result(benchmarks: Sequence[Mapping[str, Any]], items_param: str | None) -> RunResult:
-    """Return the benchmarks as a run, a case for each node id. Raise ValueError for a benchmark that is none.
+    """Return the benchmarks as a run, with a case for each node id. Raise ValueError for an invalid benchmark.
 
     ``items_param``: see ``read_run``. Raise NoItems where a benchmark lacks it.
     """
@@ -46,7 +46,7 @@ def plain_result(benchmarks: Sequence[Mapping[str, Any]], items_param: str | Non
                 rounds=one.stats.rounds,
             )
         )
-    # What calls are counted by is all that is known of how they were measured.
+    # Of the settings of the measurement, only the parameter that gives the items is known.
     settings = {"items_param": items_param}
     cases = [
         CaseResult(case_id, DEFAULT_ENVIRONMENT, {}, "ok", trials=tuple(of), settings=settings)
@@ -78,6 +78,6 @@ def _items(fullname: str, items_param: str, parameters: Mapping[str, Any], info:
 
 
 def _case_id(name: str, trial: int, environment: object) -> str:
-    """Return the node id without its trial, whether or not an environment stands behind that."""
+    """Return the node id without its trial, which may be followed by an environment."""
     found = without_trial(name, trial)
     return without_trial(name, trial, environment) if found == name and isinstance(environment, str) else found

@@ -1,7 +1,7 @@
-"""Figures that cannot be right: marked with the reason, never hidden, and never a failure.
+"""Mark figures that cannot be right with the reason. They are neither hidden nor failures.
 
-A step that launches work and does not wait for it, a network that computes nothing but NaN, a mode
-that was mixed up: each gives a rate, and only another figure shows that it cannot be right.
+A step that launches work and does not wait for it, a network that computes only NaN, or the wrong mode also gives a
+rate, and only the comparison with another figure shows that the rate cannot be right.
 """
 
 from __future__ import annotations
@@ -17,24 +17,25 @@ from pytest_throughput.text import duration, printable, share
 __all__ = ["mark_implausible"]
 
 _TRAINING_SHARE = 0.9
-"""Training contains inference and takes two to four times as long; the noise of one run, 5 to 10 %, is allowed for."""
+"""The least time of training as a share of inference. Training contains inference and takes two to four times as long;
+the difference allows for the noise of one run, 5 to 10 %."""
 _LARGER_BATCH_SHARE = 0.65
-"""A launch may dominate, so that two batches take equally long; single cases of one machine were up to 45 %
-slower in one hour than in another, and 1 / 1.45 = 0.69."""
+"""The least time of a larger batch as a share of a smaller one. If launching dominates, both take equally long; single
+cases of one machine were up to 45 % slower in one hour than in another, and 1 / 1.45 = 0.69."""
 _MOST_OF_A_PEAK = {"measured": 1.5}
-"""By how the peak is known. One that was measured may have been held up by others as much as that."""
+"""The largest utilisation by the method of the peak. Other processes may have slowed down a measured peak so much."""
 
 
 Marks = dict[tuple[str, str], str]
-"""Why the figures of cases cannot be right, by the keys of the cases."""
+"""The reasons why the figures of cases cannot be right, by the keys of the cases."""
 Axes = frozenset[tuple[str, str]]
 
 
 def mark_implausible(cases: Iterable[CaseResult]) -> tuple[CaseResult, ...]:
-    """Return the cases, with the reason in each whose figures cannot be right.
+    """Return the cases, with the reason in each case whose figures cannot be right.
 
-    Medians are compared with the *fastest* round of the other case: one that was held up
-    throughout is slow, and makes no other impossible.
+    Medians are compared with the *fastest* round of the other case, so that a case that was held up in most rounds
+    does not make another case implausible.
     """
     cases = tuple(cases)
     marks: Marks = {case.key: reason for case in cases if (reason := _by_itself(case)) is not None}
@@ -54,7 +55,7 @@ def mark_implausible(cases: Iterable[CaseResult]) -> tuple[CaseResult, ...]:
 
 
 def _axes(case: CaseResult, **changed: object) -> Axes:
-    """Return what the case is, but for what is changed; as text, since a test may name lists among its axes."""
+    """Return the axes of the case with some changed. The values are texts, since the axes of a test may be lists."""
     axes = {**case.axes, ENVIRONMENT: case.environment, **changed}  # An axis may be called environment.
     return frozenset((name, repr(value)) for name, value in axes.items())
 
@@ -62,7 +63,7 @@ def _axes(case: CaseResult, **changed: object) -> Axes:
 def _by_itself(case: CaseResult) -> str | None:
     for trial in case.trials:
         if trial.median_seconds == 0:
-            return "a step took no time that the clock could tell; does it do, and wait for, anything?"
+            return "a step took no time that the clock could resolve; does it do, and wait for, anything?"
         reported = trial.metadata.get("implausible")
         if reported is not None:
             return str(reported)
@@ -86,7 +87,7 @@ def _above_its_peak(metadata: Mapping[str, Any]) -> str | None:
 
 
 def _mark_by_smaller_batches(marks: Marks, cases: list[CaseResult]) -> None:
-    """Compare each with that smaller batch whose fastest round took longest: the one that contradicts it most."""
+    """Compare each case with the smaller batch whose fastest round is the slowest, which contradicts it most."""
     by_size: dict[int, list[CaseResult]] = {}
     for case in cases:
         by_size.setdefault(case.axes["batch_size"], []).append(case)
@@ -100,7 +101,7 @@ def _mark_by_smaller_batches(marks: Marks, cases: list[CaseResult]) -> None:
 
 
 def _mark_if_faster(marks: Marks, case: CaseResult, other: CaseResult, share: float, what: str) -> None:
-    """Mark a case without a mark if it took less than a share of the time of another one that has to be faster."""
+    """Mark an unmarked case that took less than a share of the time of another case, which has to be faster."""
     mine, fastest = _slowest_median(case), _fastest_round(other)
     if case.key in marks or mine is None or fastest is None or mine >= share * fastest:
         return

@@ -1,7 +1,7 @@
-"""Read result files: ours, and plain ones of pytest-benchmark. Nothing in a file is trusted.
+"""Read result files of this plugin, and plain ones of pytest-benchmark. No content of a file is trusted.
 
-What comes out is checked: times and rates are finite and positive, texts are texts (and may hold
-anything: show them by ``printable``), and a file that is something else is refused with one sentence.
+The results are checked: times and rates are finite and positive, texts are texts (with any content: show them by
+``printable``). Any other file is refused with one sentence.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ T = TypeVar("T")
 _LARGEST_WHOLE = 2**53
 
 Benchmarks = Mapping[tuple[str, str | None, int], tuple[OurBenchmark, dict[str, Any]]]
-"""What pytest-benchmark wrote about each trial, by case, environment and trial: checked parts, and ``extra_info``."""
+"""The benchmark of each trial, by case, environment and trial: the checked parts, and ``extra_info``."""
 
 
 class _Document(Struct):
@@ -58,7 +58,7 @@ class _Document(Struct):
 
 
 def read_run(path: Path, items_param: str | None = None) -> RunResult:
-    """Read a JSON of this plugin or of pytest-benchmark. Raise Unreadable if it is something else.
+    """Read a JSON file of this plugin or of pytest-benchmark. Raise Unreadable for any other file.
 
     ``items_param``: the parameter, or key of ``extra_info``, of a plain file that says what one call
     works through; without one the rates of a plain file are calls per second.
@@ -92,7 +92,7 @@ def _our_result(value: Any, benchmarks: Sequence[dict[str, Any]]) -> RunResult:
     block = convert(value, Block, "throughput")
     found = _by_trial(benchmarks)
     cases = tuple(_case(case, found) for case in block.cases)
-    # If something is given twice, nothing says which of the two is true.
+    # Of two cases with the same key, either could be the right one, so the file is refused.
     twice = _given_twice([case.key for case in cases])
     if twice is not None:
         raise ValueError(f"it gives the case {_short(twice[0])} twice")
@@ -141,7 +141,7 @@ def _trial(trial: TrialBlock, case: CaseBlock, axes: Mapping[str, Any], benchmar
     benchmark, info = benchmarks.get((case.id, case.environment, trial.trial), (None, {}))
     stats = None if benchmark is None else benchmark.stats
     metadata = other_metadata(info, axes)
-    metadata.pop("implausible", None)  # It is the case's.
+    metadata.pop("implausible", None)  # This belongs to the case.
     if not isinstance(metadata.get("settings"), dict):
         metadata.pop("settings", None)
     return TrialResult(
@@ -167,7 +167,7 @@ def _trial(trial: TrialBlock, case: CaseBlock, axes: Mapping[str, Any], benchmar
 def _metrics(rate: float | None, unit: str, blocks: Sequence[MetricBlock], where: str) -> tuple[Metric, ...]:
     """Return the metrics, the primary one first; that of the rate has the value that the case gives.
 
-    Raise ValueError where there is none, one is given twice, or the primary one is no figure above zero.
+    Raise ValueError if there is none, if one is given twice, or if the primary one is not above zero.
     """
     try:
         metrics = [Metric(block.name, block.unit, block.value, block.better) for block in blocks]
@@ -187,17 +187,17 @@ def _metrics(rate: float | None, unit: str, blocks: Sequence[MetricBlock], where
 
 
 def _items(product: float) -> float:
-    """Return the items of a step from rate times seconds, which differs from a whole number by rounding alone."""
+    """Return the items of a step from rate times seconds, which differs from a whole number only by rounding."""
     return round(product) if math.isclose(product, round(product), rel_tol=1e-12) else product
 
 
 def _axes(labels: Mapping[str, Any]) -> dict[str, Any]:
-    """Return axes as texts and whole numbers; whatever else they are becomes text."""
+    """Return the axes with values that are texts or whole numbers; other values are converted to text."""
     return {name: value if _is_axis_value(value) else printable(repr(value)[:200]) for name, value in labels.items()}
 
 
 def _is_axis_value(value: Any) -> bool:
-    """Return whether an axis may have the value; Python is slow with sets of long integers, so these are texts."""
+    """Return whether an axis may have the value. Long integers become texts, since sets of them may be slow."""
     return value is None or type(value) is str or (type(value) is int and abs(value) <= _LARGEST_WHOLE)
 
 

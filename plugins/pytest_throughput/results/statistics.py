@@ -1,4 +1,4 @@
-"""The mean of a case over its trials, and how well it is known."""
+"""The mean of a case over its trials, with its confidence interval."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Sequence
 __all__ = ["geometric_mean_interval"]
 
 _LARGEST_LOGARITHM = 700.0
-"""The exponential of a larger one does not fit into a float."""
+"""The largest logarithm whose exponential fits into a float."""
 
 
 def geometric_mean_interval(
     values: Sequence[float], confidence: float = 0.95
 ) -> tuple[float, float | None, float | None]:
-    """Return the geometric mean, and the lower and upper end of its t interval on logarithms.
+    """Return the geometric mean, and the lower and upper end of its t interval of the logarithms.
 
-    The values are positive and independent: one for each trial. With fewer than two there is no
-    interval. Raise ValueError without values.
+    The values are positive and independent: one for each trial. With fewer than two values the ends are None. Raise
+    ValueError without values.
     """
     if not values:
         raise ValueError("expected at least one value")

@@ -1,4 +1,4 @@
-"""Read JSON from untrusted files: bounded, and refused with one sentence if it is something else."""
+"""Read JSON from untrusted files with bounded time and memory; refuse other content with one sentence."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _PART_BYTES = 2**20
 _MAX_SKIPPED_BYTES = 2**30
 
 _DEEPEST = 100
-"""Levels of lists and objects. Results have 10; Python's own functions for nested values end at 1,000."""
+"""The most levels of lists and objects. Results have 10; Python's functions for nested values fail beyond 1,000."""
 _BYTES_A_CONTAINER = 32
-"""At least so many bytes of JSON to a list or an object, on average: one takes up to 240 bytes of memory."""
+"""The least bytes of JSON per list or object, on average: each takes up to 240 bytes of memory."""
 _FREE_CONTAINERS = 10_000
 
 
 class Unreadable(ValueError):
-    """A file that cannot be used; the message names it, and says what was expected."""
+    """A file cannot be used. The message names it, and says what was expected."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{printable(str(path))}: {printable(problem)}")
 
 
 def read_whole(path: Path, max_bytes: int) -> bytes:
-    """Return all of a regular file. Raise Unreadable if it is none, cannot be read, or is larger."""
+    """Return the content of a file. Raise Unreadable if it is not regular, cannot be read, or is larger."""
     with _open(path, max_bytes) as file:
         try:
-            # Nothing, where reading would block: /proc has such files.
+            # The result is None where reading would block, as for some files in /proc.
             content = file.read(max_bytes + 1) or b""
         except OSError as error:
             raise Unreadable(path, f"cannot be read: {error.strerror}") from None
@@ -50,17 +50,17 @@ class Line:
     """One line of a file."""
 
     content: bytes | None
-    """The line with its end; None if it is longer than was asked for."""
+    """The line with its line break; None if it is longer than ``max_line_bytes``."""
     length: int
-    """In bytes, with its end."""
+    """The number of bytes, with the line break."""
     is_whole: bool
-    """Whether it has an end; the last one of a file may lack it."""
+    """Whether the line has a line break, which the last one of a file may lack."""
 
 
 def read_lines(path: Path, max_line_bytes: int) -> Iterator[Line]:
     """Yield the lines of a regular file of any size, with one in memory at a time.
 
-    Raise Unreadable as ``read_whole``, and for a line of more than 1 GiB, which is not skipped.
+    Raise Unreadable as ``read_whole`` does, and for a line of more than 1 GiB.
     """
     with _open(path, None) as file:
         try:
@@ -81,11 +81,11 @@ def _too_large(max_bytes: int) -> str:
 
 def _open(path: Path, max_bytes: int | None) -> BinaryIO:
     try:
-        # Not blocking: a pipe without a writer would be waited for.
+        # Opened without blocking: opening a pipe would wait for its writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise Unreadable(path, f"cannot be read: {error.strerror}") from None
-    except ValueError as error:  # A name with a NUL in it.
+    except ValueError as error:  # The name contains a NUL byte.
         raise Unreadable(path, f"cannot be read: {error}") from None
     status = os.fstat(descriptor)
     problem = None
@@ -100,10 +100,11 @@ def _open(path: Path, max_bytes: int | None) -> BinaryIO:
 
 
 def parse_object(text: bytes, *, constants: bool = True) -> dict[str, Any]:
-    """Return the JSON object. Raise ValueError that says in a few words why the text is none.
+    """Return the JSON object of a text. Raise ValueError that says in a few words why there is none.
 
-    A name given twice is refused: readers differ in which of the two they believe. So is what is nested too deeply,
-    and what would take far more memory than its text. ``constants``: whether ``NaN`` and ``Infinity`` are numbers.
+    A duplicate name is refused, since readers differ in which of the two values they take. So are values that are
+    nested too deeply, or that take far more memory than their text. ``constants``: whether to accept ``NaN`` and
+    ``Infinity``.
     """
     containers = text.count(b"[") + text.count(b"{")
     if containers > _FREE_CONTAINERS + len(text) // _BYTES_A_CONTAINER:
@@ -117,7 +118,7 @@ def parse_object(text: bytes, *, constants: bool = True) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ValueError("it is not text in UTF-8") from None
     except json.JSONDecodeError as error:
-        # In a text, or within the last word.
+        # The error is in a text without an end, or within the last word.
         ended = error.msg.startswith("Unterminated string") or error.pos + len("Infinity") >= len(error.doc.rstrip())
         where = f"line {error.lineno}, column {error.colno}"
         raise ValueError("it is cut off" if ended else f"it is not JSON ({error.msg} at {where})") from None

@@ -1,4 +1,4 @@
-"""Validate parsed JSON by msgspec; a refusal says where, what was found and what was expected."""
+"""Validate parsed JSON by msgspec. A refusal says where the error is, what was found and what was expected."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WORDS = {
     "object": "an object",
     "str": "a text",
 }
-"""Types as msgspec calls them, in words."""
+"""The names of types in msgspec's messages, and their translation."""
 
 
 def convert(value: Any, kind: type[T], place: str = "") -> T:
@@ -43,7 +43,7 @@ def convert(value: Any, kind: type[T], place: str = "") -> T:
 def _explain(message: str, value: Any, place: str) -> str:
     """Return a sentence for such a message as "Expected `float` >= 1e-18 - at `$.cases[0].trials[0].median`".
 
-    Where the path follows "`key` in", it is that of the object one of whose names is wrong.
+    A path after "`key` in" is that of an object in which a name is wrong.
     """
     problem, is_key, path = re.fullmatch(r"(.*?)(?: - at (`key` in )?`\$(.*)`)?", message, re.DOTALL).groups("")  # type: ignore[union-attr]
     found, name = _look_up(value, path)
@@ -60,7 +60,7 @@ def _explain(message: str, value: Any, place: str) -> str:
 
 def _expected(problem: str) -> str:
     kinds = re.search(r"`([^`]*)`", problem)
-    if kinds is None:  # "Number out of range" is the only one.
+    if kinds is None:  # The message is "Number out of range", the only one without a type.
         return "a number that is not as large"
     words = " or ".join(_WORDS.get(kind, kind) for kind in kinds[1].split(" | "))
     limit = re.search(r"(of length )?([<>]=) (\S+)$", problem)
@@ -73,9 +73,9 @@ def _expected(problem: str) -> str:
 
 
 def _look_up(value: Any, path: str) -> tuple[str | None, str | None]:
-    """Return what stands at the path, as text, and the name of the object around it, where it has one.
+    """Return the value at the path as text, and the name of the object around it, if it has one.
 
-    None for a member of an object without fixed names: msgspec does not say which.
+    The value is None for a member of an object without fixed names, since msgspec does not say which member.
     """
     name = _name(value)
     for member, index in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", path):
@@ -92,7 +92,7 @@ def _name(value: Any) -> str | None:
 
 
 def shown(value: Any) -> str:
-    """Return a value of JSON as text, of bounded length and fit to be shown."""
+    """Return a value of JSON as text of bounded length that is safe to print."""
     if isinstance(value, dict):
         return f"an object of {len(value):,} entries"
     if isinstance(value, list):

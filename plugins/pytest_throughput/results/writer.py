@@ -12,14 +12,14 @@ __all__ = ["MAX_RESULT_BYTES", "SCHEMA", "estimated_bytes", "extra_info", "throu
 
 SCHEMA = 1
 MAX_RESULT_BYTES = 512 * 2**20
-"""A larger result file is not read: it has to be held in memory as a whole."""
+"""The size of the largest result file that can be read, since it is held in memory as a whole."""
 _BYTES_PER_ROUND = 40
-"""A sample on its own line, as pytest-benchmark indents it."""
+"""The bytes of a sample on its own line, as pytest-benchmark indents it."""
 _BYTES_PER_TRIAL = 4096
 
 
 def extra_info(case: CaseResult, trial: TrialResult) -> dict[str, Any]:
-    """Return what pytest-benchmark records beside the samples of one measured trial."""
+    """Return the ``extra_info`` of one measured trial for pytest-benchmark's JSON."""
     return {
         **case.axes,
         **trial.metadata,

@@ -1,1 +1,1 @@
-"""One pytest run: which tests measure, what is measured now, what is kept, shown and judged."""
+"""One pytest run: the tests that measure, their trials, and how results are kept, shown and judged."""

@@ -1,4 +1,4 @@
-"""The hooks that put our block into pytest-benchmark's JSON, and write a JSON where pytest-benchmark writes none."""
+"""The hooks that put our block into pytest-benchmark's JSON, and write a JSON if pytest-benchmark writes none."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ _TABLE_OPTIONS: dict[str, Any] = {
 
 
 class BenchmarkJson:
-    """The hooks around pytest-benchmark's JSON and table, and what became of the file."""
+    """The hooks around pytest-benchmark's JSON and table, and the state of the file."""
 
     def __init__(self, config: pytest.Config, session: ThroughputSession) -> None:
         self._config = config
         self._session = session
         self.problem: str | None = None
-        """Why the results could not be written; None if they were, or none were asked for."""
+        """The reason why the results could not be written; None if they were, or if no file was asked for."""
         self.warning: str | None = None
-        """What a reader of results that were written has to know."""
+        """A warning about results that were written; None if there is none."""
         self.may_be_written = False
-        """Whether the run was allowed to begin; one that was refused leaves the older file alone."""
+        """Whether the run was allowed to begin. A run that was refused leaves the older file alone."""
         self.is_written = False
-        """Whether the JSON is this run's."""
+        """Whether the JSON was written by this run."""
         self.benchmark_has_ended = False
         """Whether pytest-benchmark has written, or tried to write, all its files."""
         self._part: Path | None = None
@@ -62,7 +62,7 @@ class BenchmarkJson:
 
     @property
     def path(self) -> Path | None:
-        """The ``--benchmark-json``, if one was given."""
+        """The path that ``--benchmark-json`` gives; None without the option."""
         path: Path | None = self._config.getoption("benchmark_json")
         return path.plain if isinstance(path, ResultPath) else path
 
@@ -95,17 +95,17 @@ class BenchmarkJson:
             return
         part = option.plain.with_name(option.name + _PART_SUFFIX)
         try:
-            part.unlink(missing_ok=True)  # A run that was killed while it wrote has left it.
-            # Created here: pytest-benchmark would follow a link of that name.
+            part.unlink(missing_ok=True)  # A run that was killed while it wrote may have left the file.
+            # The file is created here because pytest-benchmark would follow a link of that name.
             os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         except OSError as error:
             self.note_unwritten(error)
             return
         self._part = option.opens_as = part
 
-    @pytest.hookimpl(tryfirst=True)  # Others may read the file.
+    @pytest.hookimpl(tryfirst=True)  # Hooks of other plugins may read the file.
     def pytest_sessionfinish(self) -> None:
-        """Put the JSON in its place, and write one where pytest-benchmark, which has ended by now, had no results."""
+        """Put pytest-benchmark's JSON in its place; write one if pytest-benchmark had no results."""
         self.benchmark_has_ended = True
         if self._part is None:
             return
@@ -117,7 +117,7 @@ class BenchmarkJson:
         self.end_writing(is_whole=self.problem is None)
 
     def end_writing(self, *, is_whole: bool = False) -> None:
-        """Replace the JSON by what was written, if that is whole, once it is on the disk."""
+        """Replace the JSON by the temporary file, if that is whole, once it is on the disk."""
         part, self._part = self._part, None
         if part is None or self.path is None:
             return
@@ -130,7 +130,7 @@ class BenchmarkJson:
                 os.replace(part, self.path)
                 self.is_written = True
                 self._warn_of_size(size_bytes)
-                with suppress(OSError):  # Of folders, not every file system can say.
+                with suppress(OSError):  # Some file systems cannot synchronise folders.
                     to_disk(self.path.parent)
         except OSError as error:
             self.note_unwritten(error)
@@ -139,7 +139,7 @@ class BenchmarkJson:
                 part.unlink(missing_ok=True)
 
     def note_if_gone(self) -> None:
-        """Note a JSON that others have removed since it was written: the journal has to stay."""
+        """Note that the JSON has been removed since it was written, so that the journal is kept."""
         if self.is_written and self.path is not None:
             try:
                 self.path.stat()
@@ -148,17 +148,17 @@ class BenchmarkJson:
                 self.note_unwritten(error)
 
     def note_if_missing(self, error: BaseException) -> None:
-        """Note that a JSON was asked for and not written, since another plugin's hook has raised an error."""
+        """Note that a JSON was not written because another plugin's hook has raised an error."""
         if self.path is not None and self.may_be_written and not self.is_written and self.problem is None:
             self.note_unwritten(error)
 
     def note_unwritten(self, error: BaseException) -> None:
-        """Note why the results could not be written."""
-        # Where the JSON was written, it is another file that could not be, such as an autosaved one.
+        """Note the reason why the results could not be written."""
+        # If the JSON was written, the error concerns another file, such as an autosaved one.
         file = getattr(error, "filename", None)
         if not self.is_written and self.path is not None:
             file = self.path
-            with suppress(OSError):  # The file of that name is this run's, or is not there.
+            with suppress(OSError):  # The file of that name is this run's, or does not exist.
                 make_room(self.path)
         why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         self.problem = f"could not write {file or 'the results'}: {why}; free space there, or give another folder"

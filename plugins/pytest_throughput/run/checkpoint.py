@@ -1,4 +1,4 @@
-"""Keep the trials of a run, however it ends: the journal, resuming one, the budget, the signals."""
+"""Keep the trials of a run, however it ends: the journal, resuming a run, the budget, the signals."""
 
 from __future__ import annotations
 
@@ -46,32 +46,32 @@ class Checkpoint:
         self._signals = Signals()
         self._journal: Journal | None = None
         self._earlier: dict[tuple[str, str, int], EndedTrial] = {}
-        """Trials of the resumed journal that have not come up yet."""
+        """Trials of the resumed journal whose tests have not been run yet."""
         self._resumed = 0
         """How many trials the resumed journal held."""
         self._deadline: float | None = None
         self._left_out: set[str] = set()
         """Tests, by their node id, for which the budget did not suffice."""
         self._is_left = False
-        """Whether there is a journal to go on with."""
+        """Whether a journal is left with which a later run can go on."""
         self._is_settled = False
-        """Whether the journal has been removed or left."""
+        """Whether the fate of the journal is decided: it has been removed, or is left."""
         self._has_shown_how_to_go_on = False
         self._claim: OwnedFile | None = None
-        """Keeps other runs from writing the JSON, where the resumed journal is not the one beside it."""
+        """A lock that keeps other runs from writing the JSON, if the resumed journal is not the one beside it."""
         self._damage: str | None = None
-        """What is damaged in the resumed journal."""
+        """A sentence about the damage in the resumed journal; None if there is none."""
         self._trial_bytes: list[int] = []
-        """About how much each trial takes in the result file."""
+        """The approximate size of each trial in the result file."""
         self._is_warned = False
         self._pytest_session: pytest.Session | None = None
 
-    # As the session's store of trials
+    # The methods of the session's store of trials
 
     def take(self, found: MeasuredItem) -> EndedTrial | None:
         """Return the trial as an earlier run has measured it, once; None if it has to be measured now."""
         earlier = self._earlier.pop(found.key, None)
-        # The journal may name other axes than the test now does.
+        # The axes of the test may have changed since the journal was written.
         return None if earlier is None else replace(earlier, axes=found.axes)
 
     def keep(self, ended: EndedTrial) -> None:
@@ -82,7 +82,7 @@ class Checkpoint:
         self._warn_of_size(ended)
 
     def _warn_of_size(self, ended: EndedTrial) -> None:
-        """Say once, while there is time to stop the run, that its result file will be too large to be read."""
+        """Warn once, while the run can be stopped, that its result file will be too large to be read."""
         self._trial_bytes.append(estimated_bytes(ended.result))
         expected_bytes = statistics.mean(self._trial_bytes) * self._session.ledger.trials_asked
         if self._is_warned or self._results.path is None or expected_bytes <= MAX_RESULT_BYTES:
@@ -106,7 +106,7 @@ class Checkpoint:
             budget = duration(self._session.settings.budget_seconds)
             pytest.skip(f"not run: --throughput-budget of {budget} is spent")
 
-    # As a plugin
+    # The hooks of the plugin
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Open the journal, and handle signals from now on."""
@@ -135,7 +135,7 @@ class Checkpoint:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Iterator[Any]:
-        """Note signals and do no more once the loop has ended: an exception would leave the results half written."""
+        """Defer signals once the loop has ended: an exception would leave the results half written."""
         try:
             return (yield)
         finally:
@@ -143,12 +143,12 @@ class Checkpoint:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_keyboard_interrupt(self) -> None:
-        """Do the same where the loop had not begun."""
+        """Defer signals after an interruption before the loop."""
         self._signals.defer()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_internalerror(self) -> None:
-        """Do the same where another plugin's hook has ended the run."""
+        """Defer signals after another plugin's hook has ended the run."""
         self._signals.defer()
 
     def _open_journal(self) -> None:
@@ -156,7 +156,7 @@ class Checkpoint:
         heading = Heading(fingerprint(self._session), self._session.settings.of_measuring, arguments)
         path = self._path()
         if self._session.settings.resume is not None:
-            # Imported here: most runs resume nothing, and need not wait for what validates files.
+            # Imported here: most runs resume nothing, and need not wait for the import of the validating modules.
             from pytest_throughput.run.resume import resume
 
             items = (*self._session.items.values(), *self._session.confirmation_items.values())
@@ -165,13 +165,13 @@ class Checkpoint:
             self._earlier, self._resumed = dict(resumed.trials), len(resumed.trials)
             self._trial_bytes = [estimated_bytes(ended.result) for ended in self._earlier.values()]
             if self._results.path is not None and not _is_same(path, self._journal.path):
-                # It stands for the JSON, which another run must not write meanwhile.
+                # The journal beside the JSON is locked in place of the JSON, which no other run may write meanwhile.
                 with suppress(OSError):
                     self._claim = OwnedFile.create(path)
         else:
             self._journal = Journal(path, heading)
             if self._journal.problem is not None and self._results.path is not None:
-                # The results would be written to the same folder: said before an hour of measuring, not after it.
+                # The results go to the same folder, so the problem is reported before an hour of measuring.
                 problem = self._journal.problem
                 self._journal.remove()
                 self._journal = None
@@ -181,7 +181,7 @@ class Checkpoint:
         json = self._results.path
         if json is not None and (json.is_file() or not json.exists()):
             return json.with_name(json.name + _SUFFIX)
-        with suppress(OSError):  # The journal then says that it cannot be written.
+        with suppress(OSError):  # The journal then reports that it cannot be written.
             (self._config.rootpath / _FOLDER).mkdir(exist_ok=True)
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         return self._config.rootpath / _FOLDER / f"{now}-{os.getpid()}{_SUFFIX}"
@@ -194,7 +194,7 @@ class Checkpoint:
             self.begin(found)
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
-        """Settle a trial whose test ended before it measured: it was skipped, or its fixtures broke."""
+        """Settle a trial whose test ended before it measured: it was skipped, or its fixtures failed."""
         found = self._session.items.get(item.nodeid)
         if found is None or not self._session.is_measuring or item.nodeid in self._left_out:
             return
@@ -207,10 +207,10 @@ class Checkpoint:
         else:
             outcome = Outcome("failed", reason=f"before it was measured: {call.excinfo.exconly(tryshort=True)}")
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        # Not into the journal: it cost nothing, and a run that goes on has it again.
+        # This is not recorded in the journal: it cost nothing, and a resumed run gets the same result.
         self._session.ledger.settle(found.ended(now, 1, outcome))
 
-    @pytest.hookimpl(trylast=True)  # Whether the results were written is known by now.
+    @pytest.hookimpl(trylast=True)  # By now it is known whether the results were written.
     def pytest_sessionfinish(self) -> None:
         self._settle_journal()
 
@@ -229,7 +229,7 @@ class Checkpoint:
             self._journal.close()
             self._is_left = self._journal.path.exists()
 
-    @pytest.hookimpl(trylast=True)  # After what went wrong.
+    @pytest.hookimpl(trylast=True)  # These lines follow the messages about problems.
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._resumed:
             trials = "1 trial is" if self._resumed == 1 else f"{self._resumed} trials are"
@@ -252,7 +252,7 @@ class Checkpoint:
             path = shlex.quote(printable(str(self._journal.path)))
             show(reporter, f"to {verb}, repeat the command with --throughput-resume={path}")
 
-    @pytest.hookimpl(trylast=True)  # What others do here can be interrupted, too.
+    @pytest.hookimpl(trylast=True)  # The hooks of other plugins here can be interrupted, too.
     def pytest_unconfigure(self) -> None:
         if not self._is_settled:  # Another plugin's hook has raised an error while results were written.
             self._results.note_if_missing(RuntimeError("another plugin has ended the run"))

@@ -1,4 +1,4 @@
-"""The tests that measure: which they are, which case each belongs to, and their order."""
+"""Find the tests that measure, the case of each, and their order."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class MeasuredItem:
 
     @property
     def key(self) -> tuple[str, str, int]:
-        """Which trial it is: case, environment, number."""
+        """The case, environment and number, which identify the trial."""
         return self.case_id, self.environment, self.trial
 
     def ended(self, started_at: str, items: int, outcome: Outcome) -> EndedTrial:
@@ -49,12 +49,12 @@ class MeasuredItem:
 
 
 def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> None:
-    """Repeat a measuring test for every trial and environment. The first trial, and an only environment, have no id."""
+    """Repeat a measuring test for every trial and environment. The first trial and a single environment have no id."""
     if not any(name in metafunc.fixturenames for name in _FIXTURES):
         return
     environments = _environments(metafunc.fixturenames, settings)
     trials = range(1, settings.most_trials + 1)
-    # So names are comparable between runs of different numbers of trials, as --benchmark-compare needs it.
+    # Names are then comparable between runs with different numbers of trials, as --benchmark-compare requires.
     ids: list[Any] = [pytest.HIDDEN_PARAM, *map(trial_id, trials[1:])]
     metafunc.parametrize(TRIAL, trials, ids=ids, indirect=True)
     shown: Sequence[Any] = environments if len(environments) > 1 else [pytest.HIDDEN_PARAM]
@@ -64,11 +64,11 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> None:
 def _environments(fixtures: Iterable[str], settings: Settings) -> Sequence[str]:
     """Return the environments in which a test with these fixtures is measured."""
     environments = settings.interpreters.environments
-    return environments if "measure_isolated" in fixtures else environments[:1]  # This process has one interpreter.
+    return environments if "measure_isolated" in fixtures else environments[:1]  # measure_step has one interpreter.
 
 
 def measured(item: pytest.Item, settings: Settings) -> MeasuredItem | None:
-    """Return what the test measures; None if it measures nothing."""
+    """Return the trial that the test measures; None if it measures nothing."""
     fixtures = getattr(item, "fixturenames", ())
     if not any(name in fixtures for name in _FIXTURES):
         return None
@@ -85,7 +85,7 @@ def measured(item: pytest.Item, settings: Settings) -> MeasuredItem | None:
 
 
 def _json_axis(value: object) -> object:
-    """The value of an axis, or its text where it is none of JSON, such as NaN or a type."""
+    """Return the value of an axis, or its text if JSON has no such value, as for NaN or a type."""
     try:
         return str(value) if "not_finite" in json_metadata({"label": value}) else value
     except ValueError:
@@ -93,7 +93,7 @@ def _json_axis(value: object) -> object:
 
 
 def in_order(items: list[pytest.Item], settings: Settings) -> list[pytest.Item]:
-    """The tests in the order to run them; those that measure nothing keep their places."""
+    """Return the tests in the order to run them. Tests that measure nothing keep their places."""
     ours = {index: found for index, item in enumerate(items) if (found := measured(item, settings))}
     environments = settings.interpreters.environments
     cases: dict[str, int] = {}
@@ -107,7 +107,7 @@ def in_order(items: list[pytest.Item], settings: Settings) -> list[pytest.Item]:
         return each.trial, framework, environments.index(each.environment), cases[each.case_id]
 
     def paired(each: MeasuredItem) -> tuple[int, ...]:
-        # A B B A: every other trial takes the environments backwards, so that drift cancels.
+        # A B B A: every second trial reverses the order of the environments, so that drift cancels.
         place = environments.index(each.environment)
         return cases[each.case_id], each.trial, place if each.trial % 2 else -place
 

@@ -1,4 +1,4 @@
-"""The devices that a run measures on, and the locks by which other runs wait for them."""
+"""The devices of a run, and the locks by which other runs wait for them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Devices:
     """Every device that was asked for, in order."""
 
     def __init__(self, *, lock: bool, waiting: Callable[[str, int | None], object]) -> None:
-        """``lock``: whether other runs are to wait, and are waited for. ``waiting``: see ``Locks``."""
+        """Wait for other runs, and make them wait, if ``lock`` is true. ``waiting``: see ``Locks``."""
         self._names: dict[str, None] = {}
         self._lock = lock
         self._locks = Locks(waiting)
@@ -38,7 +38,7 @@ class Devices:
     def hold(self, give_up: Callable[[], bool] | None) -> None:
         """Wait for other runs on the same devices, and keep others from them until ``release``.
 
-        ``give_up``: asked once a second while waiting; if it returns true, nothing is held. Fail the test if devices
+        ``give_up``: called once a second while waiting; if it returns true, no lock is held. Fail the test if devices
         cannot be locked.
         """
         if not self._lock:
@@ -51,11 +51,11 @@ class Devices:
             pytest.fail(f"--throughput-lock: {error}; --throughput-lock=off neither waits nor locks", pytrace=False)
 
     def refuse_locks_that_cannot_be_had(self) -> None:
-        """Raise pytest.UsageError: before the first case, not in each of them."""
+        """Raise pytest.UsageError if locks are impossible, before the first case and not in each of them."""
         if not self._lock:
             return
         try:
-            # A test that names no device in its parameters says it only when it measures.
+            # The device of a test that names none in its parameters is known only when the test measures.
             self._locks.check(self._lock_names() if self._names else ())
         except OSError as error:
             raise pytest.UsageError(
@@ -64,7 +64,7 @@ class Devices:
             ) from None
 
     def release(self) -> None:
-        """Let other runs have the devices."""
+        """Release the devices for other runs."""
         self._locks.release()
 
     def _lock_names(self) -> list[str]:
@@ -76,7 +76,7 @@ class Devices:
             elif device == "cpu":
                 names += cpu_names()
             else:
-                # Such as a MIG instance, which NVML does not list.
+                # NVML does not list some devices, such as a MIG instance.
                 shown = visibility(device, self.gpus)["CUDA_VISIBLE_DEVICES"] or device
                 names.append("cuda-" + re.sub(r"[^A-Za-z0-9-]", "-", shown))
         return names

@@ -1,4 +1,4 @@
-"""Jobs that yield several cases: each runs once, and every test that names one of its phases takes its part."""
+"""Jobs with several phases: each job runs once, and each test that names one of its phases takes that outcome."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Jobs", "part_of"]
 class _Job:
     run: TrialRun
     taken: set[str] = field(default_factory=set)
-    """The phases that tests have taken."""
+    """The phases whose outcomes tests have taken."""
 
 
 class Jobs:
@@ -27,15 +27,15 @@ class Jobs:
     def take(self, key: Hashable, phase: str, target: str, run: Callable[[], TrialRun]) -> TrialRun:
         """Return one phase of a job.
 
-        ``key``: what makes two jobs the same. ``run`` runs the job, and is called if that has not been done, or if the
-        phase has been taken before: a test that is repeated measures again.
+        ``key``: equal for the same job. ``run`` runs the job. It is called if the job has not run yet, or if the phase
+        has been taken before: a test that is repeated measures again.
         """
         job = self._jobs.get(key)
         if job is None or phase in job.taken:
             job = self._jobs[key] = _Job(run())
         job.taken.add(phase)
         outcome = part_of(job.run.outcome, phase, target)
-        # The error belongs to the phase that raised it, which has the traceback.
+        # The error belongs to the phase that raised it, whose outcome has the traceback.
         error = job.run.error if outcome.details is not None else None
         if outcome.measurement is not None:
             outcome = replace(outcome, metadata={**outcome.metadata, "phase": phase})
@@ -43,9 +43,9 @@ class Jobs:
 
 
 def part_of(outcome: Outcome, phase: str | None, target: str) -> Outcome:
-    """Return the outcome of a phase; for None that of a target without phases.
+    """Return the outcome of a phase, or, if ``phase`` is None, the outcome of a target without phases.
 
-    A job that could not be opened ends all its phases alike. ``target``: its name, for the reason of a failure.
+    All phases of a job that could not be opened have the same outcome. ``target``: its name, for failure reasons.
     """
     names = ", ".join(outcome.phases)
     if outcome.phases:

@@ -1,4 +1,4 @@
-"""How a test measures: one trial of its case, or the result of an interrupted run, handed to pytest-benchmark."""
+"""Measure one trial of a test's case, or take it from a resumed run, and pass it to pytest-benchmark."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ __all__ = ["Measuring"]
 RunTrial = Callable[[Plan], TrialRun]
 
 _MOST_CHARACTERS = 100_000
-"""The most that a test's report shows of a traceback, or of what a worker wrote to standard error."""
+"""The most characters of a traceback, or of a worker's standard error, in a test's report."""
 
 
 class Measuring:
-    """What the fixtures ``measure_isolated`` and ``measure_step`` do."""
+    """The implementation of the fixtures ``measure_isolated`` and ``measure_step``."""
 
     def __init__(self, config: pytest.Config, session: ThroughputSession) -> None:
         self._config = config
@@ -70,7 +70,7 @@ class Measuring:
         phase: str | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> None:
-        """Measure one trial of ``target`` where the settings say. See ``MeasureIsolated`` for the arguments."""
+        """Measure one trial of ``target`` by the settings' isolation. See ``MeasureIsolated`` for the arguments."""
         __tracebackhide__ = True
         found = self._find(item)
         _check_target(target, arguments, device, variables or {})
@@ -104,7 +104,7 @@ class Measuring:
             key = (target, json.dumps(dict(arguments)), placement)
             return self._jobs.take(key, phase, target, lambda: run_target(plan))
 
-        # Of a search and of a phase, only the trial says how many items there are.
+        # The number of items of a search or a phase is known only after the trial.
         counted = items if largest is None and phase is None else None
         self._measure(found, benchmark, clock, counted, self.settings.isolation, run_trial)
 
@@ -141,7 +141,7 @@ class Measuring:
         isolation: str,
         run_trial: RunTrial,
     ) -> None:
-        """Measure, record and report a trial. ``items``: None if only the trial says how many there are."""
+        """Measure, record and report a trial. ``items``: None if the number is known only after the trial."""
         __tracebackhide__ = True
         clock.use(benchmark)
         self._error = None
@@ -163,7 +163,7 @@ class Measuring:
 
     @cached_property
     def _on_error(self) -> OnError | None:
-        """Keeps the exception that ends a trial in this process, so that --pdb stops where it was raised."""
+        """A function that keeps the exception of a trial in this process, so that --pdb stops where it was raised."""
 
         def keep(error: Exception) -> None:
             self._error = error
@@ -185,7 +185,7 @@ class Measuring:
                 session.observer.interrupted()
             raise
         except BaseException as error:
-            # Such as pytest-timeout's, or a step's sys.exit(): whatever raised it, the trial has ended.
+            # The exception may be that of pytest-timeout, or of a step's sys.exit(): the trial has ended.
             text = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error).strip()
             message = text or type(error).__name__
             status = "timed_out" if "pytest-timeout" in message else "failed"
@@ -222,7 +222,7 @@ class Measuring:
         settings = {
             "isolation": isolation,
             "protocol": self.settings.plan.name,
-            # In this process they are what the step itself sets, and says.
+            # In this process the step itself sets the number of threads, and reports it.
             "threads": self.settings.threads if ISOLATIONS[isolation].uses_workers else None,
             "steps_per_round": outcome.measurement.steps_per_round,
             "pipelining": outcome.measurement.pipelining,
@@ -261,7 +261,7 @@ class Measuring:
 
 
 def _check_target(target: object, arguments: object, device: object, variables: object) -> None:
-    """Raise ValueError or TypeError for what a worker cannot be asked."""
+    """Raise ValueError or TypeError for arguments that cannot be sent to a worker."""
     __tracebackhide__ = True
     if not isinstance(target, str) or not all(target.partition(":")):
         raise ValueError(f"target: expected 'module:function', which a worker imports, got {target!r}")
@@ -282,7 +282,7 @@ def _check_target(target: object, arguments: object, device: object, variables: 
 
 
 def _at_least_one(items: int) -> int:
-    """Return the number of items as Python's int: JSON does not have NumPy's, which a loop may give."""
+    """Return the number of items as an int of Python: JSON does not accept NumPy's integers."""
     __tracebackhide__ = True
     with suppress(TypeError):
         if (number := operator.index(items)) >= 1:
@@ -291,7 +291,7 @@ def _at_least_one(items: int) -> int:
 
 
 def _report(item: pytest.Item, run: TrialRun) -> None:
-    """End the test as the outcome says."""
+    """End the test according to the outcome."""
     __tracebackhide__ = True
     outcome = run.outcome
     if run.stderr:
@@ -302,7 +302,7 @@ def _report(item: pytest.Item, run: TrialRun) -> None:
     if outcome.status == "failed" and run.error is not None:
         raise run.error
     if outcome.status != "ok":
-        # pytest itself says "Failed: ".
+        # pytest itself adds "Failed: ".
         message = reason if outcome.status == "failed" and reason else f"{outcome.status}: {reason}"
         details = printable_lines(shortened(outcome.details or "", _MOST_CHARACTERS))
         pytest.fail("\n".join([message, details]).strip(), pytrace=False)

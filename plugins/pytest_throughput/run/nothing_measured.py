@@ -1,4 +1,4 @@
-"""The exit status of a run that was to measure and has measured nothing."""
+"""The exit status of a run that was meant to measure and has measured nothing."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _MEND = (
 
 
 class NothingMeasured:
-    """The hooks that give such a run its exit status: the reason is a mistake, such as a GPU that is not there."""
+    """The hooks that give such a run its exit status. The cause is usually a mistake, such as a missing GPU."""
 
     def __init__(self, session: ThroughputSession) -> None:
         self._session = session
         self._is_alone = False
         """Whether every collected test measures."""
         self._is_status = False
-        """Whether it is why the run ends as it does."""
+        """Whether this is the reason for the exit status of the run."""
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:

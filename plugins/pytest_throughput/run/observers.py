@@ -1,4 +1,4 @@
-"""What a session needs of those that show its trials, and of those that keep them."""
+"""The interfaces of the objects that show the trials of a session, and that store them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Observer(Protocol):
         """Show that another run, of the process ``holder`` if known, has the processor or GPU of that name."""
 
     def warn(self, text: str) -> None:
-        """Show, while there is still time to stop it, that the run will not end as it should."""
+        """Show a problem of the run while the run can still be stopped."""
 
     def running(self, found: MeasuredItem) -> None:
         """Show that the trial is about to be measured."""
@@ -30,16 +30,16 @@ class Observer(Protocol):
 
 
 class TrialStore(Protocol):
-    """Keeps trials beyond the run."""
+    """Stores trials beyond the run."""
 
     def take(self, found: MeasuredItem) -> EndedTrial | None:
         """Return the trial if an earlier part of the run has measured it."""
 
     def keep(self, ended: EndedTrial) -> None:
-        """Keep a trial that was measured now."""
+        """Store a trial that this run has measured."""
 
     def is_spent(self) -> bool:
-        """Return whether there is no time left to wait for another run."""
+        """Return whether no time is left to wait for another run."""
 
     def begin(self, found: MeasuredItem) -> None:
-        """Raise pytest.skip.Exception where there is no time left to begin a trial."""
+        """Raise pytest.skip.Exception if no time is left to begin a trial."""

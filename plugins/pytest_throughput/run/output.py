@@ -13,9 +13,9 @@ __all__ = ["encodable", "show"]
 
 
 def show(reporter: pytest.TerminalReporter, text: str, *, red: bool = False) -> None:
-    """Write lines, without what a terminal or a CI system obeys, and as the terminal's encoding allows.
+    """Write lines without control sequences or CI commands, and as the terminal's encoding allows.
 
-    A terminal that has been closed is no reason to lose what was measured, or the exit status.
+    An error of a terminal that has been closed is ignored: it must not lose the results or the exit status.
     """
     with suppress(OSError):
         for line in printable_lines(text, colour=bool(reporter.hasmarkup)).split("\n"):
@@ -23,6 +23,6 @@ def show(reporter: pytest.TerminalReporter, text: str, *, red: bool = False) -> 
 
 
 def encodable(text: str) -> str:
-    """Return the text with what the terminal's encoding lacks as escapes; pytest would escape colours as well."""
+    """Return the text with characters that the encoding lacks as escapes; pytest would escape colours as well."""
     encoding = getattr(sys.__stdout__, "encoding", None) or "utf-8"
     return text.encode(encoding, "backslashreplace").decode(encoding)

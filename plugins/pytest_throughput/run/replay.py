@@ -1,8 +1,8 @@
-"""Commits samples measured elsewhere to the ``benchmark`` fixture, through its documented interface.
+"""Commit samples that were measured elsewhere to the ``benchmark`` fixture, through its documented interface.
 
-pytest-benchmark reads a clock before and after each round. The replay clock is given to it by the
-documented ``timer`` of its marker and returns 0, then the seconds of a round, and so on; so its
-statistics, table, JSON, storage and comparison are of our samples.
+pytest-benchmark reads a clock before and after each round. The documented ``timer`` of its marker replaces this clock
+by the replay clock, which returns 0, then the seconds of a round, and so on. So pytest-benchmark's statistics, table,
+JSON, storage and comparison use our samples.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TWO_MEASUREMENTS = (
 
 
 class ReplayClock:
-    """A clock that has already seen everything."""
+    """A clock that replays the rounds that were measured."""
 
     __name__ = "replay"
 
@@ -31,17 +31,17 @@ class ReplayClock:
         self._used = False
 
     def use(self, benchmark: Any) -> None:
-        """Raise RuntimeError if the test has measured already: pytest-benchmark keeps one benchmark a test."""
+        """Raise RuntimeError if the test has already measured: pytest-benchmark has one benchmark for each test."""
         __tracebackhide__ = True
         if self._used:
             raise RuntimeError("a test measures once; parametrize it, or write another test")
-        # A fixture of another plugin may have neither.
+        # The fixture of another plugin may have neither attribute.
         if getattr(benchmark, "stats", None) is not None or getattr(benchmark, "has_error", False):
             raise RuntimeError(_TWO_MEASUREMENTS)
         self._used = True
 
     def load(self, round_seconds: Sequence[float]) -> None:
-        """Takes the rounds that the next readings are to show."""
+        """Set the rounds that the next readings will show."""
         self._readings = (reading for seconds in round_seconds for reading in (0.0, seconds))
 
     def __call__(self) -> float:
@@ -57,20 +57,20 @@ class _NotMeasured(Exception):
 
 
 def install(item: pytest.Item) -> ReplayClock:
-    """Gives the item's ``benchmark`` fixture, which must not exist yet, a clock to be loaded later."""
+    """Give the item's ``benchmark`` fixture, which must not exist yet, a clock to be loaded later."""
     clock = ReplayClock()
     marker = item.get_closest_marker("benchmark")
     kept = {} if marker is None else dict(marker.kwargs)
-    # pytest-benchmark reads the closest marker alone, so the kept options are repeated in it.
+    # pytest-benchmark reads only the closest marker, so the user's options are repeated in it.
     item.add_marker(pytest.mark.benchmark(**{**kept, "timer": clock}), append=False)
     return clock
 
 
 def commit(benchmark: Any, clock: ReplayClock, round_seconds: Sequence[float], steps_per_round: int) -> None:
-    """Hands one trial's rounds to the fixture.
+    """Commit the rounds of one trial to the fixture.
 
-    Raises RuntimeError if it did not take them as they are: a ``benchmark`` fixture of another
-    plugin, or one made before the clock was installed.
+    Raise RuntimeError if the fixture did not take exactly these rounds: it is the ``benchmark`` fixture of another
+    plugin, or was made before the clock was installed.
     """
     clock.load(round_seconds)
     benchmark.pedantic(_nothing, rounds=len(round_seconds), iterations=steps_per_round)
@@ -84,18 +84,18 @@ def commit(benchmark: Any, clock: ReplayClock, round_seconds: Sequence[float], s
 
 
 def commit_nothing(benchmark: Any, clock: ReplayClock) -> None:
-    """Tells the fixture that the benchmark ran and failed, so that it neither complains nor counts it."""
+    """Mark the benchmark as run and failed, so that pytest-benchmark neither warns about it nor counts it."""
     clock.load([0.0])
     with suppress(_NotMeasured):
         benchmark.pedantic(_raise)
 
 
 def commit_disabled(benchmark: Any) -> None:
-    """Tell a fixture that ``--benchmark-disable`` has disabled that it was used.
+    """Mark a fixture as used that ``--benchmark-disable`` has disabled.
 
     Raise RuntimeError if the test has used it before.
     """
-    # Imported here: without pytest-benchmark, pytest has to come as far as to say that it is missing.
+    # Imported here: this module is also loaded without pytest-benchmark, to report that it is missing.
     from pytest_benchmark.fixture import FixtureAlreadyUsed
 
     try:

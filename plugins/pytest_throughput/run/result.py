@@ -1,4 +1,4 @@
-"""The ``RunResult`` of a session as it stands, and the machine that it belongs to."""
+"""The ``RunResult`` of a session so far, with the machine that it was measured on."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["fingerprint", "run_result"]
 
 
 def run_result(config: pytest.Config, session: ThroughputSession) -> RunResult:
-    """Return every case that was asked for, with what was measured of it by now."""
+    """Return every case that was asked for, with its trials so far."""
     return session.ledger.result(
         fingerprint=fingerprint(session), machine_id=_hashed_machine(session), deselected=_deselected(config, session)
     )
 
 
 def fingerprint(session: ThroughputSession) -> dict[str, Any]:
-    """Return the hardware that the figures belong to: what makes two machines alike, not which one it was."""
+    """Return the description of the hardware, which is equal for machines of the same kind."""
     gpus = [find_gpu(device, session.gpus) for device in session.devices if is_gpu(device)]
     return {
         "cpu": {"model": cpu_model(), "cores": usable_physical_cores(), "threads": session.settings.threads},
@@ -33,7 +33,7 @@ def fingerprint(session: ThroughputSession) -> dict[str, Any]:
 
 
 def _hashed_machine(session: ThroughputSession) -> str | None:
-    """Return which of the machines that are alike it was, hashed: its GPUs, else the machine; None where unknown."""
+    """Return the hashed ids of the GPUs, or else of the machine; None if unknown."""
     gpus = [find_gpu(device, session.gpus) for device in session.devices if is_gpu(device)]
     names = [gpu.uuid for gpu in gpus if gpu is not None] if any(gpus) else [machine_id()]
     known = [name for name in names if name]
@@ -41,6 +41,6 @@ def _hashed_machine(session: ThroughputSession) -> str | None:
 
 
 def _deselected(config: pytest.Config, session: ThroughputSession) -> list[str] | None:
-    """Return the ids of the cases that were; None where node ids were given, since pytest then does not say."""
+    """Return the ids of deselected cases; None if node ids were given, since pytest then does not report them."""
     by_node_id = any("::" in argument for argument in config.args)
     return None if by_node_id else sorted(set(session.deselected))

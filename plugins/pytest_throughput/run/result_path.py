@@ -1,4 +1,4 @@
-"""The file that ``--benchmark-json`` names: written beside it first, then put into its place."""
+"""The file that ``--benchmark-json`` names. A temporary file beside it is written first, and then replaces it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from pytest_throughput.text import printable
 __all__ = ["ResultPath", "is_whole_json", "make_room", "refuse_what_cannot_be_written", "write_beside"]
 
 _LONGEST_SUFFIX = ".journal.jsonl.previous-999"
-"""The longest that is put behind the name of the result file, for a file beside it."""
+"""The longest suffix that is added to the name of the result file for a file beside it."""
 _MAX_NAME_BYTES = 255
-"""The limit on a file's name of nearly every file system."""
+"""The length limit of a file name in nearly every file system."""
 
 
 class ResultPath(PosixPath):
     """The value of ``--benchmark-json``, which opens as a temporary file while results are written.
 
-    It reads as the name that was given. pytest-benchmark knows no other way to have its JSON written elsewhere first.
+    Its text is the name that was given. pytest-benchmark has no option to write its JSON to a temporary file.
     """
 
     opens_as: Path | None = None
@@ -39,19 +39,19 @@ class ResultPath(PosixPath):
 
     @property
     def is_replaceable(self) -> bool:
-        """Whether there is a regular file, or nothing; /dev/stdout stays what it is."""
+        """Whether the path is a regular file or does not exist; a device such as /dev/stdout is not replaced."""
         return self.plain.is_file() or not os.path.lexists(self)
 
 
 def write_beside(config: pytest.Config) -> None:
-    """Make the value of ``--benchmark-json`` a ``ResultPath``; before pytest-benchmark reads it."""
+    """Make the value of ``--benchmark-json`` a ``ResultPath``. Call this before pytest-benchmark reads the option."""
     path = config.getoption("benchmark_json", None)
     if isinstance(path, Path):
         config.option.benchmark_json = ResultPath(path)
 
 
 def refuse_what_cannot_be_written(path: Path) -> None:
-    """Raise pytest.UsageError for a result file that could not be written, before an hour of measuring."""
+    """Raise pytest.UsageError for a result file that cannot be written, before anything is measured."""
     shown = printable(str(path))
     try:
         path.with_name(path.name + _LONGEST_SUFFIX).lstat()
@@ -79,7 +79,7 @@ def refuse_what_cannot_be_written(path: Path) -> None:
 
 
 def is_whole_json(path: Path) -> bool:
-    """Return whether a JSON object was written to its end."""
+    """Return whether the file holds a complete JSON object."""
     try:
         if not path.is_file() or path.stat().st_size < 2:
             return False
@@ -91,7 +91,7 @@ def is_whole_json(path: Path) -> bool:
 
 
 def _is_printed_to(path: Path) -> bool:
-    """Return whether it is the regular file behind standard output or standard error, as /dev/stdout may be.
+    """Return whether the path is the regular file of standard output or standard error, as /dev/stdout may be.
 
     A link to it would be replaced by the result file.
     """
@@ -108,14 +108,14 @@ def _previous(path: Path) -> Path:
 
 
 def make_room(path: Path) -> None:
-    """Keep an older file of that name as ``FILE.previous``; one that is incomplete displaces no complete one there."""
+    """Keep an older file as ``FILE.previous``, unless it is incomplete and would replace a complete one there."""
     previous = _previous(path)
     if path.is_file() and not (is_incomplete(path) and previous.exists() and not is_incomplete(previous)):
         os.replace(path, previous)
 
 
 def _may_be_moved(path: Path) -> bool:
-    """Return whether the file, if there is one, may be renamed: in a folder such as /tmp, only its owner may."""
+    """Return whether the file, if it exists, may be renamed. In a folder such as /tmp only its owner may do that."""
     try:
         file, folder = path.lstat(), path.absolute().parent.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Go on with the journal of an interrupted run, if it is of the same measurement."""
+"""Resume the journal of an interrupted run, if it belongs to the same measurement."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from pytest_throughput.text import printable
 __all__ = ["Key", "Resumed", "resume"]
 
 Key = tuple[str, str, int]
-"""Which trial: case, environment, number."""
+"""The case, environment and number, which identify a trial."""
 
 
 @dataclass(frozen=True)
 class Resumed:
-    """A journal that this run goes on with."""
+    """A journal that this run resumes."""
 
     journal: Journal
     trials: Mapping[Key, EndedTrial]
-    """What the journal held."""
+    """The trials in the journal."""
     damage: str | None
-    """A sentence about what is damaged in it; None where nothing is."""
+    """A sentence about the damage in the journal; None if there is none."""
 
 
 def resume(path: Path, heading: Heading, asked: Collection[Key]) -> Resumed:
-    """Open the journal to go on with it. Raise pytest.UsageError for one that cannot be read, written or used.
+    """Open the journal to resume it. Raise pytest.UsageError if it cannot be read, written or used.
 
-    ``heading``: what this run is. ``asked``: the trials that this run asks for. Raise InUse for the journal of a run
-    that has not ended.
+    ``heading``: the description of this run. ``asked``: the trials that this run asks for. Raise InUse for the journal
+    of a run that has not ended.
     """
     shown = printable(str(path))
-    # A link is left alone, and so is what it leads to, until the run is complete.
+    # The target of a link is opened, so that the link itself stays.
     path = Path(os.path.realpath(path)) if path.is_symlink() else path
     file: OwnedFile | None = None
     try:
-        if path.is_file():  # The reader refuses anything else.
+        if path.is_file():  # The reader below refuses anything else.
             file = OwnedFile.take_over(path)
         content = read_journal(path)
         _refuse_another_measurement(shown, content, heading)

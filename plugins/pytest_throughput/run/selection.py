@@ -1,7 +1,7 @@
-"""What a selection of tests selects: cases, each with all of its trials.
+"""Make the selection of tests select whole cases, each with all of its trials.
 
-A node id of a first trial, ``-k``, ``-m``, ``--deselect`` and other plugins select cases. A node id of a later trial
-selects that trial alone, and ``--lf``, ``--ff`` and ``--stepwise`` go on from single trials.
+The node id of a first trial, ``-k``, ``-m``, ``--deselect`` and other plugins select cases. The node id of a later
+trial selects only that trial, and ``--lf``, ``--ff`` and ``--stepwise`` select single trials.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pytest_throughput.run.collection import in_order, measured
 __all__ = ["Selection"]
 
 _LATER = pytest.StashKey[list[pytest.Item]]()
-"""In the test of a first trial: the tests of the later ones."""
+"""The key for the tests of the later trials in the stash of a first trial's test."""
 
 
 class Selection:
@@ -29,14 +29,14 @@ class Selection:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pycollect_makeitem(self) -> Iterator[None]:
-        """Note the later trials of each case, before a node id picks one of them."""
+        """Note the later trials of each case, before a node id selects one of them."""
         found: Any = yield
         if self._settings.trials == 1 or not isinstance(found, list):
             return found  # type: ignore[no-any-return]
         ours = [each for one in found if (each := measured(one, self._settings))]
         later: dict[str, list[pytest.Item]] = defaultdict(list)
         for each in ours:
-            if 1 < each.trial <= self._settings.trials:  # The gate alone runs those in reserve.
+            if 1 < each.trial <= self._settings.trials:  # Only the gate runs the trials in reserve.
                 later[each.first].append(each.item)
         for each in ours:
             if each.trial == 1:
@@ -56,11 +56,11 @@ class Selection:
             ]
         return report  # type: ignore[no-any-return]
 
-    # The innermost wrapper: around every hook that selects tests, but inside those of --lf and --ff.
+    # This is the innermost wrapper: it surrounds every hook that selects tests, but not those of --lf and --ff.
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
         """Hold later trials back while tests are selected, and then keep those whose first trial is kept."""
-        if config.getoption("stepwise", False):  # It leaves out what stands before the test that failed.
+        if config.getoption("stepwise", False):  # It leaves out the tests before the one that failed.
             items[:] = in_order(items, self._settings)
             return (yield)
         named = tuple(config.getoption("deselect") or ())

@@ -1,4 +1,4 @@
-"""One run: which cases it was asked for, on which devices, and who watches it."""
+"""The state of one run: the cases that it was asked for, its devices, and its observers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NO_XDIST = (
 
 
 class ThroughputSession:
-    """The state of the plugin in one run, and the hooks that fill it. Idle in a run that measures nothing."""
+    """The state of the plugin in one run, and the hooks that fill it. It is idle in a run that measures nothing."""
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
         self._config = config
@@ -34,11 +34,11 @@ class ThroughputSession:
         self.items: dict[str, MeasuredItem] = {}
         """Every test that measures, by its node id."""
         self.confirmation_items: dict[str, MeasuredItem] = {}
-        """Tests that are run only if their case needs a second look, by node id."""
+        """Tests that run only if the verdict on their case needs confirmation, by node id."""
         self.deselected: list[str] = []
         self.devices = Devices(lock=settings.lock, waiting=self._waiting)
         self.is_measuring = False
-        """Whether this run is to yield figures; known after the collection."""
+        """Whether this run measures; known after the collection."""
         self.observer: Observer | None = None
         self.trial_store: TrialStore | None = None
 
@@ -58,7 +58,7 @@ class ThroughputSession:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note every case that is asked for; refuse what would make its figures worthless."""
+        """Note every case that is asked for; refuse options that would make its figures worthless."""
         by_trial: dict[tuple[str, str, int], MeasuredItem] = {}
         for item in session.items:
             found = measured(item, self.settings)

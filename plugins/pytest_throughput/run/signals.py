@@ -1,4 +1,4 @@
-"""The signals that end a run: it stops as after Ctrl-C, and what it has measured is kept."""
+"""Handle the signals that end a run: it stops as after Ctrl-C, and keeps the trials that have ended."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from typing import Any
 __all__ = ["Ended", "Signals"]
 
 _DEFAULTS = {"SIGINT": signal.default_int_handler, "SIGTERM": signal.SIG_DFL, "SIGHUP": signal.SIG_DFL}
-"""The signals that end a run, and what they do where nothing else was asked for."""
+"""The signals that end a run, and their default handlers."""
 _PATIENCE_SECONDS = 10.0
-"""A further signal so long after the one that was noted is obeyed at once: the results may never be written."""
+"""The time after a deferred signal from which a further one is obeyed at once: writing may never end."""
 _REPEAT_SECONDS = 2.0
-"""A further signal so soon after the end of an interrupted run belongs to the same interruption."""
+"""The time after the end of an interrupted run in which a further signal belongs to the same interruption."""
 
 
 class Ended(KeyboardInterrupt):
-    """Somebody has asked this process to end; pytest does for it what it does for Ctrl-C."""
+    """A signal has asked this process to end. pytest handles this exception as it handles Ctrl-C."""
 
 
 class Signals:
@@ -35,7 +35,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.noted: int | None = None
-        """The first signal that was received while they were deferred."""
+        """The first signal that was received while signals were deferred; None if there was none."""
         self._noted_at = 0.0
         self._received = False
         self._deferred = False
@@ -43,28 +43,28 @@ class Signals:
         self._before: dict[int, Any] = {}
 
     def catch(self) -> None:
-        """Handle the signals from now on. One that is ignored, as under ``nohup``, or handled otherwise stays so."""
+        """Begin to handle the signals, except ignored ones, as under ``nohup``, and those with another handler."""
         if threading.current_thread() is not threading.main_thread():
-            return  # Python lets the main thread alone set handlers.
+            return  # In Python only the main thread can set handlers.
         for name, default in _DEFAULTS.items():
             number = getattr(signal, name, None)
             if number is None:
                 continue
             handler = signal.getsignal(number)
             earlier = getattr(handler, "__self__", None)
-            if isinstance(earlier, Signals):  # An interrupted run of the same process.
+            if isinstance(earlier, Signals):  # The handler of an interrupted run in the same process.
                 earlier._restore()
                 handler = signal.getsignal(number)
             if handler is default:
                 self._before[number] = signal.signal(number, self._handle)
 
     def defer(self) -> None:
-        """Only note signals from now on."""
+        """Begin to defer signals, which are then only noted."""
         self._deferred = True
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Defer signals for what must not be left half done, and raise what was noted at its end."""
+        """Defer signals within the body, which must not be left half done; raise a noted signal at its end."""
         before, self._deferred = self._deferred, True
         try:
             yield
@@ -75,11 +75,11 @@ class Signals:
             raise _exception(number)
 
     def release(self) -> None:
-        """Handle the signals no more."""
+        """Stop handling the signals."""
         if not self._received:
             self._restore()
             return
-        # A user who presses Ctrl-C twice means one run: the second must not end Python with another status.
+        # A second Ctrl-C for the same run must not end Python with another status.
         self._released_at = monotonic()
         if self._before:
             atexit.register(self._ignore)

@@ -23,13 +23,13 @@ class Terminal:
     """The hooks of the terminal, in a run that measures something."""
 
     def __init__(self, config: pytest.Config, session: ThroughputSession, *, alone: bool) -> None:
-        """``alone``: whether every test of the run measures."""
+        """Show progress by lines of its own if every test of the run measures (``alone``)."""
         self._config = config
         self._session = session
         self._summaries: dict[str, str] = {}
         self._progress: Progress | None = None
         reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
-        # As pytest-benchmark takes its own option.
+        # pytest-benchmark interprets its option in the same way.
         self._is_quiet = config.getoption("benchmark_quiet") and not config.getoption("benchmark_verbose")
         if reporter is None or not reporter.isatty or config.get_verbosity() != 0 or self._is_quiet:
             return
@@ -45,7 +45,7 @@ class Terminal:
         suspend = nullcontext if capture is None else capture.global_and_fixture_disabled
         self._progress = Progress(session.ledger, write, width, suspend)
 
-    # As the session's observer
+    # The methods of the session's observer
 
     def waiting(self, name: str, holder: int | None) -> None:
         who = "another run" if holder is None else f"the run of process {holder}"
@@ -78,11 +78,11 @@ class Terminal:
         if self._progress is not None:
             self._progress.interrupted()
 
-    # As a plugin
+    # The hooks of the plugin
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        """Show, instead of a dot, nothing where progress has its own line, else (with -v) the result."""
+        """Show nothing instead of a dot if progress has its own line, or else (with -v) the result."""
         summary = self._summaries.get(report.nodeid)
         if report.when != "call" or summary is None or hasattr(report, "wasxfail"):
             return None
@@ -112,5 +112,5 @@ class Terminal:
             shown = table.render(result, width=width, colour=bool(reporter.hasmarkup))
             return [table.heading(result), "", shown, *table.notes(result)]
         except Exception as error:
-            # Out of a summary hook, it would hide the results of every other test.
+            # An exception in a summary hook would hide the results of every other test.
             return [f"the table could not be shown: {type(error).__name__}: {printable(str(error))}"]

@@ -1,4 +1,4 @@
-"""The end of a run whose results cannot be written: a tidy one, with an exit status of its own."""
+"""End a run whose results cannot be written in an orderly way, with its own exit status."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pytest_throughput.run.session import ThroughputSession
 __all__ = ["WriteErrorGuard"]
 
 _WRITE_ERRORS = (OSError, MemoryError, RecursionError, KeyboardInterrupt)
-"""What a full disk, a closed descriptor, a result that is too large or a user raises while results are written."""
+"""The exceptions of a full disk, a closed descriptor, a result that is too large, or Ctrl-C during writing."""
 
 
 class WriteErrorGuard:
@@ -26,7 +26,7 @@ class WriteErrorGuard:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
-        """Note an error of writing; raise all others, such as those of other plugins' hooks, as they are."""
+        """Note an error of writing; raise other errors, such as those of other plugins' hooks, unchanged."""
         self._results.begin_writing()
         try:
             yield
@@ -35,14 +35,14 @@ class WriteErrorGuard:
             if not self._is_of_writing(error):
                 self._results.note_if_missing(error)
                 raise
-            # A whole JSON and no other file: the error is that of a terminal that was closed.
+            # If the JSON is whole and is the only file, the error is that of a terminal that was closed.
             if self._results.has_other_files or not self._results.is_written:
                 self._results.note_unwritten(error)
-            # pytest-benchmark writes before any hook within its own wrapper is called: no other plugin's hook was.
+            # pytest-benchmark writes before the hooks within its wrapper are called, so these are called here.
             manager = self._config.pluginmanager
             others = manager.subset_hook_caller("pytest_sessionfinish", [self, manager.get_plugin("benchmark")])
             others(session=session, exitstatus=exitstatus)
-            if isinstance(error, KeyboardInterrupt):  # Before, pytest's terminal would report one that it has not seen.
+            if isinstance(error, KeyboardInterrupt):  # Set afterwards: pytest's terminal has not seen the interrupt.
                 session.exitstatus = pytest.ExitCode.INTERRUPTED
         finally:
             self._results.end_writing()

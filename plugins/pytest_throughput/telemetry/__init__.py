@@ -1,1 +1,1 @@
-"""What the machine is and does. The pytest process reads it; every field may be unknown."""
+"""The hardware of the machine, and its state during trials. The pytest process reads it; any field may be unknown."""

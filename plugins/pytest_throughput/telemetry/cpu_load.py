@@ -1,6 +1,6 @@
 """Load of the CPU during a trial, from one reading before and one after it.
 
-Nothing is read during the trial: a process that wakes up to read would take a core from what is measured.
+Nothing is read during the trial: a process that wakes up to read would take a core from the measured process.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class CpuReading:
 
 
 def read_cpu(proc: Path = _PROC, sys: Path = _SYS) -> CpuReading:
-    """Read what can be read; unreadable fields are None. Raise nothing."""
+    """Read the state of the CPUs. Fields that cannot be read are None; nothing is raised."""
     try:
         load = os.getloadavg()[0]
     except OSError:
@@ -82,7 +82,7 @@ def summarise_cpu(before: CpuReading, after: CpuReading) -> tuple[dict[str, Any]
     else:
         unknown["busy_share"] = unknown["steal_share"] = "/proc/stat cannot be read"
     if before.load is None or after.load is None:
-        unknown["load_before"] = unknown["load_after"] = "the system does not tell it"
+        unknown["load_before"] = unknown["load_after"] = "the system does not report it"
     if after.frequency_mhz is None:
         unknown["frequency_mhz"] = "no cpufreq driver, as in most virtual machines"
     return fields, unknown

@@ -20,7 +20,7 @@ THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"
 _TIMEOUT_SECONDS = 60.0
 _FIRST_SIZE, _LARGEST_SIZE = 512, 8192
 _LONG_ENOUGH_SECONDS = 0.015
-"""A product that lasts this long keeps all threads busy; much longer ones would seldom run undisturbed."""
+"""The least time of a product, which keeps all threads busy; much longer ones would seldom run undisturbed."""
 _SECONDS = 0.6
 _LEAST_PRODUCTS = 3
 
@@ -29,7 +29,7 @@ def measured_cpu_flops(threads: int, dtype: str) -> float | None:
     """Return the rate of NumPy's ``float32`` or ``float64`` products with that many threads; None if it fails."""
     environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
     try:
-        # -P: the modules that lie beside this file are not to be taken for others of their names.
+        # -P: modules beside this file must not hide other modules of the same names.
         answer = subprocess.run(
             [sys.executable, "-P", str(Path(__file__)), dtype],
             env=environment,
@@ -56,7 +56,7 @@ def _measure(dtype: str) -> float:
         left @ right
         seconds = time.perf_counter() - start
         if seconds < _LONG_ENOUGH_SECONDS and size < _LARGEST_SIZE:
-            # Grown by copying: random numbers for a large matrix would take longer than its product.
+            # The matrix is enlarged by copying: random numbers for a large one would take longer than its product.
             size *= 2
             left, right = np.tile(left, (2, 2)), np.tile(right, (2, 2))
             continue

@@ -1,4 +1,4 @@
-"""Find what makes figures unsteady on this machine, and say how to mend it. Nothing is changed."""
+"""Find causes of unsteady figures on this machine, and advise how to mend them. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SETTINGS = {0x2: "its application clocks", 0x100: "its display clocks"}
 
 @dataclass
 class Diagnosis:
-    """What was found about one part of the machine, and what should be mended."""
+    """The findings about one part of the machine, and the advice for mending it."""
 
     lines: list[str] = field(default_factory=list)
     to_mend: list[str] = field(default_factory=list)

@@ -16,7 +16,7 @@ _LEAST_ENERGY_SECONDS = 1.5
 """NVML's energy counter advances about ten times a second; over 1.5 s its error is at most 7 %."""
 _LEAST_ENERGY_STEPS = 10
 _AT_FULL_LOAD = 0x4
-"""The bit of the power limit. A GPU at full load often runs at it, so it is recorded but is no disturbance."""
+"""The bit of the power limit, which a GPU at full load often reaches: it is recorded, but is no disturbance."""
 _TOO_SHORT = "the rounds did not last long enough"
 
 
@@ -58,9 +58,9 @@ def summarise(
     bits = [int(value) for value in values("clock_reasons")]
     shares = {name: share for bit, name in CLOCK_REASONS.items() if (share := _share(bits, bit))}
     power = _Power.of(during, unknown)
-    # Peak, not what was read during the rounds alone: a network is largest in its first step.
+    # The peak over all readings and not over the rounds alone: a network needs most memory in its first step.
     memory = [int(reading.values["memory_used_bytes"]) for reading in readings if "memory_used_bytes" in reading.values]
-    # A worker that has just ended may still be listed when the next one starts: it is in no round of that.
+    # A worker that has just ended may still be listed when the next one starts, but not during the rounds.
     foreign = _foreign_processes(during or readings, ours)
     disturbances = [
         f"{name} in {share:.0%} of the time"

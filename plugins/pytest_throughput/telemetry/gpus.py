@@ -39,7 +39,7 @@ class Gpu:
     power_limit_watts: float | None
 
     def fingerprint(self) -> dict[str, Any]:
-        """Return what is equal for GPUs of the same hardware; the UUID is not part of it."""
+        """Return the properties that are equal for GPUs of the same hardware; the UUID is not among them."""
         return {
             "name": self.name,
             "memory_bytes": self.memory_bytes,
@@ -49,7 +49,7 @@ class Gpu:
 
 
 def is_device(name: object) -> bool:
-    """Return whether it is the text ``cpu``, ``cuda`` or ``cuda:N``."""
+    """Return whether the value is the text ``cpu``, ``cuda`` or ``cuda:N``."""
     return isinstance(name, str) and re.fullmatch(r"cpu|cuda(:[0-9]{1,9})?", name) is not None
 
 
@@ -137,7 +137,7 @@ def _entry(device: str, gpus: list[Gpu], environ: Mapping[str, str]) -> str | No
     index = int(device.partition(":")[2] or 0)
     inherited = environ.get("CUDA_VISIBLE_DEVICES")
     if inherited is not None:
-        # CUDA reads up to the first entry that is none: "", "-1" and "NoDevFiles" hide what follows.
+        # CUDA reads up to the first invalid entry: "", "-1" and "NoDevFiles" hide the entries after them.
         entries = list(takewhile(_NAMES_A_DEVICE.match, (entry.strip() for entry in inherited.split(","))))
     elif gpus:
         entries = [gpu.uuid for gpu in gpus]

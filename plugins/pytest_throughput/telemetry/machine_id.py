@@ -1,4 +1,4 @@
-"""The identifier that tells this machine from others of the same hardware."""
+"""The identifier that distinguishes this machine from others of the same hardware."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ _FOR_GOOD = (
     "NVMLError_NotSupported",
     "NVMLLibraryMismatchError",
 )
-"""Errors that would come again, so that the field is not read again."""
+"""Errors that would recur, so that the field is not read again."""
 _REASONS = {
     "AttributeError": "not known to this version of nvidia-ml-py",
     "ModuleNotFoundError": "nvidia-ml-py is not installed",

@@ -62,7 +62,7 @@ class Sampler:
     def _read(self) -> None:
         reading = self._probe.read(self._clock())
         self._readings.append(reading)
-        # Ask now whose process it is: the worker may have ended by the end of the trial.
+        # Find out at once whose process it is: the worker may have ended by the end of the trial.
         for process in (reading.processes or frozenset()) - self._judged:
             self._judged.add(process)
             if _is_descendant(process):

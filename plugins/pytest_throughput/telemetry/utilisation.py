@@ -20,7 +20,7 @@ class Utilisation:
     """The peaks of a run's devices. A CPU's peak is measured when it is first needed."""
 
     def __init__(self, given_tflops: float | None, measure: Callable[[int, str], float | None] | None = None) -> None:
-        """``given_tflops``: the value of ``--throughput-peak-tflops``, used for every device and precision."""
+        """Use ``given_tflops``, the value of ``--throughput-peak-tflops``, for every device and precision if given."""
         self._given_tflops = given_tflops
         self._measure = measured_cpu_flops if measure is None else measure
         self._measured: dict[tuple[int, str], list[float | None]] = {}
@@ -52,7 +52,7 @@ class Utilisation:
             settings = metadata.get("settings")
             return self._cpu_peak(settings.get("threads") if isinstance(settings, dict) else None, precision, rate)
         if gpu is not None and gpu.mig:
-            return None  # A slice of it has but a part of its peak.
+            return None  # A slice of a GPU has only a part of the GPU's peak.
         name = gpu.name if gpu is not None else metadata.get("device_name")
         return datasheet_peak(name, precision) if isinstance(name, str) else None
 
@@ -61,7 +61,7 @@ class Utilisation:
             return None
         tried = self._measured.setdefault((threads, precision), [])
         while len(tried) < _MEASURED_AT_MOST and max(filter(None, tried), default=0.0) < rate:
-            # The first time; and again where a case does better, since something held up the product.
+            # Measured the first time, and again if a case is faster than the peak: something held up the product.
             tried.append(self._measure(threads, _DTYPES[precision]))
             if tried[-1] is None:
                 break

@@ -1,4 +1,4 @@
-"""Telemetry of a trial: begun before its worker, ended after it, and never the reason why a benchmark fails."""
+"""Telemetry of a trial, from before its worker starts until after it ends. Its errors never fail a benchmark."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _ANOTHER_CLOCK = "the worker's clock is not this machine's"
 
 
 class Telemetry:
-    """Of one run; GPUs stay open from their first trial on."""
+    """The telemetry of one run. The connection to a GPU stays open from its first trial on."""
 
     def __init__(self, probe: Callable[[Gpu], GpuProbe] = GpuProbe) -> None:
         self._probe = probe
         self._probes: dict[str, GpuProbe | None] = {}
-        """By UUID; None for one that no longer answers."""
+        """The probe of each GPU by UUID; None for a GPU that no longer answers."""
 
     @contextmanager
     def watching(self, device: str, gpu: Gpu | None, *, isolated: bool) -> Iterator[Watch]:
-        """Reads the device from now to the end of the block. ``gpu``: the one that it is, where that is known."""
+        """Read the device until the end of the body. ``gpu``: the GPU of that name, where it is known."""
         watch = Watch(device)
         sampler = None
         if device == "cpu":
@@ -40,7 +40,7 @@ class Telemetry:
         elif gpu is None:
             watch.unknown = _WHICH_GPU
         else:
-            with suppress(RuntimeError):  # No further thread can be started.
+            with suppress(RuntimeError):  # Raised if no further thread can be started.
                 sampler = self._start(gpu, watch)
         try:
             yield watch
@@ -68,7 +68,7 @@ class Telemetry:
         return sampler
 
     def close(self) -> None:
-        """Lets NVML go."""
+        """Close the connections to NVML."""
         for probe in self._probes.values():
             if probe is not None:
                 probe.close()
@@ -76,7 +76,7 @@ class Telemetry:
 
 
 class Watch:
-    """What was read around one trial."""
+    """The readings during one trial."""
 
     def __init__(self, device: str) -> None:
         self.device = device
@@ -86,10 +86,10 @@ class Watch:
         self.ours: set[int] = set()
         self.reasons: dict[str, str] = {}
         self.unknown: str | None = None
-        """Why nothing is known of the GPU."""
+        """The reason why nothing is known of the GPU; None if something is."""
 
     def metadata(self, measurement: Measurement, images_per_second: float) -> dict[str, Any]:
-        """``telemetry``, ``images_per_joule`` and ``disturbed_by`` of a trial that has ended."""
+        """Return ``telemetry``, ``images_per_joule`` and ``disturbed_by`` of a trial that has ended."""
         cpu, unknown = summarise_cpu(self.before, self.after or read_cpu())
         found: dict[str, Any] = {"images_per_joule": None, "disturbed_by": None}
         gpu = None
@@ -106,7 +106,7 @@ class Watch:
         return {"telemetry": {"cpu": cpu, "gpu": gpu, "unknown": unknown}, **found}
 
     def _no_window(self, measurement: Measurement) -> str | None:
-        """A worker elsewhere, or in a container with a clock of its own, has its rounds at other times."""
+        """Return why the rounds cannot be placed in time, as with a container's own clock; None if they can."""
         if not self.readings or measurement.window is None:
             return "nothing was read"
         began_at, ended_at = measurement.window

@@ -1,1 +1,1 @@
-"""The child's side of workers: what measures one trial in a process of its own. Python 3.9, standard library."""
+"""The code that runs in a worker process and measures a trial there. Python 3.9, standard library only."""

@@ -1,4 +1,4 @@
-"""What an exception says about a trial: its status, its reason, its traceback."""
+"""Turn an exception into the outcome of a trial: its status, its reason, its traceback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 _MAX_REASON = 10_000
 _MAX_DETAILS = 100_000
-"""Characters: a message may hold a whole tensor, and it goes into every report."""
+"""The most characters of a traceback: a message may hold a whole tensor, and is part of every report."""
 
 
 def outcome_of_error(error: Exception, opened: Optional[Opened]) -> Outcome:
@@ -32,7 +32,7 @@ def outcome_of_error(error: Exception, opened: Optional[Opened]) -> Outcome:
 def result_or_none(function: Callable[[], T]) -> Optional[T]:
     """Return what the function returns; print whatever it raises, ``SystemExit`` included, and return None.
 
-    For what follows the rounds. Only an interruption is raised.
+    This is for calls after the rounds, whose failure must not lose them. Only an interruption is raised.
     """
     try:
         with ending_forked_children():
@@ -55,12 +55,12 @@ def _is_out_of_memory(opened: Opened, error: Exception) -> bool:
     try:
         with ending_forked_children():
             return bool(opened.is_out_of_memory(error))
-    except Exception:  # Most look at the error's text, which may fail.
+    except Exception:  # Getting the text of the error may fail.
         return False
 
 
 def _message_of(error: Optional[BaseException]) -> str:
-    """Return the error's text; an empty one where there is none, or where asking for it fails."""
+    """Return the error's text; an empty one if there is none, or if getting it fails."""
     try:
         message = "" if error is None else str(error).strip()
     except Exception:
@@ -75,6 +75,6 @@ def _traceback_of(error: Exception) -> Optional[str]:
         while trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith("pytest_throughput."):
             trace = trace.tb_next
         text = "".join(traceback.format_exception(type(error), error, trace or error.__traceback__))
-    except Exception:  # The error's own methods are asked, too.
+    except Exception:  # This calls the error's own methods, which may fail.
         return None
     return text[-_MAX_DETAILS:]

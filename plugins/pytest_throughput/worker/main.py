@@ -1,8 +1,8 @@
-"""The worker: ``COMMAND -m pytest_throughput.worker.main``.
+"""The program of a worker: ``COMMAND -m pytest_throughput.worker.main``.
 
-It speaks the protocol on the standard input and output that it was started with, so that a wrapper
-(``docker run -i``, ``ssh``, ``srun``) can be the command. The measured code cannot use them: what it
-prints goes to standard error, and what it tries to read is empty.
+It uses its original standard input and output for the protocol, so that a wrapper (``docker run -i``, ``ssh``,
+``srun``) can be the command. The measured code cannot use them: its standard output goes to standard error, and its
+standard input is empty.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def main() -> int:
     """Answer questions until there are no more."""
     requests, answers, errors = _take_over_standard_streams()
     _forget_the_current_folder()
-    # A fault in native code then says where in Python it was.
+    # A fault in native code then prints the Python traceback.
     faulthandler.enable()
 
-    # Only now: whatever these imports print belongs on standard error.
+    # Imported after the streams were redirected: anything that these imports print belongs on standard error.
     from pytest_throughput.measurement.leftovers import process_settings, works_on
     from pytest_throughput.worker.protocol import PROTOCOL_VERSION, Request, decode, encode
     from pytest_throughput.worker.trial import Trial
@@ -38,7 +38,7 @@ def main() -> int:
         "executable": sys.executable,
         "pid": pid,
     }
-    # What a wrapper has printed may lack the end of its line.
+    # The output of a wrapper before this line may lack the end of its last line.
     _write_all(answers, b"\n" + encode(hello))
     pipes = _Pipes(requests, answers, errors)
     trial: Optional[Trial] = None
@@ -76,13 +76,13 @@ def main() -> int:
 
 
 class _Pipes:
-    """The worker's own descriptors, recognised by their files: a step may close them and open others of that number."""
+    """The descriptors of the protocol, identified by their files: a step may close them, and reuse their numbers."""
 
     def __init__(self, *descriptors: int) -> None:
         self._files = {descriptor: self._identity(descriptor) for descriptor in descriptors}
 
     def recover(self) -> None:
-        """Make them block again. Raise SystemExit where they are no longer the same files."""
+        """Make the descriptors blocking again. Raise SystemExit if they are no longer the same files."""
         for descriptor, identity in self._files.items():
             if self._identity(descriptor) != identity:
                 sys.exit("the step has closed or replaced the descriptors of the pipes to pytest; it cannot answer")
@@ -98,7 +98,7 @@ class _Pipes:
 
 
 def _write_all(descriptor: int, message: bytes) -> None:
-    """Write all of it: a pipe may take a part."""
+    """Write the whole message: a pipe may accept only a part of it at a time."""
     while message:
         message = message[os.write(descriptor, message) :]
 
@@ -113,12 +113,12 @@ def _take_over_standard_streams() -> Tuple[int, int, int]:
     protocol = [requests, answers]
 
     def close_in_forked_child() -> None:
-        # Once: a child of the child may use the numbers for files of its own.
+        # Each is closed once: a child of the child may reuse the numbers for its own files.
         while protocol:
             with suppress(OSError):
                 os.close(protocol.pop())
 
-    # A program that is executed does not get them; a forked Python would.
+    # An executed program does not inherit the descriptors, but a forked Python does.
     os.register_at_fork(after_in_child=close_in_forked_child)
     return requests, answers, errors
 
@@ -126,11 +126,11 @@ def _take_over_standard_streams() -> Tuple[int, int, int]:
 def _open_standard_streams(errors: int) -> None:
     """Send standard output and error to where standard error went at first, whatever a step did to them."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(BaseException):  # The step may have replaced it by anything.
+        with suppress(BaseException):  # The step may have replaced the stream by any object.
             stream.flush()
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         os.dup2(errors, descriptor)
-        # Line by line, so that what was printed last is not lost with the process.
+        # Line-buffered, so that the last lines are not lost if the process is killed.
         stream = open(descriptor, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)

@@ -1,4 +1,4 @@
-"""What the pytest process and a worker say to each other: JSON objects (RFC 8259), one a line.
+"""The protocol between the pytest process and a worker: JSON objects (RFC 8259), one per line.
 
 The worker begins with ``{"hello": 3, "pid": 4711, "python": "3.11.7", ...}``; whatever comes before that line was
 written by the program that started it, and is ignored. Then the pytest process asks, one question at a time, and the
@@ -35,7 +35,7 @@ __all__ = ["PROTOCOL_VERSION", "STATUSES", "Outcome", "Progress", "Request", "de
 PROTOCOL_VERSION = 3
 
 STATUSES = ("ok", "unsupported", "out_of_memory", "failed", "timed_out", "crashed")
-"""From the best to the worst."""
+"""The statuses of trials, from the best to the worst."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Request:
     """Keyword arguments of the function, as JSON."""
     plan: Plan
     steps_per_round: Optional[int] = None
-    """None: decided by the measuring loop."""
+    """The number of steps in a round; None to let the measuring loop decide."""
     own_process: bool = False
     """Whether nothing else is ever measured in the process, so that its peak memory is this trial's."""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one trial ended."""
+    """How one trial ended, with its figures."""
 
     status: str
     """One of ``STATUSES``."""
@@ -85,9 +85,9 @@ class Outcome:
     measurement: Optional[Measurement] = None
     """The figures of a step or of one phase; None unless the trial is ok."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    """What else is known of the trial; parts of the benchmark's ``extra_info``."""
+    """Further facts about the trial, which become parts of the benchmark's ``extra_info``."""
     items: Optional[int] = None
-    """How many items a phase worked through; None if it did not count, and for a step, whose caller knows."""
+    """How many items a phase worked through; None if it does not count items, and for a step."""
     metrics: Tuple[Metric, ...] = ()
     """The metrics that the worker knows, the primary one first. A step has none: its rate follows from the rounds."""
     phases: Mapping[str, Outcome] = field(default_factory=dict)
@@ -97,8 +97,9 @@ class Outcome:
     def of_phases(cls, names: Sequence[str], ended: Sequence[Outcome], failure: Optional[Outcome] = None) -> Outcome:
         """Return the outcome of a job of phases.
 
-        ``names``: those of all phases. ``ended``: how the first of them ended, well. ``failure``: how the next phase
-        ended; those after it were not measured. Where all phases have ended, it is what came after them.
+        ``names``: the names of all phases. ``ended``: the outcomes of the first phases, which succeeded. ``failure``:
+        the outcome of the next phase; the phases after it were not measured. If all phases have ended, it is a failure
+        after them.
         """
         phases = dict(zip(names, ended))
         if failure is None:
@@ -110,7 +111,7 @@ class Outcome:
         return cls(failure.status, failure.reason, failure.details, phases=phases)
 
     def to_json(self) -> Dict[str, Any]:
-        """Return the outcome as a JSON object; ``from_json`` reads it back. What only phases have may be missing."""
+        """Return the outcome as a JSON object; ``from_json`` reads it back. Members of phases may be missing."""
         fields = {name: getattr(self, name) for name in ("status", "reason", "details", "metadata")}
         fields["measurement"] = None if self.measurement is None else self.measurement.to_json()
         if self.items is not None:
@@ -175,16 +176,16 @@ def _metrics(value: Any) -> Tuple[Metric, ...]:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a trial has come."""
+    """The progress of a trial in one call."""
 
     is_finished: bool = False
-    """Whether nothing is left but to close the trial: all is measured, or it has failed."""
+    """Whether the trial has only to be closed: everything is measured, or it has failed."""
     rounds: int = 0
-    """How many rounds were measured now."""
+    """How many rounds were measured in this call."""
     phases: Tuple[str, ...] = ()
-    """The names of the phases of the job that was opened now."""
+    """The names of the phases of a job, if this call has opened one."""
     ended_phase: Optional[Outcome] = None
-    """How the phase that was measured now has ended; None if it failed."""
+    """The outcome of the phase that was measured in this call; None if it failed."""
 
     def to_json(self) -> Dict[str, Any]:
         """Return the progress as a JSON object; ``from_json`` reads it back."""

@@ -13,8 +13,8 @@ __all__ = ["RunningTrial", "run_to_end"]
 class RunningTrial(Protocol):
     """The calls of a trial, in their order. After a failure, all but ``close`` do nothing.
 
-    No call raises what the target raises, which becomes the outcome; but for KeyboardInterrupt, and SystemExit of a
-    target in this process.
+    An exception of the target becomes the outcome, and no call raises it, except KeyboardInterrupt, and SystemExit of
+    a target in this process.
     """
 
     def open(self) -> Progress:
@@ -26,11 +26,11 @@ class RunningTrial(Protocol):
     def measure(self, slice_seconds: float = math.inf) -> Progress:
         """Measure a step's rounds until the plan needs no more, or until they have taken so many seconds.
 
-        Of a job of phases, measure the next phase.
+        For a job of phases, measure the next phase.
         """
 
     def close(self) -> Outcome:
-        """Free the target. Return how the trial has ended."""
+        """Free the target, and return the outcome of the trial."""
 
 
 def run_to_end(trial: RunningTrial) -> Outcome:

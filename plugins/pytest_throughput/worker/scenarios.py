@@ -1,4 +1,4 @@
-"""What a worker does with an opened target: repeat a step, or go once through phases."""
+"""Measure an opened target: repeat a step, or go once through phases."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["Scenario", "scenario_of"]
 
 
 class Scenario(ABC):
-    """An opened target that is being measured. What the target raises passes through."""
+    """An opened target that is being measured. Exceptions of the target pass through."""
 
     phases: Tuple[str, ...] = ()
     """The names of its phases, if it has any."""
 
     @abstractmethod
     def warm_up(self) -> Progress:
-        """Prepare what is measured."""
+        """Prepare the target for measuring."""
 
     @abstractmethod
     def measure(self, slice_seconds: float) -> Progress:
@@ -37,13 +37,13 @@ class Scenario(ABC):
 
     @abstractmethod
     def outcome(self, ended_phases: Sequence[Outcome]) -> Outcome:
-        """Return the outcome when all has been measured. Called once, before the target is closed."""
+        """Return the outcome when everything has been measured. Called once, before the target is closed."""
 
 
 def scenario_of(
     opened: Union[Step, Once], plan: Plan, steps_per_round: Optional[int], open_seconds: float, own_process: bool
 ) -> Scenario:
-    """Return what is to be done with an opened target: a step is repeated, a job of phases gone through once.
+    """Return the scenario of an opened target: a step is repeated, a job of phases is run once.
 
     ``open_seconds``: how long opening took. ``own_process``: whether nothing else is measured in this process.
     """
@@ -54,7 +54,7 @@ def scenario_of(
 
 
 class _Context:
-    """What the metadata of a result say about the target and its process."""
+    """The metadata that a result gives about the target and its process."""
 
     def __init__(self, opened: Opened, open_seconds: float, own_process: bool) -> None:
         self._opened = opened
@@ -70,9 +70,9 @@ class _Context:
         opened = self._opened
         metadata = dict(opened.metadata)
         peak = None if opened.peak_memory_bytes is None else result_or_none(opened.peak_memory_bytes)
-        # A shared process would say the most that any case before has needed.
+        # The peak of a shared process may be that of an earlier case.
         metadata["peak_memory_bytes"] = peak_resident_bytes() if peak is None and self._own_process else peak
-        # A fresh process has memory swapped out only if there is too little: its steps may have waited for the disk.
+        # Memory of a fresh process is swapped out only if memory is short: its steps may have waited for the disk.
         metadata.setdefault("swapped_bytes", swapped_bytes())
         metadata.setdefault("implausible", None)
         metadata["build_seconds"] = self._open_seconds if opened.build_seconds is None else opened.build_seconds
@@ -114,7 +114,7 @@ class _Repeat(Scenario):
 
 
 class _RunOnce(Scenario):
-    """Run a step a single time and keep no figure: nothing else would run it again."""
+    """Run a step a single time, and keep no figure."""
 
     def __init__(self, step: Step, context: _Context) -> None:
         self._step = step

@@ -1,4 +1,4 @@
-"""Run one trial in this process: open, warm up, measure, close. The same code in a worker and without one."""
+"""Run one trial in this process: open, warm up, measure, close. A worker and pytest's process use the same code."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Trial:
         own_process: bool = False,
         on_error: Optional[OnError] = None,
     ) -> None:
-        """``on_error`` is called with the exception that ended the trial, for a debugger in this process."""
+        """Prepare a trial. ``on_error`` is called with the exception that ended it, for a debugger in this process."""
         self._open_target = open_target
         self._plan = plan
         self._steps_per_round = steps_per_round
@@ -79,7 +79,7 @@ class Trial:
         return progress
 
     def close(self) -> Outcome:
-        self._stack.close()  # The errors of threads after the rounds take nothing back.
+        self._stack.close()  # Errors of threads after the rounds do not fail the trial.
         outcome: Optional[Outcome] = None
 
         def ask() -> Progress:
@@ -94,7 +94,7 @@ class Trial:
             outcome = Outcome.of_phases(phases, self._ended_phases, self._failure)
         opened, self._opened, self._scenario = self._opened, None, None
         if opened is not None and opened.close is not None:
-            # What was measured stays measured, and what failed first is the better reason.
+            # An error of closing must not lose the figures, and an earlier failure is the better reason.
             result_or_none(opened.close)
         del opened
         gc.collect()
@@ -114,7 +114,7 @@ class Trial:
         return Progress(phases=self._scenario.phases)
 
     def _guarded(self, call: Callable[[], Progress]) -> Progress:
-        """Return the progress that the call makes. An exception becomes the failure that ends the trial."""
+        """Return the progress of the call. An exception becomes the failure that ends the trial."""
         finished = Progress(is_finished=True)
         if self._failure is not None:
             return finished
@@ -129,7 +129,7 @@ class Trial:
             self._stack.close()
             raise
         if self._thread_errors:
-            # What was timed went on without the thread's work.
+            # The rounds were timed without the work of the thread.
             self._failure = Outcome("failed", reason=f"in a thread: {self._thread_errors[0]}")
         elif progress.ended_phase is not None and progress.ended_phase.status != "ok":
             self._failure = progress.ended_phase
@@ -139,18 +139,18 @@ class Trial:
 def run_opened_step(
     step: Step, plan: Plan, steps_per_round: Optional[int] = None, on_error: Optional[OnError] = None
 ) -> Outcome:
-    """Measure a step that is open already. ``on_error``: see ``Trial``."""
+    """Measure a step that is already open. ``on_error``: see ``Trial``."""
     outcome = run_to_end(Trial(lambda: step, plan, steps_per_round, on_error=on_error))
     return replace(outcome, metadata={**outcome.metadata, "build_seconds": step.build_seconds})
 
 
 @contextmanager
 def _noting_thread_errors(errors: List[str]) -> Iterator[None]:
-    """Add the errors that end threads meanwhile to the list; they are printed as always."""
+    """Add the errors that end threads within the body to the list; they are also printed as usual."""
     before = threading.excepthook
 
     def note(ended: Any) -> None:
-        if not issubclass(ended.exc_type, SystemExit):  # That is how a thread ends itself.
+        if not issubclass(ended.exc_type, SystemExit):  # A thread may end itself by SystemExit.
             errors.append(describe_error(ended.exc_type, ended.exc_value))
         before(ended)
 
