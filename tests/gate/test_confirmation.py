@@ -47,8 +47,8 @@ def test_the_second_look_has_the_last_word_on_what_was_asked_alone() -> None:
     assert verdicts["same"] is Verdict.UNCHANGED
 
 
-def test_a_second_look_that_lacks_a_case() -> None:
-    with pytest.raises(ValueError, match="lacks open, slower"):
+def test_a_confirmed_case_without_a_second_verdict() -> None:
+    with pytest.raises(ValueError, match="no verdict after confirmation on open, slower; expected one on every"):
         after_confirmation(FIRST, [], to_confirm(FIRST))
 
 
