@@ -39,7 +39,7 @@ def main() -> None:
 def make_store(directory: Path, cases: int, runs: int, trials: int) -> None:
     """``runs`` to judge by and one more, the latest, to judge."""
     from pytest_throughput.gate.baseline_store import Store
-    from pytest_throughput.gate.runs import CaseResult, Run, Trial
+    from pytest_throughput.gate.judged import JudgedCase, JudgedRun, JudgedTrial
 
     generator = random.Random(1)
     ids = [f"training-pytorch-cuda-model{case}-b8-fp32-eager" for case in range(cases)]
@@ -47,7 +47,7 @@ def make_store(directory: Path, cases: int, runs: int, trials: int) -> None:
         results = {}
         for case_id in ids:
             rate = 90.0 if run == runs and case_id == ids[0] else 100.0
-            figures = (Trial(one, rate * generator.lognormvariate(0, 0.01), 0.0) for one in range(1, trials + 1))
+            figures = (JudgedTrial(one, rate * generator.lognormvariate(0, 0.01), 0.0) for one in range(1, trials + 1))
             axes: dict[str, str | int | None] = {
                 "mode": "training",
                 "framework": "pytorch",
@@ -55,9 +55,9 @@ def make_store(directory: Path, cases: int, runs: int, trials: int) -> None:
                 "model": case_id,
                 "batch_size": 8,
             }
-            results[case_id] = CaseResult(case_id, "ok", tuple(figures), "0" * 16, "1" * 16, axes)
+            results[case_id] = JudgedCase(case_id, "ok", tuple(figures), "0" * 16, "1" * 16, axes)
         started_at = f"2026-01-{1 + run % 28:02d}T{run // 28:02d}:00:00+00:00"
-        Store(directory).accept(Run(started_at, FINGERPRINT, "a", {"torch": "2.12"}, results))
+        Store(directory).accept(JudgedRun(started_at, FINGERPRINT, "a", {"torch": "2.12"}, results))
 
 
 def judge_once(directory: Path) -> None:

@@ -64,7 +64,7 @@ def test_one_run_against_one_decides_nothing(command: Command, files: Files) -> 
     assert command("compare", *sides)[0] == 0
     status, out, _ = command("compare", *sides, "--fail-on", "inconclusive")
     assert (status, "inconclusive: 6 cases" in out) == (13, True)
-    assert "cannot be known from 2 runs in all; measure 2 more runs of this machine" in out
+    assert "2 runs in all, too few to know how much runs differ; measure 2 more runs of this machine" in out
 
 
 def test_different_hardware_cannot_be_compared(command: Command, files: Files) -> None:

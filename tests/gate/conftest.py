@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
-from pytest_throughput.gate.runs import CaseResult, Run, Trial
+from pytest_throughput.gate.judged import JudgedCase, JudgedRun, JudgedTrial
 
-MakeRun = Callable[..., Run]
+MakeRun = Callable[..., JudgedRun]
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def noisy_run(
     network_hash: str | None = "n",
     settings_digest: str | None = "s",
     software: Mapping[str, str] | None = None,
-) -> Run:
+) -> JudgedRun:
     """``slower``: shares of the seconds, by id: 0.05 is 5 % more of them."""
     generator = random.Random(seed)
     ids = [f"case-{index}" for index in range(cases)] if isinstance(cases, int) else cases
@@ -37,10 +37,10 @@ def noisy_run(
     for case_id in ids:
         rate = 100.0 / (1 + (slower or {}).get(case_id, 0.0))
         figures = tuple(
-            Trial(number, rate * generator.lognormvariate(0.0, deviation)) for number in range(1, trials + 1)
+            JudgedTrial(number, rate * generator.lognormvariate(0.0, deviation)) for number in range(1, trials + 1)
         )
-        results[case_id] = CaseResult(case_id, "ok", figures, network_hash, settings_digest)
-    return Run(
+        results[case_id] = JudgedCase(case_id, "ok", figures, network_hash, settings_digest)
+    return JudgedRun(
         started_at=f"2026-01-01T{seed // 60 % 24:02d}:{seed % 60:02d}:00+00:00",
         fingerprint={"cpu": {"model": "Any", "cores": 2}},
         machine_id=machine_id,

@@ -15,10 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_throughput.gate.baseline_store import Store, StoreError
-from pytest_throughput.gate.runs import CaseResult, Run, Trial
+from pytest_throughput.gate.judged import JudgedCase, JudgedRun, JudgedTrial
 from pytest_throughput.gate.store_format import MOST_BYTES, DamagedFile, decode, encode
 
-MakeRun = Callable[..., Run]
+MakeRun = Callable[..., JudgedRun]
 
 
 def test_what_is_accepted_is_read_again_in_the_order_of_time(tmp_path: Path, make_run: MakeRun) -> None:
@@ -104,7 +104,7 @@ def test_ids_never_become_paths(tmp_path: Path, make_run: MakeRun) -> None:
 
 
 def test_a_run_without_figures_is_not_accepted(tmp_path: Path, make_run: MakeRun) -> None:
-    failed = replace(make_run(1), cases={"x": CaseResult("x", "crashed")})
+    failed = replace(make_run(1), cases={"x": JudgedCase("x", "crashed")})
     with pytest.raises(ValueError, match="no figures"):
         Store(tmp_path).accept(failed)
     with pytest.raises(ValueError, match="keep: expected 1 or more runs, got 0"):
@@ -174,7 +174,7 @@ def test_no_value_in_any_place_breaks_the_reader(data: st.DataObject, value: Any
     except DamagedFile:
         return
     assert encode(run)
-    assert all(trial.images_per_second > 0 for case in run.cases.values() for trial in case.trials)
+    assert all(trial.rate > 0 for case in run.cases.values() for trial in case.trials)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +220,6 @@ def test_an_id_occurs_once() -> None:
         decode(json.dumps(document).encode())
 
 
-def _small_run() -> Run:
-    case = CaseResult("training-x", "ok", (Trial(1, 10.0, 0.1), Trial(2, 11.0, None)), "n", "s")
-    return Run("2026-01-01T00:00:00+00:00", {"cpu": {"cores": 2}}, "a", {"torch": "2"}, {case.id: case})
+def _small_run() -> JudgedRun:
+    case = JudgedCase("training-x", "ok", (JudgedTrial(1, 10.0, 0.1), JudgedTrial(2, 11.0, None)), "n", "s")
+    return JudgedRun("2026-01-01T00:00:00+00:00", {"cpu": {"cores": 2}}, "a", {"torch": "2"}, {case.id: case})

@@ -9,19 +9,19 @@ from dataclasses import replace
 import pytest
 
 from pytest_throughput.gate.comparison import judge, software_changes
+from pytest_throughput.gate.judged import JudgedCase, JudgedRun, JudgedTrial, hardware_key, hashed_machine_id
 from pytest_throughput.gate.rules import Code, Design, Rules
-from pytest_throughput.gate.runs import CaseResult, Run, Trial, hardware_key, hashed_machine_id
 from pytest_throughput.gate.verdict import CaseVerdict, Verdict
 
-MakeRun = Callable[..., Run]
+MakeRun = Callable[..., JudgedRun]
 RULES = Rules()
 
 
-def against(history: list[Run], head: Run, **options: object) -> dict[str, CaseVerdict]:
+def against(history: list[JudgedRun], head: JudgedRun, **options: object) -> dict[str, CaseVerdict]:
     return {one.id: one for one in judge(history, [head], design=Design.HISTORY, rules=RULES, **options)}  # type: ignore[arg-type]
 
 
-def with_case(run: Run, case: CaseResult) -> Run:
+def with_case(run: JudgedRun, case: JudgedCase) -> JudgedRun:
     return replace(run, cases={**run.cases, case.id: case})
 
 
@@ -51,9 +51,9 @@ def test_each_kind_of_verdict_on_figures(make_run: MakeRun) -> None:
 
 def test_memory_is_bounded_where_one_case_has_far_more_trials_than_the_others(make_run: MakeRun) -> None:
     """Figures are judged as one array, with a place for as many trials of every case."""
-    trials = tuple(Trial(number, 100.0) for number in range(1, 20_001))
-    many = {f"case-{number}": CaseResult(f"case-{number}", "ok", trials[:1]) for number in range(300)}
-    runs = [replace(make_run(seed), cases={**many, "x": CaseResult("x", "ok", trials)}) for seed in range(4)]
+    trials = tuple(JudgedTrial(number, 100.0) for number in range(1, 20_001))
+    many = {f"case-{number}": JudgedCase(f"case-{number}", "ok", trials[:1]) for number in range(300)}
+    runs = [replace(make_run(seed), cases={**many, "x": JudgedCase("x", "ok", trials)}) for seed in range(4)]
     with pytest.raises(ValueError, match=r"301 cases in 1 runs with up to 20,000 trials are too many .* give fewer"):
         judge(runs[:1], runs[1:2], design=Design.PAIRED_RUNS, rules=RULES)
 
@@ -80,11 +80,9 @@ def test_pairs_of_trials_are_matched_by_number(make_run: MakeRun) -> None:
 def test_pairs_of_runs_bear_what_would_drown_groups(make_run: MakeRun) -> None:
     """Runs 20 % apart from each other, in turn on both sides."""
 
-    def shifted(run: Run, share: float) -> Run:
+    def shifted(run: JudgedRun, share: float) -> JudgedRun:
         cases = {
-            case.id: replace(
-                case, trials=tuple(replace(one, images_per_second=one.images_per_second * share) for one in case.trials)
-            )
+            case.id: replace(case, trials=tuple(replace(one, rate=one.rate * share) for one in case.trials))
             for case in run.cases.values()
         }
         return replace(run, cases=cases)
@@ -153,8 +151,8 @@ def test_missing_only_where_it_was_asked_for(make_run: MakeRun) -> None:
     ],
 )
 def test_statuses(make_run: MakeRun, before: str | None, now: str, verdict: Verdict, code: Code) -> None:
-    def case(status: str) -> CaseResult:
-        return CaseResult("x", status, (Trial(1, 5.0),) if status == "ok" else ())
+    def case(status: str) -> JudgedCase:
+        return JudgedCase("x", status, (JudgedTrial(1, 5.0),) if status == "ok" else ())
 
     history = [make_run(seed) for seed in range(3)]
     if before is not None:
@@ -258,18 +256,18 @@ def test_changes_of_software_are_named(make_run: MakeRun) -> None:
 
 def test_contended_trials_are_named_in_the_sentence(make_run: MakeRun) -> None:
     base, head = make_run(1, trials=6), make_run(2, trials=6)
-    slow = replace(base.cases["case-0"].trials[2], images_per_second=20.0)
+    slow = replace(base.cases["case-0"].trials[2], rate=20.0)
     trials = tuple(slow if one.number == slow.number else one for one in base.cases["case-0"].trials)
     base = with_case(base, replace(base.cases["case-0"], trials=trials))
     found = {one.id: one for one in judge([base], [head], design=Design.PAIRS, rules=RULES)}
-    assert "(1 contended trial set aside)" in found["case-0"].reason
+    assert "(1 contended trial excluded)" in found["case-0"].reason
     assert found["case-0"].verdict is Verdict.UNCHANGED
 
 
 def test_figures_that_are_none() -> None:
     for value in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(ValueError, match="above 0"):
-            Trial(1, value)
+            JudgedTrial(1, value)
 
 
 def test_keys_are_fit_for_names() -> None:
@@ -307,8 +305,8 @@ def test_machines_as_units_are_named_so(make_run: MakeRun) -> None:
 
 @pytest.mark.parametrize(("before", "now"), [(5e-324, 1e18), (1e18, 5e-324)])
 def test_figures_beyond_all_measure_are_still_judged(make_run: MakeRun, before: float, now: float) -> None:
-    def with_rate(run: Run, rate: float) -> Run:
-        return with_case(run, replace(run.cases["case-0"], trials=tuple(Trial(n, rate) for n in range(1, 6))))
+    def with_rate(run: JudgedRun, rate: float) -> JudgedRun:
+        return with_case(run, replace(run.cases["case-0"], trials=tuple(JudgedTrial(n, rate) for n in range(1, 6))))
 
     history = [with_rate(make_run(seed), before) for seed in range(4)]
     found = against(history, with_rate(make_run(9), now))

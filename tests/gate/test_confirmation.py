@@ -1,4 +1,4 @@
-"""The second look: who gets one, whose word counts, and that it raises no more alarms."""
+"""Confirmation: which cases get it, which verdict counts, and that it adds no false alarms."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ FIRST = [
 ]
 
 
-def test_flagged_and_undecided_cases_are_looked_at_again() -> None:
+def test_flagged_and_undecided_cases_are_confirmed() -> None:
     assert to_confirm(FIRST) == ("slower", "open")
 
 
-def test_the_second_look_has_the_last_word_on_what_was_asked_alone() -> None:
+def test_the_second_verdict_counts_on_confirmed_cases_alone() -> None:
     second = [
         of("slower", Verdict.UNCHANGED, Code.WITHIN_THRESHOLD),
         of("open", Verdict.REGRESSED, Code.SLOWER),
@@ -47,8 +47,8 @@ def test_the_second_look_has_the_last_word_on_what_was_asked_alone() -> None:
     assert verdicts["same"] is Verdict.UNCHANGED
 
 
-def test_a_second_look_that_lacks_a_case() -> None:
-    with pytest.raises(ValueError, match="lacks open, slower"):
+def test_a_confirmed_case_without_a_second_verdict() -> None:
+    with pytest.raises(ValueError, match="no verdict after confirmation on open, slower; expected one on every"):
         after_confirmation(FIRST, [], to_confirm(FIRST))
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pytest_throughput.gate.baseline_store import Store
 from pytest_throughput.gate.from_results import GivenRun, given_run
-from pytest_throughput.gate.runs import Run
+from pytest_throughput.gate.judged import JudgedRun
 from pytest_throughput.gate.store_format import decode, encode
 from pytest_throughput.results.untrusted_json import Unreadable
 from pytest_throughput.telemetry.machine_id import machine_id
@@ -117,7 +117,7 @@ def test_plain_files_count_items(read: Read) -> None:
     calls, rows = (
         read(result_files.plain_document(1), name).run.cases["bench.py::test_it[0]"] for name in (None, "rows")
     )
-    assert rows.trials[0].images_per_second == pytest.approx(8 * calls.trials[0].images_per_second)
+    assert rows.trials[0].rate == pytest.approx(8 * calls.trials[0].rate)
     assert rows.settings_digest != calls.settings_digest
 
 
@@ -147,7 +147,7 @@ def test_cases_are_judged_by_their_primary_metric(read: Read) -> None:
             result_files.our_document(1, cases=result_files.CASES[:1], trials=1),
         )
     )
-    assert [case.trials[0].images_per_second for case in (seconds, epochs)] == [0.25, 4.0]
+    assert [case.trials[0].rate for case in (seconds, epochs)] == [0.25, 4.0]
     assert len({case.settings_digest for case in (seconds, epochs, rate)}) == 3
 
 
@@ -201,7 +201,7 @@ def test_a_changed_file_is_refused_or_can_be_accepted(tmp_path: Path, data: Any,
         path = Store(tmp_path / "kept").accept(run)
     except ValueError:
         return
-    assert isinstance(run, Run) and decode(path.read_bytes()) == run
+    assert isinstance(run, JudgedRun) and decode(path.read_bytes()) == run
     assert path.parent.parent == tmp_path / "kept"
 
 

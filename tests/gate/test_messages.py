@@ -30,7 +30,7 @@ def test_pairs_that_would_decide() -> None:
     """The interval has to shrink from 6 % to 3 %: four times the pairs, and some more for the estimate."""
     sentence = compared(Code.NOISE, OPEN)
     assert sentence == (
-        "95 % interval 6.18 % slower to 6.18 % faster; only 8.33 % slower or more could have been told; "
+        "95 % interval 6.18 % slower to 6.18 % faster; with this noise only 8.33 % slower or more is detectable; "
         "about 25 pairs would decide"
     )
 
@@ -47,15 +47,15 @@ def test_pairs_that_would_decide() -> None:
             "about 13 machines would decide",
         ),
         (replace(OPEN, design=Design.HISTORY), "interleaved pairs could decide, accepted runs hardly"),
-        (replace(OPEN, half_interval=math.inf), "nothing to know the noise from; measure more trials"),
+        (replace(OPEN, half_interval=math.inf), "too few trials to estimate the noise; measure more trials"),
     ],
 )
 def test_what_else_would_decide(evidence: Evidence, ending: str) -> None:
     assert compared(Code.NOISE, evidence).endswith(ending)
 
 
-def test_what_was_set_aside_is_said() -> None:
-    assert compared(Code.WITHIN_THRESHOLD, replace(OPEN, outliers=2)).endswith("(2 contended trials set aside)")
+def test_excluded_trials_are_named() -> None:
+    assert compared(Code.WITHIN_THRESHOLD, replace(OPEN, outliers=2)).endswith("(2 contended trials excluded)")
 
 
 @pytest.mark.parametrize(

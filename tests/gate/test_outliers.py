@@ -1,4 +1,4 @@
-"""Which trials are set aside, and the two chances that few trials leave."""
+"""Test which trials are excluded as outliers, and the two probabilities that limit what few trials can show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate in a run: verdicts, exit statuses, the second look, and that it never gets in the way.
+"""The gate in a run: verdicts, exit statuses, confirmation, and that it never hides the results.
 
 Steps take the seconds that a test wants them to, by a clock that stands still otherwise.
 """
@@ -278,7 +278,7 @@ class TestSecondLook:
         gated.accept_some()
         result = gated.run(BASELINE, "--throughput-confirm=4", "-k", "not f")
         result.stdout.fnmatch_lines(["collected 19 items / 3 deselected / 16 selected"])
-        assert result.ret == 0 and "second look" not in result.stdout.str()
+        assert result.ret == 0 and "confirming" not in result.stdout.str()
         result.assert_outcomes(passed=16, deselected=3)
         assert len(gated.measured) == 15
 
@@ -286,7 +286,7 @@ class TestSecondLook:
         gated.accept_some()
         result = gated.run(BASELINE, "--throughput-confirm=2", slower={"c": 0.1})
         assert result.ret == 10
-        result.stdout.fnmatch_lines(["a second look, with 2 more trials, at: test_it.py::test_it?c?"])
+        result.stdout.fnmatch_lines(["confirming with 2 more trials: test_it.py::test_it?c?"])
         result.assert_outcomes(passed=21)
         assert gated.measured[-2:] == ["c4d", "c5d"]
         block = gated.project.json()["throughput"]
@@ -334,7 +334,7 @@ class TestSecondLook:
         result.stdout.fnmatch_lines(["*to go on, repeat the command with --throughput-resume=*"])
         assert gated.project.json()["throughput"]["complete"] is False
 
-    def test_an_interrupted_second_look_can_be_resumed(self, gated: Gated) -> None:
+    def test_an_interrupted_confirmation_can_be_resumed(self, gated: Gated) -> None:
         gated.accept_some()
         options = (BASELINE, "--throughput-confirm=2")
         with pytest.raises(KeyboardInterrupt):

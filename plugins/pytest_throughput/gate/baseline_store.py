@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pytest_throughput.gate.runs import Run, hardware_key
+from pytest_throughput.gate.judged import JudgedRun, hardware_key
 from pytest_throughput.gate.store_format import MOST_BYTES, DamagedFile, decode, encode, utc
 
 __all__ = ["Baseline", "Store", "StoreError", "dated_in_the_future"]
@@ -44,7 +44,7 @@ class StoreError(Exception):
 class Baseline:
     """The accepted runs of one hardware."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[JudgedRun, ...]
     """Ordered by time."""
     damaged: tuple[tuple[Path, str], ...] = ()
     """Files that were left out, with the reason."""
@@ -58,7 +58,7 @@ class Store:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def accept(self, run: Run) -> Path:
+    def accept(self, run: JudgedRun) -> Path:
         """Write the run, and return its file.
 
         Raises StoreError where it cannot be written, and ValueError for a run without any figure or
@@ -101,7 +101,7 @@ class Store:
     def read(self, fingerprint: Mapping[str, Any]) -> Baseline:
         """Return all accepted runs of that hardware. Raises StoreError where the directory cannot be read."""
         folder = self._folder(fingerprint)
-        runs: list[Run] = []
+        runs: list[JudgedRun] = []
         damaged: list[tuple[Path, str]] = []
         others = [name for name in _names(self._directory) if _KEY.fullmatch(name) and name != folder.name]
         other_hardware = sum(1 for name in others if os.path.isdir(self._directory / name))
@@ -145,7 +145,7 @@ def _is_run(path: Path) -> bool:
     return True
 
 
-def _decoded(path: Path) -> Run:
+def _decoded(path: Path) -> JudgedRun:
     """Return the run in a file. Raise DamagedFile where it is not a valid run of the hardware of its folder."""
     try:
         run = decode(_content(path))

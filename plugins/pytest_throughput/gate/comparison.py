@@ -23,9 +23,9 @@ from pytest_throughput.gate.baseline_store import Store
 from pytest_throughput.gate.decision import CODES, Decisions, decide
 from pytest_throughput.gate.estimator import Estimates, estimate
 from pytest_throughput.gate.from_results import GivenRun
+from pytest_throughput.gate.judged import JudgedRun
 from pytest_throughput.gate.observations import Comparable, match, select_units
 from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design, Rules
-from pytest_throughput.gate.runs import Run
 from pytest_throughput.gate.scope import Scope, expected_of
 from pytest_throughput.gate.verdict import CaseVerdict, Incomparable, Judgement, Verdict, exit_status
 from pytest_throughput.text import printable
@@ -108,8 +108,8 @@ class Comparison:
     """The runs of both sides, ordered by time, and how they were measured."""
 
     title: str
-    base: tuple[Run, ...]
-    head: tuple[Run, ...]
+    base: tuple[JudgedRun, ...]
+    head: tuple[JudgedRun, ...]
     design: Design
     scope: Scope
     """What the runs of head were asked to measure."""
@@ -142,7 +142,7 @@ class Comparison:
         return expected_of(self.scope, self.base)
 
 
-def _check_hardware(runs: Sequence[Run]) -> None:
+def _check_hardware(runs: Sequence[JudgedRun]) -> None:
     if any(run.fingerprint != runs[0].fingerprint for run in runs):
         raise ValueError("the runs are of different hardware, or were given different numbers of threads")
 
@@ -159,8 +159,8 @@ def _names(runs: Sequence[GivenRun]) -> str:
 
 
 def judge(
-    base: Sequence[Run],
-    head: Sequence[Run],
+    base: Sequence[JudgedRun],
+    head: Sequence[JudgedRun],
     *,
     design: Design,
     rules: Rules,
@@ -183,7 +183,7 @@ def judge(
     return tuple(next(compared) if isinstance(one, Comparable) else one for one in found)
 
 
-def _check(base: Sequence[Run], head: Sequence[Run], design: Design) -> None:
+def _check(base: Sequence[JudgedRun], head: Sequence[JudgedRun], design: Design) -> None:
     if not base or not head:
         raise ValueError("expected at least one run on each side")
     if any(run.fingerprint != head[0].fingerprint for run in (*base, *head)):
@@ -246,16 +246,15 @@ def _verdict(
         outliers=int(estimates.outliers[index]),
     )
     has_interval = math.isfinite(evidence.half_interval) and code is not Code.TOO_FEW_RUNS
-    detectable = _ratio(-max(evidence.margin, rules.log_threshold), case.better)
-    low, high = sorted(_ratio(each, case.better) for each in (evidence.low, evidence.high))
+    detectable = _ratio(-max(evidence.margin, rules.log_threshold))
     return CaseVerdict(
         id=case.id,
         verdict=_VERDICTS.get(code, Verdict.INCONCLUSIVE),
         code=code,
         reason=messages.compared(code, evidence),
-        ratio=_ratio(evidence.difference, case.better) if evidence.trials_base and evidence.trials_head else None,
-        ratio_low=low if has_interval else None,
-        ratio_high=high if has_interval else None,
+        ratio=_ratio(evidence.difference) if evidence.trials_base and evidence.trials_head else None,
+        ratio_low=_ratio(evidence.low) if has_interval else None,
+        ratio_high=_ratio(evidence.high) if has_interval else None,
         trials_base=evidence.trials_base,
         trials_head=evidence.trials_head,
         runs_base=case.runs_base,
@@ -265,16 +264,15 @@ def _verdict(
     )
 
 
-def _ratio(log_ratio: float, better: str) -> float:
-    """Return head ÷ base of the metric, from a difference in which larger is better."""
-    return math.exp(messages.bounded(log_ratio if better == "higher" else -log_ratio))
+def _ratio(log_ratio: float) -> float:
+    return math.exp(messages.bounded(log_ratio))
 
 
 def _share(deviation_of_logs: float) -> float | None:
     return None if math.isnan(deviation_of_logs) else math.expm1(messages.bounded(deviation_of_logs))
 
 
-def software_changes(base: Sequence[Run], head: Sequence[Run]) -> dict[str, tuple[str | None, str | None]]:
+def software_changes(base: Sequence[JudgedRun], head: Sequence[JudgedRun]) -> dict[str, tuple[str | None, str | None]]:
     """Return the versions that differ between the last runs of the two sides: by name, (of base, of head)."""
     before, after = base[-1].software, head[-1].software
     names = sorted({*before, *after})

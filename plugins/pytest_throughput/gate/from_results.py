@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pytest_throughput.gate import runs
-from pytest_throughput.gate.runs import Axes, Run, Trial, hashed_machine_id
+from pytest_throughput.gate.judged import Axes, JudgedCase, JudgedRun, JudgedTrial, hashed_machine_id
 from pytest_throughput.gate.scope import Scope
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.results.model import RATE, CaseResult, RunResult
@@ -33,7 +32,7 @@ _MOST_TRIALS = 1_000
 class GivenRun:
     """A run to judge, or to judge others by."""
 
-    run: Run
+    run: JudgedRun
     scope: Scope
     name: str
     """Fit to be shown: the file and, where it has several, the environment."""
@@ -85,7 +84,7 @@ def _given(
     if started_at is None:
         raise ValueError("says nowhere when it was measured; expected an ISO 8601 datetime")
     machine_info = result.machine_info
-    run = Run(
+    run = JudgedRun(
         started_at=started_at.isoformat(),
         fingerprint=result.fingerprint if result.is_ours else _plain_fingerprint(machine_info),
         machine_id=result.machine_id if result.is_ours else _plain_machine_id(machine_info),
@@ -102,7 +101,7 @@ def _given(
     )
 
 
-def _case(case: CaseResult) -> runs.CaseResult:
+def _case(case: CaseResult) -> JudgedCase:
     trials = []
     for position, trial in enumerate(case.measured, 1):
         number = trial.trial if 1 <= trial.trial <= _MOST_TRIALS else position
@@ -110,8 +109,8 @@ def _case(case: CaseResult) -> runs.CaseResult:
         if trial.rounds_disturbed is not None and trial.rounds:
             disturbed = min(trial.rounds_disturbed / trial.rounds, 1.0)
         if trial.primary is not None:
-            trials.append(Trial(number, _more_is_better(trial.primary), disturbed))
-    return runs.CaseResult(
+            trials.append(JudgedTrial(number, _more_is_better(trial.primary), disturbed))
+    return JudgedCase(
         id=case.id,
         status=case.status or "",
         trials=tuple(trials),

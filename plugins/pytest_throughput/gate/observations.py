@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_throughput.gate import messages
+from pytest_throughput.gate.judged import JudgedCase, JudgedRun
 from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design
-from pytest_throughput.gate.runs import CaseResult, Run, Trial
 from pytest_throughput.gate.verdict import CaseVerdict, Verdict
 
-__all__ = ["Comparable", "Selection", "Unit", "match", "oriented_log", "select_units"]
+__all__ = ["Comparable", "Selection", "Unit", "match", "select_units"]
 
-Unit = tuple[Run, ...]
+Unit = tuple[JudgedRun, ...]
 """Runs that count as one unit of replication: a single run, or all runs of one machine where machines are the units."""
 
 _FEWEST_MACHINES = 3
@@ -29,7 +29,7 @@ class Selection:
     refusal: tuple[Code, str] | None = None
 
 
-def select_units(base: Sequence[Run], head: Sequence[Run], design: Design) -> Selection:
+def select_units(base: Sequence[JudgedRun], head: Sequence[JudgedRun], design: Design) -> Selection:
     """Return the units of replication.
 
     Machines of one model differ by up to 8 %, so that a run cannot be judged by the runs of one other
@@ -56,7 +56,7 @@ def select_units(base: Sequence[Run], head: Sequence[Run], design: Design) -> Se
     return Selection(refusal=(Code.UNSEEN_INDIVIDUAL, messages.unseen_machine(len(machines_base))))
 
 
-def _by_machine(runs: Sequence[Run]) -> tuple[Unit, ...]:
+def _by_machine(runs: Sequence[JudgedRun]) -> tuple[Unit, ...]:
     machines = dict.fromkeys(run.machine_id for run in runs)
     return tuple(tuple(run for run in runs if run.machine_id == machine) for machine in machines)
 
@@ -66,7 +66,7 @@ _WORST_RANK = 3
 """The rank of ``crashed``, ``timed_out``, ``failed``, and of any unknown status."""
 
 Units = tuple[tuple[float, ...], ...]
-"""Logarithms of the primary metric by unit and trial, negated where lower is better: a larger value is better."""
+"""Logarithms of rates, by unit and trial."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,10 @@ class Comparable:
     base: Units
     head: Units
     runs_base: int
-    better: str = "higher"
-    """Which direction of the primary metric is better: ``higher`` (a rate) or ``lower`` (seconds)."""
 
 
 def match(
-    case_id: str, base: Sequence[Run], head: Sequence[Run], selection: Selection, design: Design
+    case_id: str, base: Sequence[JudgedRun], head: Sequence[JudgedRun], selection: Selection, design: Design
 ) -> CaseVerdict | Comparable:
     """Return the figures of a case that can be compared, or its verdict if there are none."""
     before = [run.cases[case_id] for run in base if case_id in run.cases]
@@ -102,7 +100,7 @@ def match(
 
 
 def _match_figures(
-    case_id: str, measured: Sequence[CaseResult], now: Sequence[CaseResult], selection: Selection, design: Design
+    case_id: str, measured: Sequence[JudgedCase], now: Sequence[JudgedCase], selection: Selection, design: Design
 ) -> CaseVerdict | Comparable:
     network, settings = now[-1].network_hash, now[-1].settings_digest
     same_network = [one for one in measured if _same(one.network_hash, network)]
@@ -113,7 +111,7 @@ def _match_figures(
     if selection.refusal is not None:
         return CaseVerdict(case_id, Verdict.INCONCLUSIVE, *selection.refusal)
 
-    def results(runs: Sequence[Run]) -> list[CaseResult]:
+    def results(runs: Sequence[JudgedRun]) -> list[JudgedCase]:
         all_results = [run.cases[case_id] for run in runs if case_id in run.cases]
         return [
             one
@@ -125,28 +123,19 @@ def _match_figures(
         units_base, units_head = _by_number(results(selection.base[0]), results(selection.head[0]))
     else:
         units_base, units_head = (
-            tuple(tuple(_log(trial) for one in results(unit) for trial in one.trials) for unit in side)
+            tuple(tuple(math.log(trial.rate) for one in results(unit) for trial in one.trials) for unit in side)
             for side in (selection.base, selection.head)
         )
     runs_base = sum(1 for unit in selection.base for run in unit if results((run,)))
     return Comparable(case_id, units_base, units_head, runs_base)
 
 
-def _by_number(base: Sequence[CaseResult], head: Sequence[CaseResult]) -> tuple[Units, Units]:
+def _by_number(base: Sequence[JudgedCase], head: Sequence[JudgedCase]) -> tuple[Units, Units]:
     """Return each trial as a unit, at the same position on both sides for the same trial number; empty if missing."""
-    sides = [{trial.number: _log(trial) for one in side for trial in one.trials} for side in (base, head)]
+    sides = [{trial.number: math.log(trial.rate) for one in side for trial in one.trials} for side in (base, head)]
     numbers = sorted(sides[0].keys() | sides[1].keys())
     of_base, of_head = (tuple((side[number],) if number in side else () for number in numbers) for side in sides)
     return of_base, of_head
-
-
-def _log(trial: Trial) -> float:
-    return oriented_log(trial.images_per_second, "higher")
-
-
-def oriented_log(value: float, better: str) -> float:
-    """Return the logarithm of a metric's value, negated where lower is better, so that a larger result is better."""
-    return math.log(value) if better == "higher" else -math.log(value)
 
 
 def _rank(status: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_throughput.gate.runs import Axes, Run
+from pytest_throughput.gate.judged import Axes, JudgedRun
 
 __all__ = ["Scope", "expected_of"]
 
@@ -56,7 +56,7 @@ def _named(case_id: str, axes: Axes) -> Axes:
     return axes or {"file": case_id.partition("::")[0]}
 
 
-def expected_of(scope: Scope, base: Sequence[Run]) -> Callable[[str], bool]:
+def expected_of(scope: Scope, base: Sequence[JudgedRun]) -> Callable[[str], bool]:
     """Return a function that says whether a case of ``base`` was asked for and not deselected.
 
     ``base``: runs ordered by time. A case that is also missing from the latest of these runs whose axis

@@ -1,6 +1,6 @@
-"""An accepted run as JSON, and back: files may be damaged, or come from anybody, and are validated by msgspec.
+"""An accepted run as JSON, and back. Files may be damaged or hostile, and are validated by msgspec.
 
-Whatever is wrong with a file is one ``DamagedFile`` that says where. Members that are not named here are ignored.
+An invalid file raises ``DamagedFile``, which says what is wrong and where. Unknown members are ignored.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, to_builtins
 
-from pytest_throughput.gate.runs import CaseResult, Run, Trial
+from pytest_throughput.gate.judged import JudgedCase, JudgedRun, JudgedTrial
 from pytest_throughput.results.untrusted_json import parse_object
 from pytest_throughput.results.validation import convert, shown
 
@@ -24,12 +24,13 @@ _MOST_OF_FINGERPRINT = 10_000
 
 _Text = Annotated[str, Meta(min_length=1, max_length=1_000)]
 _Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
-"""A whole number that is not so long that it takes long to work with."""
+"""A bounded whole number: arithmetic with thousands of digits would take long."""
 
 
 class _Trial(Struct):
     number: Annotated[int, Meta(ge=1, le=_MOST_TRIALS)]
     images_per_second: Annotated[float, Meta(ge=1e-18, le=1e18)]
+    """The rate, in whatever unit; the key is that of the first files."""
     disturbed_share: Annotated[float, Meta(ge=0, le=1)] | None = None
 
 
@@ -49,20 +50,20 @@ class _Run(Struct):
     software: Annotated[dict[_Text, Any], Meta(max_length=200)]
     cases: Annotated[list[_Case], Meta(max_length=20_000)]
     individual: _Text | None = None
-    """The hashed machine."""
+    """The hashed id of the machine."""
 
 
 class DamagedFile(ValueError):
     """A file is not an accepted run, or not one that this version reads."""
 
 
-def encode(run: Run) -> bytes:
+def encode(run: JudgedRun) -> bytes:
     """Return the run as JSON: trial summaries, never rounds; the same bytes for the same run."""
     cases = [
         _Case(
             id=case.id,
             status=case.status,
-            trials=[_Trial(one.number, one.images_per_second, one.disturbed_share) for one in case.trials],
+            trials=[_Trial(one.number, one.rate, one.disturbed_share) for one in case.trials],
             axes=dict(case.axes),
             network_hash=case.network_hash,
             settings_digest=case.settings_digest,
@@ -75,7 +76,7 @@ def encode(run: Run) -> bytes:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
-def decode(content: bytes) -> Run:
+def decode(content: bytes) -> JudgedRun:
     """Return the run. Raise DamagedFile."""
     if len(content) > MOST_BYTES:
         raise DamagedFile(f"it takes {len(content)} bytes; expected at most {MOST_BYTES}")
@@ -99,12 +100,12 @@ def decode(content: bytes) -> Run:
     cases = {case.id: _case(case) for case in run.cases}
     if len(cases) < len(run.cases):
         raise DamagedFile("cases: an id occurs twice")
-    return Run(run.started_at, run.fingerprint, run.individual, software, cases)
+    return JudgedRun(run.started_at, run.fingerprint, run.individual, software, cases)
 
 
-def _case(case: _Case) -> CaseResult:
-    trials = tuple(Trial(trial.number, trial.images_per_second, trial.disturbed_share) for trial in case.trials)
-    return CaseResult(case.id, case.status, trials, case.network_hash, case.settings_digest, case.axes)
+def _case(case: _Case) -> JudgedCase:
+    trials = tuple(JudgedTrial(trial.number, trial.images_per_second, trial.disturbed_share) for trial in case.trials)
+    return JudgedCase(case.id, case.status, trials, case.network_hash, case.settings_digest, case.axes)
 
 
 def _refuse_half_characters(document: Any) -> None:

@@ -51,7 +51,7 @@ _WITHOUT_COMPARISON = (Verdict.NEW, Verdict.INCOMPARABLE)
 
 @dataclass(frozen=True)
 class CaseVerdict:
-    """The verdict on one case. Ratios are the case's primary metric of head over that of base."""
+    """The verdict on one case. Ratios are those of speed, head ÷ base: below 1 is slower, for any metric."""
 
     id: str
     verdict: Verdict

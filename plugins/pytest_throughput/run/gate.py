@@ -1,4 +1,4 @@
-"""The gate in a run: verdicts after the last trial, a second look where they are open, and the exit status."""
+"""The gate in a run: verdicts after the last trial, confirmation trials before them, and the exit status."""
 
 from __future__ import annotations
 
@@ -27,24 +27,27 @@ __all__ = ["Gate"]
 
 
 class Gate:
-    """The hooks of a run that is judged. What judges is imported when it judges: most runs do not."""
+    """The hooks of a run that is judged.
+
+    The modules that judge import numpy and scipy, and most runs are not judged; so they are imported when needed.
+    """
 
     def __init__(self, config: pytest.Config, session: ThroughputSession, results: BenchmarkJson) -> None:
         self._config = config
         self._session = session
         self._results = results
         self._settings = session.settings.gate
-        self._first: tuple[CaseVerdict, ...] = ()
-        """Of the first look, where there was a second."""
-        self._asked: tuple[str, ...] = ()
-        """The cases that had a second look."""
+        self._before_confirmation: tuple[CaseVerdict, ...] = ()
+        """The verdicts by which cases were chosen for confirmation; empty if no case was confirmed."""
+        self._confirmed: tuple[str, ...] = ()
+        """Ids of the cases that got confirmation trials."""
         self._judgement: Judgement | None = None
 
-    # Trials in reserve
+    # Confirmation
 
     @pytest.hookimpl(wrapper=True)
     def pytest_pycollect_makeitem(self) -> Iterator[None]:
-        """Holds the trials in reserve back, before anybody counts them or could deselect them."""
+        """Take the confirmation trials out of the collection, before they are counted or can be deselected."""
         found: Any = yield
         if not self._settings.confirm_trials or not isinstance(found, list):
             return found  # type: ignore[no-any-return]
@@ -59,56 +62,58 @@ class Gate:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
-        """Gives flagged and undecided cases more trials, in the same run."""
+        """Run the confirmation trials of flagged and undecided cases, after all others."""
         done: Any = yield
         if self._session.is_measuring and self._session.confirmation_items:
-            self._look_again(session)
+            self._confirm(session)
         return done  # type: ignore[no-any-return]
 
-    def _look_again(self, session: pytest.Session) -> None:
+    def _confirm(self, session: pytest.Session) -> None:
         try:
             comparison = self._compare()
-            self._first = comparison.verdicts(self._settings.rules)
-        except Exception:  # Told when the run is judged: the same will happen again.
+            self._before_confirmation = comparison.verdicts(self._settings.rules)
+        except Exception:  # Verdicts the run will raise it again, and then it is reported.
             return
         from pytest_throughput.gate.confirmation import to_confirm
 
-        undecided = set(to_confirm(self._first, comparison.design))
+        undecided = set(to_confirm(self._before_confirmation, comparison.design))
         compared = (
             {BASE, HEAD} if self._settings.baseline is None else {*self._session.settings.interpreters.environments}
         )
-        ours = [
+        chosen = [
             found
             for found in self._session.confirmation_items.values()
             if found.case_id in undecided and found.environment in compared
         ]
-        self._asked = tuple(dict.fromkeys(found.case_id for found in ours))
-        if not ours:
+        self._confirmed = tuple(dict.fromkeys(found.case_id for found in chosen))
+        if not chosen:
             return
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            cases = printable(", ".join(self._asked)) if len(self._asked) < 6 else f"{len(self._asked)} cases"
-            trials = "1 more trial" if len(ours) == 1 else f"{len(ours)} more trials"
-            show(reporter, f"\na second look, with {trials}, at: {cases}")
-        items = in_order([found.item for found in ours], self._session.settings)
-        for found in ours:
+            cases = (
+                printable(", ".join(self._confirmed)) if len(self._confirmed) < 6 else f"{len(self._confirmed)} cases"
+            )
+            trials = "1 more trial" if len(chosen) == 1 else f"{len(chosen)} more trials"
+            show(reporter, f"\nconfirming with {trials}: {cases}")
+        items = in_order([found.item for found in chosen], self._session.settings)
+        for found in chosen:
             self._session.items[found.item.nodeid] = found
             self._session.ledger.ask(found.case_id, found.environment, found.trial, found.axes)
         session.items += items
         session.testscollected += len(items)
         for item, following in zip(items, [*items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            # As pytest's own loop does.
+            # pytest's own loop does the same.
             if session.shouldfail:
                 raise session.Failed(session.shouldfail)
             if session.shouldstop:
                 raise session.Interrupted(session.shouldstop)
 
-    # Judging
+    # Verdicts
 
     @property
     def judgement(self) -> Judgement | None:
-        """Of the run as it stands when this is first asked for; None of one that measured nothing. Never raises."""
+        """Judge the run when this is first read, and keep the result; None if nothing was measured. Never raises."""
         if self._judgement is None and self._session.is_measuring and self._session.ledger.trials_ended:
             self._judgement = self._judge()
         return self._judgement
@@ -117,15 +122,15 @@ class Gate:
         try:
             comparison = self._compare()
             verdicts = comparison.verdicts(self._settings.rules)
-            if self._asked:
+            if self._confirmed:
                 from pytest_throughput.gate.confirmation import after_confirmation
 
-                verdicts = after_confirmation(self._first, verdicts, self._asked)
+                verdicts = after_confirmation(self._before_confirmation, verdicts, self._confirmed)
             return comparison.judgement(verdicts, self._settings.fail_on)
         except Incomparable as error:
             return nothing_comparable(str(error))
         except Exception as error:
-            # Out of a hook, it would hide what was measured.
+            # An exception in a hook would hide the results.
             why = f"{type(error).__name__}: {printable(str(error))}"
             return Judgement("the run could not be judged", pytest.ExitCode.INTERNAL_ERROR, notes=(why,))
 
@@ -150,11 +155,11 @@ class Gate:
         folder = shlex.quote(printable(str(self._settings.baseline)))
         return f"{first}pytest-throughput accept {file} --baseline {folder}"
 
-    # Telling
+    # Output and exit status
 
     @pytest.hookimpl(optionalhook=True, trylast=True)
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
-        """Adds the verdicts to our block, which is there by now."""
+        """Add the verdicts to the plugin's block, which an earlier hook has added."""
         if self.judgement is not None and "throughput" in output_json:
             output_json["throughput"]["verdicts"] = self.judgement.to_json()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_throughput.gate.runs import hashed_machine_id
+from pytest_throughput.gate.judged import hashed_machine_id
 from pytest_throughput.results.model import RunResult
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.telemetry.cpu import cpu_model, usable_physical_cores

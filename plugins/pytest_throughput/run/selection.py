@@ -36,7 +36,7 @@ class Selection:
         ours = [each for one in found if (each := measured(one, self._settings))]
         later: dict[str, list[pytest.Item]] = defaultdict(list)
         for each in ours:
-            if 1 < each.trial <= self._settings.trials:  # Only the gate runs the trials in reserve.
+            if 1 < each.trial <= self._settings.trials:  # The gate alone runs confirmation trials.
                 later[each.first].append(each.item)
         for each in ours:
             if each.trial == 1:

@@ -34,7 +34,7 @@ class ThroughputSession:
         self.items: dict[str, MeasuredItem] = {}
         """Every test that measures, by its node id."""
         self.confirmation_items: dict[str, MeasuredItem] = {}
-        """Tests that run only if the verdict on their case needs confirmation, by node id."""
+        """Tests that are run only if their case needs confirmation, by node id."""
         self.deselected: list[str] = []
         self.devices = Devices(lock=settings.lock, waiting=self._waiting)
         self.is_measuring = False

@@ -1,0 +1,77 @@
+"""What the gate compares: the part of a run's results that verdicts depend on, which is also what a baseline stores.
+
+The model of all results is ``results/model.py``. ``from_results`` derives a ``JudgedRun`` from a
+``RunResult``: one rate per trial, whatever the primary metric is, and digests instead of the settings.
+``store_format`` writes it to a file of the baseline, and reads it back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Axes", "JudgedCase", "JudgedRun", "JudgedTrial", "hardware_key", "hashed_machine_id"]
+
+Axes = Mapping[str, str | int | None]
+"""Axis values of a case, by the name of the axis: framework, model, batch size, …"""
+
+
+@dataclass(frozen=True)
+class JudgedTrial:
+    """One measurement of a case in a fresh process."""
+
+    number: int
+    """Counted from 1; in interleaved pairs, trials of one number belong together."""
+    rate: float
+    """The primary metric, or its reciprocal where lower values are better: a larger rate is always better."""
+    disturbed_share: float | None = None
+    """Share of disturbed rounds; None where it is unknown. No verdict depends on it: a change can disturb itself."""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.rate) and self.rate > 0):
+            raise ValueError(f"trial {self.number}: expected a rate above 0, got {self.rate!r}")
+
+
+@dataclass(frozen=True)
+class JudgedCase:
+    """One case in one run."""
+
+    id: str
+    status: str = "ok"
+    trials: tuple[JudgedTrial, ...] = ()
+    network_hash: str | None = None
+    settings_digest: str | None = None
+    """Digest of the settings that a rate depends on, such as threads and isolation; None where they are unknown."""
+    axes: Axes = field(default_factory=dict)
+    """Empty where the case names none."""
+
+
+@dataclass(frozen=True)
+class JudgedRun:
+    """One invocation of pytest, on one machine."""
+
+    started_at: str
+    """ISO 8601, with the offset from UTC."""
+    fingerprint: Mapping[str, Any]
+    """The hardware, as JSON; runs are comparable if their fingerprints are equal."""
+    machine_id: str | None = None
+    """Hashed id, which distinguishes machines of equal hardware; None where it is unknown."""
+    software: Mapping[str, str] = field(default_factory=dict)
+    """Versions by name."""
+    cases: Mapping[str, JudgedCase] = field(default_factory=dict)
+    """Cases by id."""
+
+
+def hardware_key(fingerprint: Mapping[str, Any]) -> str:
+    """Return 16 hexadecimal digits, equal for equal hardware; they are the name of a folder of the baseline."""
+    canonical = json.dumps(fingerprint, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def hashed_machine_id(name: str) -> str:
+    """Return 16 hexadecimal digits for a GPU's UUID or a machine's id, which cannot be recovered from them."""
+    return hashlib.sha256(f"pytest-throughput individual {name}".encode()).hexdigest()[:16]
