@@ -34,7 +34,7 @@ def test_a_network_of_the_users_own_is_measured(framework: str, tmp_path: Path) 
     # Run from another folder than the checkout: "." is the rootdir.
     places = {"bench/": str(ROOT / "bench"), ".": str(tmp_path)}
     arguments = [places.get(argument, argument) for argument in command[1:]]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
     ran = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", *arguments, "--benchmark-json=run.json", "-k", "inference"),
@@ -59,7 +59,7 @@ def test_a_framework_of_the_users_own_is_measured(tmp_path: Path) -> None:
     for name in ("blas.py", "blas_workload.py", "conftest.py", "test_speed.py"):
         (tmp_path / name).write_text(FILES[name])
     (command,) = re.findall(r"^pytest test_speed.py .*$", TEXT, re.MULTILINE)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
     path = os.pathsep.join([str(ROOT / "plugins"), str(ROOT / "fixtures")])
     ran = subprocess.run(
         [

@@ -15,7 +15,7 @@ FILES = dict(re.findall(r"```python\n# (\w+\.py)\n(.*?)```", TEXT, re.DOTALL))
 
 def test_a_job_of_several_phases_is_measured(tmp_path: Path) -> None:
     (command,) = re.findall(r"^pytest test_classify.py .*$", TEXT, re.MULTILINE)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
     for name in ("classify.py", "test_classify.py"):
         (tmp_path / name).write_text(FILES[name])
     ran = subprocess.run(

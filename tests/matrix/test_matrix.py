@@ -174,7 +174,7 @@ def test_a_checkout_works_from_another_folder(how: str, tmp_path: Path) -> None:
     if how == "nothing installed":
         # No entry point is looked at, so that only the checkout's conftest.py can load the plugin.
         arguments += ["-p", "pytest_benchmark.plugin"]
-        variables["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+        variables = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     result = run(*arguments, cwd=tmp_path, **variables)
     assert result.returncode == 0, result.stderr
     assert "[pytorch-cpu-alexnet-b1-fp32-eager]" in result.stdout

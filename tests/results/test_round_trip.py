@@ -113,9 +113,11 @@ def read(folder: Path, document: dict[str, Any]) -> RunResult:
 
 
 @given(result=results())
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_a_run_is_read_as_it_was_written(tmp_path: Path, result: RunResult) -> None:
-    assert read(tmp_path, document(result)) == result
+    # A trial whose rate is beyond the bounds has no primary metric, and is in no file.
+    held = replace(result, cases=tuple(replace(case, trials=case.measured) for case in result.cases))
+    assert read(tmp_path, document(result)) == held
 
 
 TRIAL = TrialResult(
