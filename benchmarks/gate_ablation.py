@@ -384,7 +384,7 @@ def one_busy_case(random: Generator, runs: int) -> tuple[Design, Floats, Floats]
 
 
 def five_cases(random: Generator, runs: int) -> tuple[Design, Floats, Floats]:
-    """The fewest cases that are pooled, and the fewest accepted runs."""
+    """Return the fewest cases that are pooled, with the fewest accepted runs."""
     logs = 0.01 * random.standard_normal((2 * runs, 5, 4, 5)) + 0.01 * random.standard_normal((2 * runs, 1, 4, 1))
     return Design.HISTORY, logs[:, :, :-1], logs[:, :, -1:]
 
@@ -431,7 +431,7 @@ def rare_slow_mode(random: Generator, runs: int) -> tuple[Design, Floats, Floats
 
 
 def paired_runs(random: Generator, runs: int) -> tuple[Design, Floats, Floats]:
-    """The machine's state moves both runs of a pair."""
+    """Return pairs of runs in which the machine's state moves both runs of a pair."""
     state = 0.05 * random.standard_normal((runs, 1, 5, 1))
     base, head = 0.01 * random.standard_normal((2, runs, 10, 5, 5)) + state
     return Design.PAIRED_RUNS, base, head
