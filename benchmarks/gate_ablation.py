@@ -13,7 +13,7 @@ table gives, in per cent, for the full gate and for each variant:
 - undecided: unchanged cases that were called inconclusive;
 - other verdicts: cases whose reason code differs from the full gate's.
 
-``python benchmarks/gate_ablation.py`` takes some ten minutes on one core. ``--only TEXT`` runs the
+``python benchmarks/gate_ablation.py`` takes some fifteen minutes on one core. ``--only TEXT`` runs the
 variants whose name contains a text, and ``--scenarios`` prints the false alarms of each scenario, too.
 """
 
