@@ -67,7 +67,7 @@ def two_humped(random: Generator, shape: tuple[int, ...]) -> Floats:
 
 
 def drifting(random: Generator, shape: tuple[int, ...]) -> Floats:
-    """A straight line through all trials, and through all runs: the next run is off its history by trend."""
+    """Return a straight line through all trials and runs, so that the next run differs from its history by trend."""
     position = np.arange(shape[-1]) - (shape[-1] - 1) / 2
     line = position / max(float(position.std()), 1e-9)
     direction = random.choice([-1.0, 1.0], (*shape[:-1], 1))
@@ -128,12 +128,12 @@ def trials_in_order(cell: Cell, random: Generator, runs: int, count: int) -> Flo
     return np.asarray(logs)
 
 
-def both_sides(cell: Cell, random: Generator, runs: int, reserve: int = 0) -> tuple[Floats, Floats]:
+def both_sides(cell: Cell, random: Generator, runs: int, more: int = 0) -> tuple[Floats, Floats]:
     """Trials of base and head without any change: arrays of (runs, cases, units, trials).
 
-    ``reserve``: trials (pairs) more, at the end.
+    ``more``: the number of confirmation trials (pairs), which come last.
     """
-    count = cell.trials + reserve
+    count = cell.trials + more
     if cell.design is Design.PAIRS:
         logs = trials_in_order(cell, random, runs, 2 * count)
         # What all trials of the run share, both sides share.
@@ -183,23 +183,23 @@ def our_gate_at_once(cell: Cell, base: Floats, head: Floats) -> Calls:
 
 
 def our_gate_confirmed(cell: Cell, base: Floats, head: Floats) -> Calls:
-    """The first look has ``cell.trials``; what it flags or leaves open is judged again with all there are."""
+    """Judge with ``cell.trials``; judge flagged and undecided cases again with all trials."""
     stored = cell.design is Design.HISTORY
 
-    def look(reserve_of: Bools) -> Decisions:
-        """With the reserve of these cases, and without that of the others."""
+    def judge(confirmed: Bools) -> Decisions:
+        """Judge with the confirmation trials of these cases only."""
 
         def limited(side: Floats) -> Floats:
             side = side.copy()
-            reserve = side[..., cell.trials :] if stored else side[..., cell.trials :, :]
-            reserve[~reserve_of] = np.nan
+            extra = side[..., cell.trials :] if stored else side[..., cell.trials :, :]
+            extra[~confirmed] = np.nan
             return side
 
         return our_gate(cell, base if stored else limited(base), limited(head))
 
-    first = look(np.zeros(head.shape[:2], dtype=bool))
+    first = judge(np.zeros(head.shape[:2], dtype=bool))
     asked = first.worth_confirming
-    second = look(asked)
+    second = judge(asked)
     return Calls(
         regressed=asked & second.regressed,
         unchanged=np.where(asked, second.unchanged, first.unchanged),
@@ -321,7 +321,7 @@ def cell_of(text: str) -> Cell:
 
 
 def simulate_at_length(cell: Cell, runs: int) -> None:
-    """Prints its rates. In portions, since a portion is held in memory."""
+    """Simulate in portions, which limits the memory, and print the rates."""
     total = Result(cell, "ours", 0, 0, dict.fromkeys(SLOWDOWNS, 0), dict.fromkeys(SLOWDOWNS, 0))
     random = cell.generator("at length")
     while total.runs < runs:
@@ -339,7 +339,7 @@ def simulate_at_length(cell: Cell, runs: int) -> None:
 
 
 def simulate_confirmed(cell: Cell, scale: float) -> Result:
-    base, head = both_sides(cell, cell.generator("confirmed"), runs_worth(cell, scale), reserve=CONFIRM)
+    base, head = both_sides(cell, cell.generator("confirmed"), runs_worth(cell, scale), more=CONFIRM)
     return count(cell, f"ours, confirm {CONFIRM}", base, head, lambda b, h: our_gate_confirmed(cell, b, h))
 
 
@@ -406,7 +406,7 @@ def report_suspects(results: Sequence[Result]) -> None:
 
 
 def report_detection(title: str, results: Sequence[Result]) -> None:
-    """Detection in per cent, by family; for each size the slowdowns of 3, 5, 10 and 30 %."""
+    """Print the detection in per cent, by family; for each size the slowdowns of 3, 5, 10 and 30 %."""
     sizes = [size for size in SIZES if any(one.cell.size == size for one in results)]
     rows = []
     for key in dict.fromkeys((one.cell.family, one.cell.shift) for one in results):
@@ -459,7 +459,7 @@ def report_confirmation(results: Sequence[Result], at_once: Sequence[Result]) ->
         "noise",
         "CV",
         "5 % found at once",
-        f"with {CONFIRM} in reserve",
+        f"with {CONFIRM} to confirm",
         "trials spent of a calm case",
     ]
     table("Confirmation, 10 cases, 5 trials, no shift", columns, rows)
@@ -514,7 +514,7 @@ def main() -> None:
     of_five = [cell for cell in (*pairs, *stored) if cell.trials == 5 and cell.history in (0, 5) and cell.size != MIXED]
     of_five = [cell for cell in of_five if cell.shift in (0.0, 0.03)]
     confirmed = [simulate_confirmed(cell, options.scale) for cell in of_five]
-    report_false_alarms(f"False alarms with {CONFIRM} trials in reserve, in per cent of runs", confirmed)
+    report_false_alarms(f"False alarms with {CONFIRM} confirmation trials, in per cent of runs", confirmed)
     report_suspects(confirmed)
     report_missed(confirmed)
     report_confirmation(confirmed, ours)

@@ -124,7 +124,7 @@ def trial(launcher: Launcher, case: Case, variant: str) -> dict[str, Any]:
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-    """The trials of a collection; the last line may have been cut off."""
+    """Return the trials of a collection; the last line may be incomplete."""
     lines = file.read_text(encoding="ascii").splitlines()
     return [json.loads(line) for line in lines if line.endswith("}")]
 
@@ -215,7 +215,7 @@ def histories(rounds: int, runs: int, trials: int) -> list[Comparison]:
 
 
 def our_gate(found: Collection, one: Comparison, base_of: str, head_of: str, changed: Mapping[str, str]) -> Any:
-    """What is regressed, and what unchanged, of all cases."""
+    """Return which cases are regressed, and which are unchanged."""
     base = np.stack([found.logs(base_of, *unit) for unit in one.base], axis=1)
     head = found.logs(head_of, *one.head, changed)
     head = head[:, :, None] if one.design is Design.PAIRS else head[:, None, :]
@@ -259,7 +259,7 @@ def interval(happened: float, of: float) -> tuple[float, float]:
 
 
 def judged(found: Collection, comparisons: Sequence[Comparison], gate: Callable[..., Any]) -> list[Count]:
-    """Runs with false alarms; of slowed cases, those found, and those of 5 % called unchanged."""
+    """Count runs with false alarms, slowed cases that were found, and 5 % slowdowns called unchanged."""
     if not comparisons:
         return [Count(0, 0, 0)] * (len(SLOWDOWNS) + 2)
     # Windows that share rounds share their luck: the intervals count as many as share none.

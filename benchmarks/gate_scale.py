@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def make_store(directory: Path, cases: int, runs: int, trials: int) -> None:
-    """``runs`` to judge by and one more, the latest, to judge."""
+    """Accept ``runs`` runs to judge by and one more, the latest, to judge."""
     from pytest_throughput.gate.baseline_store import Store
     from pytest_throughput.gate.judged import JudgedCase, JudgedRun, JudgedTrial
 

@@ -44,7 +44,7 @@ def verdicts(base: Floats, head: Floats, design: Design, rules: Rules | None = N
 
 
 def at_most(rate: float, runs: int) -> float:
-    """What a simulation of a rate may count, by 3.5 standard errors."""
+    """Return how many a simulation of a rate may count, allowing for 3.5 standard errors."""
     return rate + 3.5 * math.sqrt(rate * (1 - rate) / runs)
 
 

@@ -129,7 +129,7 @@ def test_a_run_without_a_time_is_refused(read: Read, written: Any) -> None:
 
 
 def with_primary(name: str, value: float, better: str) -> dict[str, Any]:
-    """A run of one trial whose case is judged by another metric than images per second."""
+    """Return a run of one trial whose case has another primary metric than images per second."""
     document = result_files.our_document(1, cases=result_files.CASES[:1], trials=1)
     del document["throughput"]["cases"][0]["trials"][0]["images_per_second"]
     metric = {"name": name, "unit": "s", "value": value, "better": better}

@@ -70,14 +70,14 @@ class Gated:
         return self.project.run(*common, "--benchmark-json=run.json", *arguments)
 
     def accept_some(self) -> None:
-        """Accepts four runs of the tests as they stand above: once, and a copy of them every other time."""
+        """Accept four runs of the tests as they stand above, measured once and copied every other time."""
         if not self._accepted.exists():
             self.accept(4)
             shutil.copytree("kept", self._accepted)
         shutil.copytree(self._accepted, "kept", dirs_exist_ok=True)
 
     def accept(self, runs: int) -> None:
-        """Accepts so many runs of these tests."""
+        """Accept this number of runs of these tests."""
         for seed in range(runs):
             self.run(seed=seed)
             assert main(["accept", "run.json", "--baseline", "kept"]) == 0

@@ -67,8 +67,8 @@ def decide(estimates: Estimates, rules: Rules) -> Decisions:
 
     difference, margin = estimates.difference, estimates.margin
     is_known = estimates.units >= FEWEST_UNITS
-    is_separable = (estimates.alarm_by_separation <= separation_limit) & (estimates.trials_head > 1)
-    by_contention = estimates.alarm_by_contention > contention_limit
+    is_separable = (estimates.by_separation <= separation_limit) & (estimates.trials_head > 1)
+    by_contention = estimates.by_contention > contention_limit
     looks_slower = (-difference > margin) & (difference <= -far)
     looks_faster = (difference > margin) & (difference >= far)
     ruled_out = difference - estimates.half_interval > -far
@@ -81,7 +81,7 @@ def decide(estimates: Estimates, rules: Rules) -> Decisions:
             looks_slower & ~is_separable,
             looks_slower & by_contention,
             looks_slower,
-            looks_faster & is_separable & (estimates.improvement_by_contention <= contention_limit),
+            looks_faster & is_separable,
             ruled_out & (tail_head - tail_base >= _TAIL_EXCESS),
             ruled_out,
             ~is_separable & (difference <= -far),

@@ -65,12 +65,10 @@ class Estimates:
     tail_head: Counts
     outliers: Counts
     """Trials on both sides that were excluded from the comparison."""
-    alarm_by_contention: Floats
+    by_contention: Floats
     """Probability that contention alone slowed all trials of head (see ``chance_of_contention``)."""
-    alarm_by_separation: Floats
+    by_separation: Floats
     """Largest probability that bimodal noise alone separates the two sides (see ``chance_of_separation``)."""
-    improvement_by_contention: Floats
-    """As ``alarm_by_contention``, for the trials of base."""
 
 
 def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: float) -> Estimates:
@@ -85,7 +83,7 @@ def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: fl
     units_base = units_of(base, found.kept[..., ~found.is_head].reshape(base.shape))
     units_head = units_of(head, found.kept[..., found.is_head].reshape(head.shape))
 
-    is_typical = ~found.is_exception
+    is_typical = ~found.has_modes
     # A run contains all cases; a pair contains one case, so that nothing is common to all cases.
     shared = design is not Design.PAIRS and base.shape[-3] >= FEWEST_CASES_TO_POOL
     compared = _compare_groups(units_base, units_head, is_typical, shared, false_alarm_rate)
@@ -100,7 +98,7 @@ def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: fl
         both = (units_base.count > 0) & (units_head.count > 0)
         units = np.where(both, units_base.count + units_head.count - 1, 0)
     # Where cases are pooled, the other cases show how far two modes lie apart, and excluded trials count, too.
-    separable = there if base.shape[-3] >= FEWEST_CASES_TO_POOL else found.kept
+    counted = there if base.shape[-3] >= FEWEST_CASES_TO_POOL else found.kept
     within, within_degrees = _within(units_base, units_head)
     return Estimates(
         difference=compared.difference,
@@ -116,11 +114,10 @@ def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: fl
         tail_base=found.tail[..., ~found.is_head].sum(axis=-1),
         tail_head=found.tail[..., found.is_head].sum(axis=-1),
         outliers=(there & ~found.kept).sum(axis=-1),
-        alarm_by_contention=chance_of_contention(found, found.is_head),
-        alarm_by_separation=chance_of_separation(
-            separable[..., ~found.is_head].sum(axis=-1), separable[..., found.is_head].sum(axis=-1)
+        by_contention=chance_of_contention(found),
+        by_separation=chance_of_separation(
+            counted[..., ~found.is_head].sum(axis=-1), counted[..., found.is_head].sum(axis=-1)
         ),
-        improvement_by_contention=chance_of_contention(found, ~found.is_head),
     )
 
 

@@ -1,4 +1,4 @@
-"""Make runs to judge out of results: of a run that has just ended, of our files, or of plain pytest-benchmark files."""
+"""Derive judged runs from results: of a run that has just ended, of our files, or of plain pytest-benchmark files."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ __all__ = ["GivenRun", "given_run", "measured_run"]
 _CHOSEN_WHILE_MEASURING = ("warm_up_steps", "steps_per_round")
 """Settings that the measuring loop decides anew in each trial."""
 _RATES = (RATE, "calls_per_second", "items_per_second")
-"""Primary metrics whose cases have digests without a metric, as in the baselines of before there were others."""
+"""Primary metrics whose cases have digests without a metric, as in baselines from before other metrics existed."""
 _MOST_TRIALS = 1_000
 
 
 @dataclass(frozen=True)
 class GivenRun:
-    """A run to judge, or to judge others by."""
+    """A run on either side of a comparison, with where it comes from."""
 
     run: JudgedRun
     scope: Scope
     name: str
-    """Fit to be shown: the file and, where it has several, the environment."""
+    """Printable name: the file and, where it has several, the environment."""
     file: Path | None = None
     complete: bool = True
     """Whether every trial that was asked for has ended."""
@@ -76,7 +76,7 @@ def _given(
 ) -> GivenRun:
     """Return a run of these cases, without those that were never run.
 
-    ``written_at``: for when no trial says when it began. Raise ValueError where neither says when the run was.
+    ``written_at``: used where no trial has a start time. Raise ValueError where neither gives a time.
     """
     ran = [case for case in cases if case.status is not None]
     moments = [_moment(trial.started_at) for case in ran for trial in case.measured]
@@ -138,7 +138,7 @@ def _digest(case: CaseResult) -> str | None:
     if settings is None:
         return None
     fixed: dict[str, Any] = {name: value for name, value in settings.items() if name not in _CHOSEN_WHILE_MEASURING}
-    # Whether steps were pipelined is a setting; how many shared a round is not, and files of before say no more.
+    # Whether steps were pipelined is a setting; how many shared a round is not. Old files give only the latter.
     fixed["pipelined"] = fixed.pop("pipelining", settings.get("steps_per_round") not in (None, 1))
     if case.primary is not None and case.primary.name not in _RATES:
         fixed["primary_metric"] = [case.primary.name, case.primary.unit, case.primary.better]
@@ -147,7 +147,7 @@ def _digest(case: CaseResult) -> str | None:
 
 
 def _software(cases: Iterable[CaseResult]) -> dict[str, str]:
-    """Return versions by name; where frameworks run in interpreters of their own, all that there are."""
+    """Return versions by name; where interpreters have different versions of a package, all of them."""
     found: dict[str, dict[str, None]] = {}
     for case in cases:
         for versions in case.metadata_values("versions"):

@@ -22,10 +22,6 @@ _LEAST_GAP = 0.1
 """Smallest gap before a tail, in logarithms. A smaller gap cannot be distinguished from ordinary noise."""
 _GAP_IN_DEVIATIONS = 4.0
 """Smallest gap before a tail, in standard deviations of the trials before it."""
-_FEWEST_BEFORE = 4
-"""Fewest trials before a tail that leaves too few to be excluded; fewer give no spread to compare the gap with."""
-_EXCEPTIONS = 5
-"""At most one case in this many is an exception; if there are more, their noise is typical of the run."""
 _LEAST_KEPT = 0.5
 """Smallest share of a case's trials that remains when a tail is excluded."""
 _LEAST_KEPT_OF_A_SIDE = 0.4
@@ -40,11 +36,11 @@ class Outliers:
     is_head: Bools
     """Which trials belong to head; of shape (trials)."""
     tail: Bools
-    """Trials far slower than all others of their case, where enough trials remain without them."""
+    """Trials far slower than all others of their case."""
     kept: Bools
     """Trials that are compared."""
-    is_exception: Bools
-    """Cases that keep a tail while most cases of the run have none; of shape (…, cases)."""
+    has_modes: Bools
+    """Cases whose tail is kept as the slow mode of bimodal noise; of shape (…, cases)."""
     steps: Floats
     """Differences between neighbouring trials of a tail; NaN where there is no tail."""
 
@@ -58,34 +54,27 @@ def flag_outliers(base: Floats, head: Floats, *, base_alone_first: bool) -> Outl
     cannot fill the gap before the tail of head.
 
     A tail is kept if its trials agree with each other (judged from this case and from the whole run):
-    then it is the slow mode of bimodal noise, not contention. It is also kept if too few trials would
-    remain. Where only a few cases of the run keep a tail, these cases are exceptions.
+    then it is the slow mode of bimodal noise, not contention.
     """
     alone = np.zeros(base.shape, dtype=bool)
     if base_alone_first:
-        alone, _ = _tails(base, np.zeros(base.shape[-1], dtype=bool))
+        alone = _tails(base, np.zeros(base.shape[-1], dtype=bool))
     logs = np.concatenate([base, head], axis=-1)
     is_head = np.arange(logs.shape[-1]) >= base.shape[-1]
     tail = np.concatenate([alone, np.zeros(head.shape, dtype=bool)], axis=-1)
-    more_of_it, too_long = _tails(np.where(tail, np.nan, logs), is_head)
-    tail |= more_of_it
+    tail |= _tails(np.where(tail, np.nan, logs), is_head)
 
-    steps = np.diff(np.sort(np.where(tail | too_long, logs, np.nan), axis=-1), axis=-1)
+    steps = np.diff(np.sort(np.where(tail, logs, np.nan), axis=-1), axis=-1)
     small, count = (steps < _LEAST_GAP).sum(axis=-1), (~np.isnan(steps)).sum(axis=-1)
     everywhere = small.sum(axis=-1, keepdims=True) / np.maximum(count.sum(axis=-1, keepdims=True), 1)
     is_mode = (small + 2 * everywhere) / (count + 2) > 0.5
     kept = ~np.isnan(logs) & ~(tail & ~is_mode[..., None])
-    has_kept_tail = too_long.any(axis=-1) | (tail.any(axis=-1) & is_mode)
-    few = has_kept_tail.sum(axis=-1, keepdims=True) <= logs.shape[-2] // _EXCEPTIONS
-    return Outliers(logs=logs, is_head=is_head, tail=tail, kept=kept, is_exception=has_kept_tail & few, steps=steps)
+    has_modes = tail.any(axis=-1) & is_mode
+    return Outliers(logs=logs, is_head=is_head, tail=tail, kept=kept, has_modes=has_modes, steps=steps)
 
 
-def _tails(logs: Floats, is_head: Bools) -> tuple[Bools, Bools]:
-    """Return the trials behind the first gap of each case: tails that leave enough trials, and tails that do not.
-
-    A case has one kind or the other, or none. Both kinds leave at least one trial of each side, since a
-    side that became slower as a whole is not a tail.
-    """
+def _tails(logs: Floats, is_head: Bools) -> Bools:
+    """Return the trials behind the first gap of each case that leaves enough trials of each side before it."""
     order = np.argsort(-logs, axis=-1, kind="stable")  # the fastest first, NaN last
     present = ~np.isnan(np.take_along_axis(logs, order, axis=-1))
     # Relative to the fastest trial: squares of large numbers would lose the small differences to rounding.
@@ -96,7 +85,7 @@ def _tails(logs: Floats, is_head: Bools) -> tuple[Bools, Bools]:
     # For a cut behind each trial in turn: how many trials of each side remain, and their spread.
     squares = np.zeros_like(ordered)
     count = np.zeros_like(ordered)
-    enough, some = np.ones(ordered.shape, dtype=bool), np.ones(ordered.shape, dtype=bool)
+    enough = np.ones(ordered.shape, dtype=bool)
     for side in (head & present, ~head & present):
         n = np.cumsum(side, axis=-1)
         total = np.cumsum(np.where(side, ordered, 0.0), axis=-1)
@@ -104,40 +93,31 @@ def _tails(logs: Floats, is_head: Bools) -> tuple[Bools, Bools]:
         count += n
         whole = n[..., -1:]
         enough &= n >= np.maximum(np.minimum(2, whole), _LEAST_KEPT_OF_A_SIDE * whole)
-        some &= n >= np.minimum(1, whole)
     enough &= count >= _LEAST_KEPT * count[..., -1:]
     deviation = np.sqrt(np.maximum(squares, 0.0) / np.maximum(count - 2, 1))
     gap = np.zeros_like(ordered)
     gap[..., :-1] = np.where(present[..., 1:], ordered[..., :-1] - ordered[..., 1:], 0.0)
 
-    is_gap = gap > np.maximum(_LEAST_GAP, _GAP_IN_DEVIATIONS * deviation)
-    tail = enough & is_gap
-    too_long = some & is_gap & (count >= _FEWEST_BEFORE) & ~tail.any(axis=-1, keepdims=True)
-    return _behind_the_first(tail, order) & ~np.isnan(logs), _behind_the_first(too_long, order) & ~np.isnan(logs)
-
-
-def _behind_the_first(cuts: Bools, order: NDArray[np.intp]) -> Bools:
-    """Return which trials, in their original order, come after the first cut of their case."""
+    cuts = enough & (gap > np.maximum(_LEAST_GAP, _GAP_IN_DEVIATIONS * deviation))
     first = np.where(cuts.any(axis=-1), cuts.argmax(axis=-1), cuts.shape[-1])[..., None]
-    behind = np.zeros(cuts.shape, dtype=bool)
-    np.put_along_axis(behind, order, np.arange(cuts.shape[-1]) > first, axis=-1)
-    return behind
+    behind = np.zeros(logs.shape, dtype=bool)
+    np.put_along_axis(behind, order, np.arange(logs.shape[-1]) > first, axis=-1)
+    return behind & ~np.isnan(logs)
 
 
-def chance_of_contention(found: Outliers, side: Bools) -> Floats:
-    """Return the probability that contention slowed all trials of one side of a case by the same factor.
+def chance_of_contention(found: Outliers) -> Floats:
+    """Return the probability that contention slowed all trials of head by the same factor, of shape (…, cases).
 
-    ``side``: which trials belong to that side, of shape (trials). The result has shape (…, cases). All
-    n trials of one case are contended with probability ε^n, and in any of C cases with at most C·ε^n,
-    where ε is the share of trials in tails: in the whole run, or in this case if that gives more. The
-    probability that the kept trials then agree as well as they do is estimated from how often two
+    All n trials of one case are contended with probability ε^n, and in any of C cases with at most
+    C·ε^n, where ε is the share of trials in tails: in the whole run, or in this case if that gives more.
+    The probability that the kept trials then agree as well as they do is estimated from how often two
     contended trials of this run agree as well.
     """
     there = ~np.isnan(found.logs)
-    n = there[..., side].sum(axis=-1)
+    n = there[..., found.is_head].sum(axis=-1)
     own = found.tail.sum(axis=-1) / np.maximum(there.sum(axis=-1), 1)
     everywhere = ((found.tail.sum(axis=(-1, -2)) + 1) / (there.sum(axis=(-1, -2)) + 2))[..., None]
-    kept, logs = found.kept[..., side], found.logs[..., side]
+    kept, logs = found.kept[..., found.is_head], found.logs[..., found.is_head]
     width = np.where(kept, logs, -np.inf).max(axis=-1) - np.where(kept, logs, np.inf).min(axis=-1)
     alike = _share_within(found.steps, width)
     so_alike = np.minimum(1.0, n * alike ** np.maximum(kept.sum(axis=-1) - 1, 0))
