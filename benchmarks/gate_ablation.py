@@ -100,7 +100,11 @@ VARIANTS = (
     ),
     variant(
         "a case with two modes lends and borrows",
-        ("estimator", "is_typical = ~found.has_modes", "is_typical = found.has_modes | True"),
+        ("estimator", "is_typical = ~found.is_exception", "is_typical = found.is_exception | True"),
+    ),
+    variant(
+        "any number of cases are exceptions",
+        ("outliers", "is_exception=has_modes & few", "is_exception=has_modes"),
     ),
     variant(
         "a long history is not searched first",

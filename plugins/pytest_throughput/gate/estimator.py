@@ -83,7 +83,7 @@ def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: fl
     units_base = units_of(base, found.kept[..., ~found.is_head].reshape(base.shape))
     units_head = units_of(head, found.kept[..., found.is_head].reshape(head.shape))
 
-    is_typical = ~found.has_modes
+    is_typical = ~found.is_exception
     # A run contains all cases; a pair contains one case, so that nothing is common to all cases.
     shared = design is not Design.PAIRS and base.shape[-3] >= FEWEST_CASES_TO_POOL
     compared = _compare_groups(units_base, units_head, is_typical, shared, false_alarm_rate)

@@ -22,6 +22,8 @@ _LEAST_GAP = 0.1
 """Smallest gap before a tail, in logarithms. A smaller gap cannot be distinguished from ordinary noise."""
 _GAP_IN_DEVIATIONS = 4.0
 """Smallest gap before a tail, in standard deviations of the trials before it."""
+_EXCEPTIONS = 5
+"""At most one case in this many is an exception; if there are more, their noise is typical of the run."""
 _LEAST_KEPT = 0.5
 """Smallest share of a case's trials that remains when a tail is excluded."""
 _LEAST_KEPT_OF_A_SIDE = 0.4
@@ -39,8 +41,9 @@ class Outliers:
     """Trials far slower than all others of their case."""
     kept: Bools
     """Trials that are compared."""
-    has_modes: Bools
-    """Cases whose tail is kept as the slow mode of bimodal noise; of shape (…, cases)."""
+    is_exception: Bools
+    """Cases with bimodal noise (their tail is kept as the slow mode) while most cases of the run have none; of shape
+    (…, cases)."""
     steps: Floats
     """Differences between neighbouring trials of a tail; NaN where there is no tail."""
 
@@ -54,7 +57,8 @@ def flag_outliers(base: Floats, head: Floats, *, base_alone_first: bool) -> Outl
     cannot fill the gap before the tail of head.
 
     A tail is kept if its trials agree with each other (judged from this case and from the whole run):
-    then it is the slow mode of bimodal noise, not contention.
+    then it is the slow mode of bimodal noise, not contention. Where only a few cases of the run have such noise,
+    these cases are exceptions.
     """
     alone = np.zeros(base.shape, dtype=bool)
     if base_alone_first:
@@ -70,7 +74,8 @@ def flag_outliers(base: Floats, head: Floats, *, base_alone_first: bool) -> Outl
     is_mode = (small + 2 * everywhere) / (count + 2) > 0.5
     kept = ~np.isnan(logs) & ~(tail & ~is_mode[..., None])
     has_modes = tail.any(axis=-1) & is_mode
-    return Outliers(logs=logs, is_head=is_head, tail=tail, kept=kept, has_modes=has_modes, steps=steps)
+    few = has_modes.sum(axis=-1, keepdims=True) <= logs.shape[-2] // _EXCEPTIONS
+    return Outliers(logs=logs, is_head=is_head, tail=tail, kept=kept, is_exception=has_modes & few, steps=steps)
 
 
 def _tails(logs: Floats, is_head: Bools) -> Bools:
