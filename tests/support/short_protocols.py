@@ -8,7 +8,7 @@ from pytest_throughput.measurement.plan import PLANS
 
 __all__ = ["SHORT"]
 
-SHORT = {"quick": replace(PLANS["quick"], min_warm_up_seconds=0.0, min_seconds=0.0)}
+SHORT = {"quick": replace(PLANS["quick"], min_warm_up_seconds=0.0, min_seconds=0.0, max_rounds=6)}
 
 
 def pytest_addoption() -> None:
