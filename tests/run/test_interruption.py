@@ -343,9 +343,11 @@ def test_a_full_temporary_folder_is_the_reason_of_every_case(project: Project, m
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_a_full_device_has_its_exit_status_and_stays(project: Project) -> None:
+@pytest.mark.parametrize("name", ["benchmark", "pytest_benchmark.plugin"])
+def test_a_full_device_has_its_exit_status_and_stays(project: Project, name: str) -> None:
     project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})")
-    process = project.start("--throughput-protocol=paper", "--benchmark-json=/dev/full")
+    environment = {"PYTEST_ADDOPTS": f"-p {name}"}
+    process = project.start("--throughput-protocol=paper", "--benchmark-json=/dev/full", environment=environment)
     output, _ = process.communicate()
     assert process.returncode == 14
     assert "could not write /dev/full: No space left on device" in output

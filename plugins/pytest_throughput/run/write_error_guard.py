@@ -15,6 +15,9 @@ __all__ = ["WriteErrorGuard"]
 _WRITE_ERRORS = (OSError, MemoryError, RecursionError, KeyboardInterrupt)
 """The exceptions of a full disk, a closed descriptor, a result that is too large, or Ctrl-C during writing."""
 
+_NAMES_OF_PYTEST_BENCHMARK = ("benchmark", "pytest_benchmark.plugin")
+"""The name of its entry point, and that of its module, under which ``-p pytest_benchmark.plugin`` registers it."""
+
 
 class WriteErrorGuard:
     """The outermost hook around the end of a session, and so around pytest-benchmark's writing."""
@@ -40,7 +43,8 @@ class WriteErrorGuard:
                 self._results.note_unwritten(error)
             # pytest-benchmark writes before the hooks within its wrapper are called, so these are called here.
             manager = self._config.pluginmanager
-            others = manager.subset_hook_caller("pytest_sessionfinish", [self, manager.get_plugin("benchmark")])
+            called = [self, *filter(None, map(manager.get_plugin, _NAMES_OF_PYTEST_BENCHMARK))]
+            others = manager.subset_hook_caller("pytest_sessionfinish", called)
             others(session=session, exitstatus=exitstatus)
             if isinstance(error, KeyboardInterrupt):  # Set afterwards: pytest's terminal has not seen the interrupt.
                 session.exitstatus = pytest.ExitCode.INTERRUPTED
