@@ -170,3 +170,17 @@ def test_a_file_of_before_metrics_has_a_rate(tmp_path: Path) -> None:
     del written["benchmarks"][0]["extra_info"]["metrics"]
     assert read(tmp_path, written) == ledger.result()
     assert ledger.result().cases[0].primary == Metric("images_per_second", "images/s", 16.0)
+
+
+@pytest.mark.parametrize(
+    ("unit", "shown"),
+    [("tokens", "tokens/s"), (None, "items/s"), ("a b", "items/s"), ("x" * 21, "items/s"), ({"no": "text"}, "items/s")],
+)
+def test_the_unit_of_a_rate_is_the_networks(tmp_path: Path, unit: Any, shown: str) -> None:
+    measurement = Measurement((0.5,), 1, 0.5, 0, "rounds", 0.5, (Disturbance(None, None, 0, None, None),))
+    outcome = Outcome("ok", measurement=measurement, metadata={} if unit is None else {"unit": unit})
+    ledger = Ledger()
+    ledger.ask("a", "default", 1, {})
+    ledger.settle(EndedTrial("a", "default", {}, 1, "2026", 8, outcome))
+    found = read(tmp_path, document(ledger.result(fingerprint={}, machine_id=None, deselected=None)))
+    assert found.cases[0].unit == shown

@@ -37,6 +37,8 @@ _UNKNOWN_UNLESS_GIVEN = (
 )
 """Names that the metadata of every trial have, null where unknown, unless they are axes of its case."""
 
+_MOST_CHARACTERS_OF_A_UNIT = 20
+
 
 @dataclass(frozen=True)
 class EndedTrial:
@@ -89,8 +91,15 @@ class EndedTrial:
         )
 
     def _rate(self, median_seconds: float) -> tuple[Metric, ...]:
-        """Return the rate, which is the metric of a step; nothing if a step took no time."""
-        return (Metric(RATE, rate_unit(self.axes), self.items / median_seconds),) if median_seconds else ()
+        """Return the rate, which is the metric of a step; nothing if a step took no time.
+
+        Its unit is the ``unit`` that the step's metadata name, such as ``images`` or ``tokens``, per second.
+        """
+        if not median_seconds:
+            return ()
+        items = self.outcome.metadata.get("unit")
+        is_name = isinstance(items, str) and items.isidentifier() and len(items) <= _MOST_CHARACTERS_OF_A_UNIT
+        return (Metric(RATE, f"{items}/s" if is_name else rate_unit(self.axes), self.items / median_seconds),)
 
 
 def other_metadata(metadata: Mapping[str, Any], axes: Mapping[str, Any]) -> dict[str, Any]:
