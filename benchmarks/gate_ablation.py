@@ -1,4 +1,4 @@
-"""What each mechanism of the gate is worth: the same simulated runs, judged with and without it.
+"""Judge the same simulated runs with and without each mechanism of the gate, and print what it changes.
 
 A variant of the gate is its source code with one edit: a mechanism removed or, where removal makes no
 sense, a constant halved and doubled. Every variant judges the very same seeded runs (common random
@@ -99,7 +99,7 @@ VARIANTS = (
         ("outliers", "(small + 2 * everywhere) / (count + 2) > 0.5", "small > 0.5 * count"),
     ),
     variant(
-        "a case with two modes lends and borrows",
+        "a case with two modes is pooled, too",
         ("estimator", "is_typical = ~found.is_exception", "is_typical = found.is_exception | True"),
     ),
     variant(
@@ -165,7 +165,7 @@ VARIANTS = (
     variant("pools from 3 cases (5)", ("shrinkage", "FEWEST_CASES_TO_POOL = 5", "FEWEST_CASES_TO_POOL = 3")),
     variant("pools from 10 cases", ("shrinkage", "FEWEST_CASES_TO_POOL = 5", "FEWEST_CASES_TO_POOL = 10")),
     variant(
-        "a noisy case borrows, too",
+        "the variance of a noisy case is moderated, too",
         ("shrinkage", "_IMPLAUSIBLE = 0.001", "_IMPLAUSIBLE = 0.0"),
     ),
     variant("implausible at 0.05 (0.001)", ("shrinkage", "_IMPLAUSIBLE = 0.001", "_IMPLAUSIBLE = 0.05")),
@@ -493,7 +493,7 @@ OTHER_SCENARIOS: dict[str, Callable[[Generator, int], tuple[Design, Floats, Floa
 
 @dataclass(frozen=True)
 class Figures:
-    """What a variant says, over all scenarios; shares in per cent."""
+    """The rates of one variant over all scenarios, in per cent."""
 
     alarms: dict[str, float]
     """By scenario."""

@@ -1,4 +1,4 @@
-"""What a case borrows of the others' variances."""
+"""The variance of a case is moderated by those of the other cases."""
 
 from __future__ import annotations
 

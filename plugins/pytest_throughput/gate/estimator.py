@@ -129,7 +129,7 @@ class _Compared:
     margin: Floats
     half_interval: Floats
     spread: Spread
-    """Of the units of one side, not of their differences."""
+    """The spread of the units of one side, not of the differences between the sides."""
 
 
 def _compare_groups(base: Units, head: Units, is_typical: Bools, shared: bool, false_alarm_rate: float) -> _Compared:

@@ -27,7 +27,7 @@ Bools = NDArray[np.bool_]
 FEWEST_CASES_TO_POOL = 5
 """Fewest cases for which variances are pooled; fewer do not show how much the cases differ."""
 _IMPLAUSIBLE = 0.001
-"""A case borrows nothing if a variance as large as its own has less than this probability under the prior."""
+"""A variance is not moderated if one as large has less than this probability under the prior."""
 _NEWTON_STEPS = 8
 _LEAST_VARIANCE = 1e-10
 """Smallest variance of logarithms: a deviation of 0.001 %. Figures that agree better have been rounded."""
@@ -90,7 +90,7 @@ def _prior(estimates: _LogVariances, used: Bools) -> tuple[Floats, Floats]:
     beyond_chance = _sum_of_others(weights * logs**2) - total * centre**2 - (count - 1)
     scatter = beyond_chance / np.maximum(total - _sum_of_others(weights**2) / total, _TINY)
     prior = 2 * _inverse_trigamma(np.maximum(scatter, 1e-6))
-    # A case cannot borrow more degrees of freedom than the others have.
+    # The prior adds at most as many degrees of freedom to a case as the other cases have.
     prior = np.clip(prior, _LEAST_PRIOR, np.maximum(_sum_of_others(used * estimates.degrees), _LEAST_PRIOR))
     return prior, np.exp(centre + special.digamma(prior / 2) - np.log(prior / 2))
 

@@ -80,9 +80,7 @@ def host_bound_ratio(case: CaseResult) -> float | None:
 
 
 def _peak_memory_unknown(cases: Sequence[CaseResult]) -> list[ResultWarning]:
-    shared = _where(
-        cases, lambda case: any(one.get("isolation") == "framework" for one in case.metadata_values("settings"))
-    )
+    shared = _where(cases, _shares_its_process)
     if not shared or any(case.metadata_values("peak_memory_bytes") for case in cases):
         return []
     text = "peak memory on a CPU is known only where a process measures one case: --throughput-isolation trial"

@@ -72,7 +72,7 @@ class Gate:
         try:
             comparison = self._compare()
             self._before_confirmation = comparison.verdicts(self._settings.rules)
-        except Exception:  # Verdicts the run will raise it again, and then it is reported.
+        except Exception:  # `_judge` meets the same error at the end of the run, and reports it.
             return
         from pytest_throughput.gate.confirmation import to_confirm
 
