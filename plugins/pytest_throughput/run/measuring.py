@@ -28,7 +28,7 @@ from pytest_throughput.run import replay
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.jobs import Jobs, part_of
 from pytest_throughput.run.session import ThroughputSession
-from pytest_throughput.telemetry.gpus import is_device, visibility
+from pytest_throughput.telemetry.gpus import is_device
 from pytest_throughput.text import printable, printable_lines, shortened
 from pytest_throughput.worker.protocol import Outcome, Request
 from pytest_throughput.worker.trial import OnError, run_opened_step
@@ -78,12 +78,10 @@ class Measuring:
         if phase is not None and (items != 1 or largest is not None):
             raise ValueError("phase: leave out items and largest, since a phase itself counts its items")
         self._session.devices.add(device)
-        gpus = self._session.devices.gpus
         placement = Placement(
             interpreter=self.settings.interpreters.find(found.environment, interpreter),
             trial=found.trial,
-            devices=(device,),
-            visibility=tuple(visibility(device, gpus).items()),
+            devices=(self._session.devices.find(device),),
             variables=tuple((variables or {}).items()),
         )
         if largest is not None:
@@ -251,7 +249,7 @@ class Measuring:
 
     @cached_property
     def _trials(self) -> Trials:
-        trials = Trials(self._launcher, self._session.devices.gpus, self.settings.peak_tflops)
+        trials = Trials(self._launcher, self.settings.peak_tflops)
         self._stack.callback(trials.close)
         return trials
 

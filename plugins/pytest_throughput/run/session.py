@@ -12,7 +12,7 @@ from pytest_throughput.results.ledger import Ledger
 from pytest_throughput.run.collection import MeasuredItem, measured
 from pytest_throughput.run.devices import Devices
 from pytest_throughput.run.observers import Observer, TrialStore
-from pytest_throughput.telemetry.gpus import Gpu, is_device
+from pytest_throughput.telemetry.gpus import is_device
 
 __all__ = ["ThroughputSession"]
 
@@ -41,11 +41,6 @@ class ThroughputSession:
         """Whether this run measures; known after the collection."""
         self.observer: Observer | None = None
         self.trial_store: TrialStore | None = None
-
-    @property
-    def gpus(self) -> list[Gpu]:
-        """The machine's NVIDIA GPUs."""
-        return self.devices.gpus
 
     def _waiting(self, name: str, holder: int | None) -> None:
         if self.observer is not None:
