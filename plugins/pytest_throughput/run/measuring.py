@@ -25,7 +25,7 @@ from pytest_throughput.results.writer import extra_info
 from pytest_throughput.run import replay
 from pytest_throughput.run.arguments import check_target, step_here, whole_number_of_items
 from pytest_throughput.run.collection import MeasuredItem
-from pytest_throughput.run.jobs import Jobs, part_of
+from pytest_throughput.run.jobs import part_of
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.text import printable, printable_lines, shortened
 from pytest_throughput.worker.protocol import Outcome, Request
@@ -46,7 +46,6 @@ class Measuring:
         self._config = config
         self._session = session
         self.settings = session.settings
-        self._jobs = Jobs()
         self._error: Exception | None = None
         """The exception that ended the latest trial, if a debugger needs it."""
         self._stack = ExitStack()
@@ -98,16 +97,18 @@ class Measuring:
                 run = self._trials.run(request, placement, items)
             return replace(run, error=self._error)
 
+        job = (target, json.dumps(dict(arguments)), placement)
+
         def run_trial(plan: Plan) -> TrialRun:
             if phase is None:
                 run = run_target(plan)
                 return replace(run, outcome=part_of(run.outcome, None, target))
-            key = (target, json.dumps(dict(arguments)), placement)
-            return self._jobs.take(key, phase, target, lambda: run_target(plan))
+            return self._session.jobs.take(job, phase, target, lambda: run_target(plan))
 
         # The number of items of a search or a phase is known only after the trial.
         counted = items if largest is None and phase is None else None
-        self._measure(found, benchmark, clock, counted, self.settings.isolation, run_trial)
+        has_run = phase is not None and self._session.jobs.has(job, phase)
+        self._measure(found, benchmark, clock, counted, self.settings.isolation, run_trial, has_run=has_run)
 
     def measure_step(
         self,
@@ -151,8 +152,14 @@ class Measuring:
         items: int | None,
         isolation: str,
         run_trial: RunTrial,
+        *,
+        has_run: bool = False,
     ) -> None:
-        """Measure, record and report a trial. ``items``: None if the number is known only after the trial."""
+        """Measure, record and report a trial.
+
+        ``items``: None if the number is known only after the trial. ``has_run``: whether ``run_trial`` only returns
+        what an earlier test has measured, for which no budget is needed.
+        """
         __tracebackhide__ = True
         clock.use(benchmark)
         self._error = None
@@ -165,6 +172,8 @@ class Measuring:
             run = TrialRun(ended.outcome, "", ended.items)
         else:
             try:
+                if not has_run:
+                    self._begin(found)
                 ended, run = self._measure_now(found, items, isolation, run_trial)
             except pytest.skip.Exception:
                 replay.commit_nothing(benchmark, clock)
@@ -185,7 +194,6 @@ class Measuring:
         self, found: MeasuredItem, items: int | None, isolation: str, run_trial: RunTrial
     ) -> tuple[EndedTrial, TrialRun]:
         session = self._session
-        self._begin(found)
         started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         if session.observer is not None:
             session.observer.running(found)
@@ -212,7 +220,7 @@ class Measuring:
         store = self._session.trial_store
         budgeted = store is not None and self.settings.budget_seconds is not None
         self._session.devices.hold(store.is_spent if store is not None and budgeted else None)
-        if self.settings.lock and store is not None:
+        if store is not None:
             store.begin(found)
 
     def _settle(self, found: MeasuredItem, benchmark: Any, clock: replay.ReplayClock, ended: EndedTrial) -> None:

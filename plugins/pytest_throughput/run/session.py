@@ -11,6 +11,7 @@ from pytest_throughput.options.settings import Settings
 from pytest_throughput.results.ledger import Ledger
 from pytest_throughput.run.collection import MeasuredItem, measured
 from pytest_throughput.run.devices import Devices
+from pytest_throughput.run.jobs import Jobs
 from pytest_throughput.run.observers import Observer, TrialStore
 from pytest_throughput.telemetry.gpus import is_device
 
@@ -36,6 +37,7 @@ class ThroughputSession:
         self.confirmation_items: dict[str, MeasuredItem] = {}
         """Tests that are run only if their case needs confirmation, by node id."""
         self.deselected: list[str] = []
+        self.jobs = Jobs()
         self.devices = Devices(lock=settings.lock, waiting=self._waiting)
         self.is_measuring = False
         """Whether this run measures; known after the collection."""
