@@ -123,12 +123,14 @@ def test_phases_that_are_measured_need_no_budget(
     monkeypatch.setattr("pytest_throughput.run.checkpoint.monotonic", lambda: 1e9 if log.exists() else 0.0)
     another = "\ndef test_other(measure_isolated): measure_isolated('jobs:job', {'log': 'other'}, phase='load')\n"
     step = "def test_step(measure_step): measure_step(int)\n"
-    jobs.tests(TESTS.replace("{arguments}", arguments) + another + step)
+    phases = TESTS.replace('"load", ', '"load", "lode", ')
+    jobs.tests(phases.replace("{arguments}", arguments) + another + step)
     jobs.run("--throughput-budget=20m", "--benchmark-json=run.json")
     statuses = {case["id"].rpartition("::")[2]: case["status"] for case in jobs.json()["throughput"]["cases"]}
     failed = "ok" if arguments == "{}" else "failed"
     assert statuses == {
         "test_it[load]": "ok",
+        "test_it[lode]": "failed",
         "test_it[predict]": failed,
         "test_it[save]": failed,
         "test_other": None,

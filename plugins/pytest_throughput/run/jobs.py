@@ -28,9 +28,8 @@ class Jobs:
     def have_phases_left(self) -> bool:
         """Whether a test that is still to come may take its phase from a job that has ended."""
         # All phases of a job that could not be opened have its outcome, whatever they are called.
-        return any(
-            job.taken < job.run.outcome.phases.keys() or not job.run.outcome.phases for job in self._jobs.values()
-        )
+        jobs = [(job.run.outcome.phases.keys(), job.taken) for job in self._jobs.values()]
+        return any(not phases or phases - taken for phases, taken in jobs)
 
     def has(self, key: Hashable, phase: str) -> bool:
         """Return whether ``take`` returns the phase without running the job."""
