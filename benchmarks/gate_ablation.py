@@ -15,6 +15,8 @@ table gives, in per cent, for the full gate and for each variant:
 
 ``python benchmarks/gate_ablation.py`` takes some fifteen minutes on one core. ``--only TEXT`` runs the
 variants whose name contains a text, and ``--scenarios`` prints the false alarms of each scenario, too.
+``--cell gaussian,0,0.01,40,3,3 --runs 4000`` looks at one cell for longer, given as in
+``gate_operating_characteristics.py``.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from gate_operating_characteristics import MIXED, RULES, Cell, both_sides
+from gate_operating_characteristics import MIXED, RULES, Cell, both_sides, cell_of
 from numpy.typing import NDArray
 
 import pytest_throughput.gate.rules
@@ -331,13 +333,17 @@ CELLS = (
 )
 
 
+def scenario_of(cell: Cell, runs: int) -> Scenario:
+    base, head = both_sides(cell, cell.generator("ablation"), runs)
+    size = "mixed" if cell.size == MIXED else f"{cell.size:.1%}"
+    against = f"{cell.history} runs" if cell.history else "pairs"
+    name = f"{against}, {cell.family}, CV {size}, shift {cell.shift:.0%}, {cell.cases} × {cell.trials}"
+    return Scenario(name, cell.design, base, head)
+
+
 def scenarios() -> Iterator[Scenario]:
     for cell in CELLS:
-        base, head = both_sides(cell, cell.generator("ablation"), _CASES_TIMES_RUNS // max(cell.cases, 2))
-        size = "mixed" if cell.size == MIXED else f"{cell.size:.1%}"
-        against = f"{cell.history} runs" if cell.history else "pairs"
-        name = f"{against}, {cell.family}, CV {size}, shift {cell.shift:.0%}, {cell.cases} × {cell.trials}"
-        yield Scenario(name, cell.design, base, head)
+        yield scenario_of(cell, _CASES_TIMES_RUNS // max(cell.cases, 2))
     for number, (name, make) in enumerate(OTHER_SCENARIOS.items()):
         design, base, head = make(np.random.default_rng([2026, number]), _CASES_TIMES_RUNS // 10)
         yield Scenario(name, design, base, head)
@@ -511,7 +517,7 @@ class Figures:
         return [
             f"{sum(alike.values()) / len(alike):.2f}",
             f"{alike[worst]:.1f} ({worst})",
-            f"{sum(noisier) / len(noisier):.1f}",
+            f"{sum(noisier) / len(noisier):.1f}" if noisier else "-",
             f"{self.false_improvements:.2f}",
             " / ".join(f"{share:.1f}" for share in self.found),
             f"{self.missed:.2f}",
@@ -568,6 +574,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What each mechanism of the gate is worth.")
     parser.add_argument("--only", help="variants whose name contains this text")
     parser.add_argument("--scenarios", action="store_true", help="false alarms of each scenario, too")
+    parser.add_argument("--cell", type=cell_of, help="noise, shift, size, cases, trials, accepted runs (0: pairs)")
+    parser.add_argument("--runs", type=int, default=1000, help="how many runs of --cell are simulated")
     parser.add_argument("--check", action="store_true", help="only load every variant, and simulate nothing")
     options = parser.parse_args()
     judges = {
@@ -576,7 +584,7 @@ def main() -> None:
     }
     if options.check:
         return
-    everything = list(scenarios())
+    everything = list(scenarios()) if options.cell is None else [scenario_of(options.cell, options.runs)]
     print("| " + " | ".join(_COLUMNS) + " |")
     print("|" + "---|" * len(_COLUMNS))
     full: Figures | None = None

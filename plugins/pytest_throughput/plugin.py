@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from pytest_throughput import hookspec
-from pytest_throughput.measurement.step import Step
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 from pytest_throughput.options.settings import Settings, add_options
 from pytest_throughput.run.benchmark_json import BenchmarkJson
@@ -125,18 +125,7 @@ def measure_step(
     benchmark: Any,
 ) -> MeasureStep:
     """Return a function that measures a step in the pytest process."""
-    measuring = _measuring_of(request.config)
-
-    def measure(step: Callable[[], Any], *, items: int = 1, synchronize: Callable[[], object] | None = None) -> None:
-        __tracebackhide__ = True
-        if synchronize is not None and not callable(synchronize):
-            raise TypeError(
-                f"synchronize: expected a function such as torch.cuda.synchronize, without (), got {synchronize!r}"
-            )
-        opened = Step(step) if synchronize is None else Step(step, lambda _: synchronize(), asynchronous=True)
-        measuring.measure_step(request.node, benchmark, _throughput_clock, opened, items=items)
-
-    return measure
+    return partial(_measuring_of(request.config).measure_step, request.node, benchmark, _throughput_clock)
 
 
 @pytest.fixture
@@ -148,32 +137,4 @@ def measure_isolated(
     benchmark: Any,
 ) -> MeasureIsolated:
     """Return a function that measures a step, or a phase of a job, in a worker process."""
-    measuring = _measuring_of(request.config)
-
-    def measure(
-        target: str,
-        arguments: Mapping[str, Any] | None = None,
-        *,
-        items: int = 1,
-        device: str = "cpu",
-        interpreter: str = "python",
-        largest: str | None = None,
-        phase: str | None = None,
-        variables: Mapping[str, str] | None = None,
-    ) -> None:
-        __tracebackhide__ = True
-        measuring.measure_isolated(
-            request.node,
-            benchmark,
-            _throughput_clock,
-            target,
-            arguments or {},
-            items=items,
-            device=device,
-            interpreter=interpreter,
-            largest=largest,
-            phase=phase,
-            variables=variables,
-        )
-
-    return measure
+    return partial(_measuring_of(request.config).measure_isolated, request.node, benchmark, _throughput_clock)

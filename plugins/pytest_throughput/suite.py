@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from pytest_throughput.launch.batch_search import refuse_endless_search
 from pytest_throughput.launch.interpreters import Interpreter, Interpreters
 from pytest_throughput.options.option import Option, argparse_type
 from pytest_throughput.options.settings import Settings
@@ -30,6 +31,7 @@ __all__ = [
     "is_gpu",
     "is_off",
     "list_gpus",
+    "refuse_endless_search",
 ]
 
 _NAMES = ("throughput", "pytest_throughput", "pytest-throughput")

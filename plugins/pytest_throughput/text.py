@@ -5,7 +5,17 @@ from __future__ import annotations
 import math
 import re
 
-__all__ = ["byte_count", "duration", "percent", "printable", "printable_lines", "share", "shortened", "significant"]
+__all__ = [
+    "byte_count",
+    "duration",
+    "factor",
+    "percent",
+    "printable",
+    "printable_lines",
+    "share",
+    "shortened",
+    "significant",
+]
 
 _MOST_CHARACTERS = 5_000
 """The largest number of characters that ``printable`` returns by default."""
@@ -84,6 +94,11 @@ def percent(share: float | None) -> str:
     if share is None or not math.isfinite(share):
         return "-"
     return f"±{100 * share:.{1 if share < 0.0995 else 0}f} %"
+
+
+def factor(value: float) -> str:
+    """Format the factor by which an interval reaches above and below its mean as ``×/÷ 4.5``, at most ``> ×/÷ 100``."""
+    return f"×/÷ {value:.{1 if value < 9.95 else 0}f}" if value <= 100 else "> ×/÷ 100"
 
 
 def share(value: float | None) -> str:

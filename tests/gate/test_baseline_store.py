@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_throughput.gate.baseline_store import Store, StoreError
-from pytest_throughput.gate.judged import JudgedCase, JudgedRun, JudgedTrial
+from pytest_throughput.gate.judged import JudgedCase, JudgedMetric, JudgedRun, JudgedTrial
 from pytest_throughput.gate.store_format import MOST_BYTES, DamagedFile, decode, encode
 
 MakeRun = Callable[..., JudgedRun]
@@ -174,7 +174,7 @@ def test_no_value_in_any_place_breaks_the_reader(data: st.DataObject, value: Any
     except DamagedFile:
         return
     assert encode(run)
-    assert all(trial.rate > 0 for case in run.cases.values() for trial in case.trials)
+    assert all(trial.value > 0 for case in run.cases.values() for trial in case.trials)
 
 
 @pytest.mark.parametrize(
@@ -213,6 +213,55 @@ def test_sizes_and_types_are_bounded(change: dict[str, Any], message: str) -> No
         decode(json.dumps(document).encode())
 
 
+def test_a_file_says_what_it_holds() -> None:
+    (case,) = json.loads(encode(_small_run()))["cases"]
+    assert case["metric"] == {"name": "seconds", "unit": "s", "better": "lower"}
+    assert case["trials"] == [
+        {"number": 1, "value": 10.0, "disturbed_share": 0.1},
+        {"number": 2, "value": 11.0, "disturbed_share": None},
+    ]
+
+
+def test_files_from_before_metrics_were_named_are_read() -> None:
+    """They hold ``images_per_second``: the value, or its reciprocal where lower values are better."""
+    new = _small_run().cases["training-x"]
+    document = json.loads(encode(_small_run()))
+    (case,) = document["cases"]
+    del case["metric"]
+    for trial in case["trials"]:
+        trial["images_per_second"] = 1 / trial.pop("value")
+    old = decode(json.dumps(document).encode()).cases["training-x"]
+    assert old.metric is None
+    assert [old.logarithm(one) for one in old.trials] == pytest.approx([new.logarithm(one) for one in new.trials])
+
+
+@pytest.mark.parametrize(
+    ("metric", "trial", "message"),
+    [
+        ({"better": "up"}, {}, "case training-x: metric seconds: better is 'up'; expected one of higher, lower"),
+        ({"name": ""}, {}, 'metric.name .training-x. is ""; expected a text that is not empty'),
+        ({}, {"value": 0}, "value .training-x. is 0; expected a number of at least 1e-18"),
+        ({}, {"value": None}, "value .training-x. is null; expected a number"),
+    ],
+)
+def test_a_metric_and_its_values_are_checked(metric: dict[str, Any], trial: dict[str, Any], message: str) -> None:
+    document = json.loads(encode(_small_run()))
+    (case,) = document["cases"]
+    case["metric"].update(metric)
+    case["trials"][1].update(trial)
+    with pytest.raises(DamagedFile, match=message):
+        decode(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("key", ["images_per_second", "calls_per_second"])
+def test_a_named_metric_needs_its_value(key: str) -> None:
+    document = json.loads(encode(_small_run()))
+    trial = document["cases"][0]["trials"][1]
+    trial[key] = trial.pop("value")
+    with pytest.raises(DamagedFile, match="case training-x: trial 2 has no value"):
+        decode(json.dumps(document).encode())
+
+
 def test_an_id_occurs_once() -> None:
     document = json.loads(encode(_small_run()))
     document["cases"] *= 2
@@ -221,5 +270,7 @@ def test_an_id_occurs_once() -> None:
 
 
 def _small_run() -> JudgedRun:
-    case = JudgedCase("training-x", "ok", (JudgedTrial(1, 10.0, 0.1), JudgedTrial(2, 11.0, None)), "n", "s")
+    metric = JudgedMetric("seconds", "s", "lower")
+    trials = (JudgedTrial(1, 10.0, 0.1), JudgedTrial(2, 11.0, None))
+    case = JudgedCase("training-x", "ok", trials, "n", "s", metric=metric)
     return JudgedRun("2026-01-01T00:00:00+00:00", {"cpu": {"cores": 2}}, "a", {"torch": "2"}, {case.id: case})

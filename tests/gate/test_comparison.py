@@ -82,7 +82,7 @@ def test_pairs_of_runs_bear_what_would_drown_groups(make_run: MakeRun) -> None:
 
     def shifted(run: JudgedRun, share: float) -> JudgedRun:
         cases = {
-            case.id: replace(case, trials=tuple(replace(one, rate=one.rate * share) for one in case.trials))
+            case.id: replace(case, trials=tuple(replace(one, value=one.value * share) for one in case.trials))
             for case in run.cases.values()
         }
         return replace(run, cases=cases)
@@ -256,7 +256,7 @@ def test_changes_of_software_are_named(make_run: MakeRun) -> None:
 
 def test_contended_trials_are_named_in_the_sentence(make_run: MakeRun) -> None:
     base, head = make_run(1, trials=6), make_run(2, trials=6)
-    slow = replace(base.cases["case-0"].trials[2], rate=20.0)
+    slow = replace(base.cases["case-0"].trials[2], value=20.0)
     trials = tuple(slow if one.number == slow.number else one for one in base.cases["case-0"].trials)
     base = with_case(base, replace(base.cases["case-0"], trials=trials))
     found = {one.id: one for one in judge([base], [head], design=Design.PAIRS, rules=RULES)}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pytest_throughput.gate.baseline_store import Store
 from pytest_throughput.gate.from_results import GivenRun, given_run
-from pytest_throughput.gate.judged import JudgedRun
+from pytest_throughput.gate.judged import JudgedMetric, JudgedRun
 from pytest_throughput.gate.store_format import decode, encode
 from pytest_throughput.results.untrusted_json import Unreadable
 from pytest_throughput.telemetry.machine_id import machine_id
@@ -54,7 +54,8 @@ def test_a_run_of_ours(read: Read) -> None:
 
 
 def test_what_is_read_can_be_stored_and_read_again(read: Read) -> None:
-    for document in (result_files.our_document(1), result_files.plain_document(1)):
+    seconds = with_primary("seconds_per_epoch", 4.0, "lower")
+    for document in (result_files.our_document(1), result_files.plain_document(1), seconds):
         run = read(document).run
         assert decode(encode(run)) == run
 
@@ -117,7 +118,7 @@ def test_plain_files_count_items(read: Read) -> None:
     calls, rows = (
         read(result_files.plain_document(1), name).run.cases["bench.py::test_it[0]"] for name in (None, "rows")
     )
-    assert rows.trials[0].rate == pytest.approx(8 * calls.trials[0].rate)
+    assert rows.trials[0].value == pytest.approx(8 * calls.trials[0].value)
     assert rows.settings_digest != calls.settings_digest
 
 
@@ -138,7 +139,7 @@ def with_primary(name: str, value: float, better: str) -> dict[str, Any]:
 
 
 def test_cases_are_judged_by_their_primary_metric(read: Read) -> None:
-    """A metric that had better be low is judged by its reciprocal, and no other metric is comparable with it."""
+    """A metric that had better be low is negated on logarithms, and no other metric is comparable with it."""
     seconds, epochs, rate = (
         read(document).run.cases[result_files.CASES[0]]
         for document in (
@@ -147,7 +148,9 @@ def test_cases_are_judged_by_their_primary_metric(read: Read) -> None:
             result_files.our_document(1, cases=result_files.CASES[:1], trials=1),
         )
     )
-    assert [case.trials[0].rate for case in (seconds, epochs)] == [0.25, 4.0]
+    assert [case.trials[0].value for case in (seconds, epochs)] == [4.0, 4.0]
+    assert [case.logarithm(case.trials[0]) for case in (seconds, epochs)] == [-math.log(4), math.log(4)]
+    assert seconds.metric == JudgedMetric("seconds_per_epoch", "s", "lower")
     assert len({case.settings_digest for case in (seconds, epochs, rate)}) == 3
 
 

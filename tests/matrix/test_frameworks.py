@@ -202,6 +202,44 @@ def test_what_is_no_framework_is_refused(project: pytest.Pytester, given: str, m
     assert message in result.stderr.str()
 
 
+SLATE = FRAMEWORK.replace("abacus", "slate").replace("Abacus", "Slate")
+OWNERS = [("abacus", FRAMEWORK), ("slate", SLATE)]
+
+
+@pytest.mark.parametrize(
+    ("options", "missing", "measured"),
+    [
+        ([], "", ["abacus", "slate"]),
+        ([], "slate", ["abacus"]),
+        ([], "abacus slate", ["abacus", "slate"]),
+        (["--framework=slate,numpy"], "", ["slate"]),
+        (["--framework=numpy"], "", None),
+    ],
+)
+def test_frameworks_may_share_a_collection_of_networks(
+    project: pytest.Pytester, options: list[str], missing: str, measured: list[str] | None
+) -> None:
+    """A network of the collection is measured in all of them that are installed, or that --framework names."""
+    for name, text in OWNERS:
+        text = text.replace('package="json"', 'package="not_here"' if name in missing else 'package="json"')
+        project.makepyfile(**{name: text.replace("    modes", "    zoo='beads',\n    by_default=False,\n    modes")})
+    project.makeconftest(CONFTEST.replace('["abacus:FRAMEWORK"]', '["abacus:FRAMEWORK", "slate:FRAMEWORK"]'))
+    given = ("--device=cpu", "--model=beads:soroban,letter_mlp", "--batch-size=8", "--precision=fp32", *options)
+    result = project.runpytest_inprocess("--collect-only", "-q", *given)
+    if measured is None:
+        assert result.ret == pytest.ExitCode.USAGE_ERROR
+        result.stderr.fnmatch_lines(["*is a network of abacus and slate, but --framework asks for numpy only: add *"])
+        return
+    shown = [line for line in result.outlines if "test_inference[" in line]
+    frameworks = {
+        model: [line.split("[")[1].split("-")[0] for line in shown if model in line]
+        for model in ("beads:soroban", "letter_mlp")
+    }
+    assert frameworks["beads:soroban"] == measured
+    if not options:  # They are not among the default frameworks of other networks.
+        assert not {"abacus", "slate"} & {*frameworks["letter_mlp"]}
+
+
 @pytest.mark.parametrize("reference", OURS)
 def test_what_is_known_of_a_framework_needs_no_import_of_it(reference: str) -> None:
     program = (

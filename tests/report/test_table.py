@@ -104,6 +104,30 @@ def test_several_trials_are_summed_up_by_their_geometric_mean(ledger: Ledger) ->
     assert "80.00" in text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        ([0.1, 0.1], "±0.0 %"),
+        ([0.1, 0.111], "±71 %"),
+        ([0.1, 0.112], "×/÷ 2.1"),
+        ([0.1, 0.13], "×/÷ 5.3"),
+        ([0.1, 0.15], "×/÷ 13"),
+        ([0.1, 10], "> ×/÷ 100"),
+        ([1e-17, 1e17], "> ×/÷ 100"),
+        ([0.1, 0.11, 0.1, 0.11, 0.1], "±6.5 %"),
+        ([0.1], "-"),
+    ],
+)
+def test_a_wide_interval_over_trials_is_a_factor(ledger: Ledger, seconds: list[float], shown: str) -> None:
+    case, other = ledger.result().cases[:2]
+    for number, each in enumerate(seconds, start=1):
+        case = settle(ledger, case, trial(number, each))
+    for number in (1, 2):
+        settle(ledger, other, trial(number, 0.1))
+    text = table.render(ledger.result(), width=None, colour=False)
+    assert f" {shown} " in text.splitlines()[2], text
+
+
 def test_a_case_that_yielded_nothing_keeps_its_row_and_says_why(ledger: Ledger) -> None:
     first, second, *_ = ledger.result().cases
     settle(ledger, first, ended("out_of_memory", "tried 3 GiB\x1b[31m"))

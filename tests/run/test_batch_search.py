@@ -133,7 +133,7 @@ def test_the_figures_are_of_the_largest_batch(project: Project) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "the largest batch on a CPU is that of a limit"),
+        ([], "the largest batch on a CPU would fill this machine's memory: say how much *"),
         (["--throughput-memory-limit=1G", "--throughput-isolation=framework"], "searched in fresh processes"),
     ],
 )

@@ -114,6 +114,32 @@ def test_a_phase_that_fails_ends_the_job(jobs: Project, ends: str, isolation: st
     assert cases[2]["reason"] == "not measured, since phase predict failed"
 
 
+@pytest.mark.parametrize("arguments", ["{}", '{"ends": "failed"}'])
+def test_phases_that_are_measured_need_no_budget(
+    jobs: Project, monkeypatch: pytest.MonkeyPatch, arguments: str
+) -> None:
+    """The budget is spent as soon as the job has run. Its later phases are results; another job does not begin."""
+    log = jobs.path / "jobs"
+    monkeypatch.setattr("pytest_throughput.run.checkpoint.monotonic", lambda: 1e9 if log.exists() else 0.0)
+    another = "\ndef test_other(measure_isolated): measure_isolated('jobs:job', {'log': 'other'}, phase='load')\n"
+    step = "def test_step(measure_step): measure_step(int)\n"
+    phases = TESTS.replace('"load", ', '"load", "lode", ')
+    jobs.tests(phases.replace("{arguments}", arguments) + another + step)
+    jobs.run("--throughput-budget=20m", "--benchmark-json=run.json")
+    statuses = {case["id"].rpartition("::")[2]: case["status"] for case in jobs.json()["throughput"]["cases"]}
+    failed = "ok" if arguments == "{}" else "failed"
+    assert statuses == {
+        "test_it[load]": "ok",
+        "test_it[lode]": "failed",
+        "test_it[predict]": failed,
+        "test_it[save]": failed,
+        "test_other": None,
+        "test_step": None,
+    }
+    assert runs(jobs) == 1
+    assert not (jobs.path / "other").exists()
+
+
 @pytest.mark.parametrize(
     ("call", "reason"),
     [

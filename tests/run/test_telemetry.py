@@ -90,3 +90,15 @@ def test_running_once_reads_nothing(project: Project, nvml: FakeNvml) -> None:
     nvml.fail("nvmlDeviceGetHandleByUUID", AssertionError)
     project.tests(TESTS)
     assert project.run("--benchmark-disable").ret == 0
+
+
+def test_the_fingerprint_has_the_gpus_of_the_trials_and_no_others(project: Project, nvml: FakeNvml) -> None:
+    """A run on one of two GPUs is compared with runs on that one, whatever else the machine has."""
+    handles = ["handle", "other"]
+    nvml.monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: 2)
+    nvml.monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", handles.__getitem__)
+    nvml.monkeypatch.setattr(pynvml, "nvmlDeviceGetUUID", lambda handle: {"other": "GPU-bbbb"}.get(handle, "GPU-aaaa"))
+    nvml.monkeypatch.setattr(pynvml, "nvmlDeviceGetName", lambda handle: {"other": "NVIDIA L4"}.get(handle, "H200"))
+    project.tests(TESTS.replace('"cuda"', '"cuda:1"').replace("20}", "0.1}"))
+    block = project.run_json()["throughput"]
+    assert [gpu["name"] for gpu in block["fingerprint"]["gpus"]] == ["NVIDIA L4"]

@@ -102,6 +102,8 @@ def test_arguments_that_no_worker_can_be_sent_are_refused(project: Project, argu
         ("measure_step(lambda: 1, items=2.5)", "ValueError: items: expected a whole number of at least 1, got 2.5"),
         ("measure_isolated('steps:sleep', items='8')", "ValueError: items: expected a whole number *, got '8'"),
         ("measure_step(42)", "TypeError: step: expected a function without arguments, got 42"),
+        ("measure_step(int, item=8)", "TypeError: *got an unexpected keyword argument 'item'"),
+        ("measure_isolated('steps:sleep', item=8)", "TypeError: *got an unexpected keyword argument 'item'"),
         ("measure_step(int, synchronize=1)", "TypeError: synchronize: expected a function such as *, got 1"),
         ("measure_isolated('steps')", "ValueError: target: expected 'module:function', * got 'steps'"),
         ("measure_isolated(int)", "ValueError: target: expected 'module:function', * got <class 'int'>"),

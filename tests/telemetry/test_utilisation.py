@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_throughput.telemetry.cpu_peak import measured_cpu_flops
+from pytest_throughput.telemetry.device import Device
 from pytest_throughput.telemetry.gpus import Gpu
 from pytest_throughput.telemetry.utilisation import Utilisation
 
@@ -28,7 +29,7 @@ class Products:
 
 
 def test_a_gpu_is_known_by_its_name_and_the_precision_of_the_case() -> None:
-    found = Utilisation(None).metadata(RESNET50, 12_100.0, "cuda", H200)
+    found = Utilisation(None).metadata(RESNET50, 12_100.0, Device("cuda", H200))
     assert found["model_flops_utilisation"] == pytest.approx(0.1, rel=0.001)
     assert found["peak"]["tflops"] == pytest.approx(989.5)
     assert (found["peak"]["method"], "H200 datasheet" in found["peak"]["source"]) == ("datasheet", True)
@@ -36,17 +37,17 @@ def test_a_gpu_is_known_by_its_name_and_the_precision_of_the_case() -> None:
 
 def test_without_nvml_it_is_known_by_the_name_that_the_framework_gives_it() -> None:
     metadata = {**RESNET50, "device_name": "NVIDIA H200"}
-    assert Utilisation(None).metadata(metadata, 12_100.0, "cuda", None)["peak"]["tflops"] == pytest.approx(989.5)
-    assert Utilisation(None).metadata(RESNET50, 12_100.0, "cuda", None) == {}
+    assert Utilisation(None).metadata(metadata, 12_100.0, Device("cuda"))["peak"]["tflops"] == pytest.approx(989.5)
+    assert Utilisation(None).metadata(RESNET50, 12_100.0, Device("cuda")) == {}
 
 
 @pytest.mark.parametrize("gpu", [Gpu("GPU-a", "NVIDIA Z1", None, False, None), Gpu("GPU-b", "NVIDIA H200", 1, True, 1)])
 def test_an_unknown_gpu_and_a_slice_of_one_have_no_utilisation(gpu: Gpu) -> None:
-    assert Utilisation(None).metadata(RESNET50, 100.0, "cuda", gpu) == {}
+    assert Utilisation(None).metadata(RESNET50, 100.0, Device("cuda", gpu)) == {}
 
 
 def test_a_peak_that_is_given_wins() -> None:
-    found = Utilisation(100.0).metadata(RESNET50, 12_228.0, "cuda", H200)
+    found = Utilisation(100.0).metadata(RESNET50, 12_228.0, Device("cuda", H200))
     assert found["model_flops_utilisation"] == pytest.approx(1.0, rel=0.001)
     assert found["peak"] == {"tflops": 100.0, "method": "given", "source": "--throughput-peak-tflops"}
 
@@ -56,14 +57,14 @@ def test_the_peak_of_a_cpu_is_measured_once_for_each_number_of_threads() -> None
     utilisation = Utilisation(None, products)
     metadata = {**RESNET50, "precision": "fp32"}
     for rate, expected in ((6.114, 0.5), (3.057, 0.25)):
-        found = utilisation.metadata(metadata, rate, "cpu", None)
+        found = utilisation.metadata(metadata, rate, Device())
         assert found["model_flops_utilisation"] == pytest.approx(expected, rel=0.001)
         assert found["peak"] == {
             "tflops": 0.1,
             "method": "measured",
             "source": "a large product of matrices, 2 threads",
         }
-    utilisation.metadata({**metadata, "settings": {"threads": 4}}, 6.0, "cpu", None)
+    utilisation.metadata({**metadata, "settings": {"threads": 4}}, 6.0, Device())
     assert products.asked == [(2, "float32"), (4, "float32")]
 
 
@@ -72,12 +73,8 @@ def test_it_is_measured_again_where_a_case_does_better_but_not_for_ever() -> Non
     products = Products(1e11, 2e11, 1.5e11)
     utilisation = Utilisation(None, products)
     metadata = {**RESNET50, "precision": "fp32"}
-    assert utilisation.metadata(metadata, 18.342, "cpu", None)["model_flops_utilisation"] == pytest.approx(
-        0.75, rel=0.001
-    )
-    assert utilisation.metadata(metadata, 48.912, "cpu", None)["model_flops_utilisation"] == pytest.approx(
-        2.0, rel=0.001
-    )
+    assert utilisation.metadata(metadata, 18.342, Device())["model_flops_utilisation"] == pytest.approx(0.75, rel=0.001)
+    assert utilisation.metadata(metadata, 48.912, Device())["model_flops_utilisation"] == pytest.approx(2.0, rel=0.001)
     assert len(products.asked) == 3
 
 
@@ -95,12 +92,12 @@ def test_it_is_measured_again_where_a_case_does_better_but_not_for_ever() -> Non
 )
 def test_what_is_not_known_of_a_case_leaves_it_without(changes: dict[str, Any]) -> None:
     metadata = {**RESNET50, "precision": "fp32", **changes}
-    assert Utilisation(None, Products()).metadata(metadata, 6.0, "cpu", None) == {}
+    assert Utilisation(None, Products()).metadata(metadata, 6.0, Device()) == {}
 
 
 def test_a_product_that_fails_leaves_it_without() -> None:
     products = Products(None, 1e11)
-    assert Utilisation(None, products).metadata({**RESNET50, "precision": "fp32"}, 6.0, "cpu", None) == {}
+    assert Utilisation(None, products).metadata({**RESNET50, "precision": "fp32"}, 6.0, Device()) == {}
     assert len(products.asked) == 1
 
 

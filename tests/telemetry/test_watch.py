@@ -18,6 +18,7 @@ from pytest_throughput.measurement.disturbance import Disturbance
 from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.telemetry import sampler
 from pytest_throughput.telemetry.cpu_load import CpuReading, read_cpu, summarise_cpu
+from pytest_throughput.telemetry.device import Device
 from pytest_throughput.telemetry.gpus import Gpu
 from pytest_throughput.telemetry.probe import GpuProbe, Reading
 from pytest_throughput.telemetry.sampler import Sampler
@@ -52,7 +53,7 @@ def wait_for_readings(nvml: FakeNvml, count: int) -> None:
 
 def test_a_gpu_is_read_while_its_worker_measures(nvml: FakeNvml) -> None:
     telemetry = Telemetry()
-    with telemetry.watching("cuda", GPU, isolated=True) as watch:
+    with telemetry.watching(Device("cuda", GPU), isolated=True) as watch:
         began_at = time.monotonic()
         wait_for_readings(nvml, 4)
         ended_at = time.monotonic()
@@ -71,7 +72,7 @@ def test_a_gpu_is_read_while_its_worker_measures(nvml: FakeNvml) -> None:
 def test_a_throttled_gpu_disturbs_the_trial(nvml: FakeNvml) -> None:
     nvml.reasons = 0x40
     telemetry = Telemetry()
-    with telemetry.watching("cuda", GPU, isolated=True) as watch:
+    with telemetry.watching(Device("cuda", GPU), isolated=True) as watch:
         began_at = time.monotonic()
         wait_for_readings(nvml, 2)
         ended_at = time.monotonic()
@@ -92,7 +93,7 @@ def test_what_cannot_be_read_is_null_with_a_reason(
     nvml: FakeNvml, device: str, gpu: Gpu | None, isolated: bool, reason: str
 ) -> None:
     telemetry = Telemetry()
-    with telemetry.watching(device, gpu, isolated=isolated) as watch:
+    with telemetry.watching(Device(device, gpu), isolated=isolated) as watch:
         pass
     metadata = watch.metadata(measurement((0.0, 1.0)), 100.0)
     assert metadata["telemetry"]["gpu"] is None
@@ -104,7 +105,7 @@ def test_what_cannot_be_read_is_null_with_a_reason(
 @pytest.mark.parametrize("window", [None, (0.0, 1.0), (time.monotonic(), time.monotonic() + 1e6)])
 def test_rounds_by_another_clock_are_not_looked_for(nvml: FakeNvml, window: tuple[float, float] | None) -> None:
     telemetry = Telemetry()
-    with telemetry.watching("cuda", GPU, isolated=True) as watch:
+    with telemetry.watching(Device("cuda", GPU), isolated=True) as watch:
         pass
     telemetry.close()
     metadata = watch.metadata(measurement(window), 100.0)
@@ -128,10 +129,10 @@ def test_nvml_that_hangs_is_left_alone(nvml: FakeNvml, monkeypatch: pytest.Monke
 
     telemetry = Telemetry(Hanging)
     try:
-        with telemetry.watching("cuda", GPU, isolated=True) as watch:
+        with telemetry.watching(Device("cuda", GPU), isolated=True) as watch:
             assert entered.wait(60)
         assert watch.metadata(measurement((0.0, 1.0)), 1.0)["telemetry"]["gpu"] is None
-        with telemetry.watching("cuda", GPU, isolated=True) as watch:
+        with telemetry.watching(Device("cuda", GPU), isolated=True) as watch:
             pass
         reason = watch.metadata(measurement((0.0, 1.0)), 1.0)["telemetry"]["unknown"]["gpu"]
         assert reason == "NVML did not answer any more"
@@ -152,7 +153,7 @@ def test_what_we_started_is_ours_even_when_it_has_ended(nvml: FakeNvml) -> None:
 
 def test_a_cpu_is_read_before_and_after_and_by_no_thread() -> None:
     threads = threading.active_count()
-    with Telemetry().watching("cpu", None, isolated=True) as watch:
+    with Telemetry().watching(Device(), isolated=True) as watch:
         assert threading.active_count() == threads
     found = watch.metadata(measurement((0.0, 1.0)), 100.0)
     assert found["telemetry"]["gpu"] is None

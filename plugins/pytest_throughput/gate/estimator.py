@@ -143,7 +143,8 @@ def _compare_groups(base: Units, head: Units, is_typical: Bools, shared: bool, f
     per_base, per_head = 1 / np.maximum(base.count, 1), 1 / np.maximum(head.count, 1)
     # Units of head with fewer trials vary more than the units of base, from which the variance is estimated.
     of_head = own * np.maximum(1.0, base.typical_trials / head.typical_trials)
-    # Where head's trials are much noisier than base's, its own spread counts.
+    # Where head's trials are much noisier than base's, its own spread counts. Base's is pooled, because a variance of
+    # few trials is often small by chance, and an equally noisy head would then look noisier.
     (of_base_trials, base_degrees), (of_head_trials, head_degrees) = _within(base), _within(head)
     of_base_trials, _ = moderated_variances(of_base_trials, base_degrees, is_typical)
     is_noisier = (head_degrees > 0) & (base_degrees > 0) & (of_head_trials > _MUCH_NOISIER * of_base_trials)

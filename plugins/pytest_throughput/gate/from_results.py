@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pytest_throughput.gate.judged import Axes, JudgedCase, JudgedRun, JudgedTrial, hashed_machine_id
+from pytest_throughput.gate.judged import Axes, JudgedCase, JudgedMetric, JudgedRun, JudgedTrial, hashed_machine_id
 from pytest_throughput.gate.scope import Scope
-from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.results.model import RATE, CaseResult, RunResult
 from pytest_throughput.results.reader import read_run
 from pytest_throughput.results.untrusted_json import Unreadable
@@ -102,6 +101,7 @@ def _given(
 
 
 def _case(case: CaseResult) -> JudgedCase:
+    metric = case.primary
     trials = []
     for position, trial in enumerate(case.measured, 1):
         number = trial.trial if 1 <= trial.trial <= _MOST_TRIALS else position
@@ -109,7 +109,7 @@ def _case(case: CaseResult) -> JudgedCase:
         if trial.rounds_disturbed is not None and trial.rounds:
             disturbed = min(trial.rounds_disturbed / trial.rounds, 1.0)
         if trial.primary is not None:
-            trials.append(JudgedTrial(number, _more_is_better(trial.primary), disturbed))
+            trials.append(JudgedTrial(number, trial.primary.value, disturbed))
     return JudgedCase(
         id=case.id,
         status=case.status or "",
@@ -117,12 +117,8 @@ def _case(case: CaseResult) -> JudgedCase:
         network_hash=case.network_hash,
         settings_digest=_digest(case),
         axes=_axes(case),
+        metric=None if metric is None else JudgedMetric(metric.name, metric.unit, metric.better),
     )
-
-
-def _more_is_better(metric: Metric) -> float:
-    """Return the value, or its reciprocal where lower values are better, since the gate judges ratios of rates."""
-    return metric.value if metric.better == "higher" else 1 / metric.value
 
 
 def _axes(case: CaseResult) -> Axes:

@@ -1,7 +1,7 @@
 """What the gate compares: the part of a run's results that verdicts depend on, which is also what a baseline stores.
 
 The model of all results is ``results/model.py``. ``from_results`` derives a ``JudgedRun`` from a
-``RunResult``: one rate per trial, whatever the primary metric is, and digests instead of the settings.
+``RunResult``: one value per trial, that of the primary metric, and digests instead of the settings.
 ``store_format`` writes it to a file of the baseline, and reads it back.
 """
 
@@ -14,10 +14,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Axes", "JudgedCase", "JudgedRun", "JudgedTrial", "hardware_key", "hashed_machine_id"]
+from pytest_throughput.measurement.metric import BETTER
+
+__all__ = ["Axes", "JudgedCase", "JudgedMetric", "JudgedRun", "JudgedTrial", "hardware_key", "hashed_machine_id"]
 
 Axes = Mapping[str, str | int | None]
 """Axis values of a case, by the name of the axis: framework, model, batch size, …"""
+
+
+@dataclass(frozen=True)
+class JudgedMetric:
+    """The metric that a case is judged by."""
+
+    name: str
+    unit: str
+    better: str
+    """``higher`` or ``lower``."""
+
+    def __post_init__(self) -> None:
+        if self.better not in BETTER:
+            raise ValueError(f"metric {self.name}: better is {self.better!r}; expected one of {', '.join(BETTER)}")
 
 
 @dataclass(frozen=True)
@@ -26,14 +42,14 @@ class JudgedTrial:
 
     number: int
     """Counted from 1; in interleaved pairs, trials of one number belong together."""
-    rate: float
-    """The primary metric, or its reciprocal where lower values are better: a larger rate is always better."""
+    value: float
+    """The value of the case's metric."""
     disturbed_share: float | None = None
     """Share of disturbed rounds; None where it is unknown. No verdict depends on it: a change can disturb itself."""
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.rate) and self.rate > 0):
-            raise ValueError(f"trial {self.number}: expected a rate above 0, got {self.rate!r}")
+        if not (math.isfinite(self.value) and self.value > 0):
+            raise ValueError(f"trial {self.number}: expected a value above 0, got {self.value!r}")
 
 
 @dataclass(frozen=True)
@@ -45,9 +61,16 @@ class JudgedCase:
     trials: tuple[JudgedTrial, ...] = ()
     network_hash: str | None = None
     settings_digest: str | None = None
-    """Digest of the settings that a rate depends on, such as threads and isolation; None where they are unknown."""
+    """Digest of the settings that a value depends on, such as threads and isolation; None where they are unknown."""
     axes: Axes = field(default_factory=dict)
     """Empty where the case names none."""
+    metric: JudgedMetric | None = None
+    """None where it is unknown: higher values are better then."""
+
+    def logarithm(self, trial: JudgedTrial) -> float:
+        """Return the logarithm of a trial's value, negated where lower values are better: more is always better."""
+        is_reversed = self.metric is not None and self.metric.better == "lower"
+        return -math.log(trial.value) if is_reversed else math.log(trial.value)
 
 
 @dataclass(frozen=True)

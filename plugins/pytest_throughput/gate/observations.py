@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -66,7 +65,7 @@ _WORST_RANK = 3
 """The rank of ``crashed``, ``timed_out``, ``failed``, and of any unknown status."""
 
 Units = tuple[tuple[float, ...], ...]
-"""Logarithms of rates, by unit and trial."""
+"""Logarithms of values, by unit and trial; more is better."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +122,7 @@ def _match_figures(
         units_base, units_head = _by_number(results(selection.base[0]), results(selection.head[0]))
     else:
         units_base, units_head = (
-            tuple(tuple(math.log(trial.rate) for one in results(unit) for trial in one.trials) for unit in side)
+            tuple(tuple(one.logarithm(trial) for one in results(unit) for trial in one.trials) for unit in side)
             for side in (selection.base, selection.head)
         )
     runs_base = sum(1 for unit in selection.base for run in unit if results((run,)))
@@ -132,7 +131,7 @@ def _match_figures(
 
 def _by_number(base: Sequence[JudgedCase], head: Sequence[JudgedCase]) -> tuple[Units, Units]:
     """Return each trial as a unit, at the same position on both sides for the same trial number; empty if missing."""
-    sides = [{trial.number: math.log(trial.rate) for one in side for trial in one.trials} for side in (base, head)]
+    sides = [{trial.number: one.logarithm(trial) for one in side for trial in one.trials} for side in (base, head)]
     numbers = sorted(sides[0].keys() | sides[1].keys())
     of_base, of_head = (tuple((side[number],) if number in side else () for number in numbers) for side in sides)
     return of_base, of_head

@@ -9,11 +9,12 @@ import json
 from datetime import datetime
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct, to_builtins
+from msgspec import UNSET, Meta, Struct, UnsetType, to_builtins
 
-from pytest_throughput.gate.judged import JudgedCase, JudgedRun, JudgedTrial
+from pytest_throughput.gate.judged import JudgedCase, JudgedMetric, JudgedRun, JudgedTrial
 from pytest_throughput.results.untrusted_json import parse_object
 from pytest_throughput.results.validation import convert, shown
+from pytest_throughput.text import printable
 
 __all__ = ["MOST_BYTES", "SCHEMA", "DamagedFile", "decode", "encode", "utc"]
 
@@ -25,13 +26,21 @@ _MOST_OF_FINGERPRINT = 10_000
 _Text = Annotated[str, Meta(min_length=1, max_length=1_000)]
 _Whole = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 """A bounded whole number: arithmetic with thousands of digits would take long."""
+_Value = Annotated[float, Meta(ge=1e-18, le=1e18)]
+
+
+class _Metric(Struct):
+    name: _Text
+    unit: Annotated[str, Meta(max_length=1_000)]
+    better: str
 
 
 class _Trial(Struct):
     number: Annotated[int, Meta(ge=1, le=_MOST_TRIALS)]
-    images_per_second: Annotated[float, Meta(ge=1e-18, le=1e18)]
-    """The rate, in whatever unit; the key is that of the first files."""
     disturbed_share: Annotated[float, Meta(ge=0, le=1)] | None = None
+    value: _Value | UnsetType = UNSET
+    images_per_second: _Value | UnsetType = UNSET
+    """In files without ``metric``, in place of ``value``: the primary metric, or its reciprocal if lower is better."""
 
 
 class _Case(Struct):
@@ -39,6 +48,7 @@ class _Case(Struct):
     status: _Text
     trials: Annotated[list[_Trial], Meta(max_length=_MOST_TRIALS)]
     axes: Annotated[dict[_Text, _Whole | _Text | None], Meta(max_length=50)]
+    metric: _Metric | None = None
     network_hash: _Text | None = None
     settings_digest: _Text | None = None
 
@@ -63,8 +73,9 @@ def encode(run: JudgedRun) -> bytes:
         _Case(
             id=case.id,
             status=case.status,
-            trials=[_Trial(one.number, one.rate, one.disturbed_share) for one in case.trials],
+            trials=[_Trial(one.number, one.disturbed_share, one.value) for one in case.trials],
             axes=dict(case.axes),
+            metric=None if case.metric is None else _Metric(case.metric.name, case.metric.unit, case.metric.better),
             network_hash=case.network_hash,
             settings_digest=case.settings_digest,
         )
@@ -104,8 +115,19 @@ def decode(content: bytes) -> JudgedRun:
 
 
 def _case(case: _Case) -> JudgedCase:
-    trials = tuple(JudgedTrial(trial.number, trial.images_per_second, trial.disturbed_share) for trial in case.trials)
-    return JudgedCase(case.id, case.status, trials, case.network_hash, case.settings_digest, case.axes)
+    try:
+        metric = None if case.metric is None else JudgedMetric(case.metric.name, case.metric.unit, case.metric.better)
+    except ValueError as error:
+        raise DamagedFile(f"case {printable(case.id)}: {printable(str(error))}") from None
+    trials = tuple(JudgedTrial(one.number, _value(one, case), one.disturbed_share) for one in case.trials)
+    return JudgedCase(case.id, case.status, trials, case.network_hash, case.settings_digest, case.axes, metric)
+
+
+def _value(trial: _Trial, case: _Case) -> float:
+    value = trial.images_per_second if case.metric is None and trial.value is UNSET else trial.value
+    if value is UNSET:
+        raise DamagedFile(f"case {printable(case.id)}: trial {trial.number} has no value")
+    return value
 
 
 def _refuse_half_characters(document: Any) -> None:

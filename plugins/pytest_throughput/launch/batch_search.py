@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_throughput.measurement.plan import ONCE, Plan
+from pytest_throughput.telemetry.gpus import is_gpu
 from pytest_throughput.worker.protocol import Outcome
 
 __all__ = ["refuse_endless_search", "search_largest"]
@@ -27,12 +28,12 @@ def refuse_endless_search(isolation: str, memory_limit_bytes: int | None, device
     """Raise pytest.UsageError where a search for the largest batch would have no end, or no fresh processes."""
     if isolation != "trial":
         raise pytest.UsageError(
-            f"the largest batch is searched in fresh processes: --throughput-isolation trial, not {isolation}"
+            f"the largest batch is searched in fresh processes: give --throughput-isolation trial, not {isolation}"
         )
-    if device == "cpu" and memory_limit_bytes is None:
+    if not is_gpu(device) and memory_limit_bytes is None:
         raise pytest.UsageError(
-            "the largest batch on a CPU is that of a limit, or it would fill this machine's memory: "
-            "--throughput-memory-limit 8G"
+            "the largest batch on a CPU would fill this machine's memory: say how much of it may be used, "
+            "as in --throughput-memory-limit 8G"
         )
 
 

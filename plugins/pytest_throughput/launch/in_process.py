@@ -25,10 +25,10 @@ class InProcess(Launcher):
                 "with --throughput-isolation none a case runs in pytest's own interpreter, "
                 f"not in {placement.interpreter.command[0]}"
             )
-        if is_numbered(placement.device):
+        if is_numbered(placement.device.name):
             return _Refused(
                 "with --throughput-isolation none the process sees every GPU and takes the first, "
-                f"not {placement.device}"
+                f"not {placement.device.name}"
             )
         for folder in reversed(self.config.pythonpath):
             if str(folder) not in sys.path:

@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 
 from pytest_throughput.launch.interpreters import Interpreter
 from pytest_throughput.launch.staging import StagedPath
+from pytest_throughput.telemetry.device import Device
 from pytest_throughput.worker.protocol import Outcome, Request
 from pytest_throughput.worker.running_trial import RunningTrial, run_to_end
 from pytest_throughput.worker.trial import OnError
@@ -23,15 +24,13 @@ class Placement:
 
     interpreter: Interpreter
     trial: int
-    devices: tuple[str, ...] = ("cpu",)
-    """The devices of the trial, each ``cpu``, ``cuda`` or ``cuda:N``."""
-    visibility: tuple[tuple[str, str], ...] = ()
-    """Environment variables that show the worker these devices and no others."""
+    devices: tuple[Device, ...] = (Device(),)
+    """The devices of the trial, which are its hardware."""
     variables: tuple[tuple[str, str], ...] = ()
     """Environment variables that the framework reads when it is imported."""
 
     @property
-    def device(self) -> str:
+    def device(self) -> Device:
         """The only device."""
         (device,) = self.devices
         return device

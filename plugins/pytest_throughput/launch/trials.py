@@ -10,7 +10,6 @@ from pytest_throughput.launch.batch_search import search_largest
 from pytest_throughput.launch.launcher import Launcher, Placement
 from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.measurement.plan import ONCE, Plan
-from pytest_throughput.telemetry.gpus import Gpu, find_gpu
 from pytest_throughput.telemetry.utilisation import Utilisation
 from pytest_throughput.telemetry.watch import Telemetry, Watch
 from pytest_throughput.worker.protocol import Outcome, Request
@@ -34,10 +33,9 @@ class TrialRun:
 class Trials:
     """Runs trials, and adds to their outcomes the telemetry of the machine."""
 
-    def __init__(self, launcher: Launcher, gpus: list[Gpu], peak_tflops: float | None) -> None:
-        """Use the machine's GPUs, and ``peak_tflops``, the device's peak in 10^12 operations per second, if given."""
+    def __init__(self, launcher: Launcher, peak_tflops: float | None) -> None:
+        """Use ``peak_tflops`` as the devices' peak, in 10^12 operations per second, if given."""
         self._launcher = launcher
-        self._gpus = gpus
         self._telemetry = Telemetry()
         self._utilisation = Utilisation(peak_tflops)
 
@@ -46,11 +44,10 @@ class Trials:
         if request.plan == ONCE:
             outcome, stderr = self._launcher.run(request, placement)
             return TrialRun(self._with_hint(outcome, request), stderr, items)
-        gpu = find_gpu(placement.device, self._gpus)
-        with self._telemetry.watching(placement.device, gpu, isolated=self._launcher.uses_workers) as watch:
+        with self._telemetry.watching(placement.device, isolated=self._launcher.uses_workers) as watch:
             outcome, stderr = self._launcher.run(request, placement)
         outcome = self._with_hint(outcome, request)
-        return TrialRun(self._observed(outcome, items, watch, gpu), stderr, items)
+        return TrialRun(self._observed(outcome, items, watch), stderr, items)
 
     def run_largest_batch(self, request: Request, placement: Placement, argument: str) -> TrialRun:
         """Run a trial with the largest value of an argument for which memory suffices; it is the number of items.
@@ -87,12 +84,10 @@ class Trials:
         hint = f"searched {folders} and what is installed; --throughput-pythonpath or pytest's pythonpath adds folders"
         return replace(outcome, reason=f"{outcome.reason} ({hint})")
 
-    def _observed(self, outcome: Outcome, items: int, watch: Watch, gpu: Gpu | None) -> Outcome:
+    def _observed(self, outcome: Outcome, items: int, watch: Watch) -> Outcome:
         """Return the outcome, and each of its phases, with the telemetry of the machine."""
         if outcome.phases:
-            phases = {
-                name: self._observed(phase, phase.items or 1, watch, gpu) for name, phase in outcome.phases.items()
-            }
+            phases = {name: self._observed(phase, phase.items or 1, watch) for name, phase in outcome.phases.items()}
             return replace(outcome, phases=phases)
         median = None if outcome.measurement is None else statistics.median(outcome.measurement.seconds_per_step)
         if outcome.measurement is None or not median:
@@ -101,7 +96,7 @@ class Trials:
         metadata = {
             **outcome.metadata,
             **watch.metadata(outcome.measurement, rate),
-            **self._utilisation.metadata(outcome.metadata, rate, watch.device, gpu),
+            **self._utilisation.metadata(outcome.metadata, rate, watch.device),
         }
         return replace(outcome, metadata=json_metadata(metadata))
 

@@ -57,7 +57,7 @@ class _WorkerLauncher(Launcher):
     def _variables(self, placement: Placement) -> dict[str, str]:
         """Return the environment variables of the worker that differ from pytest's own."""
         threads = dict.fromkeys(THREAD_VARIABLES, str(self.config.threads))
-        return {**threads, **dict(placement.variables), **dict(placement.visibility)}
+        return {**threads, **dict(placement.variables), **dict(placement.device.visibility)}
 
     def _environment(self, placement: Placement, staged: OwnFolder) -> Mapping[str, str]:
         variables = {**os.environ, **self._variables(placement)}

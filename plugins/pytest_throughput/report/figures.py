@@ -11,7 +11,7 @@ from rich.text import Text
 from pytest_throughput.measurement.stopping import relative_half_width
 from pytest_throughput.report.columns import Column
 from pytest_throughput.results.model import CaseResult
-from pytest_throughput.text import byte_count, duration, percent, printable, share, significant
+from pytest_throughput.text import byte_count, duration, factor, percent, printable, share, significant
 
 __all__ = ["figure_columns", "median_of", "numbers"]
 
@@ -67,11 +67,16 @@ def _primary(case: CaseResult, *, with_unit: bool) -> str:
 
 
 def _spread(case: CaseResult, several_trials: bool) -> str:
-    """Return half the 95 % interval as a share of the mean over trials, or else of the median over rounds."""
+    """Return half the 95 % interval as a share of the mean over trials, or else of the median over rounds.
+
+    An interval that reaches beyond twice the mean is a factor: on logarithms, where it was computed, it is symmetric.
+    """
+    if not several_trials:
+        return percent(relative_half_width(case.measured[0].seconds_per_step) if case.measured else None)
     mean, low, high = case.estimate()
-    if several_trials:
-        return percent((high - low) / 2 / mean if mean and low is not None and high is not None else None)
-    return percent(relative_half_width(case.measured[0].seconds_per_step) if case.measured else None)
+    if mean is None or low is None or high is None:
+        return "-"
+    return percent((high - low) / 2 / mean) if high <= 2 * mean else factor(high / mean)
 
 
 def _milliseconds(case: CaseResult) -> str:

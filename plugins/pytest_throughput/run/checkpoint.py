@@ -188,9 +188,12 @@ class Checkpoint:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        """Skip a trial that the budget no longer allows, unless an earlier run has measured it."""
+        """Skip a trial that the budget no longer allows, unless an earlier run has measured it.
+
+        Which phase of a job a test takes is known only when it measures, which asks again.
+        """
         found = self._session.items.get(item.nodeid)
-        if found is not None and found.key not in self._earlier:
+        if found is not None and found.key not in self._earlier and not self._session.jobs.have_phases_left:
             self.begin(found)
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:

@@ -9,13 +9,14 @@ from functools import cached_property
 import pytest
 
 from pytest_throughput.launch.lock import Locks, cpu_names
-from pytest_throughput.telemetry.gpus import Gpu, find_gpu, list_gpus, visibility
+from pytest_throughput.telemetry.device import Device
+from pytest_throughput.telemetry.gpus import Gpu, list_gpus
 
 __all__ = ["Devices"]
 
 
 class Devices:
-    """Every device that was asked for, in order."""
+    """The devices of the trials that were asked for, each once, in order."""
 
     def __init__(self, *, lock: bool, waiting: Callable[[str, int | None], object]) -> None:
         """Wait for other runs, and make them wait, if ``lock`` is true. ``waiting``: see ``Locks``."""
@@ -23,16 +24,19 @@ class Devices:
         self._lock = lock
         self._locks = Locks(waiting)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
+    def __iter__(self) -> Iterator[Device]:
+        return map(self.find, self._names)
 
     def add(self, device: str) -> None:
-        """Note that a case asks for a device."""
+        """Note that a trial asks for a device."""
         self._names[device] = None
 
+    def find(self, name: str) -> Device:
+        """Return the device of a name on this machine."""
+        return Device.find(name, self._gpus)
+
     @cached_property
-    def gpus(self) -> list[Gpu]:
-        """The machine's NVIDIA GPUs."""
+    def _gpus(self) -> list[Gpu]:
         return list_gpus()
 
     def hold(self, give_up: Callable[[], bool] | None) -> None:
@@ -69,14 +73,13 @@ class Devices:
 
     def _lock_names(self) -> list[str]:
         names: list[str] = []
-        for device in self._names or ("cpu",):
-            gpu = find_gpu(device, self.gpus)
-            if gpu is not None:
-                names.append(gpu.uuid)
-            elif device == "cpu":
+        for device in list(self) or [Device()]:
+            if device.gpu is not None:
+                names.append(device.gpu.uuid)
+            elif not device.is_gpu:
                 names += cpu_names()
             else:
                 # NVML does not list some devices, such as a MIG instance.
-                shown = visibility(device, self.gpus)["CUDA_VISIBLE_DEVICES"] or device
+                shown = dict(device.visibility)["CUDA_VISIBLE_DEVICES"] or device.name
                 names.append("cuda-" + re.sub(r"[^A-Za-z0-9-]", "-", shown))
         return names

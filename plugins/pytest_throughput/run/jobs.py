@@ -24,15 +24,27 @@ class Jobs:
     def __init__(self) -> None:
         self._jobs: dict[Hashable, _Job] = {}
 
+    @property
+    def have_phases_left(self) -> bool:
+        """Whether a test that is still to come may take its phase from a job that has ended."""
+        # All phases of a job that could not be opened have its outcome, whatever they are called.
+        jobs = [(job.run.outcome.phases.keys(), job.taken) for job in self._jobs.values()]
+        return any(not phases or phases - taken for phases, taken in jobs)
+
+    def has(self, key: Hashable, phase: str) -> bool:
+        """Return whether ``take`` returns the phase without running the job."""
+        job = self._jobs.get(key)
+        return job is not None and phase not in job.taken
+
     def take(self, key: Hashable, phase: str, target: str, run: Callable[[], TrialRun]) -> TrialRun:
         """Return one phase of a job.
 
         ``key``: equal for the same job. ``run`` runs the job. It is called if the job has not run yet, or if the phase
         has been taken before: a test that is repeated measures again.
         """
-        job = self._jobs.get(key)
-        if job is None or phase in job.taken:
-            job = self._jobs[key] = _Job(run())
+        if not self.has(key, phase):
+            self._jobs[key] = _Job(run())
+        job = self._jobs[key]
         job.taken.add(phase)
         outcome = part_of(job.run.outcome, phase, target)
         # The error belongs to the phase that raised it, whose outcome has the traceback.

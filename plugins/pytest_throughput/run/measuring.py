@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import operator
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,14 +20,13 @@ from pytest_throughput.launch.launcher import Launcher, LauncherConfig, Placemen
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.launch.trials import TrialRun, Trials
 from pytest_throughput.measurement.plan import ONCE, Plan
-from pytest_throughput.measurement.step import Step
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.writer import extra_info
 from pytest_throughput.run import replay
+from pytest_throughput.run.arguments import check_target, step_here, whole_number_of_items
 from pytest_throughput.run.collection import MeasuredItem
-from pytest_throughput.run.jobs import Jobs, part_of
+from pytest_throughput.run.jobs import part_of
 from pytest_throughput.run.session import ThroughputSession
-from pytest_throughput.telemetry.gpus import is_device, visibility
 from pytest_throughput.text import printable, printable_lines, shortened
 from pytest_throughput.worker.protocol import Outcome, Request
 from pytest_throughput.worker.trial import OnError, run_opened_step
@@ -48,7 +46,6 @@ class Measuring:
         self._config = config
         self._session = session
         self.settings = session.settings
-        self._jobs = Jobs()
         self._error: Exception | None = None
         """The exception that ended the latest trial, if a debugger needs it."""
         self._stack = ExitStack()
@@ -57,34 +54,37 @@ class Measuring:
 
     def measure_isolated(
         self,
-        item: pytest.Item,
+        node: pytest.Item,
         benchmark: Any,
         clock: replay.ReplayClock,
+        /,
         target: str,
-        arguments: Mapping[str, Any],
+        arguments: Mapping[str, Any] | None = None,
         *,
-        items: int,
-        device: str,
-        interpreter: str,
+        items: int = 1,
+        device: str = "cpu",
+        interpreter: str = "python",
         largest: str | None = None,
         phase: str | None = None,
         variables: Mapping[str, str] | None = None,
     ) -> None:
-        """Measure one trial of ``target`` by the settings' isolation. See ``MeasureIsolated`` for the arguments."""
+        """Measure one trial of ``target`` by the settings' isolation.
+
+        The arguments from ``target`` on are those of the fixture, ``MeasureIsolated``, which explains them.
+        """
         __tracebackhide__ = True
-        found = self._find(item)
-        _check_target(target, arguments, device, variables or {})
-        items = _at_least_one(items)
+        found = self._find(node)
+        arguments, variables = arguments or {}, variables or {}
+        check_target(target, arguments, device, variables)
+        items = whole_number_of_items(items)
         if phase is not None and (items != 1 or largest is not None):
             raise ValueError("phase: leave out items and largest, since a phase itself counts its items")
         self._session.devices.add(device)
-        gpus = self._session.devices.gpus
         placement = Placement(
             interpreter=self.settings.interpreters.find(found.environment, interpreter),
             trial=found.trial,
-            devices=(device,),
-            visibility=tuple(visibility(device, gpus).items()),
-            variables=tuple((variables or {}).items()),
+            devices=(self._session.devices.find(device),),
+            variables=tuple(variables.items()),
         )
         if largest is not None:
             refuse_endless_search(self.settings.isolation, self.settings.memory_limit_bytes, device)
@@ -97,31 +97,43 @@ class Measuring:
                 run = self._trials.run(request, placement, items)
             return replace(run, error=self._error)
 
+        job = (target, json.dumps(dict(arguments)), placement)
+
         def run_trial(plan: Plan) -> TrialRun:
             if phase is None:
                 run = run_target(plan)
                 return replace(run, outcome=part_of(run.outcome, None, target))
-            key = (target, json.dumps(dict(arguments)), placement)
-            return self._jobs.take(key, phase, target, lambda: run_target(plan))
+            return self._session.jobs.take(job, phase, target, lambda: run_target(plan))
 
         # The number of items of a search or a phase is known only after the trial.
         counted = items if largest is None and phase is None else None
-        self._measure(found, benchmark, clock, counted, self.settings.isolation, run_trial)
+        has_run = phase is not None and self._session.jobs.has(job, phase)
+        self._measure(found, benchmark, clock, counted, self.settings.isolation, run_trial, has_run=has_run)
 
     def measure_step(
-        self, item: pytest.Item, benchmark: Any, clock: replay.ReplayClock, step: Step, *, items: int
+        self,
+        node: pytest.Item,
+        benchmark: Any,
+        clock: replay.ReplayClock,
+        /,
+        step: Callable[[], Any],
+        *,
+        items: int = 1,
+        synchronize: Callable[[], object] | None = None,
     ) -> None:
-        """Measure one trial of a step that is open in this process."""
+        """Measure one trial of a step in this process.
+
+        The arguments from ``step`` on are those of the fixture, ``MeasureStep``, which explains them.
+        """
         __tracebackhide__ = True
-        if not callable(step.run):
-            raise TypeError(f"step: expected a function without arguments, got {step.run!r}")
-        items = _at_least_one(items)
+        opened = step_here(step, synchronize)
+        items = whole_number_of_items(items)
 
         def run_trial(plan: Plan) -> TrialRun:
-            outcome = run_opened_step(step, plan, self.settings.steps_per_round, self._on_error)
+            outcome = run_opened_step(opened, plan, self.settings.steps_per_round, self._on_error)
             return TrialRun(outcome, "", items, self._error)
 
-        self._measure(self._find(item), benchmark, clock, items, "none", run_trial)
+        self._measure(self._find(node), benchmark, clock, items, "none", run_trial)
 
     def _find(self, item: pytest.Item) -> MeasuredItem:
         __tracebackhide__ = True
@@ -140,8 +152,14 @@ class Measuring:
         items: int | None,
         isolation: str,
         run_trial: RunTrial,
+        *,
+        has_run: bool = False,
     ) -> None:
-        """Measure, record and report a trial. ``items``: None if the number is known only after the trial."""
+        """Measure, record and report a trial.
+
+        ``items``: None if the number is known only after the trial. ``has_run``: whether ``run_trial`` only returns
+        what an earlier test has measured, for which no budget is needed.
+        """
         __tracebackhide__ = True
         clock.use(benchmark)
         self._error = None
@@ -154,6 +172,8 @@ class Measuring:
             run = TrialRun(ended.outcome, "", ended.items)
         else:
             try:
+                if not has_run:
+                    self._begin(found)
                 ended, run = self._measure_now(found, items, isolation, run_trial)
             except pytest.skip.Exception:
                 replay.commit_nothing(benchmark, clock)
@@ -174,7 +194,6 @@ class Measuring:
         self, found: MeasuredItem, items: int | None, isolation: str, run_trial: RunTrial
     ) -> tuple[EndedTrial, TrialRun]:
         session = self._session
-        self._begin(found)
         started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
         if session.observer is not None:
             session.observer.running(found)
@@ -201,7 +220,7 @@ class Measuring:
         store = self._session.trial_store
         budgeted = store is not None and self.settings.budget_seconds is not None
         self._session.devices.hold(store.is_spent if store is not None and budgeted else None)
-        if self.settings.lock and store is not None:
+        if store is not None:
             store.begin(found)
 
     def _settle(self, found: MeasuredItem, benchmark: Any, clock: replay.ReplayClock, ended: EndedTrial) -> None:
@@ -251,43 +270,13 @@ class Measuring:
 
     @cached_property
     def _trials(self) -> Trials:
-        trials = Trials(self._launcher, self._session.devices.gpus, self.settings.peak_tflops)
+        trials = Trials(self._launcher, self.settings.peak_tflops)
         self._stack.callback(trials.close)
         return trials
 
     def pytest_unconfigure(self) -> None:
         """End the last worker, remove its folder, release the devices."""
         self._stack.close()
-
-
-def _check_target(target: object, arguments: object, device: object, variables: object) -> None:
-    """Raise ValueError or TypeError for arguments that cannot be sent to a worker."""
-    __tracebackhide__ = True
-    if not isinstance(target, str) or not all(target.partition(":")):
-        raise ValueError(f"target: expected 'module:function', which a worker imports, got {target!r}")
-    if not isinstance(device, str) or not is_device(device):
-        raise ValueError(f"device: expected 'cpu', 'cuda' or 'cuda:N', got {device!r}")
-    if not isinstance(arguments, Mapping):
-        raise TypeError(f"arguments: expected names and JSON values, as in {{'batch_size': 8}}, got {arguments!r}")
-    try:
-        json.dumps(dict(arguments))
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"arguments: expected names and JSON values, which a worker can be sent: {error}") from None
-    if not isinstance(variables, Mapping) or not all(
-        isinstance(text, str) and "\0" not in text for pair in variables.items() for text in pair
-    ):
-        raise TypeError(f"variables: expected texts by name, as in {{'KERAS_BACKEND': 'jax'}}, got {variables!r}")
-    if any(not name or "=" in name for name in variables):
-        raise ValueError(f"variables: expected names of environment variables, got {', '.join(map(repr, variables))}")
-
-
-def _at_least_one(items: int) -> int:
-    """Return the number of items as an int of Python: JSON does not accept NumPy's integers."""
-    __tracebackhide__ = True
-    with suppress(TypeError):
-        if (number := operator.index(items)) >= 1:
-            return number
-    raise ValueError(f"items: expected a whole number of at least 1, got {items!r}")
 
 
 def _report(item: pytest.Item, run: TrialRun) -> None:

@@ -10,7 +10,6 @@ from pytest_throughput.gate.judged import hashed_machine_id
 from pytest_throughput.results.model import RunResult
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.telemetry.cpu import cpu_model, usable_physical_cores
-from pytest_throughput.telemetry.gpus import find_gpu, is_gpu
 from pytest_throughput.telemetry.machine_id import machine_id
 
 __all__ = ["fingerprint", "run_result"]
@@ -24,8 +23,8 @@ def run_result(config: pytest.Config, session: ThroughputSession) -> RunResult:
 
 
 def fingerprint(session: ThroughputSession) -> dict[str, Any]:
-    """Return the description of the hardware, which is equal for machines of the same kind."""
-    gpus = [find_gpu(device, session.gpus) for device in session.devices if is_gpu(device)]
+    """Return the description of the hardware of all trials, which is equal for machines of the same kind."""
+    gpus = [device.gpu for device in session.devices if device.is_gpu]
     return {
         "cpu": {"model": cpu_model(), "cores": usable_physical_cores(), "threads": session.settings.threads},
         "gpus": [None if gpu is None else gpu.fingerprint() for gpu in gpus],
@@ -34,10 +33,8 @@ def fingerprint(session: ThroughputSession) -> dict[str, Any]:
 
 def _hashed_machine(session: ThroughputSession) -> str | None:
     """Return the hashed ids of the GPUs, or else of the machine; None if unknown."""
-    gpus = [find_gpu(device, session.gpus) for device in session.devices if is_gpu(device)]
-    names = [gpu.uuid for gpu in gpus if gpu is not None] if any(gpus) else [machine_id()]
-    known = [name for name in names if name]
-    return hashed_machine_id(" ".join(known)) if known else None
+    name = " ".join(device.gpu.uuid for device in session.devices if device.gpu is not None) or machine_id()
+    return hashed_machine_id(name) if name else None
 
 
 def _deselected(config: pytest.Config, session: ThroughputSession) -> list[str] | None:

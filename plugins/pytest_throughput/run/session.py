@@ -11,8 +11,9 @@ from pytest_throughput.options.settings import Settings
 from pytest_throughput.results.ledger import Ledger
 from pytest_throughput.run.collection import MeasuredItem, measured
 from pytest_throughput.run.devices import Devices
+from pytest_throughput.run.jobs import Jobs
 from pytest_throughput.run.observers import Observer, TrialStore
-from pytest_throughput.telemetry.gpus import Gpu, is_device
+from pytest_throughput.telemetry.gpus import is_device
 
 __all__ = ["ThroughputSession"]
 
@@ -36,16 +37,12 @@ class ThroughputSession:
         self.confirmation_items: dict[str, MeasuredItem] = {}
         """Tests that are run only if their case needs confirmation, by node id."""
         self.deselected: list[str] = []
+        self.jobs = Jobs()
         self.devices = Devices(lock=settings.lock, waiting=self._waiting)
         self.is_measuring = False
         """Whether this run measures; known after the collection."""
         self.observer: Observer | None = None
         self.trial_store: TrialStore | None = None
-
-    @property
-    def gpus(self) -> list[Gpu]:
-        """The machine's NVIDIA GPUs."""
-        return self.devices.gpus
 
     def _waiting(self, name: str, holder: int | None) -> None:
         if self.observer is not None:

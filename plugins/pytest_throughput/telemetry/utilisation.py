@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_throughput.telemetry.cpu_peak import measured_cpu_flops
-from pytest_throughput.telemetry.gpus import Gpu
+from pytest_throughput.telemetry.device import Device
 from pytest_throughput.telemetry.peaks import Peak, datasheet_peak
 
 __all__ = ["Utilisation"]
@@ -25,18 +25,13 @@ class Utilisation:
         self._measure = measured_cpu_flops if measure is None else measure
         self._measured: dict[tuple[int, str], list[float | None]] = {}
 
-    def metadata(
-        self, metadata: Mapping[str, Any], images_per_second: float, device: str, gpu: Gpu | None
-    ) -> dict[str, Any]:
-        """Return ``model_flops_utilisation`` and ``peak`` of a trial; nothing if its FLOPs or the peak are unknown.
-
-        ``gpu``: the GPU that the trial ran on, where it is known.
-        """
+    def metadata(self, metadata: Mapping[str, Any], images_per_second: float, device: Device) -> dict[str, Any]:
+        """Return ``model_flops_utilisation`` and ``peak`` of a trial; nothing if its FLOPs or the peak are unknown."""
         flops_per_image = metadata.get("flops_per_image")
         if not isinstance(flops_per_image, (int, float)) or not 0 < flops_per_image < 1e18:
             return {}
         rate = flops_per_image * images_per_second
-        peak = self._peak(metadata, rate, device, gpu)
+        peak = self._peak(metadata, rate, device)
         if peak is None:
             return {}
         return {
@@ -44,13 +39,14 @@ class Utilisation:
             "peak": {"tflops": peak.flops / 1e12, "method": peak.method, "source": peak.source},
         }
 
-    def _peak(self, metadata: Mapping[str, Any], rate: float, device: str, gpu: Gpu | None) -> Peak | None:
+    def _peak(self, metadata: Mapping[str, Any], rate: float, device: Device) -> Peak | None:
         if self._given_tflops is not None:
             return Peak(self._given_tflops * 1e12, "given", "--throughput-peak-tflops")
         precision = str(metadata.get("precision"))
-        if device == "cpu":
+        if not device.is_gpu:
             settings = metadata.get("settings")
             return self._cpu_peak(settings.get("threads") if isinstance(settings, dict) else None, precision, rate)
+        gpu = device.gpu
         if gpu is not None and gpu.mig:
             return None  # A slice of a GPU has only a part of the GPU's peak.
         name = gpu.name if gpu is not None else metadata.get("device_name")

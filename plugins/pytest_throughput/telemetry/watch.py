@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.telemetry.cpu_load import CpuReading, read_cpu, summarise_cpu
+from pytest_throughput.telemetry.device import Device
 from pytest_throughput.telemetry.gpu_summary import summarise
 from pytest_throughput.telemetry.gpus import Gpu
 from pytest_throughput.telemetry.probe import GpuProbe, Reading
@@ -29,11 +30,12 @@ class Telemetry:
         """The probe of each GPU by UUID; None for a GPU that no longer answers."""
 
     @contextmanager
-    def watching(self, device: str, gpu: Gpu | None, *, isolated: bool) -> Iterator[Watch]:
-        """Read the device until the end of the body. ``gpu``: the GPU of that name, where it is known."""
+    def watching(self, device: Device, *, isolated: bool) -> Iterator[Watch]:
+        """Read the device until the end of the body."""
         watch = Watch(device)
         sampler = None
-        if device == "cpu":
+        gpu = device.gpu
+        if not device.is_gpu:
             pass
         elif not isolated:
             watch.unknown = _IN_THIS_PROCESS
@@ -78,7 +80,7 @@ class Telemetry:
 class Watch:
     """The readings during one trial."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: Device) -> None:
         self.device = device
         self.before: CpuReading = read_cpu()
         self.after: CpuReading | None = None
@@ -93,7 +95,7 @@ class Watch:
         cpu, unknown = summarise_cpu(self.before, self.after or read_cpu())
         found: dict[str, Any] = {"images_per_joule": None, "disturbed_by": None}
         gpu = None
-        if self.device != "cpu":
+        if self.device.is_gpu:
             reason = self.unknown or self._no_window(measurement)
             if reason is not None:
                 unknown["gpu"] = reason
