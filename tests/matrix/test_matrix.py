@@ -54,8 +54,8 @@ def test_each_framework_has_its_own_default_execution_and_layout() -> None:
     ids = collected("--framework=pytorch,tensorflow", "--model=mnist_cnn", "--batch-size=8", "--device=cpu")
     assert ids == [
         "inference[pytorch-cpu-mnist_cnn-b8-fp32-eager]",
-        "training[pytorch-cpu-mnist_cnn-b8-fp32-eager]",
         "inference[tensorflow-cpu-mnist_cnn-b8-fp32-graph]",
+        "training[pytorch-cpu-mnist_cnn-b8-fp32-eager]",
         "training[tensorflow-cpu-mnist_cnn-b8-fp32-graph]",
     ]
 

@@ -66,8 +66,14 @@ def test_drift_cancels_between_frameworks_over_two_trials(matrix: Project) -> No
     assert places["case[pt-alex]"] == places["case[tf-alex]"]
 
 
-def test_a_run_that_ends_early_has_measured_all_frameworks_equally_far(matrix: Project) -> None:
-    """As with --throughput-budget, wherever the budget ends it."""
+def test_a_budget_ends_all_frameworks_equally_far(matrix: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([0.0] * 3 + [1e6] * 10)  # The budget is spent after two trials.
+    monkeypatch.setattr("pytest_throughput.run.checkpoint.monotonic", lambda: next(seconds))
+    cases = matrix.run_json("--throughput-budget=1m")["throughput"]["cases"]
+    assert [case["id"] for case in cases if case["status"] == "ok"] == ["case-pt-vgg", "case-tf-vgg"]
+
+
+def test_wherever_a_run_ends_it_has_measured_all_frameworks_equally_far(matrix: Project) -> None:
     ids = [each for each in collected(matrix, "--throughput-trials=3") if each != "plain"]
     for end in range(len(ids)):
         frameworks = [each.partition("[")[2][:2] for each in ids[:end]]

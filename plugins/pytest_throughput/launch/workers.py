@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 
 import psutil
@@ -30,11 +31,12 @@ class _WorkerLauncher(Launcher):
         self._living: dict[Worker, Placement] = {}
 
     def close(self) -> None:
-        for worker in list(self._living):
-            self._close_worker(worker)
-        if self._reaper is not None:
-            self._reaper.close()
-            self._reaper = None
+        with ExitStack() as stack:  # An interruption while one worker ends leaves none of the others.
+            if self._reaper is not None:
+                stack.callback(self._reaper.close)
+                self._reaper = None
+            for worker in list(self._living):
+                stack.callback(self._close_worker, worker)
 
     def _begin(
         self, worker: Worker, request: Request, placement: Placement, release: Callable[[Outcome | None], object]
