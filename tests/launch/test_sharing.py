@@ -132,8 +132,11 @@ def test_idle_workers_end_where_memory_is_short(launcher: SharedWorkers, monkeyp
     needed = psutil.Process(first).memory_info().rss
     monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=100 * needed))
     assert run_trial(launcher, placement=OTHER, beside=first).metadata["beside"] is True
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=needed))
-    assert run_trial(launcher, placement=OTHER, beside=first).metadata["beside"] is False
+    # A worker that exists already holds a part of what its next case needs.
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1.6 * needed))
+    assert run_trial(launcher, placement=OTHER, beside=first).metadata["beside"] is True
+    third = replace(PLACE, variables=(("FRAMEWORK", "third"),))
+    assert run_trial(launcher, placement=third, beside=first).metadata["beside"] is False
 
 
 def test_a_case_that_ran_out_of_memory_beside_others_is_measured_alone(launcher: SharedWorkers) -> None:

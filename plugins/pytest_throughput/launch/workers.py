@@ -18,8 +18,8 @@ from pytest_throughput.worker.protocol import Outcome, Request
 __all__ = ["FreshWorkers", "SharedWorkers"]
 
 _MEMORY_IN_RESERVE = 2.0
-"""How often the largest memory of a worker so far has to be available beside idle workers. The next case may need more
-than any before, and sweeps double the batch size."""
+"""How often the most memory that a worker has held has to be there for a trial beside idle workers. The next case may
+need more than any before, and sweeps double the batch size."""
 
 
 class _WorkerLauncher(Launcher):
@@ -135,17 +135,21 @@ class SharedWorkers(_WorkerLauncher):
     def _worker_for(self, placement: Placement) -> Worker:
         # A step may have removed modules that a live worker still has to import.
         is_whole = self.config.staged.is_whole
-        for worker, other in list(self._living.items()):
-            if not (worker.is_alive and is_whole and (other == placement or self._may_wait(other, placement))):
+        for worker in list(self._living):
+            if not (worker.is_alive and is_whole):
                 self._close_worker(worker)
-        same = (worker for worker, other in self._living.items() if other == placement)
-        return next(same, None) or self._new_worker(placement)
+        same = next((worker for worker, other in self._living.items() if other == placement), None)
+        held_bytes = 0 if same is None else same.process.memory_bytes
+        for worker, other in list(self._living.items()):
+            if worker is not same and not self._may_wait(other, placement, held_bytes):
+                self._close_worker(worker)
+        return same or self._new_worker(placement)
 
-    def _may_wait(self, idle: Placement, running: Placement) -> bool:
-        """Return whether an idle worker may stay alive while a trial runs. The first ones are asked first."""
+    def _may_wait(self, idle: Placement, running: Placement, held_bytes: int) -> bool:
+        """Return whether an idle worker may stay alive while a trial runs in a worker that holds so much already."""
         on_cpu = {*idle.devices, *running.devices} == {"cpu"}
-        available_bytes = psutil.virtual_memory().available
-        return idle.trial == running.trial and on_cpu and available_bytes >= _MEMORY_IN_RESERVE * self._largest_bytes
+        within_bytes = psutil.virtual_memory().available + held_bytes
+        return idle.trial == running.trial and on_cpu and within_bytes >= _MEMORY_IN_RESERVE * self._largest_bytes
 
 
 class _TrialInWorker(WorkerTrial):
