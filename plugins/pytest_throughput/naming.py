@@ -1,16 +1,27 @@
-"""Node ids of trials and environments: ``test[a]`` is the first trial of its case, ``test[a-t2]`` the second.
+"""Names of trials, environments and axes.
 
-If a run has several environments, the name of the environment is last: ``test[a-t2-head]``.
+The node id ``test[a]`` is the first trial of its case, ``test[a-t2]`` the second. If a run has several environments,
+the name of the environment is last: ``test[a-t2-head]``.
 """
 
 from __future__ import annotations
 
-__all__ = ["DEFAULT_ENVIRONMENT", "ENVIRONMENT", "TRIAL", "trial_id", "without_environment", "without_trial"]
+__all__ = [
+    "CONTENDERS",
+    "DEFAULT_ENVIRONMENT",
+    "ENVIRONMENT",
+    "TRIAL",
+    "trial_id",
+    "without_environment",
+    "without_trial",
+]
 
 TRIAL, ENVIRONMENT = "throughput_trial", "throughput_environment"
 """Names of the fixtures, and so of the parameters in pytest-benchmark's JSON, that hold trial and environment."""
 DEFAULT_ENVIRONMENT = "default"
 """The environment of interpreters that are given without one."""
+CONTENDERS = ("framework", "execution", "layout")
+"""The axes of a case that say how its work is done. Its other axes are the work, which is compared between these."""
 
 
 def trial_id(trial: int) -> str:

@@ -101,13 +101,19 @@ def networks() -> str:
 def presets() -> str:
     lines = ["| preset | networks, with their batch sizes | protocol | isolation |", "|---|---|---|---|"]
     for name, preset in PRESETS.items():
-        networks: dict[str, list[str]] = {}
-        for model, sizes in preset.batch_sizes_of.items():
-            networks.setdefault(", ".join(map(str, sizes)), []).append(model)
-        every = [*preset.batch_sizes_of] == [*names()]
-        work = "; ".join(f"{'all' if every else ', '.join(models)}: {sizes}" for sizes, models in networks.items())
+        work = sizes_of_models(preset.batch_sizes_of)
+        if preset.training is not None:
+            work += f"; in training {sizes_of_models(preset.training)}"
         lines.append(f"| `{name}` | {work} | {preset.protocol} | {preset.isolation} |")
     return "\n".join(lines)
+
+
+def sizes_of_models(batch_sizes_of: Mapping[str, tuple[int, ...]]) -> str:
+    networks: dict[str, list[str]] = {}
+    for model, sizes in batch_sizes_of.items():
+        networks.setdefault(", ".join(map(str, sizes)), []).append(model)
+    every = [*batch_sizes_of] == [*names()]
+    return "; ".join(f"{'all' if every else ', '.join(models)}: {sizes}" for sizes, models in networks.items())
 
 
 def test_the_page_has_every_option_as_it_is_declared() -> None:

@@ -18,7 +18,7 @@ from pytest_throughput.launch.launcher import LauncherConfig, Placement
 from pytest_throughput.launch.reaper import FOLDER_PREFIX, OwnFolder, Reaper
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.launch.worker_process import Worker
-from pytest_throughput.launch.workers import SharedWorker
+from pytest_throughput.launch.workers import SharedWorkers
 from pytest_throughput.measurement.plan import ONCE
 from pytest_throughput.worker.protocol import Outcome, Request
 
@@ -327,17 +327,17 @@ def test_a_child_that_left_the_session_is_ended_too(start: Callable[..., Worker]
 
 
 @pytest.fixture
-def launcher(tmp_path: Path) -> Iterator[SharedWorker]:
+def launcher(tmp_path: Path) -> Iterator[SharedWorkers]:
     (tmp_path / "steps.py").write_text(STEPS)
     staged = StagedPath([PLUGINS / "pytest_throughput"])
-    launcher = SharedWorker(LauncherConfig(staged, [tmp_path], timeout_seconds=60))
+    launcher = SharedWorkers(LauncherConfig(staged, [tmp_path], timeout_seconds=60))
     yield launcher
     launcher.close()
     staged.remove()
 
 
 @pytest.mark.parametrize("cases", [100, pytest.param(1_000, marks=pytest.mark.slow)])
-def test_many_cases_with_every_tenth_crashing_finish(launcher: SharedWorker, cases: int) -> None:
+def test_many_cases_with_every_tenth_crashing_finish(launcher: SharedWorkers, cases: int) -> None:
     placement = Placement(Interpreter("default", "python", (sys.executable,)), trial=1)
     descriptors, me = set(os.listdir("/proc/self/fd")), psutil.Process()
     statuses = []

@@ -13,7 +13,6 @@ import pytest
 
 from dlworkloads.case import Case
 from dlworkloads.models import names
-from dlworkloads.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORK_MODULES = ("torch", "tensorflow", "keras", "jax")
@@ -55,8 +54,8 @@ def test_each_framework_has_its_own_default_execution_and_layout() -> None:
     ids = collected("--framework=pytorch,tensorflow", "--model=mnist_cnn", "--batch-size=8", "--device=cpu")
     assert ids == [
         "inference[pytorch-cpu-mnist_cnn-b8-fp32-eager]",
-        "training[pytorch-cpu-mnist_cnn-b8-fp32-eager]",
         "inference[tensorflow-cpu-mnist_cnn-b8-fp32-graph]",
+        "training[pytorch-cpu-mnist_cnn-b8-fp32-eager]",
         "training[tensorflow-cpu-mnist_cnn-b8-fp32-graph]",
     ]
 
@@ -120,16 +119,41 @@ def test_a_bad_value_is_refused_with_what_was_expected(option: str, message: str
     assert message in result.stderr
 
 
+def test_quick_has_what_fits_into_five_minutes() -> None:
+    cases = collected("--preset=quick", "--framework=pytorch,tensorflow", "--device=cpu")
+    assert collected("--framework=pytorch,tensorflow", "--device=cpu") == cases
+    works = [("inference", model, size) for model in ("alexnet", "googlenet", "resnet50") for size in (1, 8)]
+    works += [("inference", "vgg16", 1), ("training", "alexnet", 8), ("training", "resnet50", 8)]
+    pytorch = {
+        f"{mode}[pytorch-cpu-{model}-b{size}-fp32-eager-{layout}]"
+        for mode, model, size in works
+        for layout in (("nchw", "nhwc") if size == 8 else ("nchw",))
+    }
+    assert set(cases) == pytorch | {f"{mode}[tensorflow-cpu-{model}-b{size}-fp32-graph]" for mode, model, size in works}
+    assert len(cases) == len(set(cases)) == 23
+
+
 def test_a_preset_yields_to_every_option_that_is_given() -> None:
-    preset = PRESETS["quick"]
-    quick = collected("--preset=quick", "--framework=pytorch")
-    assert len(quick) == 2 * sum(map(len, preset.batch_sizes_of.values()))
-    assert len(collected("--preset=quick", "--framework=pytorch", "--batch-size=2")) == 2 * len(preset.batch_sizes_of)
-    assert len(collected("--preset=quick", "--framework=pytorch", "--model=vgg16")) == 2 * 1
-    assert collected("--framework=pytorch", "--device=cpu") == quick
+    pytorch = ("--preset=quick", "--framework=pytorch", "--device=cpu")
+    assert len(collected(*pytorch, "--batch-size=2")) == 4 + 2
+    assert collected(*pytorch, "--model=googlenet,vgg16") == [
+        *(f"inference[pytorch-cpu-{work}-fp32-eager]" for work in ("googlenet-b1", "googlenet-b8", "vgg16-b1")),
+        *(f"training[pytorch-cpu-{work}-fp32-eager]" for work in ("googlenet-b1", "googlenet-b8", "vgg16-b1")),
+    ]
+    assert len(collected(*pytorch, "--layout=nhwc")) == 7 + 2
     paper = collected("--framework=pytorch", "--device=cuda")
     assert paper == collected("--preset=paper", "--framework=pytorch", "--device=cuda")
     assert "inference[pytorch-cuda-vgg16-b32-fp32-eager]" in paper
+
+
+def test_best_has_every_execution_and_layout() -> None:
+    cases = collected("--preset=best", "--framework=pytorch,tensorflow", "--device=cpu")
+    assert len(cases) == 2 * (3 + 3) * 3 * 2 * 2
+    assert "inference[pytorch-cpu-vit_b_16-b32-fp32-compiled-nhwc]" in cases
+    assert "inference[tensorflow-cpu-vgg16-b1-fp32-eager-nchw]" in cases
+    external = ("--framework=pytorch", "--model=torchvision:resnet18", "--batch-size=1", "--execution=eager")
+    (inference, _) = collected("--preset=best", "--device=cpu", *external)
+    assert inference == "inference[pytorch-cpu-torchvision:resnet18-b1-fp32-eager]"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +177,8 @@ def test_a_preset_yields_to_the_ini_file(given: list[str], protocol: str, isolat
     assert f"settings: {protocol} {isolation}" in result.stdout
 
 
-def test_full_is_every_network_at_every_power_of_two() -> None:
+def test_full_and_sweep_have_every_power_of_two() -> None:
+    assert len(collected("--preset=sweep", "--framework=pytorch,tensorflow")) == 2 * 2 * 10 * 2
     assert len(collected("--preset=full", "--framework=pytorch,tensorflow")) == 2 * 2 * 10 * len(names())
 
 
@@ -177,7 +202,7 @@ def test_a_checkout_works_from_another_folder(how: str, tmp_path: Path) -> None:
         variables = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
     result = run(*arguments, cwd=tmp_path, **variables)
     assert result.returncode == 0, result.stderr
-    assert "[pytorch-cpu-alexnet-b1-fp32-eager]" in result.stdout
+    assert "[pytorch-cpu-alexnet-b1-fp32-eager-nchw]" in result.stdout
 
 
 def test_the_default_is_what_the_interpreters_have(tmp_path: Path) -> None:

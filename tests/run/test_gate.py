@@ -307,7 +307,8 @@ class TestSecondLook:
     def test_pairs_are_continued_in_turn(self, gated: Gated) -> None:
         result = gated.run(*PAIRS, "--throughput-gate=fail", "--throughput-confirm=3", trials=2, slower={"c": 0.1})
         assert result.ret == 10
-        assert [one for one in gated.measured if one[0] == "c"] == [f"c{n}{side}" for n in range(1, 6) for side in "bh"]
+        turns = [f"c{n}{side}" for n in range(1, 6) for side in ("bh" if n % 2 else "hb")]
+        assert [one for one in gated.measured if one[0] == "c"] == turns
         (verdict,) = [
             case for case in gated.project.json()["throughput"]["verdicts"]["cases"] if case["verdict"] == "regressed"
         ]

@@ -18,7 +18,7 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize(("framework", "model"), [
             pytest.param(framework, model, id=f"{framework}-{model}",
                 marks=pytest.mark.throughput_case(f"case-{framework}-{model}", framework=framework, model=model))
-            for model in ("vgg", "alex") for framework in ("pt", "tf")
+            for framework in ("pt", "tf") for model in ("vgg", "alex")
         ])
 
 def test_case(measure_isolated, framework, model):
@@ -40,14 +40,60 @@ def matrix(project: Project) -> Project:
     return project
 
 
-def test_a_single_trial_leaves_no_mark(matrix: Project) -> None:
-    assert collected(matrix) == ["case[pt-vgg]", "case[pt-alex]", "case[tf-vgg]", "case[tf-alex]", "plain"]
+def test_a_single_trial_leaves_no_mark_and_has_the_frameworks_in_turn(matrix: Project) -> None:
+    assert collected(matrix) == ["case[pt-vgg]", "case[tf-vgg]", "case[pt-alex]", "case[tf-alex]", "plain"]
 
 
-def test_trials_go_over_the_whole_matrix_framework_by_framework(matrix: Project) -> None:
-    cases = ["pt-vgg", "pt-alex", "tf-vgg", "tf-alex"]
-    expected = [f"case[{case}{trial}]" for trial, case in product(("", "-t2"), cases)]
-    assert collected(matrix, "--throughput-trials=2") == [*expected, "plain"]
+def test_every_second_trial_goes_through_frameworks_and_environments_backwards(matrix: Project) -> None:
+    cases = [f"{framework}-{model}" for model, framework in product(("vgg", "alex"), ("pt", "tf"))]
+    turns = [f"{case}-{environment}" for case in cases for environment in ("base", "head")]
+    works = turns[:4], turns[4:]
+    backwards = [each for work in works for each in reversed(work)]
+    assert collected(matrix, "--throughput-trials=3", *BOTH) == [
+        *(f"case[{each}]" for each in turns),
+        *(f"case[{each.replace('-base', '-t2-base').replace('-head', '-t2-head')}]" for each in backwards),
+        *(f"case[{each.replace('-base', '-t3-base').replace('-head', '-t3-head')}]" for each in turns),
+        "plain",
+    ]
+
+
+def test_drift_cancels_between_frameworks_over_two_trials(matrix: Project) -> None:
+    ids = [each.replace("-t2", "") for each in collected(matrix, "--throughput-trials=2") if each != "plain"]
+    places: dict[str, int] = {}
+    for place, each in enumerate(ids):
+        places[each] = places.get(each, 0) + place
+    assert places["case[pt-vgg]"] == places["case[tf-vgg]"]
+    assert places["case[pt-alex]"] == places["case[tf-alex]"]
+
+
+def test_a_budget_ends_all_frameworks_equally_far(matrix: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter([0.0] * 5 + [1e6] * 10)  # Read at the start, and twice for each trial: spent after two trials.
+    monkeypatch.setattr("pytest_throughput.run.checkpoint.monotonic", lambda: next(seconds))
+    cases = matrix.run_json("--throughput-budget=1m")["throughput"]["cases"]
+    assert [case["id"] for case in cases if case["status"] == "ok"] == ["case-pt-vgg", "case-tf-vgg"]
+
+
+def test_wherever_a_run_ends_it_has_measured_all_frameworks_equally_far(matrix: Project) -> None:
+    ids = [each for each in collected(matrix, "--throughput-trials=3") if each != "plain"]
+    for end in range(len(ids)):
+        frameworks = [each.partition("[")[2][:2] for each in ids[:end]]
+        assert abs(frameworks.count("pt") - frameworks.count("tf")) <= 1
+
+
+def test_tests_without_axes_keep_their_order_in_each_trial(project: Project) -> None:
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("n", [3, 1, 2])
+        def test_b(measure_step, n): measure_step(lambda: None)
+
+        def test_a(measure_step): measure_step(lambda: None)
+        """
+    )
+    ids = ["b[3]", "b[1]", "b[2]", "a"]
+    later = ["b[3-t2]", "b[1-t2]", "b[2-t2]", "a[t2]"]
+    assert collected(project, "--throughput-trials=2") == [*ids, *later]
 
 
 def test_pairs_go_case_by_case_and_environments_in_turn(matrix: Project) -> None:

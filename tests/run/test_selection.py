@@ -152,7 +152,7 @@ def test_trials_in_reserve_have_suffixes_from_the_second_on(suite: Project) -> N
 def test_an_environment_stands_last(project: Project) -> None:
     project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep', interpreter='pt')")
     assert collected(project, *BOTH) == ["it[base]", "it[head]"]
-    assert collected(project, *BOTH, *TWO) == ["it[base]", "it[head]", "it[t2-base]", "it[t2-head]"]
+    assert collected(project, *BOTH, *TWO) == ["it[base]", "it[head]", "it[t2-head]", "it[t2-base]"]
     assert collected(project, *BOTH, *TWO, "test_it.py::test_it[head]") == ["it[head]", "it[t2-head]"]
     assert collected(project, *BOTH, *TWO, "-k", "head") == ["it[head]", "it[t2-head]"]
     assert collected(project, *BOTH, *TWO, "--deselect", "test_it.py::test_it[t2-base]") == [
@@ -177,7 +177,7 @@ def test_values_that_look_like_trials_and_environments_stay_in_the_case(
     document = project.run_json(f"--throughput-trials={trials}", isolation, *environments)
     names = ["base", "head"] if environments else ["default"]
     assert [(case["id"], case["environment"]) for case in document["throughput"]["cases"]] == [
-        (f"test_it.py::test_it[{value}]", name) for name in names for value in values
+        (f"test_it.py::test_it[{value}]", name) for value in values for name in names
     ]
 
 

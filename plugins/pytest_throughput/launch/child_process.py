@@ -78,6 +78,16 @@ class ChildProcess:
         """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def memory_bytes(self) -> int:
+        """The memory that it and its descendants hold; 0 if it has ended."""
+        return self._tree.memory_bytes() if self._tree is not None and self.is_alive else 0
+
+    @property
+    def peak_memory_bytes(self) -> int:
+        """The most memory that it and its descendants have held; 0 if it has ended."""
+        return self._tree.peak_bytes() if self._tree is not None and self.is_alive else 0
+
     def begin_trial(self) -> None:
         """Begin to count the processes that the kernel kills for lack of memory."""
         self._oom_kills_before = kernel_oom_kills()

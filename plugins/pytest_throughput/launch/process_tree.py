@@ -32,7 +32,11 @@ class ProcessTree:
         if self._readings % _READINGS_OF_A_LIST == 0:
             self._members = self.members()
         self._readings += 1
-        return sum(map(_memory_bytes, self._members))
+        return sum(_memory_bytes(each, "VmRSS", "VmSwap") for each in self._members)
+
+    def peak_bytes(self) -> int:
+        """Return the sum of the most memory that each process which is alive has held so far."""
+        return sum(_memory_bytes(each, "VmHWM") for each in self.members())
 
     @staticmethod
     def kill(members: list[psutil.Process]) -> None:
@@ -42,8 +46,11 @@ class ProcessTree:
                 member.kill()
 
 
-def _memory_bytes(process: psutil.Process) -> int:
-    """Return resident and swapped memory: a process that swaps might never reach a limit on the resident part."""
+def _memory_bytes(process: psutil.Process, *names: str) -> int:
+    """Return the sum of some fields of ``/proc/PID/status``; where there is none, the resident memory.
+
+    Swapped memory is a field of its own: a process that swaps might never reach a limit on the resident part.
+    """
     try:
         status = Path(f"/proc/{process.pid}/status").read_text()
     except OSError:
@@ -51,4 +58,4 @@ def _memory_bytes(process: psutil.Process) -> int:
             return int(process.memory_info().rss)
         return 0
     fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
-    return sum(1024 * int(fields[name].split()[0]) for name in ("VmRSS", "VmSwap") if name in fields)
+    return sum(1024 * int(fields[name].split()[0]) for name in names if name in fields)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
+
+import psutil
 
 from pytest_throughput.launch.launcher import LaunchedTrial, Launcher, LauncherConfig, Placement
 from pytest_throughput.launch.reaper import OwnFolder, Reaper
@@ -12,7 +15,11 @@ from pytest_throughput.launch.worker_process import Worker, WorkerTrial
 from pytest_throughput.telemetry.cpu_peak import THREAD_VARIABLES
 from pytest_throughput.worker.protocol import Outcome, Request
 
-__all__ = ["FreshWorkers", "SharedWorker"]
+__all__ = ["FreshWorkers", "SharedWorkers"]
+
+_MEMORY_IN_RESERVE = 2.0
+"""How often the most memory that a worker has held has to be there for a trial beside idle workers. The next case may
+need more than any before, and sweeps double the batch size."""
 
 
 class _WorkerLauncher(Launcher):
@@ -21,14 +28,15 @@ class _WorkerLauncher(Launcher):
     def __init__(self, config: LauncherConfig) -> None:
         super().__init__(config)
         self._reaper: Reaper | None = None
-        self._living: list[Worker] = []
+        self._living: dict[Worker, Placement] = {}
 
     def close(self) -> None:
-        for worker in list(self._living):
-            self._close_worker(worker)
-        if self._reaper is not None:
-            self._reaper.close()
-            self._reaper = None
+        with ExitStack() as stack:  # An interruption while one worker ends leaves none of the others.
+            if self._reaper is not None:
+                stack.callback(self._reaper.close)
+                self._reaper = None
+            for worker in list(self._living):
+                stack.callback(self._close_worker, worker)
 
     def _begin(
         self, worker: Worker, request: Request, placement: Placement, release: Callable[[Outcome | None], object]
@@ -46,12 +54,11 @@ class _WorkerLauncher(Launcher):
             memory_limit_bytes=self.config.memory_limit_bytes,
             reaper=self._reaper,
         )
-        self._living.append(worker)
+        self._living[worker] = placement
         return worker
 
     def _close_worker(self, worker: Worker) -> None:
-        if worker in self._living:
-            self._living.remove(worker)
+        if self._living.pop(worker, None) is not None:
             worker.close()
 
     def _variables(self, placement: Placement) -> dict[str, str]:
@@ -90,37 +97,59 @@ class FreshWorkers(_WorkerLauncher):
         return self._begin(worker, request, placement, lambda _: self._close_worker(worker))
 
 
-class SharedWorker(_WorkerLauncher):
-    """``--throughput-isolation framework``: successive trials with equal placements share a worker.
+class SharedWorkers(_WorkerLauncher):
+    """``--throughput-isolation framework``: trials with equal placements share a worker.
 
-    At most one worker exists at a time: another would hold memory and cores. A worker is shared only if its last trial
-    left no work and no changed settings behind.
+    Workers stay alive beside each other while trials of one number run on the CPU and memory suffices, since frameworks
+    are measured in turn. A worker is kept only if its last trial left no work and no changed settings behind: what is
+    alive beside a trial is idle, and takes memory alone.
     """
 
     isolation = "framework"
 
     def __init__(self, config: LauncherConfig) -> None:
         super().__init__(config)
-        self._placement: Placement | None = None
+        self._largest_bytes = 0
+        """The most memory that a worker has held so far."""
 
     def start(self, request: Request, placement: Placement) -> LaunchedTrial:
         worker = self._worker_for(placement)
 
         def release(outcome: Outcome | None) -> None:
+            self._largest_bytes = max(self._largest_bytes, worker.process.peak_memory_bytes)
             # After an error, the device's context may be unusable, or its memory fragmented.
             if outcome is None or outcome.status not in ("ok", "unsupported") or not worker.is_reusable:
                 self._close_worker(worker)
 
         return self._begin(worker, request, placement, release)
 
+    def run(self, request: Request, placement: Placement) -> tuple[Outcome, str]:
+        """Run a whole trial. It is run once more, alone, if memory did not suffice beside idle workers."""
+        outcome, stderr = super().run(request, placement)
+        if outcome.status == "out_of_memory" and self._living:
+            for worker in list(self._living):
+                self._close_worker(worker)
+            outcome, stderr = super().run(request, placement)
+        return outcome, stderr
+
     def _worker_for(self, placement: Placement) -> Worker:
+        # A step may have removed modules that a live worker still has to import.
+        is_whole = self.config.staged.is_whole
         for worker in list(self._living):
-            # A step may have removed modules that a live worker still has to import.
-            if worker.is_alive and self._placement == placement and self.config.staged.is_whole:
-                return worker
-            self._close_worker(worker)
-        self._placement = placement
-        return self._new_worker(placement)
+            if not (worker.is_alive and is_whole):
+                self._close_worker(worker)
+        same = next((worker for worker, other in self._living.items() if other == placement), None)
+        held_bytes = 0 if same is None else same.process.memory_bytes
+        for worker, other in list(self._living.items()):
+            if worker is not same and not self._may_wait(other, placement, held_bytes):
+                self._close_worker(worker)
+        return same or self._new_worker(placement)
+
+    def _may_wait(self, idle: Placement, running: Placement, held_bytes: int) -> bool:
+        """Return whether an idle worker may stay alive while a trial runs in a worker that holds so much already."""
+        on_cpu = not any(device.is_gpu for device in (*idle.devices, *running.devices))
+        within_bytes = psutil.virtual_memory().available + held_bytes
+        return idle.trial == running.trial and on_cpu and within_bytes >= _MEMORY_IN_RESERVE * self._largest_bytes
 
 
 class _TrialInWorker(WorkerTrial):

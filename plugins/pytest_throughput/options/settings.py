@@ -34,8 +34,9 @@ OPTIONS = (
         name="order",
         choices=ORDERS,
         default="trials",
-        help="'trials': the first trial of every case, then the second of every case, and so on. 'paired': case by "
-        "case, two environments in turn A B B A; implies isolation 'trial'.",
+        help="'trials': the first trial of every case, then the second of every case, and so on; within a trial, "
+        "frameworks and environments in turn for each network and batch size, backwards in every second trial. "
+        "'paired': case by case, two environments in turn A B B A; implies isolation 'trial'.",
     ),
     Option(
         name="protocol",
@@ -56,7 +57,8 @@ OPTIONS = (
         choices=tuple(ISOLATIONS),
         default="trial",
         help="'trial': a fresh process for each case and trial. 'framework': one process for the cases of a framework "
-        "in one trial. 'none': in the pytest process.",
+        "in one trial; those of several frameworks are alive together on a CPU, where memory suffices. 'none': in the "
+        "pytest process.",
     ),
     Option(
         name="interpreter",

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from pytest_throughput.naming import DEFAULT_ENVIRONMENT
+from pytest_throughput.naming import CONTENDERS, DEFAULT_ENVIRONMENT
 from pytest_throughput.report.columns import Column, Row, lay_out
 from pytest_throughput.report.figures import figure_columns
 from pytest_throughput.report.warnings import host_bound_ratio, warnings_of
@@ -16,8 +16,6 @@ from pytest_throughput.text import printable
 
 __all__ = ["heading", "notes", "render"]
 
-_CONTENDERS = ("framework", "execution", "layout")
-"""The axes that are compared with each other; the others say what the work is."""
 _LONGEST_NAME = 500
 """The most characters of a name: every row of a table is as wide as its widest row."""
 _OPTIONAL_RANK = 3
@@ -58,7 +56,7 @@ def render(result: RunResult, *, width: int | None, colour: bool) -> str:
 
 def notes(result: RunResult) -> list[str]:
     """Return the lines below the table: what all rows have in common, and the warnings."""
-    shared = {name: value for name, value in _shared_axes(result.cases).items() if name not in _CONTENDERS}
+    shared = {name: value for name, value in _shared_axes(result.cases).items() if name not in CONTENDERS}
     lines = ["all rows: " + ", ".join(_shown_axis(name, value) for name, value in shared.items())] if shared else []
     return lines + [warning.text for warning in warnings_of(result)]
 
@@ -99,13 +97,13 @@ def _work(case: CaseResult, shared: dict[str, Any]) -> str:
     axes = [
         _shown_axis(name, value)
         for name, value in case.axes.items()
-        if name not in _CONTENDERS and name not in shared and value is not None
+        if name not in CONTENDERS and name not in shared and value is not None
     ]
     return printable(" ".join(axes), _LONGEST_NAME)
 
 
 def _contender(case: CaseResult) -> str:
-    parts = [case.axes.get(name) for name in _CONTENDERS]
+    parts = [case.axes.get(name) for name in CONTENDERS]
     if case.environment != DEFAULT_ENVIRONMENT:
         parts.append(case.environment)
     return printable(" ".join(str(part) for part in parts if part is not None), _LONGEST_NAME)

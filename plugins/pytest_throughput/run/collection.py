@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 
 from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.naming import (
+    CONTENDERS,
     DEFAULT_ENVIRONMENT,
     ENVIRONMENT,
     TRIAL,
@@ -37,6 +38,12 @@ class MeasuredItem:
     first: str
     """The node id of the case's first trial in the environment."""
     axes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def work(self) -> Hashable:
+        """The case without what says how its work is done; the case itself if it has no axes."""
+        axes = tuple((name, str(value)) for name, value in self.axes.items() if name not in CONTENDERS)
+        return axes or self.case_id
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -93,21 +100,25 @@ def _json_axis(value: object) -> object:
 
 
 def in_order(items: list[pytest.Item], settings: Settings) -> list[pytest.Item]:
-    """Return the tests in the order to run them. Tests that measure nothing keep their places."""
+    """Return the tests in the order to run them. Tests that measure nothing keep their places.
+
+    Every second trial goes through the frameworks and environments of a work backwards (A B B A), so that drift cancels
+    between them. Works keep their order: all trials of a case are then equally far apart, as independent as each
+    other.
+    """
     ours = {index: found for index, item in enumerate(items) if (found := measured(item, settings))}
     environments = settings.interpreters.environments
     cases: dict[str, int] = {}
-    frameworks: dict[Any, int] = {}
+    works: dict[Hashable, int] = {}
     for each in ours.values():
         cases.setdefault(each.case_id, len(cases))
-        frameworks.setdefault(each.axes.get("framework"), len(frameworks))
+        works.setdefault(each.work, len(works))
 
     def by_trials(each: MeasuredItem) -> tuple[int, ...]:
-        framework = frameworks[each.axes.get("framework")]
-        return each.trial, framework, environments.index(each.environment), cases[each.case_id]
+        turn = cases[each.case_id] * len(environments) + environments.index(each.environment)
+        return each.trial, works[each.work], turn if each.trial % 2 else -turn
 
     def paired(each: MeasuredItem) -> tuple[int, ...]:
-        # A B B A: every second trial reverses the order of the environments, so that drift cancels.
         place = environments.index(each.environment)
         return cases[each.case_id], each.trial, place if each.trial % 2 else -place
 
