@@ -23,9 +23,10 @@ def pytest_throughput_packages(config: pytest.Config) -> list[Path]:  # type: ig
 def pytest_throughput_defaults(config: pytest.Config, options: Mapping[str, Any]) -> Mapping[str, str]:  # type: ignore[empty-body]
     """Return the suite's own defaults of ``--throughput-`` options: ``{"protocol": "quick"}``.
 
-    Names are without the prefix, values as on the command line. An option that the user gives wins. ``options`` has
-    the options that the user gives, on the command line or in the ini file, by name and with their converted values.
-    Raise pytest.UsageError if the suite cannot work with them. The hook is called once, when pytest is configured.
+    Names are without the prefix, values are texts as on the command line. An option that can be given several times
+    gets one value. An option that the user gives wins. ``options`` has the options that the user gives, on the command
+    line or in the ini file, by name and with their converted values. Raise pytest.UsageError if the suite
+    cannot work with them. The hook is called once, when pytest is configured.
     """
 
 

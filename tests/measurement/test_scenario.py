@@ -109,10 +109,18 @@ def test_what_is_no_phase_is_refused(fields: dict[str, Any], error: str) -> None
     assert str(raised.value) == error
 
 
-@pytest.mark.parametrize("phases", [[], [Phase("load", int), Phase("load", int)]])
-def test_what_is_no_job_is_refused(phases: list[Phase]) -> None:
-    with pytest.raises(ValueError, match=r"^phases: expected "):
+LOAD = Phase("load", int)
+
+
+@pytest.mark.parametrize("phases", [[], [LOAD, LOAD], [LOAD] * 1001, LOAD, None, [LOAD, 3], "load"])
+def test_what_is_no_job_is_refused(phases: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match=r"^phases: expected "):
         Once(phases)
+
+
+def test_phases_may_come_from_a_generator() -> None:
+    outcome = run_to_end(Trial(lambda: Once(Phase(name, int) for name in "ab"), None))  # type: ignore[arg-type]
+    assert (outcome.status, list(outcome.phases)) == ("ok", ["a", "b"])
 
 
 def gone_through(*phases: Phase, **opened: Any) -> Outcome:

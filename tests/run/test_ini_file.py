@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from plugin_project import Project
@@ -212,6 +213,16 @@ def test_a_suite_gives_defaults_that_yield_to_the_user(
     assert trials(project, *arguments) == number
 
 
+def test_a_suite_gives_one_value_of_an_option_that_can_be_repeated(project: Project) -> None:
+    project.tests(
+        "def test_it(measure_isolated, throughput_settings): print('folders:', throughput_settings.pythonpath)"
+    )
+    defaults = {"pythonpath": "steps", "interpreter": f"python={sys.executable}"}
+    (project.path / "steps").mkdir()
+    (project.path / "conftest.py").write_text(f"def pytest_throughput_defaults(): return {defaults!r}\n")
+    project.run("-s").stdout.fnmatch_lines(["*folders: (*'*/steps'),)*"])
+
+
 def test_a_suite_sees_the_options_that_the_user_gives(project: Project) -> None:
     project.tests(ISOLATED)
     write_ini(project, "throughput_timeout = 7")
@@ -228,9 +239,10 @@ def test_a_suite_sees_the_options_that_the_user_gives(project: Project) -> None:
         ({"trials": "0"}, "trials: expected a whole number of at least 1, got '0'"),
         ({"isolation": "docker"}, "isolation: invalid choice: 'docker' (choose from *'trial'*"),
         ({"speed": "3"}, "speed: expected some of: trials, order, protocol,*"),
+        ({"trials": 3}, "trials: expected a text as on the command line, got 3"),
     ],
 )
-def test_a_wrong_default_of_a_suite_is_refused(project: Project, defaults: dict[str, str], message: str) -> None:
+def test_a_wrong_default_of_a_suite_is_refused(project: Project, defaults: dict[str, Any], message: str) -> None:
     project.tests(ISOLATED)
     (project.path / "conftest.py").write_text(f"def pytest_throughput_defaults(): return {defaults!r}\n")
     result = project.run()

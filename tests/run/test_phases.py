@@ -192,6 +192,23 @@ def test_a_phase_that_is_measured_again_runs_the_job_again(jobs: Project) -> Non
     assert runs(jobs) == 2
 
 
+def test_a_job_that_an_exception_ends_is_not_run_again(jobs: Project) -> None:
+    """As of pytest-timeout, or, in this process, of sys.exit()."""
+    with (jobs.path / "jobs.py").open("a") as file:
+        file.write(
+            """
+def leaving():
+    open("jobs", "a").write("x")
+    raise SystemExit(3)
+"""
+        )
+    jobs.tests(TESTS.replace("jobs:job", "jobs:leaving").replace("{arguments}", "{}"))
+    result = jobs.run("--throughput-isolation=none", "--benchmark-json=run.json")
+    result.assert_outcomes(failed=3)
+    assert runs(jobs) == 1
+    assert {case["reason"] for case in jobs.json()["throughput"]["cases"]} == {"sys.exit(3)"}
+
+
 def test_variables_reach_the_worker_before_it_starts_and_split_workers(project: Project) -> None:
     (project.path / "jobs.py").write_text(
         """

@@ -6,7 +6,7 @@ import gc
 import operator
 import time
 from dataclasses import dataclass
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from pytest_throughput.measurement.disturbance import DisturbanceWatch
 from pytest_throughput.measurement.forks import ending_forked_children
@@ -75,8 +75,12 @@ class Once(Opened, _Phased):
     """
 
     def __post_init__(self) -> None:
-        names = [phase.name for phase in self.phases]
-        if not 1 <= len(names) <= MAX_PHASES:
+        phases = tuple(self.phases) if isinstance(self.phases, Iterable) else ()  # A generator can be read only once.
+        if not phases or not all(isinstance(phase, Phase) for phase in phases):
+            raise TypeError(f"phases: expected a list of pytest_throughput.Phase, got {self.phases!r}")
+        object.__setattr__(self, "phases", phases)
+        names = [phase.name for phase in phases]
+        if len(names) > MAX_PHASES:
             raise ValueError(f"phases: expected 1 to {MAX_PHASES}, got {len(names)}")
         if len(set(names)) < len(names):
             raise ValueError(f"phases: expected names that differ, got {', '.join(names)}")

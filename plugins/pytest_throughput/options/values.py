@@ -77,10 +77,14 @@ def _defaults_of_suites(config: pytest.Config, options: Sequence[Option], given:
     found = config.hook.pytest_throughput_defaults(config=config, options=given)
     for name, text in (pair for one in reversed(found) for pair in one.items()):
         try:
-            defaults[name] = known[name].convert(text)
+            option = known[name]
+            if not isinstance(text, str):
+                raise ValueError(f"expected a text as on the command line, got {text!r}")
+            value = option.convert(text)
         except (KeyError, ValueError) as error:
             what = f"expected some of: {', '.join(known)}" if name not in known else error
             raise pytest.UsageError(f"pytest_throughput_defaults: {name}: {what}") from None
+        defaults[name] = [value] if option.repeatable else value
     return defaults
 
 

@@ -103,7 +103,8 @@ class Measuring:
             if phase is None:
                 run = run_target(plan)
                 return replace(run, outcome=part_of(run.outcome, None, target))
-            return self._session.jobs.take(job, phase, target, lambda: run_target(plan))
+            # A job that an exception has ended is not run again for its other phases.
+            return self._session.jobs.take(job, phase, target, lambda: self._run(lambda: run_target(plan), items))
 
         # The number of items of a search or a phase is known only after the trial.
         counted = items if largest is None and phase is None else None
@@ -198,22 +199,28 @@ class Measuring:
         if session.observer is not None:
             session.observer.running(found)
         try:
-            run = run_trial(self.settings.plan)
+            run = self._run(lambda: run_trial(self.settings.plan), items or 1)
         except (KeyboardInterrupt, pytest.exit.Exception):
             if session.observer is not None:
                 session.observer.interrupted()
             raise
-        except BaseException as error:
-            # The exception may be that of pytest-timeout, or of a step's sys.exit(): the trial has ended.
-            text = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error).strip()
-            message = text or type(error).__name__
-            status = "timed_out" if "pytest-timeout" in message else "failed"
-            run = TrialRun(Outcome(status, reason=message), "", items or 1, self._error)
         run = replace(run, outcome=self._with_settings(run.outcome, isolation))
         ended = found.ended(started_at, run.items, run.outcome)
         if session.trial_store is not None:
             session.trial_store.keep(ended)
         return ended, run
+
+    def _run(self, run: Callable[[], TrialRun], items: int) -> TrialRun:
+        """Run a trial. An exception of pytest-timeout, or of a step's sys.exit(), becomes its outcome."""
+        try:
+            return run()
+        except (KeyboardInterrupt, pytest.exit.Exception):
+            raise
+        except BaseException as error:
+            text = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error).strip()
+            message = text or type(error).__name__
+            status = "timed_out" if "pytest-timeout" in message else "failed"
+            return TrialRun(Outcome(status, reason=message), "", items, self._error)
 
     def _begin(self, found: MeasuredItem) -> None:
         """Wait for other runs on the same devices. Skip the test if the budget is spent by then."""
