@@ -54,7 +54,7 @@ class Recorder(Workload):
     def build(self, network: Network) -> Any:
         return "the model"
 
-    def set_running_statistics(self) -> None:
+    def set_running_statistics(self, images: Any) -> None:
         pass
 
     def inference_function(self) -> Callable[..., Any]:
@@ -114,11 +114,20 @@ def test_the_steps_to_training() -> None:
 def test_the_steps_to_inference() -> None:
     workload = Recorder(replace(CASE, mode="inference", layout="nchw"), NETWORK)
     assert names(workload)[3:] == [
-        *("wait", "build", "wait", "set_running_statistics", "inference_function", "execute"),
+        *("wait", "build", "wait", "inference_function", "set_running_statistics", "execute"),
         *("read_settings", "read_versions"),
     ]
     assert workload.run() == ("inference", 1)
     assert workload.settings["layout"] == "nchw"
+
+
+@pytest.mark.parametrize(("batch_size", "images"), [(2, 2), (8, 8), (32, 8)])
+def test_statistics_are_taken_on_few_images(batch_size: int, images: int) -> None:
+    """A forward pass in training mode over the whole batch needed several times the memory of the measured step."""
+    workload = Recorder(replace(CASE, mode="inference", batch_size=batch_size), NETWORK)
+    (shape,) = (shape for name, *shape in vars(workload)["calls"] if name == "set_running_statistics")
+    assert shape == [(images, 4, 4, 3)]
+    assert workload.batch[0].shape == (batch_size, 4, 4, 3)
 
 
 def test_a_network_of_the_framework_is_adopted_as_it_is() -> None:

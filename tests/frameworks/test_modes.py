@@ -44,12 +44,13 @@ def test_batch_statistics_move_in_training(
     np.testing.assert_allclose(workload.parameters()["0.running_mean"], 0.19 * mean, rtol=1e-4)
 
 
-def test_inference_uses_the_statistics_of_one_batch_and_keeps_them(
-    open_workload: Callable[..., Any], framework_and_execution: tuple[str, str]
+@pytest.mark.parametrize("batch_size", [4, 12])
+def test_inference_uses_the_statistics_of_at_most_8_images_and_keeps_them(
+    open_workload: Callable[..., Any], framework_and_execution: tuple[str, str], batch_size: int
 ) -> None:
     framework, execution = framework_and_execution
-    workload = open_workload(framework, NORMALISED, "inference", execution=execution, batch_size=4)
-    images = synthetic.images(4, NORMALISED.input_shape)
+    workload = open_workload(framework, NORMALISED, "inference", execution=execution, batch_size=batch_size)
+    images = synthetic.images(batch_size, NORMALISED.input_shape)[:8]
     for _ in range(2):
         parameters = workload.parameters()
         np.testing.assert_allclose(parameters["0.running_mean"], images.mean((0, 2, 3)), rtol=1e-4)

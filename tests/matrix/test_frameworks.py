@@ -61,7 +61,7 @@ class AbacusWorkload(Workload):
     def build(self, network):
         return np.ones((network.outputs, int(np.prod(network.input_shape))))
 
-    def set_running_statistics(self):
+    def set_running_statistics(self, images):
         pass
 
     def inference_function(self):

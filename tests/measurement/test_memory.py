@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_throughput.measurement.memory import peak_resident_bytes, swapped_bytes
+from pytest_throughput.measurement.memory import peak_resident_bytes, reset_peak_resident, swapped_bytes
 
 
 def test_the_kernels_kibibytes_are_read(tmp_path: Path) -> None:
@@ -23,6 +23,12 @@ def test_what_is_not_said_is_unknown(tmp_path: Path, text: str) -> None:
     assert peak_resident_bytes(str(status)) is None
     assert swapped_bytes(str(status)) is None
     assert swapped_bytes(str(tmp_path / "missing")) is None
+
+
+def test_a_kernel_that_cannot_restart_the_count_says_so(tmp_path: Path) -> None:
+    assert not reset_peak_resident(str(tmp_path / "missing" / "clear_refs"))
+    assert reset_peak_resident(str(tmp_path / "clear_refs"))
+    assert (tmp_path / "clear_refs").read_text() == "5"
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc")

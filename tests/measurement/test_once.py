@@ -10,7 +10,8 @@ from fake_device import FakeDevice
 from pytest_throughput import Step
 from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.measurement.plan import ONCE
-from pytest_throughput.worker.trial import run_opened_step
+from pytest_throughput.worker.running_trial import run_to_end
+from pytest_throughput.worker.trial import Trial, run_opened_step
 
 
 @pytest.mark.parametrize("steps_per_round", [None, 1, 5])
@@ -44,7 +45,7 @@ def test_the_output_of_the_one_step_is_checked() -> None:
 
 def test_its_measurement_is_as_valid_as_any() -> None:
     """The protocol accepts no trial that is ok without one."""
-    measurement = run_opened_step(Step(lambda: None), ONCE).measurement
+    measurement = run_to_end(Trial(lambda: Step(lambda: None), ONCE, own_process=True)).measurement
     assert measurement is not None
     assert Measurement.from_json(measurement.to_json()) == measurement
     assert measurement.round_seconds == (measurement.first_step_seconds,) == (measurement.latency_seconds,)

@@ -137,9 +137,9 @@ def test_a_job_goes_through_its_phases_in_order_and_is_closed_once() -> None:
         peak_memory_bytes=lambda: len(seen),
         close=lambda: seen.append("closed"),
     )
-    assert seen == ["reset", "b", "reset", "a", "reset", "c", "closed"]
+    assert seen == ["reset", "reset", "b", "reset", "a", "reset", "c", "closed"]
     assert (outcome.status, list(outcome.phases), outcome.measurement) == ("ok", ["b", "a", "c"], None)
-    assert [phase.metadata["peak_memory_bytes"] for phase in outcome.phases.values()] == [2, 4, 6]
+    assert [phase.metadata["peak_memory_bytes"] for phase in outcome.phases.values()] == [3, 5, 7]
     assert all(phase.metadata["known"] == 1 for phase in outcome.phases.values())
 
 

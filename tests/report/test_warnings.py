@@ -30,7 +30,7 @@ def kinds(*cases: CaseResult) -> list[tuple[WarningKind, tuple[str, ...]]]:
     [
         (replace(case("a"), status="crashed", reason="killed by SIGSEGV"), WarningKind.NOT_OK),
         (replace(case("a"), implausible="it cannot be"), WarningKind.IMPLAUSIBLE),
-        (case("a", settings={"isolation": "framework"}), WarningKind.PEAK_MEMORY_UNKNOWN),
+        (case("a", settings={"isolation": "framework"}), WarningKind.SHARED_PROCESS),
         (case("a", swapped_bytes=300 << 20), WarningKind.SWAPPED),
         (case("a", enqueue_ratio=0.95), WarningKind.HOST_BOUND),
         (case("a", disturbed_by="2 other processes on the GPU"), WarningKind.DISTURBED),
@@ -41,6 +41,17 @@ def test_each_warning_names_its_kind_and_its_cases(bad: CaseResult, kind: Warnin
     good = case("b", rounds_disturbed=1, swapped_bytes=4096, enqueue_ratio=0.5)
     assert kinds(good) == []
     assert kinds(bad, good) == [(kind, ("a",))]
+
+
+@pytest.mark.parametrize(
+    ("peak", "unknown"),
+    [(None, "first step, build time and, on a CPU, peak memory"), (2**30, "first step and build time")],
+)
+def test_what_a_shared_process_hides_is_said(peak: int | None, unknown: str) -> None:
+    cases = (case("a", settings={"isolation": "framework"}, peak_memory_bytes=peak),)
+    (warning,) = warnings_of(RunResult(cases))
+    known = "are known only where a process measures one case: --throughput-isolation trial"
+    assert warning.text == f"{unknown} {known}"
 
 
 def test_one_warning_is_about_all_cases_that_it_holds_for() -> None:

@@ -222,6 +222,7 @@ def test_facts_that_are_not_finite_are_null() -> None:
     outcome = measured(metadata={"loss": float("nan")}, peak_memory_bytes=lambda: float("inf"))
     assert outcome.status == "ok"
     assert outcome.metadata["loss"] is outcome.metadata["peak_memory_bytes"] is None
+    assert outcome.metadata["peak_memory_bytes_in_all"] is None
     assert outcome.metadata["not_finite"] == ["loss", "peak_memory_bytes"]
 
 

@@ -51,8 +51,9 @@ class Measurement:
 
     round_seconds: Tuple[float, ...]
     steps_per_round: int
-    first_step_seconds: float
-    """The first step alone: compiling, autotuning and lazy loading happen here."""
+    first_step_seconds: Optional[float]
+    """The first step alone: compiling, autotuning and lazy loading happen here. None where it cannot be compared, since
+    earlier cases of the process may have loaded what it needs."""
     warm_up_steps: int
     stop_reason: str
     """``target``, ``stable_noise``, ``max_rounds`` or ``time_cap``, see ``StoppingRule``; ``stopped`` where no further
@@ -81,7 +82,9 @@ class Measurement:
                 raise ValueError("expected a window from one time to a later one")
             fields["window"] = began_at, ended_at
         measurement = cls(**fields)
-        times = [*measurement.round_seconds, measurement.first_step_seconds, measurement.latency_seconds]
+        times = [*measurement.round_seconds, measurement.latency_seconds]
+        if measurement.first_step_seconds is not None:
+            times.append(measurement.first_step_seconds)
         for each in measurement.disturbances:
             times += [seconds for seconds in vars(each).values() if seconds is not None]
         if not all(type(seconds) in (float, int) and 0.0 <= seconds < _LONGEST_SECONDS for seconds in times):

@@ -10,36 +10,44 @@ import math
 import statistics
 from typing import Optional, Sequence, Tuple
 
+from pytest_throughput.measurement.correlation import independent_count
 from pytest_throughput.measurement.plan import Plan
 
 __all__ = ["StoppingRule", "median_interval", "relative_half_width"]
 
-_FIRST_FINITE_INTERVAL = 6
-"""Rounds below which no two order statistics bracket the median with 95 % confidence (1 - 2/2^5 < 0.95)."""
+_LEAST_ROUNDS = 50
+"""The fewest rounds from which the rule concludes anything: ten may all be of one of a machine's two states."""
+_LEAST_WORTH = 12
+"""The fewest independent rounds that the rounds must be worth: of fewer, neither noise nor correlation is known."""
 _CHECKPOINT_GROWTH = 1.5
 """The growth between the numbers of rounds at which the rule is applied. Few checks limit the bias of stopping early
 at a narrow interval."""
-_ROUNDS_TO_KNOW_THE_NOISE = 50
 _MOST_ROUNDS = 5000
 """The most rounds unless the plan allows more, even before `Plan.min_seconds`: steps may take a microsecond."""
 _STABLE_WITHIN = 0.2
 
 
-def median_interval(samples: Sequence[float], confidence: float = 0.95) -> Optional[Tuple[float, float]]:
+def median_interval(
+    samples: Sequence[float], confidence: float = 0.95, *, worth: Optional[float] = None
+) -> Optional[Tuple[float, float]]:
     """Return a distribution-free interval of the median, from order statistics.
 
-    The number of samples below the median is binomial(n, 1/2), so the k-th smallest and the k-th
-    largest bracket it with probability 1 - 2 P(B < k) (David and Nagaraja, *Order Statistics*, 7.1).
+    The number of independent samples below the median is binomial(n, 1/2), so the k-th smallest and the k-th
+    largest bracket it with probability 1 - 2 P(B < k) (David and Nagaraja, *Order Statistics*, 7.1). ``worth``: how
+    many independent samples these are worth, by default all of them; the interval then has the ranks, as shares of all
+    samples, that it would have in so many.
 
     Return the lower and upper end, in the samples' unit, or None where there are too few samples
     for that confidence (fewer than 6 at 95 %).
     """
     count = len(samples)
-    k = _order_statistic(count, (1.0 - confidence) / 2.0)
+    independent = count if worth is None else min(count, math.floor(worth))
+    k = _order_statistic(independent, (1.0 - confidence) / 2.0)
     if k == 0:
         return None
+    rank = k * (count + 1) // (independent + 1)
     ordered = sorted(samples)
-    return ordered[k - 1], ordered[count - k]
+    return ordered[rank - 1], ordered[count - rank]
 
 
 def _order_statistic(count: int, allowed: float) -> int:
@@ -57,9 +65,12 @@ def _order_statistic(count: int, allowed: float) -> int:
     return count // 2
 
 
-def relative_half_width(samples: Sequence[float]) -> float:
-    """Return half the 95 % interval of the median, as a share of the median; infinite with too few samples."""
-    interval = median_interval(samples)
+def relative_half_width(samples: Sequence[float], worth: Optional[float] = None) -> float:
+    """Return half the 95 % interval of the median, as a share of the median; infinite with too few samples.
+
+    ``worth``: see ``median_interval``.
+    """
+    interval = median_interval(samples, worth=worth)
     median = statistics.median(samples) if samples else 0.0
     if interval is None or median <= 0.0:
         return math.inf
@@ -69,13 +80,15 @@ def relative_half_width(samples: Sequence[float]) -> float:
 class StoppingRule:
     """Decides, after each round, whether to go on.
 
-    The reasons to stop are ``target``: the interval of the median is as narrow as asked; ``stable_noise``: the noise no
-    longer changes, and the target is out of reach within the plan; ``max_rounds`` and ``time_cap``: the plan's bounds.
+    The reasons to stop are ``target``: there are 50 rounds or more, and the interval of their median, which allows for
+    their correlation, is as narrow as asked; ``stable_noise``: the noise no longer changes, and the target is out of
+    reach within the plan; ``max_rounds`` and ``time_cap``: the plan's bounds. ``benchmarks/stopping_rule.py`` shows how
+    often the interval is right.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._checkpoint = max(plan.min_rounds, _FIRST_FINITE_INTERVAL)
+        self._checkpoint = max(plan.min_rounds, _LEAST_ROUNDS)
         self._previous_noise = math.nan
 
     def reason_to_stop(self, samples: Sequence[float], elapsed_seconds: float) -> Optional[str]:
@@ -87,10 +100,10 @@ class StoppingRule:
             return None
         if plan.target is not None and count >= self._checkpoint:
             self._checkpoint = math.ceil(count * _CHECKPOINT_GROWTH)
-            width = relative_half_width(samples)
-            if width <= plan.target:
+            worth = independent_count(samples)
+            if worth >= _LEAST_WORTH and relative_half_width(samples, worth) <= plan.target:
                 return "target"
-            if count >= _ROUNDS_TO_KNOW_THE_NOISE and self._is_out_of_reach(width, count, elapsed_seconds):
+            if self._is_out_of_reach(samples, elapsed_seconds):
                 return "stable_noise"
         if count >= plan.max_rounds:
             return "max_rounds"
@@ -98,9 +111,13 @@ class StoppingRule:
             return "time_cap"
         return None
 
-    def _is_out_of_reach(self, width: float, count: int, elapsed_seconds: float) -> bool:
-        """Return whether the noise no longer changes and the interval, shrinking as 1/√n, misses the target."""
+    def _is_out_of_reach(self, samples: Sequence[float], elapsed_seconds: float) -> bool:
+        """Return whether the noise no longer changes, and would miss the target even if rounds were independent.
+
+        The interval of independent rounds shrinks as 1/√n. The correlation is not known well enough to predict more.
+        """
         assert self._plan.target is not None
+        count, width = len(samples), relative_half_width(samples)
         noise, previous = width * math.sqrt(count), self._previous_noise
         self._previous_noise = noise
         stable = abs(noise / previous - 1.0) <= _STABLE_WITHIN if previous > 0.0 else False

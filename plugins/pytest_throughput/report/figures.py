@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from pytest_throughput.measurement.correlation import independent_count
 from pytest_throughput.measurement.stopping import relative_half_width
 from pytest_throughput.report.columns import Column
 from pytest_throughput.results.model import CaseResult
@@ -72,7 +73,8 @@ def _spread(case: CaseResult, several_trials: bool) -> str:
     An interval that reaches beyond twice the mean is a factor: on logarithms, where it was computed, it is symmetric.
     """
     if not several_trials:
-        return percent(relative_half_width(case.measured[0].seconds_per_step) if case.measured else None)
+        rounds = case.measured[0].seconds_per_step if case.measured else ()
+        return percent(relative_half_width(rounds, independent_count(rounds)) if rounds else None)
     mean, low, high = case.estimate()
     if mean is None or low is None or high is None:
         return "-"

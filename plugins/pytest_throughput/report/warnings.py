@@ -25,8 +25,8 @@ class WarningKind(Enum):
     """A trial did not end ok."""
     IMPLAUSIBLE = "implausible"
     """The figures cannot be right."""
-    PEAK_MEMORY_UNKNOWN = "peak_memory_unknown"
-    """Cases shared a process, so that its peak memory cannot be attributed to one of them."""
+    SHARED_PROCESS = "shared_process"
+    """Cases shared a process, so that what the first of them makes ready cannot be attributed to one of them."""
     SWAPPED = "swapped"
     """A part of the process was swapped out."""
     HOST_BOUND = "host_bound"
@@ -61,7 +61,7 @@ def warnings_of(result: RunResult) -> list[ResultWarning]:
         for case in cases
         if case.implausible is not None
     ]
-    found += _peak_memory_unknown(cases)
+    found += _shared_process(cases)
     found += _swapped(cases)
     host_bound = [case for case in cases if host_bound_ratio(case) is not None]
     if host_bound:
@@ -79,12 +79,14 @@ def host_bound_ratio(case: CaseResult) -> float | None:
     return ratio if _HOST_BOUND <= ratio <= 1.0 else None
 
 
-def _peak_memory_unknown(cases: Sequence[CaseResult]) -> list[ResultWarning]:
+def _shared_process(cases: Sequence[CaseResult]) -> list[ResultWarning]:
     shared = _where(cases, _shares_its_process)
-    if not shared or any(case.metadata_values("peak_memory_bytes") for case in cases):
+    if not shared:
         return []
-    text = "peak memory on a CPU is known only where a process measures one case: --throughput-isolation trial"
-    return [_about(shared, WarningKind.PEAK_MEMORY_UNKNOWN, text)]
+    has_peak = any(case.metadata_values("peak_memory_bytes") for case in cases)
+    unknown = "first step and build time" if has_peak else "first step, build time and, on a CPU, peak memory"
+    text = f"{unknown} are known only where a process measures one case: --throughput-isolation trial"
+    return [_about(shared, WarningKind.SHARED_PROCESS, text)]
 
 
 def _shares_its_process(case: CaseResult) -> bool:

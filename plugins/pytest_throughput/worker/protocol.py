@@ -50,7 +50,8 @@ class Request:
     steps_per_round: Optional[int] = None
     """The number of steps in a round; None to let the measuring loop decide."""
     own_process: bool = False
-    """Whether nothing else is ever measured in the process, so that its peak memory is this trial's."""
+    """Whether nothing else is ever measured in the process, so that its peak memory and its first step are this
+    trial's."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables to set before the target is imported: a wrapper may lose those of the process."""
 

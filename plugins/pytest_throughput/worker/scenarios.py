@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import platform
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 from pytest_throughput.measurement.device import observe_device
-from pytest_throughput.measurement.forks import ending_forked_children
 from pytest_throughput.measurement.loop import Measurement, MeasuringLoop, finished_output, run_once
-from pytest_throughput.measurement.memory import peak_resident_bytes, swapped_bytes
+from pytest_throughput.measurement.memory import swapped_bytes
 from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.scenario import Once, measure_phase
 from pytest_throughput.measurement.step import Opened, Step
 from pytest_throughput.worker.failure import result_or_none
+from pytest_throughput.worker.peak_memory import PeakMemory
 from pytest_throughput.worker.protocol import Outcome, Progress
 
 __all__ = ["Scenario", "scenario_of"]
@@ -54,28 +55,39 @@ def scenario_of(
 
 
 class _Context:
-    """The metadata that a result gives about the target and its process."""
+    """What a result says about the target and its process, beside its rounds."""
 
     def __init__(self, opened: Opened, open_seconds: float, own_process: bool) -> None:
         self._opened = opened
         self._open_seconds = open_seconds
         self._own_process = own_process
+        self.peak_memory = PeakMemory(opened, own_process)
 
-    def reset_peak_memory(self) -> None:
-        if self._opened.reset_peak_memory is not None:
-            with ending_forked_children():
-                self._opened.reset_peak_memory()
+    def measured(
+        self,
+        measurement: Measurement,
+        metadata: Mapping[str, Any],
+        items: Optional[int] = None,
+        metrics: Tuple[Metric, ...] = (),
+    ) -> Outcome:
+        if not self._own_process:
+            # The first case of a process pays for imports, compilers and caches that the later ones find ready.
+            measurement = replace(measurement, first_step_seconds=None)
+        try:
+            metadata = json_metadata(metadata)
+        except ValueError as error:
+            return Outcome("failed", reason=f"the step's metadata are not JSON: {error}")
+        return Outcome("ok", measurement=measurement, metadata=metadata, items=items, metrics=metrics)
 
     def metadata(self) -> Dict[str, Any]:
         opened = self._opened
         metadata = dict(opened.metadata)
-        peak = None if opened.peak_memory_bytes is None else result_or_none(opened.peak_memory_bytes)
-        # The peak of a shared process may be that of an earlier case.
-        metadata["peak_memory_bytes"] = peak_resident_bytes() if peak is None and self._own_process else peak
+        metadata["peak_memory_bytes"], metadata["peak_memory_bytes_in_all"] = self.peak_memory.read()
         # Memory of a fresh process is swapped out only if memory is short: its steps may have waited for the disk.
         metadata.setdefault("swapped_bytes", swapped_bytes())
         metadata.setdefault("implausible", None)
-        metadata["build_seconds"] = self._open_seconds if opened.build_seconds is None else opened.build_seconds
+        build_seconds = self._open_seconds if opened.build_seconds is None else opened.build_seconds
+        metadata["build_seconds"] = build_seconds if self._own_process else None
         versions = metadata.get("versions", {})
         if isinstance(versions, Mapping):
             metadata["versions"] = {"python": platform.python_version(), **versions}
@@ -88,12 +100,12 @@ class _Repeat(Scenario):
     def __init__(self, step: Step, context: _Context, plan: Plan, steps_per_round: Optional[int]) -> None:
         self._step = step
         self._context = context
-        context.reset_peak_memory()
         self._loop = MeasuringLoop(step, plan, steps_per_round=steps_per_round)
         self._measurement: Optional[Measurement] = None
 
     def warm_up(self) -> Progress:
         self._loop.warm_up()
+        self._context.peak_memory.restart()
         return Progress()
 
     def measure(self, slice_seconds: float) -> Progress:
@@ -110,7 +122,7 @@ class _Repeat(Scenario):
         implausible = None if check is None else result_or_none(lambda: check(finished_output(step)))
         if metadata["implausible"] is None:
             metadata["implausible"] = implausible
-        return _measured(measurement, metadata)
+        return self._context.measured(measurement, metadata)
 
 
 class _RunOnce(Scenario):
@@ -119,11 +131,11 @@ class _RunOnce(Scenario):
     def __init__(self, step: Step, context: _Context) -> None:
         self._step = step
         self._context = context
-        context.reset_peak_memory()
         self._measurement: Optional[Measurement] = None
         self._implausible: Optional[str] = None
 
     def warm_up(self) -> Progress:
+        self._context.peak_memory.restart()
         return Progress()
 
     def measure(self, slice_seconds: float) -> Progress:
@@ -137,7 +149,7 @@ class _RunOnce(Scenario):
         metadata = self._context.metadata()
         if metadata["implausible"] is None:
             metadata["implausible"] = self._implausible
-        return _measured(self._measurement, metadata)
+        return self._context.measured(self._measurement, metadata)
 
 
 class _GoOnce(Scenario):
@@ -153,22 +165,10 @@ class _GoOnce(Scenario):
 
     def measure(self, slice_seconds: float) -> Progress:
         phase = next(self._next)
-        self._context.reset_peak_memory()
+        self._context.peak_memory.restart()
         measurement, items, metrics = measure_phase(phase)
-        outcome = _measured(measurement, self._context.metadata(), items, metrics)
+        outcome = self._context.measured(measurement, self._context.metadata(), items, metrics)
         return Progress(phase.name == self.phases[-1], rounds=1, ended_phase=outcome)
 
     def outcome(self, ended_phases: Sequence[Outcome]) -> Outcome:
         return Outcome.of_phases(self.phases, ended_phases)
-
-
-def _measured(
-    measurement: Measurement,
-    metadata: Mapping[str, Any],
-    items: Optional[int] = None,
-    metrics: Tuple[Metric, ...] = (),
-) -> Outcome:
-    try:
-        return Outcome("ok", measurement=measurement, metadata=json_metadata(metadata), items=items, metrics=metrics)
-    except ValueError as error:
-        return Outcome("failed", reason=f"the step's metadata are not JSON: {error}")

@@ -9,7 +9,6 @@ import os
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from typing import Any, Callable, Iterator, List, Optional, Type, TypeVar, Union
 
 from pytest_throughput.measurement.forks import ending_forked_children
@@ -140,8 +139,7 @@ def run_opened_step(
     step: Step, plan: Plan, steps_per_round: Optional[int] = None, on_error: Optional[OnError] = None
 ) -> Outcome:
     """Measure a step that is already open. ``on_error``: see ``Trial``."""
-    outcome = run_to_end(Trial(lambda: step, plan, steps_per_round, on_error=on_error))
-    return replace(outcome, metadata={**outcome.metadata, "build_seconds": step.build_seconds})
+    return run_to_end(Trial(lambda: step, plan, steps_per_round, on_error=on_error))
 
 
 @contextmanager
