@@ -69,9 +69,10 @@ def tests_frameworks(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Run the tests that are too heavy for every change; arguments after -- go to pytest."""
+    """Run the tests that are too heavy for every change, and properties with more examples; arguments go to pytest."""
     session.install(*CONSTRAINTS, *FRAMEWORKS, ".[dev]")
-    session.run("pytest", "-m", "slow", *(session.posargs or ["-n", "2", "tests/"]))
+    what = ("-m", "slow or hypothesis", "--hypothesis-profile=thorough")
+    session.run("pytest", *what, *(session.posargs or ["-n", "2", "tests/"]))
 
 
 @nox.session

@@ -5,12 +5,16 @@ from __future__ import annotations
 import gc
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["pytester"]
 
 # A commit passes its tests or does not; `--hypothesis-profile default` looks for more than that.
-settings.register_profile("repeatable", derandomize=True)
+_FIXTURES_LAST = [HealthCheck.function_scoped_fixture]  # Examples may share a folder.
+settings.register_profile(
+    "repeatable", max_examples=30, derandomize=True, deadline=None, suppress_health_check=_FIXTURES_LAST
+)
+settings.register_profile("thorough", settings.get_profile("repeatable"), max_examples=300)  # of `nox -s slow`
 settings.load_profile("repeatable")
 
 
@@ -31,8 +35,9 @@ def _as_without_neighbours(request: pytest.FixtureRequest, monkeypatch: pytest.M
     monkeypatch.delenv("COLUMNS", raising=False)  # xdist sets it; their tables are as wide as they need to be.
     for name in ("CI", "BUILD_NUMBER"):
         monkeypatch.delenv(name, raising=False)  # Where they are set, pytest folds nothing away.
-    # A process that compiles the plugin anew takes 0.2 s longer.
+    # A process takes 0.2 s longer if it compiles the plugin anew, and 0.2 s if NumPy's and SciPy's threads start.
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     if "pytester" in request.fixturenames:
         request.getfixturevalue("pytester")  # It clears the variable.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")

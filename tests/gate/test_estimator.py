@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -152,7 +152,6 @@ def test_a_common_shift_of_both_sides_of_pairs_is_nothing() -> None:
     assert np.all(other.margin < 0.2), "pairs, not groups, where runs lie far apart"
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32 - 1), unit=st.floats(-5, 5), design=st.sampled_from(list(Design)))
 def test_neither_units_nor_order_nor_names_matter(seed: int, unit: float, design: Design) -> None:
     random = np.random.default_rng(seed)
@@ -174,7 +173,6 @@ def test_neither_units_nor_order_nor_names_matter(seed: int, unit: float, design
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None, derandomize=True)
 def test_sides_exchanged_turn_the_difference_around(seed: int) -> None:
     random = np.random.default_rng(seed)
     base, head = 0.02 * random.standard_normal((2, 6, 5, 1))

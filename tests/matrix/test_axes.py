@@ -53,7 +53,8 @@ def test_a_new_axis_is_one_edit(tmp_path: Path) -> None:
     point = ("--framework=numpy", "--device=cpu", "--model=letter_mlp", "--batch-size=1", "--throughput-lock=off")
     plain = run(*point, "--collect-only", "-q")
     assert "test_it.py::test_inference[numpy-cpu-letter_mlp-b1-fp32-eager]" in plain.stdout.splitlines(), plain.stderr
-    result = run(*point, "--strategy=ddp", "--ranks=1,2", "--benchmark-json=run.json")
+    options = ("--strategy=ddp", "--ranks=1,2", "--throughput-isolation=framework", "--throughput-threads=1")
+    result = run(*point, *options, "--benchmark-json=run.json")
     assert result.returncode == 0, result.stdout + result.stderr
     found = json.loads((tmp_path / "run.json").read_text())["benchmarks"]
     found.sort(key=lambda benchmark: int(benchmark["extra_info"]["ranks"]))

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_throughput.measurement.metadata import json_metadata
@@ -24,7 +24,6 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=50)
 @given(
     st.dictionaries(
         st.text().filter(lambda name: name not in ("settings", "versions", "not_finite")), values, max_size=3
