@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,13 +44,18 @@ def verdicts(base: Floats, head: Floats, design: Design, rules: Rules | None = N
     return decide(estimate(base, head, design=design, false_alarm_rate=rules.false_alarm_rate), rules)
 
 
+def slow(*values: Any) -> Any:
+    """Return parameters of a simulation that is run by ``nox -s slow`` alone."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def at_most(rate: float, runs: int) -> float:
     """Return how many a simulation of a rate may count, allowing for 3.5 standard errors."""
     return rate + 3.5 * math.sqrt(rate * (1 - rate) / runs)
 
 
 @pytest.mark.parametrize("noise", NOISE)
-@pytest.mark.parametrize(("cases", "runs"), [(1, 2000), (10, 1000), (60, 150)])
+@pytest.mark.parametrize(("cases", "runs"), [slow(1, 2000), (10, 1000), slow(60, 150)])
 def test_pairs_raise_few_false_alarms(noise: str, cases: int, runs: int) -> None:
     random = np.random.default_rng([cases, len(noise)])
     logs = NOISE[noise](random, (runs, cases, 5, 2))
@@ -59,8 +65,8 @@ def test_pairs_raise_few_false_alarms(noise: str, cases: int, runs: int) -> None
 
 
 @pytest.mark.parametrize("noise", NOISE)
-@pytest.mark.parametrize("shift", [0.0, 0.03])
-@pytest.mark.parametrize(("cases", "history", "runs"), [(1, 3, 2000), (10, 5, 600), (40, 3, 200)])
+@pytest.mark.parametrize("shift", [slow(0.0), 0.03])
+@pytest.mark.parametrize(("cases", "history", "runs"), [slow(1, 3, 2000), (10, 5, 600), slow(40, 3, 200)])
 def test_histories_raise_few_false_alarms(noise: str, shift: float, cases: int, history: int, runs: int) -> None:
     random = np.random.default_rng([cases, history, len(noise)])
     logs = NOISE[noise](random, (runs, cases, history + 1, 5)) + shift * random.standard_normal(

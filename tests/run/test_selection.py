@@ -127,14 +127,11 @@ def test_what_another_plugin_selects_are_cases(suite: Project) -> None:
 
 
 def test_going_on_from_a_failure_is_by_single_trials(suite: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FAILS", "test_it[12-t2]")
-    assert len(ran(suite)) == 9
-    assert ran(suite, "--lf") == ["it[12-t2]"]
-    assert ran(suite, "--ff")[0] == "it[12-t2]"
-    monkeypatch.setenv("FAILS", "test_it[12]")
-    assert len(ran(suite)) == 9
-    assert ran(suite, "--lf") == ["it[12]"]
-    assert ran(suite, "--ff")[:2] == ["it[12]", "it[1]"]
+    for name in ("it[12-t2]", "it[12]"):
+        monkeypatch.setenv("FAILS", f"test_{name}")
+        assert len(ran(suite)) == 9
+        assert collected(suite, *TWO, "--lf") == [name]
+        assert collected(suite, *TWO, "--ff")[:2] == [name, "it[1]"]
 
 
 def test_stepwise_goes_on_from_the_trial_that_failed(suite: Project, monkeypatch: pytest.MonkeyPatch) -> None:
