@@ -55,9 +55,9 @@ def gpu(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests where no framework is installed; arguments after -- go to pytest."""
     session.install(*CONSTRAINTS, ".[dev]")
-    # Three processes for two cores: many tests wait for processes that they have started. tests_frameworks runs the
-    # documentation's examples.
-    session.run("pytest", "-m", "not slow", *(session.posargs or ["-n", "3", "--ignore=tests/docs", "tests/"]))
+    # Three processes for two cores: many tests wait for processes that they have started.
+    others = [f"--ignore={folder}" for folder in WITH_FRAMEWORKS]
+    session.run("pytest", "-m", "not slow", *(session.posargs or ["-n", "3", *others, "tests/"]))
 
 
 @nox.session

@@ -423,7 +423,7 @@ def test_a_name_that_leaves_no_room_for_others_is_refused_before_measuring(proje
     assert not (project.path / "ran").exists()
 
 
-@pytest.mark.parametrize(("stream", "descriptor"), [("stdout", 1), ("stderr", 2)])
+@pytest.mark.parametrize(("stream", "descriptor"), [("stdout", 1), pytest.param("stderr", 2, marks=pytest.mark.slow)])
 def test_a_json_in_a_file_that_pytest_prints_to_is_refused_before_measuring(
     project: Project, stream: str, descriptor: int
 ) -> None:
@@ -514,6 +514,7 @@ def test_a_second_run_on_one_json_is_refused(living: Interrupted, arguments: tup
     assert (project.path / "run.json.previous").read_text() == "an older run"
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_elsewhere_keeps_others_from_its_json_and_is_named(left: Project) -> None:
     """The journal of a.json is resumed for b.json: neither may be another run's meanwhile."""
     (left.path / "test_it.py").write_text(
