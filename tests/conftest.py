@@ -14,9 +14,9 @@ pytest_plugins = ["pytester"]
 ROOT = Path(__file__).parents[1]
 
 # A commit passes its tests or does not; `--hypothesis-profile default` looks for more than that.
-_FIXTURES_LAST = [HealthCheck.function_scoped_fixture]  # Examples may share a folder.
+_MAY_SHARE = [HealthCheck.function_scoped_fixture]  # The examples of a property may write to one folder.
 settings.register_profile(
-    "repeatable", max_examples=30, derandomize=True, deadline=None, suppress_health_check=_FIXTURES_LAST
+    "repeatable", max_examples=30, derandomize=True, deadline=None, suppress_health_check=_MAY_SHARE
 )
 settings.register_profile("thorough", settings.get_profile("repeatable"), max_examples=300)  # of `nox -s slow`
 settings.load_profile("repeatable")
