@@ -55,9 +55,9 @@ def gpu(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests where no framework is installed; arguments after -- go to pytest."""
     session.install(*CONSTRAINTS, ".[dev]")
-    # Three processes for two cores: many tests wait for processes that they have started. tests_frameworks runs the
-    # documentation's examples.
-    session.run("pytest", "-m", "not slow", *(session.posargs or ["-n", "3", "--ignore=tests/docs", "tests/"]))
+    # Three processes for two cores: many tests wait for processes that they have started.
+    others = [f"--ignore={folder}" for folder in WITH_FRAMEWORKS]
+    session.run("pytest", "-m", "not slow", *(session.posargs or ["-n", "3", *others, "tests/"]))
 
 
 @nox.session
@@ -69,9 +69,10 @@ def tests_frameworks(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Run the tests that are too heavy for every change; arguments after -- go to pytest."""
+    """Run the tests that are too heavy for every change, and properties with more examples; arguments go to pytest."""
     session.install(*CONSTRAINTS, *FRAMEWORKS, ".[dev]")
-    session.run("pytest", "-m", "slow", *(session.posargs or ["-n", "2", "tests/"]))
+    what = ("-m", "slow or hypothesis", "--hypothesis-profile=thorough")
+    session.run("pytest", *what, *(session.posargs or ["-n", "2", "tests/"]))
 
 
 @nox.session

@@ -66,7 +66,15 @@ FORMS = (
     ("compare", "--base", "MUTANT", "--head", "whole.json"),
 )
 """Every command that reads a result, in every form of its output."""
-TEXTS = pytest.mark.parametrize(("text", "forms"), [(HOSTILE, FORMS), (MARKUP, FORMS[4:5])], ids=["hostile", "markup"])
+TEXTS = pytest.mark.parametrize(
+    ("text", "forms", "turns"),
+    [
+        pytest.param(HOSTILE, FORMS, 5, id="hostile"),
+        pytest.param(HOSTILE, FORMS, 1, id="hostile-in-all-forms", marks=pytest.mark.slow),
+        pytest.param(MARKUP, FORMS[4:5], 1, id="markup"),
+    ],
+)
+"""A text, the forms of output that may show it, and in how many turns: each mutant is read in those of its turn."""
 
 
 def read(command: Command, document: Any, forms: Any) -> None:
@@ -89,35 +97,36 @@ def check(form: str, output: str) -> None:
 
 
 @TEXTS
-def test_nothing_in_a_result_file_is_obeyed(command: Command, text: str, forms: Any) -> None:
+def test_nothing_in_a_result_file_is_obeyed(command: Command, text: str, forms: Any, turns: int) -> None:
     for seed in range(4):
         result_files.write(Path(), "whole.json", ours(seed))
         assert command("accept", "whole.json", "--baseline", "kept")[0] == 0
-    for document in hostile(ours(9, slower={CASE: 0.5}, version="2.13"), text):
-        read(command, document, forms)
+    for number, document in enumerate(hostile(ours(9, slower={CASE: 0.5}, version="2.13"), text)):
+        read(command, document, forms[number % turns :: turns])
 
 
 @TEXTS
-def test_nothing_in_a_plain_file_is_obeyed(command: Command, text: str, forms: Any) -> None:
+def test_nothing_in_a_plain_file_is_obeyed(command: Command, text: str, forms: Any, turns: int) -> None:
     for seed in range(4):
         result_files.write(Path(), "whole.json", result_files.plain_document(seed, names=1, trials=1))
         assert command("accept", "whole.json", "--baseline", "kept")[0] == 0
-    for document in hostile(result_files.plain_document(9, names=1, trials=1, slower=0.5), text):
-        read(command, document, forms)
+    for number, document in enumerate(hostile(result_files.plain_document(9, names=1, trials=1, slower=0.5), text)):
+        read(command, document, forms[number % turns :: turns])
         status, out, err = command("show", "MUTANT", "--items-param", text)
         assert status in (0, 2) and obeyed(out + err) is None
 
 
 @TEXTS
-def test_nothing_in_a_baseline_is_obeyed(command: Command, text: str, forms: Any) -> None:
+def test_nothing_in_a_baseline_is_obeyed(command: Command, text: str, forms: Any, turns: int) -> None:
     for seed in range(4):
         result_files.write(Path(), "whole.json", ours(seed))
         assert command("accept", "whole.json", "--baseline", "kept")[0] == 0
     head = ours(9, version="2.13")
     last = sorted(Path("kept").rglob("*.json"))[-1]
-    for document in hostile(json.loads(last.read_text()), text):
+    forms = [form for form in forms if form[0] == "gate"]
+    for number, document in enumerate(hostile(json.loads(last.read_text()), text)):
         last.write_text(json.dumps(document))
-        read(command, head, [form for form in forms if form[0] == "gate"])
+        read(command, head, forms[number % turns :: turns])
 
 
 def test_nothing_in_a_journal_is_obeyed(command: Command) -> None:

@@ -117,8 +117,15 @@ def test_no_file_takes_the_place_of_a_stream_that_is_closed() -> None:
         assert subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, timeout=120).returncode > 2
 
 
-@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2>&1 | true", ">&- 2>&-"])
-@pytest.mark.parametrize("arguments", [["gate"], ["show", "missing.json"]])
+@pytest.mark.parametrize(
+    ("arguments", "redirection"),
+    [
+        (["gate"], "2>&-"),
+        (["gate"], "2>/dev/full"),
+        (["show", "missing.json"], "2>&1 | true"),
+        (["show", "missing.json"], ">&- 2>&-"),
+    ],
+)
 def test_bad_usage_stays_bad_usage(arguments: list[str], redirection: str) -> None:
     ran = run_shell(redirection, *arguments)
     assert ran.returncode == 2

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_throughput.gate.baseline_store import Store, StoreError
@@ -147,14 +147,12 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(derandomize=True, deadline=None)
 @given(content=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_anything_else_is_a_damaged_file(content: bytes) -> None:
     with pytest.raises(DamagedFile):
         decode(content)
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
 @given(data=st.data(), value=json_values)
 def test_no_value_in_any_place_breaks_the_reader(data: st.DataObject, value: Any) -> None:
     document = json.loads(encode(_small_run()))

@@ -52,7 +52,9 @@ def test_a_confirmed_case_without_a_second_verdict() -> None:
         after_confirmation(FIRST, [], to_confirm(FIRST))
 
 
-@pytest.mark.parametrize("noise", ["gaussian", "two-humped", "contended"])
+@pytest.mark.parametrize(
+    "noise", ["contended", *(pytest.param(noise, marks=pytest.mark.slow) for noise in ("gaussian", "two-humped"))]
+)
 def test_confirmation_raises_no_more_false_alarms(noise: str) -> None:
     """5 pairs of 10 cases, and 5 more of those that the first look does not acquit."""
     random = np.random.default_rng(len(noise))

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -43,13 +44,18 @@ def verdicts(base: Floats, head: Floats, design: Design, rules: Rules | None = N
     return decide(estimate(base, head, design=design, false_alarm_rate=rules.false_alarm_rate), rules)
 
 
+def slow(*values: Any) -> Any:
+    """Return parameters of a simulation that is run by ``nox -s slow`` alone."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def at_most(rate: float, runs: int) -> float:
     """Return how many a simulation of a rate may count, allowing for 3.5 standard errors."""
     return rate + 3.5 * math.sqrt(rate * (1 - rate) / runs)
 
 
 @pytest.mark.parametrize("noise", NOISE)
-@pytest.mark.parametrize(("cases", "runs"), [(1, 2000), (10, 1000), (60, 150)])
+@pytest.mark.parametrize(("cases", "runs"), [slow(1, 2000), (10, 1000), slow(60, 150)])
 def test_pairs_raise_few_false_alarms(noise: str, cases: int, runs: int) -> None:
     random = np.random.default_rng([cases, len(noise)])
     logs = NOISE[noise](random, (runs, cases, 5, 2))
@@ -59,8 +65,8 @@ def test_pairs_raise_few_false_alarms(noise: str, cases: int, runs: int) -> None
 
 
 @pytest.mark.parametrize("noise", NOISE)
-@pytest.mark.parametrize("shift", [0.0, 0.03])
-@pytest.mark.parametrize(("cases", "history", "runs"), [(1, 3, 2000), (10, 5, 600), (40, 3, 200)])
+@pytest.mark.parametrize("shift", [slow(0.0), 0.03])
+@pytest.mark.parametrize(("cases", "history", "runs"), [slow(1, 3, 2000), (10, 5, 600), slow(40, 3, 200)])
 def test_histories_raise_few_false_alarms(noise: str, shift: float, cases: int, history: int, runs: int) -> None:
     random = np.random.default_rng([cases, history, len(noise)])
     logs = NOISE[noise](random, (runs, cases, history + 1, 5)) + shift * random.standard_normal(
@@ -152,7 +158,6 @@ def test_a_common_shift_of_both_sides_of_pairs_is_nothing() -> None:
     assert np.all(other.margin < 0.2), "pairs, not groups, where runs lie far apart"
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 2**32 - 1), unit=st.floats(-5, 5), design=st.sampled_from(list(Design)))
 def test_neither_units_nor_order_nor_names_matter(seed: int, unit: float, design: Design) -> None:
     random = np.random.default_rng(seed)
@@ -174,7 +179,6 @@ def test_neither_units_nor_order_nor_names_matter(seed: int, unit: float, design
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None, derandomize=True)
 def test_sides_exchanged_turn_the_difference_around(seed: int) -> None:
     random = np.random.default_rng(seed)
     base, head = 0.02 * random.standard_normal((2, 6, 5, 1))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import result_files
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_throughput.gate.baseline_store import Store
@@ -192,7 +192,6 @@ DOCUMENTS = (
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.data(), wrong=WRONG)
 def test_a_changed_file_is_refused_or_can_be_accepted(tmp_path: Path, data: Any, wrong: Any) -> None:
     document = data.draw(st.sampled_from(DOCUMENTS))

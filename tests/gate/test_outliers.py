@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_throughput.gate.outliers import chance_of_contention, chance_of_separation, flag_outliers
@@ -92,7 +92,6 @@ def test_a_slower_side_and_an_excluded_tail_are_no_exceptions() -> None:
 figures = st.lists(st.floats(-4.0, 4.0), min_size=3, max_size=8)
 
 
-@settings(derandomize=True, deadline=None)
 @given(base=figures, head=figures, factor=st.floats(-10.0, 10.0), data=st.data())
 def test_neither_the_unit_nor_the_order_of_trials_matters(
     base: list[float], head: list[float], factor: float, data: st.DataObject

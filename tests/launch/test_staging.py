@@ -69,9 +69,14 @@ def once(function: str, **arguments: object) -> Request:
     return Request(f"steps:{function}", arguments, ONCE)
 
 
-@pytest.mark.parametrize("isolation", ["trial", "framework"])
-@pytest.mark.parametrize("how", ["removed", "file removed", "emptied", "unwritable", "replaced", "linked"])
-def test_a_damaged_staged_folder_is_made_anew(tmp_path: Path, temporary: Path, isolation: str, how: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "isolation"),
+    [
+        *((how, "trial") for how in ("removed", "file removed", "emptied", "unwritable", "replaced", "linked")),
+        ("removed", "framework"),
+    ],
+)
+def test_a_damaged_staged_folder_is_made_anew(tmp_path: Path, temporary: Path, how: str, isolation: str) -> None:
     workers, staged = launcher(tmp_path, isolation)
     damaged, _ = workers.run(once("damaging", how=how), PLACE)
     later, _ = workers.run(once("well"), PLACE)

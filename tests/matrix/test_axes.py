@@ -41,16 +41,20 @@ def test_a_new_axis_is_one_edit(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(SUITE)
     (tmp_path / "conftest.py").write_text("pytest_plugins = ['pytest_throughput.plugin', 'dlworkloads.matrix']\n")
 
+    folders = [tmp_path / "lib", ROOT / "plugins", ROOT / "tests/support"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, folders))
+    plugins = ("-p", "no:cacheprovider", "-p", "short_protocols", "-p", "known_machine")
+
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-        environment["PYTHONPATH"] = os.pathsep.join([str(tmp_path / "lib"), str(ROOT / "plugins")])
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+        command = [sys.executable, "-m", "pytest", *plugins, "--throughput-protocol=quick", *arguments]
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
     point = ("--framework=numpy", "--device=cpu", "--model=letter_mlp", "--batch-size=1", "--throughput-lock=off")
     plain = run(*point, "--collect-only", "-q")
     assert "test_it.py::test_inference[numpy-cpu-letter_mlp-b1-fp32-eager]" in plain.stdout.splitlines(), plain.stderr
-    result = run(*point, "--strategy=ddp", "--ranks=1,2", "--benchmark-json=run.json")
+    options = ("--strategy=ddp", "--ranks=1,2", "--throughput-isolation=framework", "--throughput-threads=1")
+    result = run(*point, *options, "--benchmark-json=run.json")
     assert result.returncode == 0, result.stdout + result.stderr
     found = json.loads((tmp_path / "run.json").read_text())["benchmarks"]
     found.sort(key=lambda benchmark: int(benchmark["extra_info"]["ranks"]))

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from short_protocols import SHORT
 
 from dlworkloads.frameworks.registry import OURS
+from pytest_throughput.measurement.plan import PLANS
 
 ROOT = Path(__file__).parents[2]
 
@@ -100,16 +102,20 @@ def test_training(training_case, measure_case):
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A user's project whose conftest.py brings a framework of its own."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "plugins"), str(ROOT / "fixtures")]))
+    folders = [ROOT / "plugins", ROOT / "fixtures", ROOT / "tests/support"]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, folders)))
+    for name, plan in SHORT.items():
+        monkeypatch.setitem(PLANS, name, plan)
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(abacus=FRAMEWORK, abacus_workload=WORKLOAD, test_it=BENCH)
     return pytester
 
 
-def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+def run(project: pytest.Pytester, *arguments: str, alone: bool = False) -> pytest.RunResult:
     small = ("--device=cpu", "--model=letter_mlp", "--batch-size=8", "--throughput-threads=1")
-    plain = ("-p", "no:cacheprovider", "--throughput-lock=off", "--throughput-protocol=quick")
-    return project.runpytest_subprocess(*plain, *small, *arguments)
+    plain = ("-p", "no:cacheprovider", "-p", "known_machine", "--throughput-lock=off", "--throughput-protocol=quick")
+    how = project.runpytest_subprocess if alone else project.runpytest_inprocess
+    return how(*plain, *small, *arguments)
 
 
 def test_a_framework_of_a_conftest_is_measured(project: pytest.Pytester) -> None:
@@ -126,16 +132,17 @@ def test_a_framework_of_a_conftest_is_measured(project: pytest.Pytester) -> None
     assert info["images_per_second"] > 0
 
 
-def test_a_framework_of_a_plug_in_is_measured(project: pytest.Pytester) -> None:
+def test_a_framework_of_a_plug_in_is_known(project: pytest.Pytester) -> None:
     """The same hook, in a module that is loaded by its name, as an installed plug-in is."""
     (project.path / "conftest.py").unlink()
     project.makepyfile(brings_abacus=CONFTEST)
-    result = run(project, "-p", "brings_abacus", "--framework=abacus", "-k", "inference")
-    result.assert_outcomes(passed=1)
+    project.syspathinsert()
+    result = run(project, "-p", "brings_abacus", "--framework=abacus", "-k", "inference", "--collect-only", "-q")
+    result.stdout.fnmatch_lines(["*::test_inference[[]abacus-cpu-letter_mlp-b8-fp32-by-hand]"])
 
 
 def test_options_and_help_know_it(project: pytest.Pytester) -> None:
-    shown = " ".join(project.runpytest_subprocess("--help").stdout.str().split())
+    shown = " ".join(project.runpytest_inprocess("--help").stdout.str().split())
     assert "Values: pytorch, tensorflow, numpy, abacus. Default: those installed" in shown
     assert "Values: eager, compiled, compiled-graphs, graph, by-hand. Default" in shown
     result = run(project, "--framework=abakus")
@@ -159,9 +166,8 @@ def test_a_module_that_only_the_worker_lacks_is_reported_with_where_it_was_searc
     result.stdout.fnmatch_lines(["*No module named 'abacus' (searched *--throughput-pythonpath*"])
 
 
-@pytest.mark.parametrize("isolation", ["trial", "framework"])
-def test_cases_with_different_variables_share_no_worker(project: pytest.Pytester, isolation: str) -> None:
-    options = ("--framework=abacus", "--batch-size=1,8", "-k", "inference", f"--throughput-isolation={isolation}")
+def test_cases_with_different_variables_share_no_worker(project: pytest.Pytester) -> None:
+    options = ("--framework=abacus", "--batch-size=1,8", "-k", "inference", "--throughput-isolation=framework")
     run(project, *options, "--benchmark-json=run.json").assert_outcomes(passed=2)
     benchmarks = json.loads((project.path / "run.json").read_text())["benchmarks"]
     assert [each["extra_info"]["settings"]["beads"] for each in benchmarks] == ["1", "8"]
@@ -169,17 +175,16 @@ def test_cases_with_different_variables_share_no_worker(project: pytest.Pytester
 
 def test_cases_with_different_variables_share_no_process_of_pytest(project: pytest.Pytester) -> None:
     options = ("--framework=abacus", "--batch-size=1,8", "-k", "inference", "-rs")
-    result = run(project, *options, "--throughput-isolation=none")
+    result = run(project, *options, "--throughput-isolation=none", alone=True)
     result.assert_outcomes(passed=1, skipped=1)
     result.stdout.fnmatch_lines(["*Abacus needs ABACUS_BEADS=8, but this process already has ABACUS_BEADS=1 for*"])
 
 
 def test_a_variable_of_the_users_wins(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ABACUS_BEADS", "12")
-    options = ("--framework=abacus", "--batch-size=1,8", "-k", "inference", "--benchmark-json=run.json")
-    run(project, *options).assert_outcomes(passed=2)
-    benchmarks = json.loads((project.path / "run.json").read_text())["benchmarks"]
-    assert [each["extra_info"]["settings"]["beads"] for each in benchmarks] == ["12", "12"]
+    run(project, "--framework=abacus", "-k", "inference", "--benchmark-json=run.json").assert_outcomes(passed=1)
+    (benchmark,) = json.loads((project.path / "run.json").read_text())["benchmarks"]
+    assert benchmark["extra_info"]["settings"]["beads"] == "12"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy
@@ -13,27 +14,48 @@ import pytest
 
 from dlworkloads.case import Case
 from dlworkloads.models import names
+from pytest_throughput.suite import Settings
 
 ROOT = Path(__file__).parents[2]
 FRAMEWORK_MODULES = ("torch", "tensorflow", "keras", "jax")
 
+Run = Callable[..., pytest.RunResult]
+Collected = Callable[..., list[str]]
 
-def run(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    """pytest on this project's own bench/, as a user starts it."""
+
+@pytest.fixture
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """``run("bench/", …)``: pytest in this process, in the folder of the checkout."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+
+    def run(*arguments: str, plugins: Sequence[object] = ()) -> pytest.RunResult:
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments, plugins=plugins)
+
+    return run
+
+
+@pytest.fixture
+def collected(run: Run) -> Collected:
+    """``collected(…)``: the cases in the order of the run: ``training[pytorch-cpu-...]``."""
+
+    def collected(*arguments: str) -> list[str]:
+        result = run("bench/", "--collect-only", "-q", *arguments)
+        assert result.ret == 0
+        return [line.rpartition("::test_")[2] for line in result.outlines if "::" in line]
+
+    return collected
+
+
+def run_alone(*arguments: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    """pytest in a process of its own, as a user starts it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     environment = {**environment, "CUDA_VISIBLE_DEVICES": "", **variables}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
-def collected(*arguments: str) -> list[str]:
-    """The cases in the order of the run: ``training[pytorch-cpu-...]``."""
-    result = run("bench/", "--collect-only", "-q", *arguments)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return [line.rpartition("::test_")[2] for line in result.stdout.splitlines() if "::" in line]
-
-
-def test_options_make_the_product_of_their_values() -> None:
+def test_options_make_the_product_of_their_values(collected: Collected) -> None:
     ids = collected(
         *("--framework=pytorch", "--device=cpu,cuda:1", "--model=vgg16", "--batch-size=1,4"),
         *("--precision=fp32,bf16", "--execution=eager,compiled", "--layout=nhwc"),
@@ -43,14 +65,14 @@ def test_options_make_the_product_of_their_values() -> None:
     assert ids[-1] == "training[pytorch-cuda:1-vgg16-b4-bf16-compiled-nhwc]"
 
 
-def test_a_node_id_of_the_matrix_selects_all_trials() -> None:
+def test_a_node_id_of_the_matrix_selects_all_trials(run: Run) -> None:
     node_id = "bench/test_training.py::test_training[numpy-cpu-mnist_cnn-b8-fp32-eager]"
     options = ("--framework=numpy", "--model=mnist_cnn", "--batch-size=8,16", "--device=cpu")
     result = run(node_id, "--collect-only", "-q", "--throughput-trials=2", *options)
-    assert [line for line in result.stdout.splitlines() if "::" in line] == [node_id, node_id[:-1] + "-t2]"]
+    assert [line for line in result.outlines if "::" in line] == [node_id, node_id[:-1] + "-t2]"]
 
 
-def test_each_framework_has_its_own_default_execution_and_layout() -> None:
+def test_each_framework_has_its_own_default_execution_and_layout(collected: Collected) -> None:
     ids = collected("--framework=pytorch,tensorflow", "--model=mnist_cnn", "--batch-size=8", "--device=cpu")
     assert ids == [
         "inference[pytorch-cpu-mnist_cnn-b8-fp32-eager]",
@@ -64,12 +86,12 @@ def test_each_framework_has_its_own_default_execution_and_layout() -> None:
     ("option", "sizes"),
     [("1:8", [1, 2, 4, 8]), ("3:20", [4, 8, 16]), ("32,8,8", [32, 8]), ("7", [7]), ("1:4,100", [1, 2, 4, 100])],
 )
-def test_batch_sizes(option: str, sizes: list[int]) -> None:
+def test_batch_sizes(collected: Collected, option: str, sizes: list[int]) -> None:
     ids = collected("bench/test_training.py", "--framework=pytorch", "--model=vgg16", f"--batch-size={option}")
     assert [case.split("-")[3] for case in ids if case.startswith("training")] == [f"b{size}" for size in sizes]
 
 
-def test_the_largest_batch_is_an_axis_of_its_own() -> None:
+def test_the_largest_batch_is_an_axis_of_its_own(collected: Collected) -> None:
     ids = collected(
         *("--framework=pytorch", "--device=cpu", "--model=vgg16,mnist_cnn", "--find-max-batch"),
         "--throughput-memory-limit=1G",
@@ -89,10 +111,10 @@ def test_the_largest_batch_is_an_axis_of_its_own() -> None:
         (["--device=cuda", "--throughput-isolation=framework"], "--throughput-isolation trial, not framework"),
     ],
 )
-def test_a_search_that_cannot_be_is_refused(options: list[str], message: str) -> None:
+def test_a_search_that_cannot_be_is_refused(run: Run, options: list[str], message: str) -> None:
     result = run("bench/", "--collect-only", "-q", "--framework=pytorch", "--find-max-batch", *options)
-    assert result.returncode == pytest.ExitCode.USAGE_ERROR
-    assert message in result.stderr
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert message in result.stderr.str()
 
 
 @pytest.mark.parametrize(
@@ -113,13 +135,13 @@ def test_a_search_that_cannot_be_is_refused(options: list[str], message: str) ->
         ("--preset=slow", "argument --preset: invalid choice: 'slow' (choose from"),
     ],
 )
-def test_a_bad_value_is_refused_with_what_was_expected(option: str, message: str) -> None:
+def test_a_bad_value_is_refused_with_what_was_expected(run: Run, option: str, message: str) -> None:
     result = run("bench/", "--collect-only", option)
-    assert result.returncode == pytest.ExitCode.USAGE_ERROR
-    assert message in result.stderr
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert message in result.stderr.str()
 
 
-def test_quick_has_what_fits_into_five_minutes() -> None:
+def test_quick_has_what_fits_into_five_minutes(collected: Collected) -> None:
     cases = collected("--preset=quick", "--framework=pytorch,tensorflow", "--device=cpu")
     assert collected("--framework=pytorch,tensorflow", "--device=cpu") == cases
     works = [("inference", model, size) for model in ("alexnet", "googlenet", "resnet50") for size in (1, 8)]
@@ -133,7 +155,7 @@ def test_quick_has_what_fits_into_five_minutes() -> None:
     assert len(cases) == len(set(cases)) == 23
 
 
-def test_a_preset_yields_to_every_option_that_is_given() -> None:
+def test_a_preset_yields_to_every_option_that_is_given(collected: Collected) -> None:
     pytorch = ("--preset=quick", "--framework=pytorch", "--device=cpu")
     assert len(collected(*pytorch, "--batch-size=2")) == 4 + 2
     assert collected(*pytorch, "--model=googlenet,vgg16") == [
@@ -146,7 +168,7 @@ def test_a_preset_yields_to_every_option_that_is_given() -> None:
     assert "inference[pytorch-cuda-vgg16-b32-fp32-eager]" in paper
 
 
-def test_best_has_every_execution_and_layout() -> None:
+def test_best_has_every_execution_and_layout(collected: Collected) -> None:
     cases = collected("--preset=best", "--framework=pytorch,tensorflow", "--device=cpu")
     assert len(cases) == 2 * (3 + 3) * 3 * 2 * 2
     assert "inference[pytorch-cpu-vit_b_16-b32-fp32-compiled-nhwc]" in cases
@@ -165,19 +187,19 @@ def test_best_has_every_execution_and_layout() -> None:
         (["-o", "throughput_protocol=paper", "--throughput-protocol=adaptive"], "adaptive", "framework"),
     ],
 )
-def test_a_preset_yields_to_the_ini_file(given: list[str], protocol: str, isolation: str, tmp_path: Path) -> None:
-    (tmp_path / "look.py").write_text(
-        "from pytest_throughput.suite import Settings\n"
-        "def pytest_collection_finish(session):\n"
-        "    settings = Settings.from_pytest_config(session.config)\n"
-        "    print('settings:', settings.plan.name, settings.isolation)\n"
-    )
-    options = ("--collect-only", "-q", "--framework=pytorch", "--preset=quick", "-p", "look")
-    result = run("bench/", *options, *given, PYTHONPATH=str(tmp_path))
-    assert f"settings: {protocol} {isolation}" in result.stdout
+def test_a_preset_yields_to_the_ini_file(run: Run, given: list[str], protocol: str, isolation: str) -> None:
+    found = []
+
+    class Look:
+        @staticmethod
+        def pytest_collection_finish(session: pytest.Session) -> None:
+            found.append(Settings.from_pytest_config(session.config))
+
+    run("bench/", "--collect-only", "-q", "--framework=pytorch", "--preset=quick", *given, plugins=[Look()])
+    assert [(settings.plan.name, settings.isolation) for settings in found] == [(protocol, isolation)]
 
 
-def test_full_and_sweep_have_every_power_of_two() -> None:
+def test_full_and_sweep_have_every_power_of_two(collected: Collected) -> None:
     assert len(collected("--preset=sweep", "--framework=pytorch,tensorflow")) == 2 * 2 * 10 * 2
     assert len(collected("--preset=full", "--framework=pytorch,tensorflow")) == 2 * 2 * 10 * len(names())
 
@@ -188,7 +210,7 @@ def test_collecting_imports_no_framework(tmp_path: Path) -> None:
         "def pytest_collection_finish(session):\n"
         f"    print('imported:', [name for name in {FRAMEWORK_MODULES} if name in sys.modules])\n"
     )
-    result = run("bench/", "--preset=full", "--collect-only", "-q", "-p", "look", PYTHONPATH=str(tmp_path))
+    result = run_alone("bench/", "--preset=full", "--collect-only", "-q", "-p", "look", PYTHONPATH=str(tmp_path))
     assert "imported: []" in result.stdout
 
 
@@ -200,12 +222,12 @@ def test_a_checkout_works_from_another_folder(how: str, tmp_path: Path) -> None:
         # No entry point is looked at, so that only the checkout's conftest.py can load the plugin.
         arguments += ["-p", "pytest_benchmark.plugin"]
         variables = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
-    result = run(*arguments, cwd=tmp_path, **variables)
+    result = run_alone(*arguments, cwd=tmp_path, **variables)
     assert result.returncode == 0, result.stderr
     assert "[pytorch-cpu-alexnet-b1-fp32-eager-nchw]" in result.stdout
 
 
-def test_the_default_is_what_the_interpreters_have(tmp_path: Path) -> None:
+def test_the_default_is_what_the_interpreters_have(collected: Collected, tmp_path: Path) -> None:
     """An interpreter without site-packages has no framework; every framework then says what it misses."""
     bare = tmp_path / "bare"
     bare.write_text(f'#!/bin/sh\nexec {sys.executable} -S -E "$@"\n')
@@ -223,7 +245,7 @@ def test_the_default_is_what_the_interpreters_have(tmp_path: Path) -> None:
     assert frameworks(pytorch=bare, tensorflow=bare) == {"pytorch", "tensorflow"}
 
 
-def test_a_missing_framework_is_a_skip_that_says_what_to_install(tmp_path: Path) -> None:
+def test_a_missing_framework_is_a_skip_that_says_what_to_install(run: Run, tmp_path: Path) -> None:
     """In a Python that has numpy, and nothing else."""
     for package in ("numpy", "numpy.libs"):
         (tmp_path / package).symlink_to(Path(numpy.__file__).parents[1] / package)
@@ -231,9 +253,9 @@ def test_a_missing_framework_is_a_skip_that_says_what_to_install(tmp_path: Path)
         *("bench/", "--framework=pytorch", "--model=mnist_cnn", "--batch-size=1", "-rs", "-k", "inference"),
         *(f"--throughput-interpreter=pytorch={sys.executable} -S", f"--throughput-pythonpath={tmp_path}"),
     )
-    assert result.returncode == 15, result.stdout  # Nothing was measured.
-    assert "unsupported: PyTorch is not installed in" in result.stdout
-    assert "pip install torch" in result.stdout
+    assert result.ret == 15  # Nothing was measured.
+    assert "unsupported: PyTorch is not installed in" in result.stdout.str()
+    assert "pip install torch" in result.stdout.str()
 
 
 def test_a_case_survives_json() -> None:

@@ -68,6 +68,7 @@ def test_a_journal_may_have_any_size_and_a_line_may_not(path: Path, monkeypatch:
     assert ids(path) == [*map(str, range(100)), "last"]
 
 
+@pytest.mark.slow
 def test_millions_of_damaged_lines_are_refused_early(path: Path) -> None:
     """Each takes microseconds, and a byte: 20 MB of blank lines took over two minutes."""
     written = Journal(path, HEADING)

@@ -104,6 +104,7 @@ def test_an_axis_that_a_project_calls_environment_is_an_axis() -> None:
     assert [case.implausible for case in ledger.result().cases] == [None, None]
 
 
+@pytest.mark.slow
 def test_many_batches_are_compared_in_little_time() -> None:
     """Each with the smaller ones, which once took the square of their number: 33 s for 3.8 MB of a journal."""
     many = [("inference", size, [0.1]) for size in range(1, 20_000)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_throughput.measurement.disturbance import Disturbance
@@ -113,7 +113,6 @@ def read(folder: Path, document: dict[str, Any]) -> RunResult:
 
 
 @given(result=results())
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_a_run_is_read_as_it_was_written(tmp_path: Path, result: RunResult) -> None:
     # A trial whose rate is beyond the bounds has no primary metric, and is in no file.
     held = replace(result, cases=tuple(replace(case, trials=case.measured) for case in result.cases))

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import math
 import random
+import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy.special import stdtr
 
 from pytest_throughput.results.statistics import geometric_mean_interval
 
 
-@pytest.mark.parametrize("confidence", [0.2, 0.8, 0.95, 0.999])
-@pytest.mark.parametrize("trials", [*range(2, 32), 99, 100, 999])
+@pytest.mark.parametrize("confidence", [0.2, 0.95, 0.999])
+@pytest.mark.parametrize("trials", [2, 3, 5, 30, 999])
 def test_the_interval_is_students(trials: int, confidence: float) -> None:
     values = [random.Random(number).lognormvariate(3.0, 0.05) for number in range(trials)]
     logarithms = [math.log(value) for value in values]
-    error = stats.sem(logarithms)
-    expected = stats.t.interval(confidence, trials - 1, loc=sum(logarithms) / trials, scale=error)
-    _, *ends = geometric_mean_interval(values, confidence)
-    assert ends == pytest.approx([math.exp(end) for end in expected], rel=1e-8)
+    centre, error = statistics.fmean(logarithms), statistics.stdev(logarithms) / math.sqrt(trials)
+    _, low, high = geometric_mean_interval(values, confidence)
+    assert low is not None and high is not None
+    ends = [(math.log(end) - centre) / error for end in (low, high)]
+    assert stdtr(trials - 1, ends) == pytest.approx([0.5 - confidence / 2, 0.5 + confidence / 2], rel=1e-7)
 
 
 @pytest.mark.parametrize("trials", [2, 3, 5, 10])
 def test_the_interval_covers_the_mean_as_often_as_it_says(trials: int) -> None:
     generator = random.Random(trials)
-    covered, repetitions = 0, 4000
+    covered, repetitions = 0, 2000
     for _ in range(repetitions):
         _, low, high = geometric_mean_interval([generator.lognormvariate(3.0, 0.05) for _ in range(trials)])
         assert low is not None

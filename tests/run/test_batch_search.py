@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from plugin_project import Project
 
@@ -49,7 +49,6 @@ def test_grows_until_memory_ends_and_halves_in_between() -> None:
     assert found["tried"]["11"] == "ok"
 
 
-@settings(deadline=None)
 @given(st.integers(1, 2**19), st.data())
 def test_finds_what_fits_while_it_is_measured(fits: int, data: st.DataObject) -> None:
     """To 2 %, whatever fits; and exactly, where that is less than one."""

@@ -26,6 +26,8 @@ def test_other():
 
 @pytest.fixture
 def two(project: Project) -> Project:
+    """A project of two steps and two other tests. The options do not depend on who measures, so no worker does."""
+    (project.path / "pytest.ini").write_text("[pytest]\nthroughput_isolation = none\n")
     project.tests(TWO)
     return project
 

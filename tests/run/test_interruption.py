@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -175,9 +176,24 @@ def test_a_killed_run_goes_on_where_it_was(interrupted: Interrupted) -> None:
     assert without_figures(project.json()) == without_figures(document)
 
 
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where ``left`` keeps the folder of the run that it needs, once it has run."""
+    return tmp_path_factory.mktemp("stopped") / "project"
+
+
 @pytest.fixture
-def left(project: Project) -> Project:
-    """A project with the journal of a run that stopped after its first case."""
+def left(project: Project, stopped: Path) -> Project:
+    """A project with the journal of a run that stopped after its first case, and measures in its own process."""
+    if not stopped.exists():
+        _stop_after_the_first_case(project)
+        shutil.copytree(project.path, stopped)
+    shutil.copytree(stopped, project.path, dirs_exist_ok=True)
+    return project
+
+
+def _stop_after_the_first_case(project: Project) -> None:
+    (project.path / "pytest.ini").write_text("[pytest]\nthroughput_isolation = none\n")
     project.tests(
         """
         import pytest
@@ -199,7 +215,6 @@ def left(project: Project) -> Project:
     assert project.run(*ARGUMENTS).ret == pytest.ExitCode.INTERRUPTED
     (project.path / "stop").unlink()
     assert (project.path / JOURNAL).exists()
-    return project
 
 
 def test_what_does_not_fit_is_refused(left: Project) -> None:
@@ -268,7 +283,8 @@ def test_a_spent_budget_leaves_the_rest_to_another_run(project: Project, monkeyp
         def test_plain(): pass
         """
     )
-    result = project.run(*ARGUMENTS, "--throughput-budget=2m", "-rs")
+    here = "--throughput-isolation=none"
+    result = project.run(*ARGUMENTS, here, "--throughput-budget=2m", "-rs")
     result.assert_outcomes(passed=3, skipped=1)
     assert result.ret == 0
     result.stdout.fnmatch_lines(["SKIPPED*: not run: --throughput-budget of 2:00 min is spent"])
@@ -276,7 +292,7 @@ def test_a_spent_budget_leaves_the_rest_to_another_run(project: Project, monkeyp
     assert block["complete"] is False
     assert [case["status"] for case in block["cases"]] == ["ok", "ok", None]
     # What has been measured costs nothing any more.
-    result = project.run(*ARGUMENTS, "--throughput-budget=121s", f"--throughput-resume={JOURNAL}")
+    result = project.run(*ARGUMENTS, here, "--throughput-budget=121s", f"--throughput-resume={JOURNAL}")
     result.assert_outcomes(passed=4)
     assert project.json()["throughput"]["complete"] is True
 
@@ -344,28 +360,30 @@ def test_a_full_temporary_folder_is_the_reason_of_every_case(project: Project, m
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 @pytest.mark.parametrize("name", ["benchmark", "pytest_benchmark.plugin"])
-def test_a_full_device_has_its_exit_status_and_stays(project: Project, name: str) -> None:
-    project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})")
-    environment = {"PYTEST_ADDOPTS": f"-p {name}"}
-    process = project.start("--throughput-protocol=paper", "--benchmark-json=/dev/full", environment=environment)
-    output, _ = process.communicate()
-    assert process.returncode == 14
+def test_a_full_device_has_its_exit_status_and_stays(
+    project: Project, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", f"-p {name}")
+    project.tests("def test_it(measure_step): measure_step(lambda: None)")
+    result = project.run("--throughput-protocol=paper", "--benchmark-json=/dev/full")
+    assert result.ret == 14
+    output = result.stdout.str()
     assert "could not write /dev/full: No space left on device" in output
     assert "to write the results, repeat the command with --throughput-resume=" in output
     assert Path("/dev/full").is_char_device()
 
 
 def test_an_autosaved_file_that_cannot_be_written_has_it_too(project: Project) -> None:
-    project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})")
+    project.tests("def test_it(measure_step): measure_step(lambda: None)")
     (project.path / "conftest.py").write_text(
         "import shutil\n"
         "def pytest_benchmark_update_json(config):\n"
         "    shutil.rmtree('storage', ignore_errors=True)\n"
         "    open('storage', 'w').close()\n"
     )
-    process = project.start(*ARGUMENTS, "--benchmark-autosave", "--benchmark-storage=storage/inside")
-    output, _ = process.communicate()
-    assert process.returncode == 14
+    result = project.run(*ARGUMENTS, "--benchmark-autosave", "--benchmark-storage=storage/inside")
+    assert result.ret == 14
+    output = result.stdout.str() + result.stderr.str()
     assert "could not write " in output and "Traceback" not in output
     assert len(project.json()["benchmarks"]) == 1  # this one was written
 
@@ -405,7 +423,7 @@ def test_a_name_that_leaves_no_room_for_others_is_refused_before_measuring(proje
     assert not (project.path / "ran").exists()
 
 
-@pytest.mark.parametrize(("stream", "descriptor"), [("stdout", 1), ("stderr", 2)])
+@pytest.mark.parametrize(("stream", "descriptor"), [("stdout", 1), pytest.param("stderr", 2, marks=pytest.mark.slow)])
 def test_a_json_in_a_file_that_pytest_prints_to_is_refused_before_measuring(
     project: Project, stream: str, descriptor: int
 ) -> None:
@@ -496,6 +514,7 @@ def test_a_second_run_on_one_json_is_refused(living: Interrupted, arguments: tup
     assert (project.path / "run.json.previous").read_text() == "an older run"
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_elsewhere_keeps_others_from_its_json_and_is_named(left: Project) -> None:
     """The journal of a.json is resumed for b.json: neither may be another run's meanwhile."""
     (left.path / "test_it.py").write_text(
@@ -771,6 +790,7 @@ def test_a_json_that_was_written_needs_no_journal_whatever_another_plugin_does(p
     assert project.json()["throughput"]["complete"] is True
 
 
+@pytest.mark.slow
 def test_an_error_of_another_plugins_file_is_not_one_of_the_results(project: Project) -> None:
     returncode, output = ended_by(project, "pytest_sessionfinish", "open('no/such/file')")
     assert returncode == 1
@@ -778,15 +798,17 @@ def test_an_error_of_another_plugins_file_is_not_one_of_the_results(project: Pro
     assert sorted(path.name for path in project.path.glob("run.json*")) == ["run.json"]
 
 
-def test_a_terminal_that_is_closed_while_the_json_is_announced_is_not_a_json_that_is_missing(project: Project) -> None:
-    (project.path / "conftest.py").write_text(
-        "from pytest_benchmark.logger import Logger\n"
-        "def fail(*_, **__): raise OSError(5, 'Input/output error')\n"
-        "Logger.info = fail\n"
-    )
-    project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep', {'milliseconds': 0.1})")
-    output, _ = (process := project.start(*ARGUMENTS)).communicate()
-    assert process.returncode == 0
+def test_a_terminal_that_is_closed_while_the_json_is_announced_is_not_a_json_that_is_missing(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("pytest_benchmark.logger.Logger.info", fail)
+    project.tests("def test_it(measure_step): measure_step(lambda: None)")
+    result = project.run(*ARGUMENTS)
+    assert result.ret == 0
+    output = result.stdout.str() + result.stderr.str()
     assert "could not write" not in output and "Traceback" not in output
     assert sorted(path.name for path in project.path.glob("run.json*")) == ["run.json"]
     assert project.json()["throughput"]["complete"] is True
@@ -809,13 +831,14 @@ def test_a_json_that_will_be_too_large_is_reported_while_the_run_can_be_stopped(
             measure_isolated("steps:sleep", {"milliseconds": 0.1 * n})
         """
     )
-    result = project.run(*ARGUMENTS, "--benchmark-quiet")
+    here = "--throughput-isolation=none"
+    result = project.run(*ARGUMENTS, here, "--benchmark-quiet")
     assert result.ret == 0
     lines = [line for line in result.outlines if "pytest-throughput reads at most" in line]
     assert len(lines) == 2  # once during the run, and what it came to
     assert "run.json will have about" in lines[0] and "measure fewer cases or trials in a run" in lines[0]
     assert "run.json has " in lines[1]
-    assert not any("reads at most" in line for line in project.run("--throughput-protocol=paper").outlines)
+    assert not any("reads at most" in line for line in project.run("--throughput-protocol=paper", here).outlines)
 
 
 # What an older result file is worth

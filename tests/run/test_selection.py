@@ -74,9 +74,7 @@ def test_the_first_trial_has_the_node_id_of_a_run_of_one(suite: Project) -> None
 )
 def test_a_node_id_without_a_trial_selects_all(suite: Project, node_ids: list[str], expected: list[str]) -> None:
     arguments = [f"test_it.py::{node_id}" for node_id in node_ids]
-    result = suite.run("-v", *TWO, *arguments)
-    assert names_of(result) == expected
-    result.stdout.fnmatch_lines([f"*collected {len(expected)} item*"])
+    assert collected(suite, *TWO, *arguments) == expected
 
 
 def test_the_id_that_the_table_prints_is_found(suite: Project) -> None:
@@ -103,11 +101,15 @@ def test_the_id_that_the_table_prints_is_found(suite: Project) -> None:
     ],
 )
 def test_options_select_cases(suite: Project, arguments: list[str], expected: list[str]) -> None:
-    result = suite.run("-v", *TWO, *arguments, "--benchmark-json=run.json")
-    assert names_of(result) == expected
-    result.assert_outcomes(passed=len(expected), deselected=9 - len(expected))
-    trials = [len(case["trials"]) for case in suite.json()["throughput"]["cases"]]
-    assert set(trials) == {2} or "-t2" in arguments[-1]
+    assert collected(suite, *TWO, *arguments) == expected
+
+
+def test_trials_that_are_not_selected_are_no_part_of_the_results(suite: Project) -> None:
+    arguments = ("test_it.py::test_it", "--deselect", "test_it.py::test_it[2-t2]", "--benchmark-json=run.json")
+    result = suite.run("-v", *TWO, *arguments)
+    assert names_of(result) == [*ALL[:3], "it[1-t2]", "it[12-t2]"]
+    result.assert_outcomes(passed=5, deselected=1)
+    assert [len(case["trials"]) for case in suite.json()["throughput"]["cases"]] == [2, 1, 2]
 
 
 def test_a_selection_of_later_trials_alone_is_empty(suite: Project) -> None:
@@ -125,14 +127,11 @@ def test_what_another_plugin_selects_are_cases(suite: Project) -> None:
 
 
 def test_going_on_from_a_failure_is_by_single_trials(suite: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FAILS", "test_it[12-t2]")
-    assert len(ran(suite)) == 9
-    assert ran(suite, "--lf") == ["it[12-t2]"]
-    assert ran(suite, "--ff")[0] == "it[12-t2]"
-    monkeypatch.setenv("FAILS", "test_it[12]")
-    assert len(ran(suite)) == 9
-    assert ran(suite, "--lf") == ["it[12]"]
-    assert ran(suite, "--ff")[:2] == ["it[12]", "it[1]"]
+    for name in ("it[12-t2]", "it[12]"):
+        monkeypatch.setenv("FAILS", f"test_{name}")
+        assert len(ran(suite)) == 9
+        assert collected(suite, *TWO, "--lf") == [name]
+        assert collected(suite, *TWO, "--ff")[:2] == [name, "it[1]"]
 
 
 def test_stepwise_goes_on_from_the_trial_that_failed(suite: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,10 +161,11 @@ def test_an_environment_stands_last(project: Project) -> None:
     ]
 
 
-@pytest.mark.parametrize("trials", ["1", "2"])
-@pytest.mark.parametrize("environments", [[], BOTH])
+@pytest.mark.parametrize(
+    ("environments", "trials"), [([], "1"), ([], "2"), (BOTH, "2"), pytest.param(BOTH, "1", marks=pytest.mark.slow)]
+)
 def test_values_that_look_like_trials_and_environments_stay_in_the_case(
-    project: Project, trials: str, environments: list[str]
+    project: Project, environments: list[str], trials: str
 ) -> None:
     values = ["t1", "t2", "base", "x-head", "t3-base", "default", "", "a[", "-"]
     project.tests(

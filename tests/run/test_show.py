@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_teardown(item, nextitem):
     if os.path.exists("stop") and "training" in item.name: item.session.shouldstop = "enough"
 """
-ARGUMENTS = ("--throughput-protocol=paper", "--throughput-isolation=framework", "--benchmark-json=run.json")
+ARGUMENTS = ("--throughput-protocol=paper", "--throughput-isolation=none", "--benchmark-json=run.json")
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+# A run in this process forgets what it has imported. numpy cannot be imported twice, and the others take long.
+import known_machine  # noqa: F401
 import psutil
 import pytest
-
-# A run in this process forgets what it has imported. numpy cannot be imported twice, and the others take long.
 import rich.table  # noqa: F401
 import scipy.special  # noqa: F401
 

@@ -18,7 +18,7 @@ import time
 from pytest_throughput import Step
 
 def work():
-    return Step(lambda: time.sleep(0.2), metadata={"precision": "bf16", "flops_per_image": 1e12})
+    return Step(lambda: time.sleep(0.4), metadata={"precision": "bf16", "flops_per_image": 1e12})
 """
 TEST = "def test_it(measure_isolated): measure_isolated('steps:work', items=8, device='cuda')\n"
 
@@ -34,7 +34,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     subprocess.run([compiler, "-shared", "-fPIC", "-o", str(library), str(source)], check=True)
     path = os.pathsep.join([str(ROOT / "plugins"), str(ROOT / "tests/support")])
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV", "CUDA"))}
-    return {**inherited, "LD_LIBRARY_PATH": str(folder), "PYTHONPATH": path}
+    plugins = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": "-p benchmark"}
+    return {**inherited, **plugins, "LD_LIBRARY_PATH": str(folder), "PYTHONPATH": path}
 
 
 def test_the_doctor_sees_the_gpu(environment: dict[str, str]) -> None:
@@ -59,8 +60,9 @@ def test_the_doctor_sees_the_gpu(environment: dict[str, str]) -> None:
 def test_a_trial_has_telemetry(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "steps.py").write_text(STEPS)
     (tmp_path / "test_it.py").write_text(TEST)
-    arguments = ["--throughput-protocol=paper", "--throughput-lock=off", "--benchmark-json=run.json"]
-    plugins = ["-p", "pytest_throughput.plugin", "-p", "known_machine", "-p", "no:cacheprovider"]
+    arguments = ["--throughput-protocol=quick", "--throughput-lock=off", "--benchmark-json=run.json"]
+    named = ("pytest_throughput.plugin", "known_machine", "short_protocols", "no:cacheprovider")
+    plugins = [word for name in named for word in ("-p", name)]
     command = [sys.executable, "-m", "pytest", *plugins, *arguments]
     ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
