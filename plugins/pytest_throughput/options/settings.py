@@ -43,7 +43,8 @@ OPTIONS = (
         choices=tuple(PLANS),
         default="adaptive",
         help="'adaptive': warm-up until steps no longer get faster, then rounds until the median is known to 1 %, or "
-        "for 10 s. 'paper': 10 warm-up steps, 20 rounds. 'quick': 0.3 s of warm-up, 0.5 to 3 s of rounds.",
+        "for 10 s. 'gpu': the same, with at least 5 s of rounds. 'paper': 10 warm-up steps, 20 rounds. 'quick': 0.3 s "
+        "of warm-up, 0.5 to 3 s of rounds.",
     ),
     Option(
         name="steps-per-round",
