@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,8 +89,20 @@ def test_other_threads_than_tensorflow_runs_with_are_refused() -> None:
     axes = {**AXES, "framework": "tensorflow", "execution": "graph"}
     open_step(**axes)
     assert tensorflow.config.threading.get_intra_op_parallelism_threads() == 1
-    with pytest.raises(Unsupported, match="already runs in this process with 1 intra-op and 1 inter-op threads"):
+    with pytest.raises(Unsupported, match="already runs in this process with 1 intra-op threads"):
         open_step(**{**axes, "threads": 2})
+
+
+def test_inter_op_threads_are_the_frameworks_own_choice_and_recorded(framework: str) -> None:
+    known = FRAMEWORKS[framework]
+    settings = open_step(**{**AXES, "framework": framework, "execution": known.default_execution}).metadata["settings"]
+    if framework == "pytorch":
+        import torch
+
+        assert settings["inter_op_threads"] == torch.get_num_interop_threads() >= 1
+    else:
+        names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+        assert settings["inter_op_threads"] == names.count("tf_Compute")
 
 
 def test_a_batch_that_does_not_fit_is_out_of_memory(framework: str) -> None:

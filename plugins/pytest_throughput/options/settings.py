@@ -84,7 +84,7 @@ OPTIONS = (
         metavar="N",
         read=read_whole_number(1),
         default_help="the physical cores within CPU affinity and cgroup quota",
-        help="The number of intra-op threads of a framework; it has one inter-op thread.",
+        help="The number of intra-op threads of a framework; the number of inter-op threads is its own default.",
     ),
     Option(
         name="timeout",
@@ -146,7 +146,7 @@ class Settings:
     interpreters: Interpreters
     pythonpath: tuple[Path, ...]
     threads: int
-    """The number of intra-op threads; there is one inter-op thread."""
+    """The number of intra-op threads."""
     timeout_seconds: float
     memory_limit_bytes: int | None = None
     """The most memory of a worker and its descendants; None for no limit."""
