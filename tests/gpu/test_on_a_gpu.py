@@ -168,7 +168,7 @@ def test_a_run_reports_watts_clocks_and_the_share_of_the_peak(gpu: Gpu, torch_on
         assert found["memory_peak_bytes"] >= info["peak_memory_bytes"]
         assert found["power_method"] in ("energy counter", "mean of the power sensor"), info["telemetry"]["unknown"]
         assert 20 < found["power_watts"] < 1.1 * (gpu.power_limit_watts or 2000)
-        assert info["images_per_joule"] == pytest.approx(info["images_per_second"] / found["power_watts"])
+        assert info["images_per_joule"] == pytest.approx(info["images_per_second"] / found["power_watts"], rel=0.05)
         assert found["foreign_processes"] == 0, "another process computes on this GPU: run these tests alone"
         if info["model_flops_utilisation"] is not None:
             assert 0.05 < info["model_flops_utilisation"] < 1
