@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from dlworkloads import cuda_memory
+from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
-from dlworkloads.opening import open_step
+from dlworkloads.opening import import_workload, open_step
 from pytest_throughput import OutOfMemory, Unsupported
 
 AXES: dict[str, Any] = {
@@ -22,6 +24,7 @@ AXES: dict[str, Any] = {
     "execution": "eager",
     "threads": 1,
 }
+CASE = {name: value for name, value in AXES.items() if name != "threads"}
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
@@ -131,3 +134,40 @@ def test_tensorflows_own_error_is_out_of_memory() -> None:
     late = tensorflow.errors.InternalError(None, None, "Failed to synchronize: CUDA_ERROR_OUT_OF_MEMORY: out of memory")
     assert TensorFlowWorkload.is_out_of_memory(late)
     assert not TensorFlowWorkload.is_out_of_memory(tensorflow.errors.InvalidArgumentError(None, None, "no"))
+
+
+NO_ENGINE = "FIND was unable to find an engine to execute this computation"
+OUT_OF_MEMORY = [
+    ("pytorch", "cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ("tensorflow", "Could not create cudnn handle: CUDNN_STATUS_ALLOC_FAILED"),
+    ("tensorflow", "Failed to allocate request for 2.00GiB (2147483648B) on device ordinal 0"),
+]
+PERHAPS_OUT_OF_MEMORY = [
+    ("pytorch", NO_ENGINE),
+    ("pytorch", "GET was unable to find an engine to execute this computation"),
+    ("pytorch", "Unable to find a valid cuDNN algorithm to run convolution"),
+    ("tensorflow", "No algorithm worked!  Error messages:\n  Profiling failure on CUDNN engine eng2{k2=2,k3=0}"),
+]
+
+
+def is_out_of_memory(framework: str, text: str) -> bool:
+    if framework == "pytorch":
+        return import_workload(FRAMEWORKS[framework], Case(**CASE), 1).is_out_of_memory(RuntimeError(text))
+    tensorflow = pytest.importorskip("tensorflow")
+    error = tensorflow.errors.NotFoundError(None, None, text)
+    return import_workload(FRAMEWORKS[framework], Case(**CASE), 1).is_out_of_memory(error)
+
+
+@pytest.mark.parametrize(("framework", "text"), OUT_OF_MEMORY, indirect=["framework"])
+def test_what_only_memory_can_cause_is_out_of_memory(framework: str, text: str) -> None:
+    assert is_out_of_memory(framework, text)
+
+
+@pytest.mark.parametrize("low", [False, True])
+@pytest.mark.parametrize(("framework", "text"), PERHAPS_OUT_OF_MEMORY, indirect=["framework"])
+def test_that_no_algorithm_ran_is_out_of_memory_only_where_memory_was_low(
+    framework: str, text: str, low: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cuDNN also has no algorithm for a GPU that its build does not know, such as a V100 by CUDA 13."""
+    monkeypatch.setattr(cuda_memory, "is_low", lambda: low)
+    assert is_out_of_memory(framework, text) == low
