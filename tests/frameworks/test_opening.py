@@ -57,7 +57,6 @@ def test_a_step_runs_and_describes_itself(framework: str, mode: str) -> None:
     [
         ({"precision": "tf32"}, "the device is the CPU: ask for fp32"),
         ({"execution": "compiled-graphs"}, "the device is the CPU: ask for compiled"),
-        ({"framework": "tensorflow", "execution": "graph", "layout": "nchw"}, "on the CPU: ask for nhwc"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_what_can(given: dict[str, str], message: str) -> None:
