@@ -135,7 +135,7 @@ def gpu_command(python: str, built: Mapping[str, str], arguments: Sequence[str],
     """Return the command that measures. The arguments are last, so that they take precedence."""
     interpreters = [f"--throughput-interpreter={name}={shlex.quote(path)}" for name, path in built.items()]
     baseline = [f"--throughput-baseline={BASELINES}"] if has_baseline else []
-    usual = ["--device=cuda", "--preset=paper", "--benchmark-json=run.json"]
+    usual = ["--device=cuda", "--benchmark-json=run.json"]
     return [python, "-m", "pytest", "bench/", *usual, *baseline, *interpreters, *arguments]
 
 

@@ -15,6 +15,7 @@ from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import Conv2d, Dense, Flatten, LocalResponseNorm, ReLU
 from dlworkloads.models.network import Network
+from pytest_throughput import Unsupported
 
 LAYOUTS = {"pytorch": "nhwc", "tensorflow": "nhwc", "numpy": "nchw"}
 """PyTorch in nchw is what all are compared with."""
@@ -74,6 +75,36 @@ def test_every_execution_agrees(
 ) -> None:
     network = Network("tiny", (3, 8, 8), Sequential(Conv2d(4, 3), ReLU(), Flatten(), Dense(5)))
     assert_agreement(framework, network, mode, 1e-8, execution=execution)
+
+
+@pytest.mark.parametrize("small_network", ["googlenet_like", "resnet_like"], indirect=True)
+@pytest.mark.parametrize("execution", ["eager", "graph"])
+def test_tensorflow_computes_channels_first_on_a_cpu(
+    assert_agreement: Callable[..., None], small_network: Network, execution: str
+) -> None:
+    """With the kernels of oneDNN, which have no float64."""
+    pytest.importorskip("tensorflow")
+    options = {"layout": "nchw", "precision": "fp32", "execution": execution}
+    try:
+        assert_agreement("tensorflow", small_network, "training", 1e-4, **options)
+    except Unsupported as error:
+        pytest.skip(str(error))
+
+
+def test_channels_first_without_a_kernel_are_refused(open_workload: Callable[..., Workload]) -> None:
+    network = Network("tiny", (3, 8, 8), Sequential(Conv2d(4, 3), Flatten(), Dense(5)))
+    for execution, mode in (("graph", "training"), ("compiled", "inference")):
+        with pytest.raises(Unsupported, match="no kernels for nchw convolutions in float64 on this CPU: ask for nhwc"):
+            open_workload("tensorflow", network, mode, precision="fp64", layout="nchw", execution=execution)
+    open_workload("tensorflow", network, "training", precision="fp64", layout="nchw", execution="compiled").run()
+
+
+def test_a_bias_that_keras_would_add_along_the_width_is_refused(open_workload: Callable[..., Workload]) -> None:
+    """Where images are as wide as they have channels; Keras' own layer then gives other values."""
+    network = Network("square", (2, 5, 4), Sequential(Conv2d(3, 2), Flatten(), Dense(4)))
+    with pytest.raises(Unsupported, match=r"adds the bias of an nchw convolution along the width .* here 3: ask for"):
+        open_workload("tensorflow", network, "training", layout="nchw", execution="compiled")
+    open_workload("tensorflow", network, "training", layout="nhwc")
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])

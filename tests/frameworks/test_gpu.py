@@ -62,6 +62,21 @@ def test_every_execution_runs(
     _assert_runs(open_workload(gpu_framework, small_network, mode, device="cuda", execution=execution))
 
 
+@pytest.mark.parametrize("small_network", ["resnet_like"], indirect=True)
+@pytest.mark.parametrize("framework", ["pytorch"], indirect=True)
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_nothing_of_the_batch_is_copied_before_a_replay(
+    open_workload: Callable[..., Workload], gpu_framework: str, small_network: Network, mode: str
+) -> None:
+    """Only the gradient of the loss, one number, is copied for the backward graph."""
+    from torch._dynamo.utils import counters
+
+    counters.clear()
+    _assert_runs(open_workload(gpu_framework, small_network, mode, device="cuda", execution="compiled-graphs"))
+    copied = counters["inductor"]["cudagraph_recorded_non_static_inputs"]
+    assert copied == (1 if mode == "training" else 0)
+
+
 def _assert_runs(workload: Workload) -> None:
     workload.reset_peak_memory()
     for _ in range(3):

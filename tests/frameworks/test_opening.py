@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dlworkloads import cuda_memory
+from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
-from dlworkloads.opening import open_step
+from dlworkloads.opening import import_workload, open_step
 from pytest_throughput import OutOfMemory, Unsupported
 
 AXES: dict[str, Any] = {
@@ -21,6 +24,7 @@ AXES: dict[str, Any] = {
     "execution": "eager",
     "threads": 1,
 }
+CASE = {name: value for name, value in AXES.items() if name != "threads"}
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
@@ -53,7 +57,6 @@ def test_a_step_runs_and_describes_itself(framework: str, mode: str) -> None:
     [
         ({"precision": "tf32"}, "the device is the CPU: ask for fp32"),
         ({"execution": "compiled-graphs"}, "the device is the CPU: ask for compiled"),
-        ({"framework": "tensorflow", "execution": "graph", "layout": "nchw"}, "on the CPU: ask for nhwc"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_what_can(given: dict[str, str], message: str) -> None:
@@ -88,8 +91,20 @@ def test_other_threads_than_tensorflow_runs_with_are_refused() -> None:
     axes = {**AXES, "framework": "tensorflow", "execution": "graph"}
     open_step(**axes)
     assert tensorflow.config.threading.get_intra_op_parallelism_threads() == 1
-    with pytest.raises(Unsupported, match="already runs in this process with 1 intra-op and 1 inter-op threads"):
+    with pytest.raises(Unsupported, match="already runs in this process with 1 intra-op threads"):
         open_step(**{**axes, "threads": 2})
+
+
+def test_inter_op_threads_are_the_frameworks_own_choice_and_recorded(framework: str) -> None:
+    known = FRAMEWORKS[framework]
+    settings = open_step(**{**AXES, "framework": framework, "execution": known.default_execution}).metadata["settings"]
+    if framework == "pytorch":
+        import torch
+
+        assert settings["inter_op_threads"] == torch.get_num_interop_threads() >= 1
+    else:
+        names = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
+        assert settings["inter_op_threads"] == names.count("tf_Compute")
 
 
 def test_a_batch_that_does_not_fit_is_out_of_memory(framework: str) -> None:
@@ -118,3 +133,40 @@ def test_tensorflows_own_error_is_out_of_memory() -> None:
     late = tensorflow.errors.InternalError(None, None, "Failed to synchronize: CUDA_ERROR_OUT_OF_MEMORY: out of memory")
     assert TensorFlowWorkload.is_out_of_memory(late)
     assert not TensorFlowWorkload.is_out_of_memory(tensorflow.errors.InvalidArgumentError(None, None, "no"))
+
+
+NO_ENGINE = "FIND was unable to find an engine to execute this computation"
+OUT_OF_MEMORY = [
+    ("pytorch", "cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ("tensorflow", "Could not create cudnn handle: CUDNN_STATUS_ALLOC_FAILED"),
+    ("tensorflow", "Failed to allocate request for 2.00GiB (2147483648B) on device ordinal 0"),
+]
+PERHAPS_OUT_OF_MEMORY = [
+    ("pytorch", NO_ENGINE),
+    ("pytorch", "GET was unable to find an engine to execute this computation"),
+    ("pytorch", "Unable to find a valid cuDNN algorithm to run convolution"),
+    ("tensorflow", "No algorithm worked!  Error messages:\n  Profiling failure on CUDNN engine eng2{k2=2,k3=0}"),
+]
+
+
+def is_out_of_memory(framework: str, text: str) -> bool:
+    if framework == "pytorch":
+        return import_workload(FRAMEWORKS[framework], Case(**CASE), 1).is_out_of_memory(RuntimeError(text))
+    tensorflow = pytest.importorskip("tensorflow")
+    error = tensorflow.errors.NotFoundError(None, None, text)
+    return import_workload(FRAMEWORKS[framework], Case(**CASE), 1).is_out_of_memory(error)
+
+
+@pytest.mark.parametrize(("framework", "text"), OUT_OF_MEMORY, indirect=["framework"])
+def test_what_only_memory_can_cause_is_out_of_memory(framework: str, text: str) -> None:
+    assert is_out_of_memory(framework, text)
+
+
+@pytest.mark.parametrize("low", [False, True])
+@pytest.mark.parametrize(("framework", "text"), PERHAPS_OUT_OF_MEMORY, indirect=["framework"])
+def test_that_no_algorithm_ran_is_out_of_memory_only_where_memory_was_low(
+    framework: str, text: str, low: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """cuDNN also has no algorithm for a GPU that its build does not know, such as a V100 by CUDA 13."""
+    monkeypatch.setattr(cuda_memory, "is_low", lambda: low)
+    assert is_out_of_memory(framework, text) == low

@@ -163,9 +163,12 @@ def test_a_preset_yields_to_every_option_that_is_given(collected: Collected) -> 
         *(f"training[pytorch-cpu-{work}-fp32-eager]" for work in ("googlenet-b1", "googlenet-b8", "vgg16-b1")),
     ]
     assert len(collected(*pytorch, "--layout=nhwc")) == 7 + 2
-    paper = collected("--framework=pytorch", "--device=cuda")
-    assert paper == collected("--preset=paper", "--framework=pytorch", "--device=cuda")
-    assert "inference[pytorch-cuda-vgg16-b32-fp32-eager]" in paper
+    paper = collected("--preset=paper", "--framework=pytorch", "--device=cuda", "--model=vgg16")
+    assert paper == [
+        f"{mode}[pytorch-cuda-vgg16-b{size}-fp32-eager]"
+        for mode in ("inference", "training")
+        for size in (4, 8, 16, 32)
+    ]
 
 
 def test_best_has_every_execution_and_layout(collected: Collected) -> None:

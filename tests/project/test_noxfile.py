@@ -49,7 +49,7 @@ def test_builds_an_environment_for_each_framework_that_has_none(
 def test_measures_with_the_environments_that_were_built(noxfile: ModuleType) -> None:
     command = noxfile.gpu_command("/e/python", {"pytorch": "/a b/python"}, ["--preset=full", "-k", "vgg16"], False)
     assert command == [
-        *("/e/python", "-m", "pytest", "bench/", "--device=cuda", "--preset=paper", "--benchmark-json=run.json"),
+        *("/e/python", "-m", "pytest", "bench/", "--device=cuda", "--benchmark-json=run.json"),
         "--throughput-interpreter=pytorch='/a b/python'",
         *("--preset=full", "-k", "vgg16"),
     ]
@@ -73,7 +73,7 @@ def test_the_options_it_gives_are_options_of_the_suite(noxfile: ModuleType) -> N
         check=False,
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "test_training[pytorch-cpu-vgg16-b32-fp32-eager]" in ran.stdout
+    assert "test_training[pytorch-cpu-alexnet-b8-fp32-eager-nchw]" in ran.stdout
 
 
 def test_without_a_gpu_it_fails_at_once_and_builds_nothing(noxfile: ModuleType, tmp_path: Path) -> None:

@@ -93,6 +93,29 @@ def test_more_than_the_device_can_do_is_marked(utilisation: Any, method: str, ex
         assert "of the device's peak (NVIDIA H200 datasheet): something is not waited for" in (found or "")
 
 
+@pytest.mark.parametrize(
+    ("utilisation", "suited", "method", "expected"),
+    [
+        (1.4, 0.992, "datasheet", False),
+        (3.8, 0.992, "datasheet", False),
+        (4.0, 0.992, "datasheet", True),
+        (4.0, 1.0, "given", False),
+        (1.01, 0.0, "datasheet", True),
+        (1.01, None, "datasheet", True),
+        (1.01, "most", "datasheet", True),
+        (1.01, 2.0, "datasheet", True),
+        # Only a CPU's peak is measured, and no CPU was seen to use Winograd's method.
+        (1.6, 1.0, "measured", True),
+    ],
+)
+def test_what_winograds_method_can_save_is_not_marked(
+    utilisation: float, suited: Any, method: str, expected: bool
+) -> None:
+    peak = {"tflops": 9.3, "method": method, "source": "NVIDIA Tesla P100 datasheet"}
+    said = marks(("inference", 1, [0.1]), model_flops_utilisation=utilisation, peak=peak, winograd_flops_share=suited)
+    assert (said["inference", 1] is not None) == expected
+
+
 def test_an_axis_that_a_project_calls_environment_is_an_axis() -> None:
     ledger = Ledger()
     for place, batch_size, seconds in (("lab", 1, 0.1), ("field", 8, 0.01)):

@@ -57,6 +57,7 @@ class FakeNvml:
             "nvmlDeviceGetName": lambda handle: "NVIDIA H200",
             "nvmlDeviceGetMigMode": lambda handle: [0, 0],
             "nvmlDeviceGetEnforcedPowerLimit": lambda handle: 700_000,
+            "nvmlDeviceGetCudaComputeCapability": lambda handle: [9, 0],
             "nvmlDeviceGetClockInfo": lambda handle, clock: (
                 self.sm_clock_mhz if clock == pynvml.NVML_CLOCK_SM else 3201
             ),

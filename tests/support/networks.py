@@ -170,7 +170,7 @@ def mlp() -> Network:
 
 def flattened_in_order() -> Network:
     """Return a network that normalises flattened features before the dense layer, so that their order matters."""
-    return Network("flattened_in_order", (2, 5, 4), Sequential(Conv2d(3, 2), Flatten(), LayerNorm(), Dense(4)))
+    return Network("flattened_in_order", (2, 5, 4), Sequential(Conv2d(6, 2), Flatten(), LayerNorm(), Dense(4)))
 
 
 SMALL_NETWORKS = {

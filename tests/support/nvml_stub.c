@@ -32,6 +32,7 @@ uint nvmlDeviceGetUUID(void *gpu, char *text, uint size) { strcpy(text, "GPU-stu
 uint nvmlDeviceGetName(void *gpu, char *text, uint size) { strcpy(text, "NVIDIA H200"); return SUCCESS; }
 uint nvmlDeviceGetMigMode(void *gpu, uint *current, uint *pending) { *current = *pending = 0; return SUCCESS; }
 uint nvmlDeviceGetEnforcedPowerLimit(void *gpu, uint *milliwatts) { *milliwatts = 700000; return SUCCESS; }
+uint nvmlDeviceGetCudaComputeCapability(void *gpu, int *major, int *minor) { *major = 9; *minor = 0; return SUCCESS; }
 uint nvmlDeviceGetPersistenceMode(void *gpu, uint *on) { *on = 1; return SUCCESS; }
 uint nvmlDeviceGetClockInfo(void *gpu, uint clock, uint *mhz) { *mhz = clock == 1 ? 1755 : 3201; return SUCCESS; }
 uint nvmlDeviceGetMaxClockInfo(void *gpu, uint clock, uint *mhz) { *mhz = clock == 1 ? 1980 : 3201; return SUCCESS; }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
 from pytest_throughput.telemetry.gpu_summary import GpuSummary, summarise
 from pytest_throughput.telemetry.probe import Reading
+from pytest_throughput.telemetry.rounds import Rounds
 
 BUSY = {"sm_clock_mhz": 1900.0, "highest_sm_clock_mhz": 1980.0, "clock_reasons": 0.0, "memory_used_bytes": 9e9}
 
@@ -33,9 +35,15 @@ def readings(count: int = 31, **changing: Any) -> list[Reading]:
 
 
 def summary(
-    of: list[Reading], window: tuple[float, float] = (0.0, 3.0), ours: tuple[int, ...] = (), rate: float = 1000.0
+    of: list[Reading],
+    window: tuple[float, float] = (0.0, 3.0),
+    ours: tuple[int, ...] = (),
+    rounds: Callable[[float], list[float]] = lambda length: [length / 10] * 10,
+    items: float = 100.0,
+    reasons: Mapping[str, str] = {},
 ) -> GpuSummary:
-    return summarise(of, window, rate, set(ours), {})
+    """``rounds``: the seconds of each round, given those of the window; ``items``: of each round."""
+    return summarise(of, Rounds(window, rounds(window[1] - window[0]), items), set(ours), reasons)
 
 
 def test_clocks_are_of_the_rounds_alone() -> None:
@@ -48,7 +56,35 @@ def test_joules_come_from_the_counter_over_a_long_window() -> None:
     found = summary(readings(energy_joules=lambda index: 5000.0 + 60.0 * index, power_watts=1.0), (0.5, 2.5))
     assert found.fields["power_watts"] == pytest.approx(600.0)
     assert (found.fields["power_method"], found.fields["power_seconds"]) == ("energy counter", pytest.approx(2.0))
-    assert found.images_per_joule == pytest.approx(1000 / 600)
+    assert found.images_per_joule == pytest.approx(10 * 100 / (2.0 * 600))
+
+
+def test_images_and_joules_are_of_the_same_seconds() -> None:
+    """Three rounds that were held up count with their seconds and their joules; a median does not see them."""
+    slow = [0.1] * 7 + [0.5] * 3
+    # 600 W from 0.5 s on, and 100 W while the rounds are held up, from 1.2 s on.
+    found = summary(
+        readings(energy_joules=lambda index: 60.0 * min(index, 12) + 10.0 * max(0, index - 12)),
+        (0.5, 2.7),
+        rounds=lambda length: slow,
+    )
+    joules = 0.7 * 600 + 1.5 * 100
+    assert found.images_per_joule == pytest.approx(10 * 100 / joules)
+
+
+def test_readings_that_begin_and_end_within_rounds_count_the_part_of_each_round_between_them() -> None:
+    """The window reaches 0.04 s beyond the first and the last reading within it."""
+    found = summary(readings(energy_joules=lambda index: 60.0 * index), (0.46, 2.54))
+    assert found.fields["power_seconds"] == pytest.approx(2.0)
+    assert found.images_per_joule == pytest.approx(10 * 100 * (2.0 / 2.08) / (2.0 * 600))
+
+
+def test_energy_that_other_work_took_between_the_rounds_is_not_theirs() -> None:
+    """As where two sides of a pair are measured in turn on one GPU."""
+    found = summary(readings(energy_joules=lambda index: 60.0 * index), rounds=lambda length: [length / 20] * 10)
+    assert found.fields["power_watts"] == pytest.approx(600.0)
+    assert found.images_per_joule is None
+    assert found.unknown["images_per_joule"] == "the rounds fill 50% of their window, whose energy is not theirs alone"
 
 
 def test_a_short_window_gives_none_and_says_how_long_it_had_to_be() -> None:
@@ -58,9 +94,7 @@ def test_a_short_window_gives_none_and_says_how_long_it_had_to_be() -> None:
 
 
 def test_without_a_counter_the_sensor_is_averaged_and_the_method_named() -> None:
-    found = summarise(
-        readings(power_watts=lambda index: 200.0 + index % 2), (0.0, 3.0), 402.0, set(), {"energy_joules": "no"}
-    )
+    found = summary(readings(power_watts=lambda index: 200.0 + index % 2), items=120.6, reasons={"energy_joules": "no"})
     assert found.fields["power_watts"] == pytest.approx(200.5, abs=0.1)
     assert found.fields["power_method"] == "mean of the power sensor"
     assert found.images_per_joule == pytest.approx(2.0, rel=0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -107,6 +108,7 @@ class FakeNvml:
             "nvmlDeviceGetMemoryInfo": only_first(SimpleNamespace(total=150)),
             "nvmlDeviceGetMigMode": only_first([1, 1]),
             "nvmlDeviceGetEnforcedPowerLimit": only_first(700_000),
+            "nvmlDeviceGetCudaComputeCapability": only_first([9, 0]),
         }.items():
             monkeypatch.setattr(pynvml, name, function)
 
@@ -117,8 +119,8 @@ class FakeNvml:
 def test_every_field_may_be_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     nvml = FakeNvml(monkeypatch)
     assert list_gpus() == [
-        Gpu("GPU-0", "NVIDIA H200", 150, True, 700.0),
-        Gpu("GPU-1", "NVIDIA H200", None, None, None),
+        Gpu("GPU-0", "NVIDIA H200", 150, True, 700.0, (9, 0)),
+        Gpu("GPU-1", "NVIDIA H200", None, None, None, None),
     ]
     assert nvml.shut_down == 1
 
@@ -139,6 +141,8 @@ def test_no_driver_is_no_gpu(monkeypatch: pytest.MonkeyPatch, function: str, err
 
 def test_the_fingerprint_has_the_model_and_not_the_single_gpu() -> None:
     assert gpu("GPU-aaaa").fingerprint() == gpu("GPU-bbbb").fingerprint()
+    # Runs that were accepted before the compute capability was read stay comparable.
+    assert replace(gpu("GPU-aaaa"), compute_capability=(9, 0)).fingerprint() == gpu("GPU-aaaa").fingerprint()
     assert gpu("GPU-aaaa").fingerprint() != gpu("GPU-aaaa", "NVIDIA L4").fingerprint()
 
 

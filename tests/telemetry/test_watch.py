@@ -57,7 +57,7 @@ def test_a_gpu_is_read_while_its_worker_measures(nvml: FakeNvml) -> None:
         began_at = time.monotonic()
         wait_for_readings(nvml, 4)
         ended_at = time.monotonic()
-    metadata = watch.metadata(measurement((began_at, ended_at)), 100.0)
+    metadata = watch.metadata(measurement((began_at, ended_at)), 10)
     gpu = metadata["telemetry"]["gpu"]
     assert gpu["readings"] >= 3
     assert gpu["sm_clock_mhz"] == {"mean": 1980.0, "min": 1980.0, "highest_possible": 1980.0}
@@ -76,7 +76,7 @@ def test_a_throttled_gpu_disturbs_the_trial(nvml: FakeNvml) -> None:
         began_at = time.monotonic()
         wait_for_readings(nvml, 2)
         ended_at = time.monotonic()
-    metadata = watch.metadata(measurement((began_at, ended_at)), 100.0)
+    metadata = watch.metadata(measurement((began_at, ended_at)), 10)
     assert metadata["disturbed_by"] == "thermal slowdown by hardware in 100% of the time"
     telemetry.close()
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_read_is_null_with_a_reason(
     telemetry = Telemetry()
     with telemetry.watching(Device(device, gpu), isolated=isolated) as watch:
         pass
-    metadata = watch.metadata(measurement((0.0, 1.0)), 100.0)
+    metadata = watch.metadata(measurement((0.0, 1.0)), 10)
     assert metadata["telemetry"]["gpu"] is None
     assert metadata["telemetry"]["unknown"]["gpu"].startswith(reason)
     assert (metadata["images_per_joule"], metadata["disturbed_by"]) == (None, None)
@@ -108,7 +108,7 @@ def test_rounds_by_another_clock_are_not_looked_for(nvml: FakeNvml, window: tupl
     with telemetry.watching(Device("cuda", GPU), isolated=True) as watch:
         pass
     telemetry.close()
-    metadata = watch.metadata(measurement(window), 100.0)
+    metadata = watch.metadata(measurement(window), 10)
     assert metadata["telemetry"]["gpu"] is None
     assert metadata["telemetry"]["unknown"]["gpu"] in ("nothing was read", "the worker's clock is not this machine's")
 
@@ -131,10 +131,10 @@ def test_nvml_that_hangs_is_left_alone(nvml: FakeNvml, monkeypatch: pytest.Monke
     try:
         with telemetry.watching(Device("cuda", GPU), isolated=True) as watch:
             assert entered.wait(60)
-        assert watch.metadata(measurement((0.0, 1.0)), 1.0)["telemetry"]["gpu"] is None
+        assert watch.metadata(measurement((0.0, 1.0)), 1)["telemetry"]["gpu"] is None
         with telemetry.watching(Device("cuda", GPU), isolated=True) as watch:
             pass
-        reason = watch.metadata(measurement((0.0, 1.0)), 1.0)["telemetry"]["unknown"]["gpu"]
+        reason = watch.metadata(measurement((0.0, 1.0)), 1)["telemetry"]["unknown"]["gpu"]
         assert reason == "NVML did not answer any more"
     finally:
         released.set()
@@ -155,7 +155,7 @@ def test_a_cpu_is_read_before_and_after_and_by_no_thread() -> None:
     threads = threading.active_count()
     with Telemetry().watching(Device(), isolated=True) as watch:
         assert threading.active_count() == threads
-    found = watch.metadata(measurement((0.0, 1.0)), 100.0)
+    found = watch.metadata(measurement((0.0, 1.0)), 10)
     assert found["telemetry"]["gpu"] is None
     assert found["telemetry"]["cpu"]["seconds"] >= 0
     assert set(found["telemetry"]["unknown"]) <= {"busy_share", "steal_share", "frequency_mhz"}

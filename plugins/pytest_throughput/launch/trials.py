@@ -95,7 +95,7 @@ class Trials:
         rate = items / median
         metadata = {
             **outcome.metadata,
-            **watch.metadata(outcome.measurement, rate),
+            **watch.metadata(outcome.measurement, items),
             **self._utilisation.metadata(outcome.metadata, rate, watch.device),
         }
         return replace(outcome, metadata=json_metadata(metadata))

@@ -34,11 +34,13 @@ PLANS = {
     plan.name: plan
     for plan in (
         Plan("adaptive", None, 10, 500, 10.0, target=0.01, min_warm_up_seconds=0.5, min_seconds=1.0),
+        Plan("gpu", None, 10, 500, 10.0, target=0.01, min_warm_up_seconds=0.5, min_seconds=5.0),
         Plan("paper", 10, 20, 20, math.inf, target=None),
         Plan("quick", 2, 5, 20, 3.0, target=0.01, min_warm_up_seconds=0.3, min_seconds=0.5),
     )
 }
-"""The plans by the value of ``--throughput-protocol``. ``paper``: 10 steps and 20 rounds, as in the first report."""
+"""The plans by the value of ``--throughput-protocol``. ``paper``: 10 steps and 20 rounds, as in the first report.
+``gpu``: clocks and temperature need seconds to settle, and NVML's power sensor is a mean over one second."""
 
 ONCE = Plan("once", 0, min_rounds=1, max_rounds=1, max_seconds=math.inf, target=None)
 """Run the step a single time (``run_once``) and keep no figure, as ``--benchmark-disable`` asks for."""

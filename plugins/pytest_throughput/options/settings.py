@@ -43,7 +43,8 @@ OPTIONS = (
         choices=tuple(PLANS),
         default="adaptive",
         help="'adaptive': warm-up until steps no longer get faster, then rounds until the median is known to 1 %, or "
-        "for 10 s. 'paper': 10 warm-up steps, 20 rounds. 'quick': 0.3 s of warm-up, 0.5 to 3 s of rounds.",
+        "for 10 s. 'gpu': the same, with at least 5 s of rounds. 'paper': 10 warm-up steps, 20 rounds. 'quick': 0.3 s "
+        "of warm-up, 0.5 to 3 s of rounds.",
     ),
     Option(
         name="steps-per-round",
@@ -83,7 +84,7 @@ OPTIONS = (
         metavar="N",
         read=read_whole_number(1),
         default_help="the physical cores within CPU affinity and cgroup quota",
-        help="The number of intra-op threads of a framework; it has one inter-op thread.",
+        help="The number of intra-op threads of a framework; the number of inter-op threads is its own default.",
     ),
     Option(
         name="timeout",
@@ -145,7 +146,7 @@ class Settings:
     interpreters: Interpreters
     pythonpath: tuple[Path, ...]
     threads: int
-    """The number of intra-op threads; there is one inter-op thread."""
+    """The number of intra-op threads."""
     timeout_seconds: float
     memory_limit_bytes: int | None = None
     """The most memory of a worker and its descendants; None for no limit."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_throughput.telemetry.probe import CLOCK_REASONS, Reading
+from pytest_throughput.telemetry.rounds import Rounds
 
 __all__ = ["GpuSummary", "summarise"]
 
@@ -18,6 +19,8 @@ _LEAST_ENERGY_STEPS = 10
 _AT_FULL_LOAD = 0x4
 """The bit of the power limit, which a GPU at full load often reaches: it is recorded, but is no disturbance."""
 _TOO_SHORT = "the rounds did not last long enough"
+_LEAST_SHARE_OF_ROUNDS = 0.9
+"""The least share of the window that rounds fill, for its energy to be theirs."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +38,15 @@ class GpuSummary:
 
 def summarise(
     readings: Sequence[Reading],
-    window: tuple[float, float],
-    images_per_second: float,
+    rounds: Rounds,
     ours: Set[int],
     reasons: Mapping[str, str],
 ) -> GpuSummary:
     """Summarise the readings of one trial.
 
-    ``window``: start and end of the rounds, in seconds of ``time.monotonic``. ``ours``: ids of this run's processes.
-    ``reasons``: why fields could not be read, by name.
+    ``ours``: ids of this run's processes. ``reasons``: why fields could not be read, by name.
     """
-    during = [reading for reading in readings if window[0] <= reading.at <= window[1]]
+    during = [reading for reading in readings if rounds.window[0] <= reading.at <= rounds.window[1]]
     unknown = dict(reasons)
 
     def values(name: str) -> list[float]:
@@ -91,7 +92,7 @@ def summarise(
             "foreign_processes": foreign,
         },
         unknown=unknown,
-        images_per_joule=images_per_second / power.watts if power is not None and power.watts > 0 else None,
+        images_per_joule=None if power is None else _items_per_joule(rounds, power, unknown),
         disturbed_by=", ".join(disturbances) or None,
     )
 
@@ -100,7 +101,13 @@ def summarise(
 class _Power:
     watts: float
     method: str
-    seconds: float
+    window: tuple[float, float]
+    """The times of the first and of the last reading."""
+
+    @property
+    def seconds(self) -> float:
+        """The length of the window."""
+        return self.window[1] - self.window[0]
 
     @classmethod
     def of(cls, during: Sequence[Reading], unknown: dict[str, str]) -> _Power | None:
@@ -110,16 +117,27 @@ class _Power:
             if not known:
                 unknown.setdefault(name, _TOO_SHORT)
                 continue
-            seconds, values = known[-1].at - known[0].at, [reading.values[name] for reading in known]
+            window, values = (known[0].at, known[-1].at), [reading.values[name] for reading in known]
+            seconds = window[1] - window[0]
             if seconds < _LEAST_ENERGY_SECONDS or len(known) < _LEAST_ENERGY_STEPS:
                 unknown["power_watts"] = f"{_TOO_SHORT}: {seconds:.1f} s, and {_LEAST_ENERGY_SECONDS:g} s are needed"
                 return None
             if name == "power_watts":
-                return cls(statistics.fmean(values), method, seconds)
+                return cls(statistics.fmean(values), method, window)
             if len(set(values)) >= _LEAST_ENERGY_STEPS and values == sorted(values):
-                return cls((values[-1] - values[0]) / seconds, method, seconds)
+                return cls((values[-1] - values[0]) / seconds, method, window)
             unknown[name] = "the counter did not advance steadily"
         return None
+
+
+def _items_per_joule(rounds: Rounds, power: _Power, unknown: dict[str, str]) -> float | None:
+    """Return the items between the first and the last reading of the power, per joule between the same two."""
+    if rounds.share_of_window < _LEAST_SHARE_OF_ROUNDS:
+        filled = f"{rounds.share_of_window:.0%}"
+        unknown["images_per_joule"] = f"the rounds fill {filled} of their window, whose energy is not theirs alone"
+        return None
+    joules = power.watts * power.seconds
+    return rounds.items_between(*power.window) / joules if joules > 0 else None
 
 
 def _foreign_processes(readings: Iterable[Reading], ours: Set[int]) -> int | None:

@@ -37,6 +37,8 @@ class Gpu:
     memory_bytes: int | None
     mig: bool | None
     power_limit_watts: float | None
+    compute_capability: tuple[int, int] | None = None
+    """Major and minor number. It follows from the name, and is no part of the fingerprint."""
 
     def fingerprint(self) -> dict[str, Any]:
         """Return the properties that are equal for GPUs of the same hardware; the UUID is not among them."""
@@ -87,19 +89,23 @@ def list_gpus() -> list[Gpu]:
 
 
 def _read_gpu(pynvml: Any, handle: Any) -> Gpu:
-    memory_bytes = mig = power_limit_watts = None
+    memory_bytes = mig = power_limit_watts = compute_capability = None
     with suppress(pynvml.NVMLError):
         memory_bytes = int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
     with suppress(pynvml.NVMLError):
         mig = bool(pynvml.nvmlDeviceGetMigMode(handle)[0])
     with suppress(pynvml.NVMLError):
         power_limit_watts = pynvml.nvmlDeviceGetEnforcedPowerLimit(handle) / 1000
+    with suppress(pynvml.NVMLError):
+        major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
+        compute_capability = (int(major), int(minor))
     return Gpu(
         uuid=pynvml.nvmlDeviceGetUUID(handle),
         name=pynvml.nvmlDeviceGetName(handle),
         memory_bytes=memory_bytes,
         mig=mig,
         power_limit_watts=power_limit_watts,
+        compute_capability=compute_capability,
     )
 
 

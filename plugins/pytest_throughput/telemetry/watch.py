@@ -12,6 +12,7 @@ from pytest_throughput.telemetry.device import Device
 from pytest_throughput.telemetry.gpu_summary import summarise
 from pytest_throughput.telemetry.gpus import Gpu
 from pytest_throughput.telemetry.probe import GpuProbe, Reading
+from pytest_throughput.telemetry.rounds import Rounds
 from pytest_throughput.telemetry.sampler import Sampler
 
 __all__ = ["Telemetry", "Watch"]
@@ -90,8 +91,8 @@ class Watch:
         self.unknown: str | None = None
         """The reason why nothing is known of the GPU; None if something is."""
 
-    def metadata(self, measurement: Measurement, images_per_second: float) -> dict[str, Any]:
-        """Return ``telemetry``, ``images_per_joule`` and ``disturbed_by`` of a trial that has ended."""
+    def metadata(self, measurement: Measurement, items: int) -> dict[str, Any]:
+        """Return ``telemetry``, ``images_per_joule`` and ``disturbed_by`` of a trial whose steps have so many items."""
         cpu, unknown = summarise_cpu(self.before, self.after or read_cpu())
         found: dict[str, Any] = {"images_per_joule": None, "disturbed_by": None}
         gpu = None
@@ -101,7 +102,9 @@ class Watch:
                 unknown["gpu"] = reason
             else:
                 assert measurement.window is not None
-                summary = summarise(self.readings, measurement.window, images_per_second, self.ours, self.reasons)
+                items_per_round = items * measurement.steps_per_round
+                rounds = Rounds(measurement.window, measurement.round_seconds, items_per_round)
+                summary = summarise(self.readings, rounds, self.ours, self.reasons)
                 gpu = dict(summary.fields)
                 unknown.update(summary.unknown)
                 found = {"images_per_joule": summary.images_per_joule, "disturbed_by": summary.disturbed_by}
