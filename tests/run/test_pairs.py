@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from plugin_project import Project
 
+from pytest_throughput.run import checkpoint
+
 ENVIRONMENTS = [f"--throughput-interpreter={name}/python={sys.executable} -X utf8" for name in ("base", "head")]
 PAIRED = ("--throughput-order=paired", *ENVIRONMENTS)
 ONE_CASE = """
@@ -110,6 +112,24 @@ def test_arguments_that_depend_on_the_environment_cannot_be_paired(project: Proj
     assert found["head", 1]["settings"]["pairing"] == "trials"
 
 
+def test_a_step_of_this_process_says_what_to_use_instead(project: Project) -> None:
+    project.tests("def test_it(measure_step): measure_step(lambda: None)")
+    result = project.run("--benchmark-json=run.json", *PAIRED)
+    (info,) = sides(project.json()).values()
+    assert info["unpaired"] == "measure_step has pytest's own interpreter only; use measure_isolated"
+    result.stdout.fnmatch_lines(
+        ["not measured in live pairs: test_it.py::test_it (base): measure_step*measure_isolated"]
+    )
+
+
+def test_confirmation_adds_live_pairs(project: Project) -> None:
+    project.tests(ONE_CASE)
+    options = ("--throughput-trials=1", "--throughput-confirm=1", "--throughput-gate=warn")
+    found = sides(project.run_json(*PAIRED, *options))
+    assert sorted(found) == [("base", 1), ("base", 2), ("head", 1), ("head", 2)]
+    assert found["base", 2]["pair"]["id"] == found["head", 2]["pair"]["id"]
+
+
 def test_a_job_of_phases_is_measured_one_after_the_other(project: Project) -> None:
     project.tests('def test_it(measure_isolated): measure_isolated("jobs:open_job", phase="load")')
     (project.path / "jobs.py").write_text(
@@ -151,8 +171,14 @@ def test_a_run_that_ends_between_the_tests_of_a_pair_has_both_sides(project: Pro
     assert (found["base", 1]["resumed"], found["head", 1]["resumed"]) == (True, True)
 
 
-def test_a_budget_ends_between_pairs(project: Project) -> None:
+def test_a_budget_ends_between_pairs(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.tests(ONE_CASE)
-    found = sides(project.run_json(*PAIRED, "--throughput-trials=3", "--throughput-budget=0.01s"))
+    (project.path / "conftest.py").write_text(
+        "def pytest_runtest_teardown(item): (item.path.parent / 'spent').touch()\n"
+    )
+    spent = project.path / "spent"
+    monkeypatch.setattr(checkpoint, "monotonic", lambda: 1e9 if spent.exists() else 0.0)
+    # It is spent by the end of the first test, which has measured the trial of the second one, too.
+    found = sides(project.run_json(*PAIRED, "--throughput-trials=3", "--throughput-budget=60s"))
     assert {key[1] for key in found} == {1}
     assert len(found) == 2

@@ -155,7 +155,8 @@ def _alone(sides: tuple[_Side, _Side], failed: _Side) -> tuple[Outcome, Outcome]
 
 def unpaired(outcome: Outcome, reason: str) -> Outcome:
     """Return the outcome of a trial that was measured alone; its metadata say why."""
-    return replace(outcome, metadata={**outcome.metadata, "unpaired": reason})
+    own = {name: value for name, value in outcome.metadata.items() if name not in ("pair", "slices")}
+    return replace(outcome, metadata={**own, "unpaired": reason})
 
 
 def _with_pair(

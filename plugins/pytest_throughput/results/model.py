@@ -96,10 +96,9 @@ class TrialResult:
     @property
     def pair(self) -> Pair | None:
         """The live pair that the trial was measured in; None where it was measured alone."""
-        settings, pair = self.metadata.get("settings") or {}, self.metadata.get("pair") or {}
-        if settings.get("pairing") != "slices" or pair.get("ratio") is None:
-            return None
-        return Pair(pair["id"], pair["ratio"])
+        settings, pair = self.metadata.get("settings") or {}, self.metadata.get("pair")
+        is_paired = settings.get("pairing") == "slices" and isinstance(pair, dict) and pair.get("ratio") is not None
+        return Pair(pair["id"], pair["ratio"]) if is_paired and pair is not None else None
 
     @property
     def images_per_second(self) -> float | None:

@@ -71,7 +71,7 @@ class LivePairs:
         """Return the setting ``pairing`` of a trial, which only runs in pairs have."""
         if self._session.settings.order != "paired":
             return {}
-        return {"pairing": "slices" if outcome.metadata.get("pair") is not None else "trials"}
+        return {"pairing": "slices" if "slices" in outcome.metadata else "trials"}
 
     def _partner(self, found: MeasuredItem) -> MeasuredItem | str:
         """Return the test of the other side if it can be measured with this one; otherwise the reason, in words."""
