@@ -6,6 +6,7 @@ import json
 import math
 import statistics
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -182,3 +183,25 @@ def test_a_budget_ends_between_pairs(project: Project, monkeypatch: pytest.Monke
     found = sides(project.run_json(*PAIRED, "--throughput-trials=3", "--throughput-budget=60s"))
     assert {key[1] for key in found} == {1}
     assert len(found) == 2
+
+
+def test_two_worktrees_of_a_package_are_paired_by_a_path_each(project: Project) -> None:
+    project.tests('def test_it(measure_isolated): measure_isolated("open_mine:open_step")')
+    (project.path / "open_mine.py").write_text(
+        "import mine, time\nfrom pytest_throughput import Step\n"
+        "def open_step(): return Step(lambda: time.sleep(1e-4), metadata={'versions': {'mine': mine.VERSION}})\n"
+    )
+    for side in ("base", "head"):
+        (project.path / side).mkdir()
+        (project.path / side / "mine.py").write_text(f"VERSION = {side!r}\n")
+    page = (Path(__file__).parents[2] / "docs/own-steps.md").read_text()
+    wrapper = project.path / "with-path"
+    wrapper.write_text(page.partition("```sh\n")[2].partition("```")[0])
+    wrapper.chmod(0o755)
+    two = [
+        f"--throughput-interpreter={side}/python=./with-path {project.path / side} {sys.executable}"
+        for side in ("base", "head")
+    ]
+    found = sides(project.run_json("--throughput-order=paired", *two))
+    assert {key[0]: info["versions"]["mine"] for key, info in found.items()} == {"base": "base", "head": "head"}
+    assert all(info["pair"]["stopped"] for info in found.values())

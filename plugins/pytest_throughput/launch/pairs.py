@@ -82,9 +82,23 @@ class _Side:
             raise MeasuredApart(f"a worker cannot be stopped: {error}") from None
 
     def close(self) -> Outcome:
+        """Close the trial, once, and return its outcome."""
         if self.outcome is None:
             self.outcome = self.trial.close()
         return self.outcome
+
+    def slices(self) -> list[dict[str, Any]]:
+        measurement = self.close().measurement
+        assert measurement is not None
+        seconds = iter(measurement.seconds_per_step)
+        return [
+            {
+                "started_at": round(started_at, 4),
+                "rounds": rounds,
+                "median_seconds": statistics.median([next(seconds) for _ in range(rounds)]),
+            }
+            for started_at, rounds in zip(self.started_at, self.rounds, strict=True)
+        ]
 
 
 def measure_pair(
@@ -125,11 +139,10 @@ def _measure(sides: tuple[_Side, _Side], pair_id: str, clock: Callable[[], float
             side.is_fulfilled = progress.is_finished
             side.stop()
         order += block
-    outcomes = sides[0].close(), sides[1].close()
     for side in sides:
         if side.close().measurement is None:
             return _alone(sides, side)
-    return _with_pair(sides, outcomes, order, pair_id)
+    return _with_pair(sides, order, pair_id)
 
 
 def _is_enough(sides: Sequence[_Side], order: str, seconds: float) -> bool:
@@ -159,39 +172,24 @@ def unpaired(outcome: Outcome, reason: str) -> Outcome:
     return replace(outcome, metadata={**own, "unpaired": reason})
 
 
-def _with_pair(
-    sides: tuple[_Side, _Side], outcomes: tuple[Outcome, Outcome], order: str, pair_id: str
-) -> tuple[Outcome, Outcome]:
-    slices = [_slices(side, outcome) for side, outcome in zip(sides, outcomes, strict=True)]
-    seconds = [[each["median_seconds"] for each in one] for one in slices]
-    ratio = speed_ratio(seconds[0], seconds[1])
-    paired = [
-        replace(
-            outcome,
-            metadata={
-                **outcome.metadata,
-                "pair": {"id": pair_id, "side": letter, "order": order, "ratio": own_ratio, "stopped": side.is_stopped},
-                "slices": own_slices,
-            },
-        )
-        for side, outcome, letter, own_ratio, own_slices in zip(
-            sides, outcomes, "AB", (None if ratio is None else 1 / ratio, ratio), slices, strict=True
-        )
-    ]
-    return paired[0], paired[1]
+def _with_pair(sides: tuple[_Side, _Side], order: str, pair_id: str) -> tuple[Outcome, Outcome]:
+    slices = [side.slices() for side in sides]
+    seconds_a, seconds_b = ([each["median_seconds"] for each in one] for one in slices)
+    ratio = speed_ratio(seconds_a, seconds_b)
+    ratios = (None, None) if ratio is None else (1 / ratio, ratio)
 
-
-def _slices(side: _Side, outcome: Outcome) -> list[dict[str, Any]]:
-    assert outcome.measurement is not None
-    seconds = iter(outcome.measurement.seconds_per_step)
-    return [
-        {
-            "started_at": round(started_at, 4),
-            "rounds": rounds,
-            "median_seconds": statistics.median([next(seconds) for _ in range(rounds)]),
+    def paired(index: int) -> Outcome:
+        side, outcome = sides[index], sides[index].close()
+        pair = {
+            "id": pair_id,
+            "side": "AB"[index],
+            "order": order,
+            "ratio": ratios[index],
+            "stopped": side.is_stopped,
         }
-        for started_at, rounds in zip(side.started_at, side.rounds, strict=True)
-    ]
+        return replace(outcome, metadata={**outcome.metadata, "pair": pair, "slices": slices[index]})
+
+    return paired(0), paired(1)
 
 
 def speed_ratio(seconds_a: Sequence[float], seconds_b: Sequence[float]) -> float | None:
