@@ -139,6 +139,7 @@ def test_a_job_of_phases_is_measured_one_after_the_other(project: Project) -> No
     )
     found = sides(project.run_json(*PAIRED))
     assert {info["settings"]["pairing"] for info in found.values()} == {"trials"}
+    assert {info["unpaired"] for info in found.values()} == {"a job of phases runs once, and has no slices"}
 
 
 def test_what_does_not_fit_together_is_measured_one_after_the_other(project: Project) -> None:

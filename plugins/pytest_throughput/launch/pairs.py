@@ -58,7 +58,7 @@ class _Side:
     is_open: bool = False
     """Whether it is open and warm."""
     is_stopped: bool = False
-    """Whether its process could be stopped whenever the other side was measured."""
+    """Whether its process is stopped, and does not only wait, while the other side is measured."""
     started_at: list[float] = field(default_factory=list)
     """The start of each slice, in seconds after the pair's first slice began."""
     rounds: list[int] = field(default_factory=list)

@@ -67,11 +67,25 @@ class LivePairs:
         self._waiting[partner.key] = job_of(request.target, request.arguments, other), run.stderr
         return runs[found.environment]
 
-    def settings(self, outcome: Outcome) -> dict[str, str]:
-        """Return the setting ``pairing`` of a trial, which only runs in pairs have."""
+    def described(self, outcome: Outcome) -> Outcome:
+        """Return a trial's outcome with how it was paired, if this run measures in pairs."""
         if self._session.settings.order != "paired":
-            return {}
-        return {"pairing": "slices" if "slices" in outcome.metadata else "trials"}
+            return outcome
+        metadata = dict(outcome.metadata)
+        is_paired = "slices" in metadata
+        metadata["settings"] = {**metadata["settings"], "pairing": "slices" if is_paired else "trials"}
+        if not is_paired:
+            metadata.setdefault("unpaired", self._reason(metadata))
+        return replace(outcome, metadata=metadata)
+
+    @staticmethod
+    def _reason(metadata: Mapping[str, Any]) -> str:
+        """Return why a trial is none that ``run`` has measured."""
+        if metadata["settings"]["isolation"] == "none":
+            return "measure_step has pytest's own interpreter only; use measure_isolated"
+        if "phase" in metadata:
+            return "a job of phases runs once, and has no slices"
+        return "the largest batch is searched in trials of its own"
 
     def _partner(self, found: MeasuredItem) -> MeasuredItem | str:
         """Return the test of the other side if it can be measured with this one; otherwise the reason, in words."""

@@ -16,7 +16,6 @@ import pytest_throughput
 from pytest_throughput.launch.batch_search import refuse_endless_search
 from pytest_throughput.launch.isolation import ISOLATIONS
 from pytest_throughput.launch.launcher import Launcher, LauncherConfig, Placement
-from pytest_throughput.launch.pairs import unpaired
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.launch.trials import TrialRun, Trials
 from pytest_throughput.measurement.plan import ONCE, Plan
@@ -139,8 +138,6 @@ class Measuring:
 
         def run_trial(plan: Plan) -> TrialRun:
             outcome = run_opened_step(opened, plan, self.settings.steps_per_round, self._on_error)
-            if self.settings.order == "paired" and plan != ONCE:
-                outcome = unpaired(outcome, "measure_step has pytest's own interpreter only; use measure_isolated")
             return TrialRun(outcome, "", items, self._error)
 
         self._measure(self._find(node), benchmark, clock, items, "none", run_trial)
@@ -264,10 +261,9 @@ class Measuring:
             "steps_per_round": outcome.measurement.steps_per_round,
             "pipelining": outcome.measurement.pipelining,
             "warm_up_steps": outcome.measurement.warm_up_steps,
-            **self._pairs.settings(outcome),
             **outcome.metadata.get("settings", {}),
         }
-        return replace(outcome, metadata={**outcome.metadata, "settings": settings})
+        return self._pairs.described(replace(outcome, metadata={**outcome.metadata, "settings": settings}))
 
     @cached_property
     def _launcher(self) -> Launcher:
