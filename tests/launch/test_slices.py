@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,7 +136,9 @@ def test_the_idle_side_is_stopped_with_its_descendants(launcher: FreshWorkers, t
     assert trial.stop()
     (worker,) = (each for each in psutil.Process().children() if "pytest_throughput.worker.main" in each.cmdline())
     tree = [worker, *worker.children()]
-    assert [each.status() for each in tree] == [psutil.STATUS_STOPPED] * 2
+    assert len(tree) == 2
+    while any(each.status() != psutil.STATUS_STOPPED for each in tree):  # A signal takes a moment to arrive.
+        time.sleep(0.001)
     assert trial.measure(slice_seconds=0.0).rounds == 3
     assert psutil.STATUS_STOPPED not in [each.status() for each in tree]
     trial.stop()
