@@ -17,6 +17,7 @@ from plugin_project import Project
 from result_files import CASES
 
 from pytest_throughput.cli import main
+from pytest_throughput.launch import pairs
 
 ROOT = Path(__file__).parents[2]
 RUN, GATE = (json.loads((ROOT / f"docs/schema/{name}.schema.json").read_text()) for name in ("run-1", "gate-1"))
@@ -73,7 +74,9 @@ def open_job():
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> Iterator[Project]:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    monkeypatch.setattr(pairs, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(pairs, "LEAST_BLOCKS", 1)
     project = Project(pytester)
     yield project
     project.end_all()
@@ -183,6 +186,9 @@ def test_verdicts_in_a_result_validate_and_broken_results_do_not(project: Projec
         (["benchmarks", 0, "extra_info", "disturbance", "steal_seconds"], -1),
         (["benchmarks", 0, "extra_info", "metrics"], None),
         (["benchmarks", 0, "extra_info", "phase"], None),
+        (["benchmarks", 0, "extra_info", "pair", "order"], "ABAB"),
+        (["benchmarks", 0, "extra_info", "slices", 0, "rounds"], 0),
+        (["benchmarks", 0, "extra_info", "settings", "pairing"], "duet"),
         (["benchmarks", 0, "extra_info", "metrics"], [{"name": "a", "unit": "s", "value": 1.0, "better": "left"}]),
     ]
     for path, value in broken:

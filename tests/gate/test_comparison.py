@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from pytest_throughput.gate.comparison import judge, software_changes
 from pytest_throughput.gate.judged import JudgedCase, JudgedRun, JudgedTrial, hardware_key, hashed_machine_id
 from pytest_throughput.gate.rules import Code, Design, Rules
 from pytest_throughput.gate.verdict import CaseVerdict, Verdict
+from pytest_throughput.results.model import Pair
 
 MakeRun = Callable[..., JudgedRun]
 RULES = Rules()
@@ -75,6 +77,26 @@ def test_pairs_of_trials_are_matched_by_number(make_run: MakeRun) -> None:
     assert found["case-1"].verdict is Verdict.REGRESSED
     assert (found["case-0"].trials_base, found["case-0"].trials_head) == (5, 6)
     assert found["case-0"].verdict is Verdict.UNCHANGED
+
+
+def test_live_pairs_are_compared_by_what_their_slices_gave() -> None:
+    """The machine's speed changes from one trial to the next by up to a factor of 2, and in a pair's slices by 1 %."""
+    rng = random.Random(5)
+
+    def run(side: str, pair: str) -> JudgedRun:
+        slower = -1 if side == "base" else 1
+        trials = [
+            JudgedTrial(number, 100 * rng.uniform(0.7, 1.4), pair=Pair(f"{pair}{number}", ratio**slower))
+            for number, ratio in enumerate([0.90, 0.91, 0.89, 0.90, 0.905, 0.895], 1)
+        ]
+        return JudgedRun("2026-01-01T00:00:00+00:00", {}, cases={"a": JudgedCase("a", trials=tuple(trials))})
+
+    (live,) = judge([run("base", "p")], [run("head", "p")], design=Design.PAIRS, rules=RULES)
+    assert live.verdict is Verdict.REGRESSED
+    assert live.ratio == pytest.approx(0.90, rel=0.005)
+    # Trials of different pairs, as of two runs in one file, are compared by their own values.
+    (others,) = judge([run("base", "p")], [run("head", "q")], design=Design.PAIRS, rules=RULES)
+    assert others.verdict is Verdict.INCONCLUSIVE
 
 
 def test_pairs_of_runs_bear_what_would_drown_groups(make_run: MakeRun) -> None:

@@ -18,6 +18,7 @@ from pytest_throughput.gate.baseline_store import Store
 from pytest_throughput.gate.from_results import GivenRun, given_run
 from pytest_throughput.gate.judged import JudgedMetric, JudgedRun
 from pytest_throughput.gate.store_format import decode, encode
+from pytest_throughput.results.model import Pair
 from pytest_throughput.results.untrusted_json import Unreadable
 from pytest_throughput.telemetry.machine_id import machine_id
 
@@ -91,6 +92,31 @@ def test_how_many_steps_shared_a_round_makes_no_case_incomparable(read: Read) ->
     # Files of before the setting was recorded: a synchronous step had one step in a round, a pipelined one several.
     assert digest(read, threads=2, steps_per_round=1) == alone_and_waited_for(read)
     assert digest(read, threads=2, steps_per_round=9) == digest(read, threads=2, steps_per_round=9, pipelining=True)
+
+
+def test_live_pairs_are_like_with_like_and_whole_trials_are_as_ever(read: Read) -> None:
+    def digest_of(pairing: str, ratio: float | None) -> str | None:
+        document = changed("throughput", "cases", 0, "settings", to={"threads": 2, "pairing": pairing})
+        info = document["benchmarks"][0]["extra_info"]
+        info["settings"] = {"pairing": pairing}
+        if ratio is not None:
+            info["pair"] = {"id": "a", "ratio": ratio}
+        return read(document).run.cases[result_files.CASES[0]].settings_digest
+
+    assert digest_of("trials", None) == digest(read, threads=2)
+    assert digest_of("slices", 1.0) != digest_of("trials", None)
+
+
+def test_the_ratio_of_a_pair_is_read(read: Read) -> None:
+    document = changed("benchmarks", 0, "extra_info", "pair", to={"id": "a", "ratio": 0.95})
+    trial = read(document).run.cases[result_files.CASES[0]].trials[0]
+    assert trial.pair is None  # Metadata of the step, in a run that was not in pairs.
+    document["benchmarks"][0]["extra_info"]["settings"] = {"pairing": "slices"}
+    assert read(document).run.cases[result_files.CASES[0]].trials[0].pair == Pair("a", 0.95)
+    for wrong in (0, -1, "1", 1e300):
+        document["benchmarks"][0]["extra_info"]["pair"]["ratio"] = wrong
+        with pytest.raises(Unreadable, match="ratio"):
+            read(document)
 
 
 def alone_and_waited_for(read: Read) -> str | None:

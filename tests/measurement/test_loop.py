@@ -75,6 +75,34 @@ def test_slices_add_up_to_the_same_rounds(device: FakeDevice) -> None:
     assert (in_slices.stop_reason, len(in_slices.disturbances)) == (whole.stop_reason, 20)
 
 
+@pytest.mark.parametrize(("asynchronous", "unrecorded"), [(False, 1), (True, 3)])
+def test_a_slice_begins_with_steps_that_are_not_recorded(
+    device: FakeDevice, asynchronous: bool, unrecorded: int
+) -> None:
+    """The machine's caches are another's when a process goes on, and a device has no queue."""
+    slow_until = 0
+
+    def seconds(launch: int) -> float:
+        return 1.0 if launch < slow_until else 0.050
+
+    loop = MeasuringLoop(device.step(seconds, asynchronous=asynchronous), PAPER, clock=device.clock)
+    loop.warm_up()
+    for _ in range(2):
+        before = slow_until = device.launches
+        slow_until += unrecorded
+        assert loop.measure(0.0) == 3
+        assert device.launches == before + unrecorded + 3
+    assert loop.measurement().round_seconds == pytest.approx([0.051] * 6)
+
+
+def test_a_slice_is_measured_whole_where_the_plan_needs_no_more(device: FakeDevice) -> None:
+    loop = MeasuringLoop(device.step(0.009), PAPER, clock=device.clock)
+    loop.warm_up()
+    assert [loop.measure(0.295), loop.is_finished, loop.measure(0.095), loop.measure()] == [30, True, 10, 0]
+    measurement = loop.measurement()
+    assert (len(measurement.round_seconds), measurement.stop_reason) == (40, "max_rounds")
+
+
 def test_short_steps_are_warmed_up_and_measured_for_a_while(device: FakeDevice) -> None:
     """Twenty rounds of a millisecond would all belong to one moment of the machine."""
     quick = measure(device.step(0.001), QUICK, steps_per_round=1, clock=device.clock)

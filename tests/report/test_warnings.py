@@ -33,6 +33,7 @@ def kinds(*cases: CaseResult) -> list[tuple[WarningKind, tuple[str, ...]]]:
         (case("a", settings={"isolation": "framework"}), WarningKind.SHARED_PROCESS),
         (case("a", swapped_bytes=300 << 20), WarningKind.SWAPPED),
         (case("a", enqueue_ratio=0.95), WarningKind.HOST_BOUND),
+        (case("a", unpaired="this run does not measure it in base"), WarningKind.UNPAIRED),
         (case("a", disturbed_by="2 other processes on the GPU"), WarningKind.DISTURBED),
         (case("a", rounds_disturbed=2), WarningKind.DISTURBED_ROUNDS),
     ],

@@ -12,6 +12,7 @@ import pytest
 from plugin_project import Project
 from short_protocols import SHORT
 
+from pytest_throughput.launch import pairs
 from pytest_throughput.measurement.plan import PLANS
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +24,8 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Itera
         monkeypatch.delenv(name, raising=False)
     for name, plan in SHORT.items():
         monkeypatch.setitem(PLANS, name, plan)
+    monkeypatch.setattr(pairs, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(pairs, "LEAST_BLOCKS", 1)
     # nohup ignores SIGHUP, and a shell's background job SIGINT; the runs that tests start would inherit that.
     before = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT)}
     signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -109,7 +109,7 @@ def _case(case: CaseResult) -> JudgedCase:
         if trial.rounds_disturbed is not None and trial.rounds:
             disturbed = min(trial.rounds_disturbed / trial.rounds, 1.0)
         if trial.primary is not None:
-            trials.append(JudgedTrial(number, trial.primary.value, disturbed))
+            trials.append(JudgedTrial(number, trial.primary.value, disturbed, trial.pair))
     return JudgedCase(
         id=case.id,
         status=case.status or "",
@@ -134,6 +134,9 @@ def _digest(case: CaseResult) -> str | None:
     if settings is None:
         return None
     fixed: dict[str, Any] = {name: value for name, value in settings.items() if name not in _CHOSEN_WHILE_MEASURING}
+    # Whole trials are the same with and without pairs. A trial that fell back to one does not change its case.
+    if fixed.pop("pairing", None) is not None and any(trial.pair is not None for trial in case.measured):
+        fixed["pairing"] = "slices"
     # Whether steps were pipelined is a setting; how many shared a round is not. Old files give only the latter.
     fixed["pipelined"] = fixed.pop("pipelining", settings.get("steps_per_round") not in (None, 1))
     if case.primary is not None and case.primary.name not in _RATES:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_throughput.measurement.metric import BETTER
+from pytest_throughput.results.model import Pair
 
 __all__ = ["Axes", "JudgedCase", "JudgedMetric", "JudgedRun", "JudgedTrial", "hardware_key", "hashed_machine_id"]
 
@@ -46,6 +47,8 @@ class JudgedTrial:
     """The value of the case's metric."""
     disturbed_share: float | None = None
     """Share of disturbed rounds; None where it is unknown. No verdict depends on it: a change can disturb itself."""
+    pair: Pair | None = None
+    """The live pair that it was measured in. A baseline does not store it."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.value) and self.value > 0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -130,8 +131,17 @@ def _match_figures(
 
 
 def _by_number(base: Sequence[JudgedCase], head: Sequence[JudgedCase]) -> tuple[Units, Units]:
-    """Return each trial as a unit, at the same position on both sides for the same trial number; empty if missing."""
+    """Return each trial as a unit, at the same position on both sides for the same trial number; empty if missing.
+
+    The two values of a live pair have their mean as measured, and the difference that the pair's slices gave.
+    """
+    trials = [{trial.number: trial for one in side for trial in one.trials} for side in (base, head)]
     sides = [{trial.number: one.logarithm(trial) for one in side for trial in one.trials} for side in (base, head)]
+    for number in trials[0].keys() & trials[1].keys():
+        first, second = trials[0][number].pair, trials[1][number].pair
+        if first is not None and second is not None and first.id == second.id:
+            mean, half = (sides[0][number] + sides[1][number]) / 2, math.log(second.ratio) / 2
+            sides[0][number], sides[1][number] = mean - half, mean + half
     numbers = sorted(sides[0].keys() | sides[1].keys())
     of_base, of_head = (tuple((side[number],) if number in side else () for number in numbers) for side in sides)
     return of_base, of_head

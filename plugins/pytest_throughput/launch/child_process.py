@@ -108,8 +108,18 @@ class ChildProcess:
         self._stderr_read = os.fstat(self._stderr.fileno()).st_size
         return text
 
+    def stop(self, pid: object) -> bool:
+        """Stop the process and its descendants until ``resume``. See ``ProcessTree.stop``."""
+        return self._tree is not None and self._tree.stop(pid)
+
+    def resume(self) -> None:
+        """Let the process go on after ``stop``."""
+        if self._tree is not None:
+            self._tree.resume()
+
     def close(self) -> None:
         """End the process and everything that it started. It is first asked to end, by the end of its input."""
+        self.resume()
         members = self._members()
         try:
             if self._process is not None and self._process.poll() is None:
@@ -131,6 +141,7 @@ class ChildProcess:
         """
         if self._process is None or self._is_killed:
             return  # The id of a process that was reaped may belong to another process by now.
+        self.resume()  # A stopped process does not see SIGTERM.
         members = self._members()
         try:
             self._signal_all(signal.SIGTERM)

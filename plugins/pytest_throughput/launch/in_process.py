@@ -44,6 +44,9 @@ class _TrialHere(Trial):
 
     stderr = ""
 
+    def stop(self) -> bool:
+        return False
+
     def kill(self) -> None:
         """Do nothing: the interruption has ended the trial."""
 
@@ -67,6 +70,9 @@ class _Refused:
 
     def close(self) -> Outcome:
         return Outcome("unsupported", reason=self._reason)
+
+    def stop(self) -> bool:
+        return False
 
     def kill(self) -> None:
         """Do nothing."""

@@ -61,6 +61,12 @@ class LaunchedTrial(RunningTrial, Protocol):
     def stderr(self) -> str:
         """The text that the process has written to standard error, once the trial is closed."""
 
+    def stop(self) -> bool:
+        """Stop its process until the next call. Return false if it cannot be reached, and only waits for that call.
+
+        Raise PermissionError if a process belongs to another user.
+        """
+
     def kill(self) -> None:
         """Give the trial up at once, and end its process."""
 

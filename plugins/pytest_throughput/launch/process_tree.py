@@ -1,4 +1,4 @@
-"""A worker and its descendants: how much memory they hold, and how to end them."""
+"""A worker and its descendants: how much memory they hold, how to stop them for a while, and how to end them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class ProcessTree:
         self._root = psutil.Process(pid)
         self._members = [self._root]
         self._readings = 0
+        self._stopped: list[psutil.Process] = []
 
     def members(self) -> list[psutil.Process]:
         """Return all processes that are alive."""
@@ -37,6 +38,32 @@ class ProcessTree:
     def peak_bytes(self) -> int:
         """Return the sum of the most memory that each process which is alive has held so far."""
         return sum(_memory_bytes(each, "VmHWM") for each in self.members())
+
+    def stop(self, pid: object) -> bool:
+        """Stop all processes by SIGSTOP until ``resume``, if one of them has that id.
+
+        Otherwise the measured process is elsewhere, and the one known here has only started it, as ``ssh`` does: do
+        nothing and return false. Raise PermissionError if a process belongs to another user.
+        """
+        members = self.members()
+        if not any(member.pid == pid for member in members):
+            return False
+        for member in members:
+            try:
+                member.suspend()
+            except psutil.AccessDenied:
+                self.resume()
+                raise PermissionError(f"process {member.pid} of the worker belongs to another user") from None
+            except psutil.Error:
+                continue
+            self._stopped.append(member)
+        return True
+
+    def resume(self) -> None:
+        """Let the processes that were stopped go on."""
+        while self._stopped:
+            with suppress(psutil.Error):
+                self._stopped.pop().resume()
 
     @staticmethod
     def kill(members: list[psutil.Process]) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import re
+import secrets
 import statistics
 from dataclasses import dataclass, replace
 
 from pytest_throughput.launch.batch_search import search_largest
-from pytest_throughput.launch.launcher import Launcher, Placement
+from pytest_throughput.launch.launcher import LaunchedTrial, Launcher, Placement
+from pytest_throughput.launch.pairs import MeasuredApart, measure_pair, unpaired
 from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.telemetry.utilisation import Utilisation
@@ -48,6 +51,33 @@ class Trials:
             outcome, stderr = self._launcher.run(request, placement)
         outcome = self._with_hint(outcome, request)
         return TrialRun(self._observed(outcome, items, watch), stderr, items)
+
+    def run_pair(
+        self, request: Request, placements: tuple[Placement, Placement], items: int
+    ) -> tuple[TrialRun, TrialRun]:
+        """Run a trial in each placement, both alive and in turn; one after the other if they cannot be alive together.
+
+        The placements have the same device.
+        """
+        pair_id = secrets.token_hex(8)
+        trials = self._launcher.start(request, placements[0]), self._launcher.start(request, placements[1])
+        try:
+            with self._telemetry.watching(placements[0].device, isolated=True) as watch:
+                outcomes = measure_pair(trials, pair_id)
+        except MeasuredApart as apart:
+            order = random.Random(pair_id).sample((0, 1), 2)
+            runs = {side: self.run(request, placements[side], items) for side in order}
+            first, second = (replace(runs[side], outcome=unpaired(runs[side].outcome, str(apart))) for side in (0, 1))
+            return first, second
+
+        def run(trial: LaunchedTrial, outcome: Outcome) -> TrialRun:
+            outcome = self._observed(self._with_hint(outcome, request), items, watch)
+            if outcome.metadata.get("images_per_joule") is not None:
+                # The energy is that of both sides.
+                outcome = replace(outcome, metadata={**outcome.metadata, "images_per_joule": None})
+            return TrialRun(outcome, trial.stderr, items)
+
+        return run(trials[0], outcomes[0]), run(trials[1], outcomes[1])
 
     def run_largest_batch(self, request: Request, placement: Placement, argument: str) -> TrialRun:
         """Run a trial with the largest value of an argument for which memory suffices; it is the number of items.

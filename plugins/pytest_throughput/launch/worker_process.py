@@ -68,6 +68,7 @@ class Worker:
 
         ``deadline``: by ``time.monotonic``.
         """
+        self.process.resume()
         opens = question["do"] == "open"
         if not self.process.is_started:
             self._start(deadline)
@@ -79,6 +80,13 @@ class Worker:
             raise ChildLost("crashed", _ANOTHERS)
         self._refuse_unread(_AFTER)
         return answer
+
+    def stop(self) -> bool:
+        """Stop the worker until the next question; return false if it runs elsewhere, where it waits for the question.
+
+        Raise PermissionError if one of its processes belongs to another user.
+        """
+        return self.process.stop(self._pid)
 
     def new_stderr(self) -> str:
         """Return what the worker has written to standard error since the last call, the last 64 KiB of it."""
@@ -169,6 +177,9 @@ class WorkerTrial:
             # Phases that had ended before the worker was lost keep their outcomes.
             outcome = Outcome.of_phases(self._phases, self._ended_phases, self._failure)
         return outcome
+
+    def stop(self) -> bool:
+        return self._worker.stop()
 
     def kill(self) -> None:
         """Give the trial up, and kill the worker."""

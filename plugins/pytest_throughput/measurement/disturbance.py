@@ -21,6 +21,8 @@ __all__ = ["Disturbance", "DisturbanceWatch"]
 _DISTURBED_SHARE = 0.05
 _BLOCK_SECONDS = 0.5
 """The machine's idle time is counted in ticks of 10 ms, so shorter rounds share a reading."""
+_LEAST_BLOCK_SECONDS = 0.2
+"""The shortest time over which a reading says something: that of the slices of a pair."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class DisturbanceWatch:
         """Divide what others used since an earlier reading among the rounds of the block."""
         now = self._read_processors()
         foreign_share = steal_share = None
-        if before is not None and now is not None and now.clock - before.clock >= _BLOCK_SECONDS / 2:
+        if before is not None and now is not None and now.clock - before.clock >= _LEAST_BLOCK_SECONDS:
             elapsed = now.clock - before.clock
             available = elapsed * len(self._affinity)
             foreign_share = max(0.0, available - (now.idle - before.idle) - (now.own - before.own)) / elapsed

@@ -38,6 +38,13 @@ _SYNCHRONOUS_ROUND_SECONDS = 0.002
 """Rounds this long make two readings of the clock, some 0.2 µs, negligible, and are so few that all can be kept."""
 _MAX_STEPS_PER_ROUND = 100_000
 _LATENCY_ROUNDS = 10
+_LEAST_STEPS_OF_A_SLICE = 3
+"""The fewest steps of a slice: the median of three is not moved by one that was held up."""
+_STEPS_AFTER_IDLING = 1
+"""The steps before a slice that are not recorded: meanwhile another process has filled the caches with its own data."""
+_ASYNCHRONOUS_STEPS_AFTER_IDLING = 3
+"""The same where the step is asynchronous, as on a GPU. Each is waited for, so the first finds the device without a
+queue and perhaps with lowered clocks, and the later ones find it as the rounds will."""
 _SHORTEST_SECONDS = 1e-12
 """The shortest time of a round other than zero: no clock resolves less."""
 _LONGEST_SECONDS = 1e9
@@ -157,16 +164,25 @@ class MeasuringLoop:
                 self._steps_per_round = _steps_for_a_long_round(self._step, min(singles), self._clock)
 
     def measure(self, slice_seconds: float = math.inf) -> int:
-        """Measure rounds until the plan needs no more, or until those of this slice have taken so many seconds.
+        """Measure rounds until the plan needs no more, or a slice of so many seconds and at least three steps.
 
-        Return how many rounds were measured: at least one, unless the plan needs no more.
+        A slice is measured whole, even if the plan needs no more. It follows a time without steps, so some steps come
+        before it that are not recorded. Return how many rounds were measured.
         """
+        is_slice, least_rounds = math.isfinite(slice_seconds), -(-_LEAST_STEPS_OF_A_SLICE // self._steps_per_round)
         with undisturbed_interpreter(), DisturbanceWatch() as watch:
-            gc.collect()
+            if self._window is None or not is_slice:
+                gc.collect()  # It takes as long as a slice, and does not have to precede each.
             watch.start()
             began_at = time.monotonic()
+            if is_slice:
+                for _ in range(_ASYNCHRONOUS_STEPS_AFTER_IDLING if self._step.asynchronous else _STEPS_AFTER_IDLING):
+                    _time_round(self._step, 1, self._clock)
             elapsed_before, rounds, seconds_of_slice = sum(self._round_seconds), 0, 0.0
-            while self._stop_reason is None and (rounds == 0 or seconds_of_slice < slice_seconds):
+
+            while (
+                (rounds < least_rounds or seconds_of_slice < slice_seconds) if is_slice else self._stop_reason is None
+            ):
                 watch.before_round()
                 seconds = _time_round(self._step, self._steps_per_round, self._clock)
                 watch.after_round(seconds)
@@ -174,7 +190,8 @@ class MeasuringLoop:
                 rounds += 1
                 seconds_of_slice += seconds
                 elapsed_seconds = elapsed_before + seconds_of_slice
-                self._stop_reason = self._rule.reason_to_stop(self._round_seconds, elapsed_seconds)
+                if self._stop_reason is None:
+                    self._stop_reason = self._rule.reason_to_stop(self._round_seconds, elapsed_seconds)
             self._window = (began_at if self._window is None else self._window[0], time.monotonic())
             self._disturbances += watch.disturbances()
         return rounds

@@ -36,7 +36,8 @@ OPTIONS = (
         default="trials",
         help="'trials': the first trial of every case, then the second of every case, and so on; within a trial, "
         "frameworks and environments in turn for each network and batch size, backwards in every second trial. "
-        "'paired': case by case, two environments in turn A B B A; implies isolation 'trial'.",
+        "'paired': case by case in live pairs: a trial of each of two environments, both alive, measured in turn in "
+        "slices of 0.2 s, A B B A or B A A B; implies isolation 'trial'.",
     ),
     Option(
         name="protocol",

@@ -31,6 +31,8 @@ class WarningKind(Enum):
     """A part of the process was swapped out."""
     HOST_BOUND = "host_bound"
     """The host takes as long to launch a step as the device takes to execute it."""
+    UNPAIRED = "unpaired"
+    """A run in pairs measured trials of a case alone."""
     DISTURBED = "disturbed"
     """Something else disturbed a whole trial, such as a GPU that was throttled."""
     DISTURBED_ROUNDS = "disturbed_rounds"
@@ -70,7 +72,7 @@ def warnings_of(result: RunResult) -> list[ResultWarning]:
             "to measure the device, try a larger batch or compiled-graphs"
         )
         found.append(_about(host_bound, WarningKind.HOST_BOUND, text))
-    return found + _disturbed(cases)
+    return found + _unpaired(cases) + _disturbed(cases)
 
 
 def host_bound_ratio(case: CaseResult) -> float | None:
@@ -103,6 +105,19 @@ def _swapped(cases: Sequence[CaseResult]) -> list[ResultWarning]:
         + ", ".join(named)
     )
     return [_about(swapped, WarningKind.SWAPPED, text)]
+
+
+def _unpaired(cases: Sequence[CaseResult]) -> list[ResultWarning]:
+    """Return one warning for each reason."""
+    by_reason: dict[str, list[CaseResult]] = {}
+    for case in cases:
+        texts = (value for value in case.metadata_values("unpaired") if isinstance(value, str))
+        for reason in dict.fromkeys(map(printable, texts)):
+            by_reason.setdefault(reason, []).append(case)
+    return [
+        _about(found, WarningKind.UNPAIRED, f"not measured in live pairs: {', '.join(map(_name, found))}: {reason}")
+        for reason, found in by_reason.items()
+    ]
 
 
 def _disturbed(cases: Sequence[CaseResult]) -> list[ResultWarning]:

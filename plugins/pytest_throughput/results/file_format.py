@@ -82,6 +82,13 @@ class MetricBlock(Struct):
     better: Annotated[str, Meta(max_length=50)]
 
 
+class PairBlock(Struct):
+    """The object ``pair``: how a trial and that of the other side were measured in turn."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=200)]
+    ratio: Figure | None = None
+
+
 class _Info(Struct):
     case_id: str
     trial: Whole
@@ -89,6 +96,7 @@ class _Info(Struct):
     first_step_seconds: Annotated[float, Meta(ge=0, le=1e9)] | None = None
     metrics: Annotated[list[MetricBlock], Meta(max_length=1_000)] | None = None
     """The metrics; None in older files, which have none."""
+    pair: PairBlock | None = None
 
 
 class _OurStats(Struct):

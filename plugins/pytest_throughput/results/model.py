@@ -14,7 +14,17 @@ from typing import Any, NamedTuple
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.results.statistics import geometric_mean_interval
 
-__all__ = ["LEAST_FIGURE", "MOST_FIGURE", "RATE", "CaseResult", "Estimate", "RunResult", "TrialResult", "rate_unit"]
+__all__ = [
+    "LEAST_FIGURE",
+    "MOST_FIGURE",
+    "RATE",
+    "CaseResult",
+    "Estimate",
+    "Pair",
+    "RunResult",
+    "TrialResult",
+    "rate_unit",
+]
 
 RATE = "images_per_second"
 """The name of the metric that is items divided by the median seconds per step, whatever the items are."""
@@ -37,6 +47,15 @@ class Estimate(NamedTuple):
     mean: float | None
     low: float | None
     high: float | None
+
+
+class Pair(NamedTuple):
+    """The live pair that a trial belongs to."""
+
+    id: str
+    """Equal for both sides."""
+    ratio: float
+    """The speed of this side ÷ that of the other: the median over neighbouring slices."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +92,13 @@ class TrialResult:
     def metric(self, name: str) -> Metric | None:
         """Return the metric of that name; None where the trial has none."""
         return next((metric for metric in self.metrics if metric.name == name), None)
+
+    @property
+    def pair(self) -> Pair | None:
+        """The live pair that the trial was measured in; None where it was measured alone."""
+        settings, pair = self.metadata.get("settings") or {}, self.metadata.get("pair")
+        is_paired = settings.get("pairing") == "slices" and isinstance(pair, dict) and pair.get("ratio") is not None
+        return Pair(pair["id"], pair["ratio"]) if is_paired and pair is not None else None
 
     @property
     def images_per_second(self) -> float | None:

@@ -46,7 +46,7 @@ class Checkpoint:
         self._signals = Signals()
         self._journal: Journal | None = None
         self._earlier: dict[tuple[str, str, int], EndedTrial] = {}
-        """Trials of the resumed journal whose tests have not been run yet."""
+        """Trials of the resumed journal, and of pairs, whose tests have not been run yet."""
         self._resumed = 0
         """How many trials the resumed journal held."""
         self._deadline: float | None = None
@@ -69,10 +69,19 @@ class Checkpoint:
     # The methods of the session's store of trials
 
     def take(self, found: MeasuredItem) -> EndedTrial | None:
-        """Return the trial as an earlier run has measured it, once; None if it has to be measured now."""
+        """Return the trial as it was measured earlier, once; None if it has to be measured now."""
         earlier = self._earlier.pop(found.key, None)
         # The axes of the test may have changed since the journal was written.
         return None if earlier is None else replace(earlier, axes=found.axes)
+
+    def holds(self, found: MeasuredItem) -> bool:
+        """Return whether ``take`` returns the trial."""
+        return found.key in self._earlier
+
+    def keep_for_its_test(self, ended: EndedTrial) -> None:
+        """Write down a trial of a pair that the test of the other side has measured."""
+        self.keep(ended)
+        self._earlier[ended.key] = ended
 
     def keep(self, ended: EndedTrial) -> None:
         """Write down a trial that was measured now."""

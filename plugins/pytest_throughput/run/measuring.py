@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -26,6 +25,7 @@ from pytest_throughput.run import replay
 from pytest_throughput.run.arguments import check_target, step_here, whole_number_of_items
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.jobs import part_of
+from pytest_throughput.run.live_pairs import LivePairs, job_of
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.text import printable, printable_lines, shortened
 from pytest_throughput.worker.protocol import Outcome, Request
@@ -48,6 +48,7 @@ class Measuring:
         self.settings = session.settings
         self._error: Exception | None = None
         """The exception that ended the latest trial, if a debugger needs it."""
+        self._pairs = LivePairs(session)
         self._stack = ExitStack()
         """Closes what the run has opened, in the reverse order."""
         self._stack.callback(session.devices.release)
@@ -93,11 +94,14 @@ class Measuring:
             request = Request(target, dict(arguments), plan, self.settings.steps_per_round)
             if largest is not None:
                 run = self._trials.run_largest_batch(request, placement, largest)
+            elif phase is None and self.settings.order == "paired" and plan != ONCE:
+                run = self._pairs.run(self._trials, found, request, placement, items, self._with_settings)
             else:
                 run = self._trials.run(request, placement, items)
             return replace(run, error=self._error)
 
-        job = (target, json.dumps(dict(arguments)), placement)
+        job = job_of(target, arguments, placement)
+        stderr = self._pairs.begin(found, job)
 
         def run_trial(plan: Plan) -> TrialRun:
             if phase is None:
@@ -109,7 +113,9 @@ class Measuring:
         # The number of items of a search or a phase is known only after the trial.
         counted = items if largest is None and phase is None else None
         has_run = phase is not None and self._session.jobs.has(job, phase)
-        self._measure(found, benchmark, clock, counted, self.settings.isolation, run_trial, has_run=has_run)
+        self._measure(
+            found, benchmark, clock, counted, self.settings.isolation, run_trial, has_run=has_run, stderr=stderr
+        )
 
     def measure_step(
         self,
@@ -155,11 +161,13 @@ class Measuring:
         run_trial: RunTrial,
         *,
         has_run: bool = False,
+        stderr: str = "",
     ) -> None:
         """Measure, record and report a trial.
 
         ``items``: None if the number is known only after the trial. ``has_run``: whether ``run_trial`` only returns
-        what an earlier test has measured, for which no budget is needed.
+        what an earlier test has measured, for which no budget is needed. ``stderr``: the standard error of a trial
+        that the store holds.
         """
         __tracebackhide__ = True
         clock.use(benchmark)
@@ -170,7 +178,7 @@ class Measuring:
             return
         ended = None if self._session.trial_store is None else self._session.trial_store.take(found)
         if ended is not None and items in (ended.items, None):
-            run = TrialRun(ended.outcome, "", ended.items)
+            run = TrialRun(ended.outcome, stderr, ended.items)
         else:
             try:
                 if not has_run:
@@ -255,7 +263,7 @@ class Measuring:
             "warm_up_steps": outcome.measurement.warm_up_steps,
             **outcome.metadata.get("settings", {}),
         }
-        return replace(outcome, metadata={**outcome.metadata, "settings": settings})
+        return self._pairs.described(replace(outcome, metadata={**outcome.metadata, "settings": settings}))
 
     @cached_property
     def _launcher(self) -> Launcher:

@@ -33,10 +33,16 @@ class TrialStore(Protocol):
     """Stores trials beyond the run."""
 
     def take(self, found: MeasuredItem) -> EndedTrial | None:
-        """Return the trial if an earlier part of the run has measured it."""
+        """Return the trial, once, if an earlier run or an earlier test of this run has measured it."""
+
+    def holds(self, found: MeasuredItem) -> bool:
+        """Return whether ``take`` returns the trial."""
 
     def keep(self, ended: EndedTrial) -> None:
         """Store a trial that this run has measured."""
+
+    def keep_for_its_test(self, ended: EndedTrial) -> None:
+        """Store a trial that this run has measured, and that its own test, which is still to come, will take."""
 
     def is_spent(self) -> bool:
         """Return whether no time is left to wait for another run."""

@@ -24,7 +24,7 @@ class RunningTrial(Protocol):
         """Run a step's first step and its warm-up."""
 
     def measure(self, slice_seconds: float = math.inf) -> Progress:
-        """Measure a step's rounds until the plan needs no more, or until they have taken so many seconds.
+        """Measure a step's rounds until the plan needs no more, or a slice of so many seconds (``MeasuringLoop``).
 
         For a job of phases, measure the next phase.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from abc import ABC, abstractmethod
 from dataclasses import replace
@@ -110,7 +111,7 @@ class _Repeat(Scenario):
 
     def measure(self, slice_seconds: float) -> Progress:
         rounds = self._loop.measure(slice_seconds)
-        if self._loop.is_finished:
+        if self._loop.is_finished and math.isinf(slice_seconds):  # Further slices may follow a finite one.
             self._measurement = self._loop.measurement()
         return Progress(self._loop.is_finished, rounds=rounds)
 
