@@ -62,12 +62,13 @@ class _WorkerLauncher(Launcher):
             worker.close()
 
     def _variables(self, placement: Placement) -> dict[str, str]:
-        """Return the environment variables of the worker that differ from pytest's own."""
+        """Return the environment variables that the worker is given, which a wrapper of it may lose."""
         threads = dict.fromkeys(THREAD_VARIABLES, str(self.config.threads))
-        return {**threads, **dict(placement.variables), **dict(placement.device.visibility)}
+        chosen = self.config.variables.chosen(os.environ)
+        return {**threads, **dict(placement.variables), **chosen, **dict(placement.device.visibility)}
 
     def _environment(self, placement: Placement, staged: OwnFolder) -> Mapping[str, str]:
-        variables = {**os.environ, **self._variables(placement)}
+        variables = {**self.config.variables.inherited(os.environ), **self._variables(placement)}
         pythonpath = self.config.pythonpath
         path = [staged.path, *map(str, pythonpath)]
         for folder, remedy in zip(path, ("TMPDIR", *["--throughput-pythonpath"] * len(pythonpath)), strict=True):

@@ -42,6 +42,7 @@ def main() -> int:
     _write_all(answers, b"\n" + encode(hello))
     pipes = _Pipes(requests, answers, errors)
     trial: Optional[Trial] = None
+    started_with = dict(os.environ)
     for line in os.fdopen(requests, "rb", closefd=False):
         question = decode(line)
         do = question["do"]
@@ -51,7 +52,7 @@ def main() -> int:
                 os.chdir(question["folder"])
             request = Request.from_json(question["request"])
             settings = process_settings()
-            trial = Trial.of(request)
+            trial = Trial.of(request, environment=started_with)
             answer["progress"] = trial.open().to_json()
         elif trial is None:
             raise RuntimeError(f"cannot {do}: no trial is open")
