@@ -130,9 +130,9 @@ def test_results_of_phases_validate(project: Project) -> None:
     infos = {each["extra_info"]["phase"]: each["extra_info"] for each in document["benchmarks"]}
     names = {phase: [metric["name"] for metric in info["metrics"]] for phase, info in infos.items()}
     assert names == {
-        "read": ["images_per_second", "seconds"],
-        "count": ["words_per_second", "seconds", "found", "loss"],
-        "write": ["seconds"],
+        "read": ["images_per_second", "seconds", "page_faults_per_step"],
+        "count": ["words_per_second", "seconds", "found", "loss", "page_faults_per_step"],
+        "write": ["seconds", "page_faults_per_step"],
     }
     assert {phase: info["stop_reason"] for phase, info in infos.items()} == dict.fromkeys(names, "once")
     has_rate = {phase: info["images_per_second"] is not None for phase, info in infos.items()}

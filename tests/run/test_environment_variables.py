@@ -44,7 +44,6 @@ def info(project: Project, *arguments: str) -> dict[str, Any]:
     ("options", "flags", "given", "recorded"),
     [
         ((), None, "by the test", {}),
-        (("--throughput-isolation=framework",), None, "by the test", {}),
         (
             ("--throughput-keep-env=TF_*",),
             "--tf_xla_auto_jit=2",

@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol
 from pytest_throughput.launch.interpreters import Interpreter
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.launch.variables import WorkerVariables
+from pytest_throughput.measurement.allocator import TUNED
 from pytest_throughput.telemetry.device import Device
 from pytest_throughput.worker.protocol import Outcome, Request
 from pytest_throughput.worker.running_trial import RunningTrial, run_to_end
@@ -49,6 +50,8 @@ class LauncherConfig:
     """The number of intra-op threads."""
     variables: WorkerVariables = field(default_factory=WorkerVariables)
     """The environment variables of workers."""
+    allocator: str = TUNED
+    """``tuned``, ``system``, or the path of a library that workers preload."""
     timeout_seconds: float = 600.0
     """The most seconds that one trial may take."""
     memory_limit_bytes: int | None = None

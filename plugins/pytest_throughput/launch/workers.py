@@ -14,6 +14,7 @@ from pytest_throughput.launch.reaper import OwnFolder, Reaper
 from pytest_throughput.launch.worker_process import Worker, WorkerTrial
 from pytest_throughput.telemetry.cpu_peak import THREAD_VARIABLES
 from pytest_throughput.worker.protocol import Outcome, Request
+from pytest_throughput.worker.start import worker_arguments
 
 __all__ = ["FreshWorkers", "SharedWorkers"]
 
@@ -51,6 +52,7 @@ class _WorkerLauncher(Launcher):
         worker = Worker(
             placement.interpreter.command,
             self._environment(placement, staged),
+            worker_arguments(self.config.allocator, self.config.variables.chosen(os.environ)),
             memory_limit_bytes=self.config.memory_limit_bytes,
             reaper=self._reaper,
         )

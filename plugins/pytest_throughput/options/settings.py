@@ -11,12 +11,14 @@ import pytest
 
 from pytest_throughput.launch.interpreters import Interpreters, parse_interpreter
 from pytest_throughput.launch.isolation import ISOLATIONS
-from pytest_throughput.launch.variables import WorkerVariables, parse_names, parse_variable
+from pytest_throughput.launch.variables import WorkerVariables
+from pytest_throughput.measurement.allocator import TUNED
 from pytest_throughput.measurement.plan import PLANS, Plan
 from pytest_throughput.options.gate_settings import GATE_OPTIONS, GateSettings
 from pytest_throughput.options.option import Option
 from pytest_throughput.options.readers import read_byte_count, read_duration, read_positive, read_whole_number
 from pytest_throughput.options.values import OptionValues, add_to_pytest
+from pytest_throughput.options.worker_options import WORKER_OPTIONS, read_allocator, read_variables
 from pytest_throughput.telemetry.cpu import usable_physical_cores
 
 __all__ = ["OPTIONS", "ORDERS", "Settings", "add_options"]
@@ -89,21 +91,7 @@ OPTIONS = (
         default_help="the physical cores within CPU affinity and cgroup quota",
         help="The number of intra-op threads of a framework; the number of inter-op threads is its own default.",
     ),
-    Option(
-        name="env",
-        metavar="NAME=VALUE",
-        read=parse_variable,
-        repeatable=True,
-        help="An environment variable of workers, which is recorded with each result. Can be given several times.",
-    ),
-    Option(
-        name="keep-env",
-        metavar="NAMES",
-        read=parse_names,
-        help="The variables of the calling shell that workers see although they change speed, such as "
-        "OMP_PROC_BIND,TF_*, or 'all'. Workers see no other variables that change speed; what selects devices, and "
-        "what finds libraries, models or caches, they always see.",
-    ),
+    *WORKER_OPTIONS,
     Option(
         name="timeout",
         metavar="SECONDS",
@@ -168,6 +156,8 @@ class Settings:
     timeout_seconds: float
     variables: WorkerVariables = field(default_factory=WorkerVariables)
     """The environment variables of workers."""
+    allocator: str = TUNED
+    """``tuned``, ``system``, or the path of a library that workers preload."""
     memory_limit_bytes: int | None = None
     """The most memory of a worker and its descendants; None for no limit."""
     budget_seconds: float | None = None
@@ -206,7 +196,8 @@ class Settings:
                 pythonpath=_pythonpath(values),
                 threads=values("threads") or usable_physical_cores(),
                 timeout_seconds=values("timeout"),
-                variables=_variables(values, isolation),
+                variables=read_variables(values, isolation),
+                allocator=read_allocator(values),
                 memory_limit_bytes=values("memory-limit"),
                 budget_seconds=values("budget"),
                 resume=values("resume"),
@@ -234,6 +225,7 @@ class Settings:
             "isolation": self.isolation,
             "order": self.order,
             "threads": self.threads,
+            "allocator": self.allocator,
             "environment_variables": self.variables.chosen(os.environ),
             "interpreters": self.interpreters.commands,
         }
@@ -272,16 +264,6 @@ def _order_and_isolation(values: OptionValues, interpreters: Interpreters) -> tu
             f"{values.spelled('order')}: paired needs fresh processes, --throughput-isolation trial, not {isolation}"
         )
     return order, isolation
-
-
-def _variables(values: OptionValues, isolation: str) -> WorkerVariables:
-    """Return the variables of workers. Raise pytest.UsageError if some are given and there is no worker."""
-    if isolation == "none" and values.on_command_line("env"):
-        raise pytest.UsageError(
-            "--throughput-env sets variables of workers, and --throughput-isolation none starts none; "
-            "set the variable of the shell, or ask for --throughput-isolation trial"
-        )
-    return WorkerVariables(kept=values("keep-env") or (), given=dict(values("env")))
 
 
 def _pythonpath(values: OptionValues) -> tuple[Path, ...]:

@@ -283,6 +283,7 @@ class Measuring:
             pythonpath=self.settings.pythonpath,
             threads=self.settings.threads,
             variables=self.settings.variables,
+            allocator=self.settings.allocator,
             timeout_seconds=self.settings.timeout_seconds,
             memory_limit_bytes=self.settings.memory_limit_bytes,
             on_error=self._on_error,

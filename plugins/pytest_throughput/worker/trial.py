@@ -11,6 +11,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from typing import Any, Callable, Iterator, List, Mapping, Optional, Type, TypeVar, Union
 
+from pytest_throughput.measurement.allocator import allocator_in_use
 from pytest_throughput.measurement.forks import ending_forked_children
 from pytest_throughput.measurement.plan import Plan
 from pytest_throughput.measurement.scenario import Once
@@ -126,11 +127,11 @@ class Trial:
         return self._scenario
 
     def _open(self) -> Progress:
+        settings = {"environment_variables": self._variables, "allocator": allocator_in_use()}
         start = time.perf_counter()
         with ending_forked_children():
             self._opened = opened = self._open_target()
         open_seconds = time.perf_counter() - start
-        settings = {"environment_variables": self._variables}
         self._scenario = scenario_of(
             opened, self._plan, self._steps_per_round, open_seconds, settings, own_process=self._own_process
         )
