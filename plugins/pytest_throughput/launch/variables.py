@@ -19,6 +19,8 @@ _SET_OTHERWISE = {
     "CUDA_VISIBLE_DEVICES": "each worker is shown the device of its case; set the variable of the shell instead",
     "CUDA_DEVICE_ORDER": "each worker is shown the device of its case; set the variable of the shell instead",
     "PYTHONPATH": "the folders that workers import from are given by --throughput-pythonpath",
+    "PYTHONHOME": "it belongs to one interpreter; put it into the command of --throughput-interpreter",
+    "PYTHONSAFEPATH": "every worker is started with it",
 }
 """Variables that workers get from elsewhere, and from where."""
 
@@ -55,7 +57,7 @@ class WorkerVariables:
         return {**held, **self.given}
 
     def _kept(self, shell: Mapping[str, str]) -> dict[str, str]:
-        return {name: value for name, value in shell.items() if name not in THREAD_VARIABLES and self._keeps(name)}
+        return {name: value for name, value in shell.items() if name not in _SET_OTHERWISE and self._keeps(name)}
 
     def _keeps(self, name: str) -> bool:
         if KEEP_ALL in self.kept and changes_speed(name):
