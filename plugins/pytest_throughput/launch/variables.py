@@ -30,7 +30,7 @@ class WorkerVariables:
     """Which variables of the calling shell workers see, and which further ones they get."""
 
     kept: tuple[str, ...] = ()
-    """Patterns of names of ``--throughput-keep-env``, or ``all``."""
+    """The names of ``--throughput-keep-env``, and patterns or ``all`` for those that change speed."""
     given: Mapping[str, str] = field(default_factory=dict)
     """The variables of ``--throughput-env``."""
 
@@ -60,9 +60,10 @@ class WorkerVariables:
         return {name: value for name, value in shell.items() if name not in _SET_OTHERWISE and self._keeps(name)}
 
     def _keeps(self, name: str) -> bool:
-        if KEEP_ALL in self.kept and changes_speed(name):
+        if name in self.kept:
             return True
-        return any(fnmatchcase(name, pattern) for pattern in self.kept)
+        matches = KEEP_ALL in self.kept or any(fnmatchcase(name, pattern) for pattern in self.kept)
+        return matches and changes_speed(name)
 
 
 def parse_variable(text: str) -> tuple[str, str]:
