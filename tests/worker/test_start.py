@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from pytest_throughput.launch.worker_process import Worker
 from pytest_throughput.measurement.allocator import SYSTEM, TUNED, preload_variables
 from pytest_throughput.measurement.plan import ONCE
+from pytest_throughput.measurement.speed_variables import without_speed_variables
 from pytest_throughput.worker.protocol import Request
 from pytest_throughput.worker.start import worker_arguments
 
@@ -48,13 +49,27 @@ if "keep" in sys.argv:
 faults()
 print(allocator_in_use(), faults())
 """
+RELEASE = """
+import ctypes
+from pytest_throughput.measurement.allocator import give_back_free_memory, keep_memory
+from pytest_throughput.measurement.memory import peak_resident_bytes, reset_peak_resident
+
+keep_memory()
+symbols = ctypes.CDLL(None)
+symbols.malloc.restype, symbols.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+ctypes.memset(block := symbols.malloc(100 << 20), 1, 100 << 20)
+symbols.free(block)
+for release in (lambda: None, give_back_free_memory):
+    release()
+    if reset_peak_resident():
+        print(peak_resident_bytes() >> 20)
+"""
 
 needs_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries cannot be told")
 
 
 def variables(**further: str) -> dict[str, str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "LD_PRELOAD"))}
-    return {**inherited, "PYTHONPATH": str(ROOT / "plugins"), **further}
+    return {**without_speed_variables(os.environ), "PYTHONPATH": str(ROOT / "plugins"), **further}
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +118,16 @@ def test_what_is_reported_is_what_page_faults_show(
     allocator, faults = ran.stdout.split()
     assert allocator == expected
     assert (int(faults) < 100) == (expected == TUNED), faults
+
+
+@needs_glibc
+def test_kept_memory_can_be_given_back(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", RELEASE]
+    ran = subprocess.run(command, env=variables(), capture_output=True, text=True, check=True)
+    if not ran.stdout:
+        pytest.skip("this kernel cannot restart the count of the peak memory")
+    kept, given_back = map(int, ran.stdout.split())
+    assert kept >= 100 > given_back
 
 
 @needs_glibc

@@ -11,7 +11,7 @@ import os
 from contextlib import suppress
 from typing import Any, Dict, List, Mapping, Optional
 
-__all__ = ["SYSTEM", "TUNED", "allocator_in_use", "keep_memory", "preload_variables"]
+__all__ = ["SYSTEM", "TUNED", "allocator_in_use", "give_back_free_memory", "keep_memory", "preload_variables"]
 
 TUNED, SYSTEM = "tuned", "system"
 
@@ -40,6 +40,13 @@ def keep_memory() -> None:
         if variable not in os.environ:
             mallopt(parameter, value)
             os.environ[variable] = str(value)
+
+
+def give_back_free_memory() -> None:
+    """Make glibc give free memory back to the system, so that the peak memory of later steps can be told."""
+    trim = getattr(_symbols(), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def preload_variables(library: str, environment: Mapping[str, str]) -> Dict[str, str]:

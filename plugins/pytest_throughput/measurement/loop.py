@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from itertools import repeat
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
+from pytest_throughput.measurement.allocator import give_back_free_memory
 from pytest_throughput.measurement.disturbance import Disturbance, DisturbanceWatch
 from pytest_throughput.measurement.forks import ending_forked_children
 from pytest_throughput.measurement.plan import Plan
@@ -167,6 +168,8 @@ class MeasuringLoop:
         """Run the first step and the warm-up, and choose the number of steps in a round."""
         with undisturbed_interpreter():
             self._first_step_seconds = _time_round(self._step, 1, self._clock)
+            # What only building and the first step need is no part of the later peak. The warm-up takes the rest anew.
+            give_back_free_memory()
             seconds = _warm_up(self._step, self._plan, self._clock)
             self._warm_up_steps = len(seconds)
             if self._chooses_steps:
