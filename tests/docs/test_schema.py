@@ -21,7 +21,7 @@ from pytest_throughput.launch import pairs
 
 ROOT = Path(__file__).parents[2]
 RUN, GATE = (json.loads((ROOT / f"docs/schema/{name}.schema.json").read_text()) for name in ("run-1", "gate-1"))
-MAPS = {"tried", "unknown", "software_changes", "versions", "labels"}
+MAPS = {"tried", "unknown", "software_changes", "versions", "labels", "environment_variables"}
 """Objects whose names are not keys of the schema."""
 
 STATUSES = """
@@ -130,9 +130,9 @@ def test_results_of_phases_validate(project: Project) -> None:
     infos = {each["extra_info"]["phase"]: each["extra_info"] for each in document["benchmarks"]}
     names = {phase: [metric["name"] for metric in info["metrics"]] for phase, info in infos.items()}
     assert names == {
-        "read": ["images_per_second", "seconds"],
-        "count": ["words_per_second", "seconds", "found", "loss"],
-        "write": ["seconds"],
+        "read": ["images_per_second", "seconds", "page_faults_per_step"],
+        "count": ["words_per_second", "seconds", "found", "loss", "page_faults_per_step"],
+        "write": ["seconds", "page_faults_per_step"],
     }
     assert {phase: info["stop_reason"] for phase, info in infos.items()} == dict.fromkeys(names, "once")
     has_rate = {phase: info["images_per_second"] is not None for phase, info in infos.items()}

@@ -180,11 +180,22 @@ def test_cases_with_different_variables_share_no_process_of_pytest(project: pyte
     result.stdout.fnmatch_lines(["*Abacus needs ABACUS_BEADS=8, but this process already has ABACUS_BEADS=1 for*"])
 
 
-def test_a_variable_of_the_users_wins(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ABACUS_BEADS", "12")
-    run(project, "--framework=abacus", "-k", "inference", "--benchmark-json=run.json").assert_outcomes(passed=1)
+@pytest.mark.parametrize(
+    ("option", "beads"),
+    [
+        ("--throughput-env=ABACUS_BEADS=12", "12"),
+        ("--throughput-keep-env=ABACUS_BEADS", "7"),
+        ("--throughput-isolation=trial", "1"),
+    ],
+)
+def test_a_variable_that_the_user_chooses_wins(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, option: str, beads: str
+) -> None:
+    monkeypatch.setenv("ABACUS_BEADS", "7")
+    options = ("--framework=abacus", "-k", "inference", "--batch-size=1", "--benchmark-json=run.json")
+    run(project, *options, option).assert_outcomes(passed=1)
     (benchmark,) = json.loads((project.path / "run.json").read_text())["benchmarks"]
-    assert benchmark["extra_info"]["settings"]["beads"] == "12"
+    assert benchmark["extra_info"]["settings"]["beads"] == beads
 
 
 @pytest.mark.parametrize(

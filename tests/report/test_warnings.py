@@ -36,6 +36,7 @@ def kinds(*cases: CaseResult) -> list[tuple[WarningKind, tuple[str, ...]]]:
         (case("a", unpaired="this run does not measure it in base"), WarningKind.UNPAIRED),
         (case("a", disturbed_by="2 other processes on the GPU"), WarningKind.DISTURBED),
         (case("a", rounds_disturbed=2), WarningKind.DISTURBED_ROUNDS),
+        (case("a", removed_variables=["TF_XLA_FLAGS"]), WarningKind.VARIABLES_REMOVED),
     ],
 )
 def test_each_warning_names_its_kind_and_its_cases(bad: CaseResult, kind: WarningKind) -> None:
@@ -73,6 +74,10 @@ def test_the_table_shows_every_warning_below_it() -> None:
 
 
 def test_nothing_in_a_warning_is_obeyed() -> None:
-    bad = replace(case(HOSTILE, environment=HOSTILE, disturbed_by=HOSTILE), status="failed", reason=HOSTILE)
+    bad = replace(
+        case(HOSTILE, environment=HOSTILE, disturbed_by=HOSTILE, removed_variables=[HOSTILE]),
+        status="failed",
+        reason=HOSTILE,
+    )
     for warning in warnings_of(RunResult((replace(bad, implausible=HOSTILE), case(HOSTILE, rounds_disturbed=3)))):
         assert obeyed(warning.text) is None

@@ -67,6 +67,9 @@ def by_phase(project: Project) -> dict[str, dict[str, Any]]:
 
 def metrics(benchmark: dict[str, Any]) -> dict[str, tuple[float, str, str]]:
     given = benchmark["extra_info"]["metrics"]
+    *given, page_faults = given
+    assert (page_faults["name"], page_faults["better"]) == ("page_faults_per_step", "lower")
+    assert page_faults["value"] == benchmark["extra_info"]["page_faults_per_step"]
     return {metric["name"]: (metric["value"], metric["unit"], metric["better"]) for metric in given}
 
 

@@ -51,7 +51,7 @@ def test_a_log_file_has_dots_and_the_table(three: Project) -> None:
         [
             "test_it.py .sF *",
             "*= throughput =*",
-            "*; threads *; protocol quick; isolation trial",
+            "*; threads *; protocol quick; isolation trial; allocator *",
             "work *items/s*± rounds*ms/step*step*build*memory*rounds*status",
             "test_it.py::test_end[[]ok] *ok",
             "test_it.py::test_end[[]unsupported] *- *unsupported",

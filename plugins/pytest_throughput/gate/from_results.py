@@ -11,7 +11,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pytest_throughput.gate.judged import Axes, JudgedCase, JudgedMetric, JudgedRun, JudgedTrial, hashed_machine_id
+from pytest_throughput.gate.judged import (
+    MOST_SETTINGS,
+    Axes,
+    JudgedCase,
+    JudgedMetric,
+    JudgedRun,
+    JudgedTrial,
+    hashed_machine_id,
+)
 from pytest_throughput.gate.scope import Scope
 from pytest_throughput.results.model import RATE, CaseResult, RunResult
 from pytest_throughput.results.reader import read_run
@@ -22,6 +30,9 @@ __all__ = ["GivenRun", "given_run", "measured_run"]
 
 _CHOSEN_WHILE_MEASURING = ("warm_up_steps", "steps_per_round")
 """Settings that the measuring loop decides anew in each trial."""
+_UNLESS_RECORDED: Mapping[str, Any] = {"allocator": "system", "environment_variables": {}}
+"""The values that these settings had in runs from before they were recorded."""
+_LONGEST_NAME, _LONGEST_VALUE = 200, 500
 _RATES = (RATE, "calls_per_second", "items_per_second")
 """Primary metrics whose cases have digests without a metric, as in baselines from before other metrics existed."""
 _MOST_TRIALS = 1_000
@@ -101,7 +112,7 @@ def _given(
 
 
 def _case(case: CaseResult) -> JudgedCase:
-    metric = case.primary
+    metric, fixed = case.primary, _fixed_settings(case)
     trials = []
     for position, trial in enumerate(case.measured, 1):
         number = trial.trial if 1 <= trial.trial <= _MOST_TRIALS else position
@@ -115,9 +126,10 @@ def _case(case: CaseResult) -> JudgedCase:
         status=case.status or "",
         trials=tuple(trials),
         network_hash=case.network_hash,
-        settings_digest=_digest(case),
+        settings_digest=None if fixed is None else _digest(fixed),
         axes=_axes(case),
         metric=None if metric is None else JudgedMetric(metric.name, metric.unit, metric.better),
+        settings={} if fixed is None else _texts(fixed),
     )
 
 
@@ -128,8 +140,8 @@ def _axes(case: CaseResult) -> Axes:
     }
 
 
-def _digest(case: CaseResult) -> str | None:
-    """Return a digest of the settings that a figure depends on and that the measuring did not decide itself."""
+def _fixed_settings(case: CaseResult) -> dict[str, Any] | None:
+    """Return the settings that a figure depends on and that the measuring did not decide itself; None if unknown."""
     settings = case.settings
     if settings is None:
         return None
@@ -141,8 +153,28 @@ def _digest(case: CaseResult) -> str | None:
     fixed["pipelined"] = fixed.pop("pipelining", settings.get("steps_per_round") not in (None, 1))
     if case.primary is not None and case.primary.name not in _RATES:
         fixed["primary_metric"] = [case.primary.name, case.primary.unit, case.primary.better]
+    return fixed
+
+
+def _digest(fixed: Mapping[str, Any]) -> str:
+    """Return a digest of settings, to which those that runs did not record at first contribute only other values."""
+    fixed = {
+        name: value for name, value in fixed.items() if name not in _UNLESS_RECORDED or value != _UNLESS_RECORDED[name]
+    }
     canonical = json.dumps(fixed, sort_keys=True, separators=(",", ":"), default=repr)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def _texts(fixed: Mapping[str, Any]) -> dict[str, str]:
+    """Return settings as JSON texts by name, such as ``environment_variables.OMP_PROC_BIND``, some of very many."""
+    texts: dict[str, str] = {}
+    for name, value in {**_UNLESS_RECORDED, **fixed}.items():
+        members = (
+            {f"{name}.{member}": each for member, each in value.items()} if isinstance(value, dict) else {name: value}
+        )
+        for full_name, each in list(members.items())[: MOST_SETTINGS - len(texts)]:
+            texts[printable(full_name, _LONGEST_NAME) or "?"] = json.dumps(each, default=repr)[:_LONGEST_VALUE]
+    return texts
 
 
 def _software(cases: Iterable[CaseResult]) -> dict[str, str]:

@@ -17,10 +17,22 @@ from typing import Any
 from pytest_throughput.measurement.metric import BETTER
 from pytest_throughput.results.model import Pair
 
-__all__ = ["Axes", "JudgedCase", "JudgedMetric", "JudgedRun", "JudgedTrial", "hardware_key", "hashed_machine_id"]
+__all__ = [
+    "MOST_SETTINGS",
+    "Axes",
+    "JudgedCase",
+    "JudgedMetric",
+    "JudgedRun",
+    "JudgedTrial",
+    "hardware_key",
+    "hashed_machine_id",
+]
 
 Axes = Mapping[str, str | int | None]
 """Axis values of a case, by the name of the axis: framework, model, batch size, …"""
+
+MOST_SETTINGS = 100
+"""The most settings of a case that are kept for messages."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,8 @@ class JudgedCase:
     """Empty where the case names none."""
     metric: JudgedMetric | None = None
     """None where it is unknown: higher values are better then."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """The settings of the digest as JSON texts by name, for messages; empty where they are unknown."""
 
     def logarithm(self, trial: JudgedTrial) -> float:
         """Return the logarithm of a trial's value, negated where lower values are better: more is always better."""

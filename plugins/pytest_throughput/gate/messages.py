@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design, Rules
+from pytest_throughput.text import printable
 
 __all__ = [
     "NETWORK_CHANGED",
-    "SETTINGS_CHANGED",
     "Evidence",
     "bounded",
     "compared",
@@ -17,6 +18,7 @@ __all__ = [
     "missing",
     "new",
     "no_figures",
+    "settings_changed",
     "too_few_in_groups",
     "too_few_machines",
     "too_few_runs",
@@ -25,10 +27,10 @@ __all__ = [
 ]
 
 NETWORK_CHANGED = "the network differs from the baseline's; accept a run of the new network"
-SETTINGS_CHANGED = "measured with other settings than the baseline; use the same settings, or accept a run with these"
 
 _MOST_UNITS_WORTH_NAMING = 100
 """Messages do not recommend more units than this."""
+_MOST_SETTINGS_NAMED, _LONGEST_SETTING = 3, 80
 _LARGEST_LOG = 700.0
 _SURPLUS = 1.2
 """Factor on the number of units that would just decide, since the noise is an estimate."""
@@ -82,6 +84,20 @@ def worse_status(status_before: str, status_now: str) -> str:
 
 def no_figures(status: str) -> str:
     return f"no figures to compare: {status}, now as in the baseline"
+
+
+def settings_changed(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """Return the sentence for settings that differ, given as JSON texts by name; empty where they are unknown."""
+    differ = sorted(name for name in {*before, *now} if before.get(name) != now.get(name)) if before and now else []
+    named = [f"{name} was {_setting(before, name)}, is {_setting(now, name)}" for name in differ[:_MOST_SETTINGS_NAMED]]
+    if len(differ) > len(named):
+        named.append(f"{len(differ) - len(named)} more")
+    which = f" ({'; '.join(named)})" if named else ""
+    return f"measured with other settings than the baseline{which}; use the same settings, or accept a run with these"
+
+
+def _setting(settings: Mapping[str, str], name: str) -> str:
+    return printable(settings[name], _LONGEST_SETTING) if name in settings else "not set"
 
 
 def too_few_runs(own: int, all_runs: int) -> str:

@@ -107,7 +107,8 @@ def _match_figures(
     if not same_network:
         return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.NETWORK_CHANGED, messages.NETWORK_CHANGED)
     if not any(_same(one.settings_digest, settings) for one in same_network):
-        return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.SETTINGS_CHANGED, messages.SETTINGS_CHANGED)
+        reason = messages.settings_changed(same_network[-1].settings, now[-1].settings)
+        return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.SETTINGS_CHANGED, reason)
     if selection.refusal is not None:
         return CaseVerdict(case_id, Verdict.INCONCLUSIVE, *selection.refusal)
 

@@ -9,9 +9,9 @@ import json
 from datetime import datetime
 from typing import Annotated, Any
 
-from msgspec import UNSET, Meta, Struct, UnsetType, to_builtins
+from msgspec import UNSET, Meta, Struct, UnsetType, field, to_builtins
 
-from pytest_throughput.gate.judged import JudgedCase, JudgedMetric, JudgedRun, JudgedTrial
+from pytest_throughput.gate.judged import MOST_SETTINGS, JudgedCase, JudgedMetric, JudgedRun, JudgedTrial
 from pytest_throughput.results.untrusted_json import parse_object
 from pytest_throughput.results.validation import convert, shown
 from pytest_throughput.text import printable
@@ -51,6 +51,8 @@ class _Case(Struct):
     metric: _Metric | None = None
     network_hash: _Text | None = None
     settings_digest: _Text | None = None
+    settings: Annotated[dict[_Text, _Text], Meta(max_length=MOST_SETTINGS)] = field(default_factory=dict)
+    """The settings of the digest; empty in files from before they were kept."""
 
 
 class _Run(Struct):
@@ -78,6 +80,7 @@ def encode(run: JudgedRun) -> bytes:
             metric=None if case.metric is None else _Metric(case.metric.name, case.metric.unit, case.metric.better),
             network_hash=case.network_hash,
             settings_digest=case.settings_digest,
+            settings=dict(case.settings),
         )
         for case in run.cases.values()
     ]
@@ -120,7 +123,16 @@ def _case(case: _Case) -> JudgedCase:
     except ValueError as error:
         raise DamagedFile(f"case {printable(case.id)}: {printable(str(error))}") from None
     trials = tuple(JudgedTrial(one.number, _value(one, case), one.disturbed_share) for one in case.trials)
-    return JudgedCase(case.id, case.status, trials, case.network_hash, case.settings_digest, case.axes, metric)
+    return JudgedCase(
+        id=case.id,
+        status=case.status,
+        trials=trials,
+        network_hash=case.network_hash,
+        settings_digest=case.settings_digest,
+        axes=case.axes,
+        metric=metric,
+        settings=case.settings,
+    )
 
 
 def _value(trial: _Trial, case: _Case) -> float:

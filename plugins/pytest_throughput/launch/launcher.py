@@ -10,6 +10,8 @@ from typing import ClassVar, Protocol
 
 from pytest_throughput.launch.interpreters import Interpreter
 from pytest_throughput.launch.staging import StagedPath
+from pytest_throughput.launch.variables import WorkerVariables
+from pytest_throughput.measurement.allocator import TUNED
 from pytest_throughput.telemetry.device import Device
 from pytest_throughput.worker.protocol import Outcome, Request
 from pytest_throughput.worker.running_trial import RunningTrial, run_to_end
@@ -27,7 +29,7 @@ class Placement:
     devices: tuple[Device, ...] = (Device(),)
     """The devices of the trial, which are its hardware."""
     variables: tuple[tuple[str, str], ...] = ()
-    """Environment variables that the framework reads when it is imported."""
+    """Environment variables that the case needs; those that the user has chosen win over them."""
 
     @property
     def device(self) -> Device:
@@ -46,6 +48,10 @@ class LauncherConfig:
     """Further folders that the target may be imported from."""
     threads: int = 1
     """The number of intra-op threads."""
+    variables: WorkerVariables = field(default_factory=WorkerVariables)
+    """The environment variables of workers."""
+    allocator: str = TUNED
+    """``tuned``, ``system``, or the path of a library that workers preload."""
     timeout_seconds: float = 600.0
     """The most seconds that one trial may take."""
     memory_limit_bytes: int | None = None

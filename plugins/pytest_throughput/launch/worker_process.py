@@ -35,12 +35,16 @@ class Worker:
         self,
         command: Sequence[str],
         environment: Mapping[str, str],
+        arguments: Sequence[str] = (),
         *,
         memory_limit_bytes: int | None = None,
         reaper: Reaper | None = None,
     ) -> None:
-        """Prepare a worker that ``command`` starts. For the other arguments see ``ChildProcess``."""
-        command = [*command, "-m", "pytest_throughput.worker.main"]
+        """Prepare a worker that ``command`` starts.
+
+        ``arguments``: those of ``worker_arguments``. For the other arguments see ``ChildProcess``.
+        """
+        command = [*command, "-m", "pytest_throughput.worker.main", *arguments]
         self.process = ChildProcess(command, environment, memory_limit_bytes=memory_limit_bytes, reaper=reaper)
         self._pid: object = None
         """The process id that the worker reports, which in a container differs from the id outside."""

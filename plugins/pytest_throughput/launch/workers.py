@@ -14,6 +14,7 @@ from pytest_throughput.launch.reaper import OwnFolder, Reaper
 from pytest_throughput.launch.worker_process import Worker, WorkerTrial
 from pytest_throughput.telemetry.cpu_peak import THREAD_VARIABLES
 from pytest_throughput.worker.protocol import Outcome, Request
+from pytest_throughput.worker.start import worker_arguments
 
 __all__ = ["FreshWorkers", "SharedWorkers"]
 
@@ -51,6 +52,7 @@ class _WorkerLauncher(Launcher):
         worker = Worker(
             placement.interpreter.command,
             self._environment(placement, staged),
+            worker_arguments(self.config.allocator, self.config.variables.chosen(os.environ)),
             memory_limit_bytes=self.config.memory_limit_bytes,
             reaper=self._reaper,
         )
@@ -62,12 +64,13 @@ class _WorkerLauncher(Launcher):
             worker.close()
 
     def _variables(self, placement: Placement) -> dict[str, str]:
-        """Return the environment variables of the worker that differ from pytest's own."""
+        """Return the environment variables that the worker is given, which a wrapper of it may lose."""
         threads = dict.fromkeys(THREAD_VARIABLES, str(self.config.threads))
-        return {**threads, **dict(placement.variables), **dict(placement.device.visibility)}
+        chosen = self.config.variables.chosen(os.environ)
+        return {**threads, **dict(placement.variables), **chosen, **dict(placement.device.visibility)}
 
     def _environment(self, placement: Placement, staged: OwnFolder) -> Mapping[str, str]:
-        variables = {**os.environ, **self._variables(placement)}
+        variables = {**self.config.variables.inherited(os.environ), **self._variables(placement)}
         pythonpath = self.config.pythonpath
         path = [staged.path, *map(str, pythonpath)]
         for folder, remedy in zip(path, ("TMPDIR", *["--throughput-pythonpath"] * len(pythonpath)), strict=True):

@@ -83,6 +83,9 @@ class DisturbanceWatch:
         self._schedstats: Dict[str, int] = {}
         self._waiting_nanoseconds: Dict[str, int] = {}
         self._switches = 0
+        self._faults = 0
+        self.page_faults = 0
+        """The minor page faults of all threads in the rounds so far: pages that the kernel had to provide."""
         self._affinity: Set[int] = set()
         self._previous: Optional[_Processors] = None
         self._processors: Optional[_Processors] = None
@@ -117,12 +120,15 @@ class DisturbanceWatch:
     def before_round(self) -> None:
         """Read the counters that ``after_round`` compares with."""
         self._waiting_nanoseconds = self._read_waiting_nanoseconds()
-        self._switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        self._switches, self._faults = usage.ru_nivcsw, usage.ru_minflt
 
     def after_round(self, round_seconds: float) -> None:
         """Note what happened since ``before_round``, in a round that took so many seconds."""
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        switches = usage.ru_nivcsw - self._switches
+        self.page_faults += usage.ru_minflt - self._faults
         waiting, before = self._read_waiting_nanoseconds(), self._waiting_nanoseconds
-        switches = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - self._switches
         waits = [(now - before[thread]) / 1e9 for thread, now in waiting.items() if thread in before]
         self._block.append(_Round(round_seconds, waits or None, switches))
         if self._processors is not None and time.perf_counter() - self._processors.clock >= _BLOCK_SECONDS:

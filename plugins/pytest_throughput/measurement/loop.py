@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from itertools import repeat
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
+from pytest_throughput.measurement.allocator import give_back_free_memory
 from pytest_throughput.measurement.disturbance import Disturbance, DisturbanceWatch
 from pytest_throughput.measurement.forks import ending_forked_children
 from pytest_throughput.measurement.plan import Plan
@@ -72,6 +73,8 @@ class Measurement:
     """``time.monotonic``, which all processes of a machine share, before the first round and after the last."""
     pipelining: bool = False
     """Whether a step could be launched while the device was busy with the one before; see ``_may_pipeline``."""
+    page_faults: Optional[int] = None
+    """The minor page faults of the process during the rounds; None where they were not counted."""
 
     def to_json(self) -> Dict[str, Any]:
         """Return the measurement as a JSON object; ``from_json`` reads it back."""
@@ -100,8 +103,9 @@ class Measurement:
             raise ValueError("expected rounds of zero seconds, or of what a clock can resolve")
         counts = [measurement.steps_per_round, measurement.warm_up_steps]
         counts += [each.involuntary_switches for each in measurement.disturbances]
+        counts.append(0 if measurement.page_faults is None else measurement.page_faults)
         if not all(type(count) is int and 0 <= count <= _LARGEST_COUNT for count in counts):
-            raise ValueError("expected whole numbers of steps and switches")
+            raise ValueError("expected whole numbers of steps, switches and page faults")
         if not isinstance(measurement.stop_reason, str) or type(measurement.pipelining) is not bool:
             raise TypeError("expected a text as stop_reason, and true or false as pipelining")
         if not 1 <= len(measurement.round_seconds) == len(measurement.disturbances) or measurement.steps_per_round < 1:
@@ -112,6 +116,12 @@ class Measurement:
     def seconds_per_step(self) -> List[float]:
         """The seconds per step of each round."""
         return [seconds / self.steps_per_round for seconds in self.round_seconds]
+
+    @property
+    def page_faults_per_step(self) -> Optional[float]:
+        """The minor page faults of a step, on average; None where they were not counted."""
+        steps = self.steps_per_round * len(self.round_seconds)
+        return None if self.page_faults is None else self.page_faults / steps
 
     @property
     def disturbed(self) -> List[Optional[bool]]:
@@ -145,6 +155,7 @@ class MeasuringLoop:
         self._rule = StoppingRule(plan)
         self._round_seconds: List[float] = []
         self._disturbances: List[Disturbance] = []
+        self._page_faults = 0
         self._window: Optional[Tuple[float, float]] = None
         self._stop_reason: Optional[str] = None
 
@@ -157,6 +168,8 @@ class MeasuringLoop:
         """Run the first step and the warm-up, and choose the number of steps in a round."""
         with undisturbed_interpreter():
             self._first_step_seconds = _time_round(self._step, 1, self._clock)
+            # What only building and the first step need is no part of the later peak. The warm-up takes the rest anew.
+            give_back_free_memory()
             seconds = _warm_up(self._step, self._plan, self._clock)
             self._warm_up_steps = len(seconds)
             if self._chooses_steps:
@@ -194,6 +207,7 @@ class MeasuringLoop:
                     self._stop_reason = self._rule.reason_to_stop(self._round_seconds, elapsed_seconds)
             self._window = (began_at if self._window is None else self._window[0], time.monotonic())
             self._disturbances += watch.disturbances()
+            self._page_faults += watch.page_faults
         return rounds
 
     def measurement(self) -> Measurement:
@@ -212,6 +226,7 @@ class MeasuringLoop:
             disturbances=tuple(self._disturbances),
             window=self._window,
             pipelining=self._pipelining,
+            page_faults=self._page_faults,
         )
 
 

@@ -118,7 +118,9 @@ def measure_phase(phase: Phase, *, clock: Clock = time.perf_counter) -> Measured
     with ending_forked_children():
         items = _count(phase, output)
         further = [] if phase.metrics is None else list(phase.metrics(output))
-    measurement = Measurement((seconds,), 1, seconds, 0, "once", seconds, disturbances, window)
+    measurement = Measurement(
+        (seconds,), 1, seconds, 0, "once", seconds, disturbances, window, page_faults=watch.page_faults
+    )
     return MeasuredPhase(measurement, items, _metrics(phase, items, seconds, further))
 
 

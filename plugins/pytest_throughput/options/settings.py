@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ import pytest
 
 from pytest_throughput.launch.interpreters import Interpreters, parse_interpreter
 from pytest_throughput.launch.isolation import ISOLATIONS
+from pytest_throughput.launch.variables import WorkerVariables
+from pytest_throughput.measurement.allocator import TUNED
 from pytest_throughput.measurement.plan import PLANS, Plan
 from pytest_throughput.options.gate_settings import GATE_OPTIONS, GateSettings
 from pytest_throughput.options.option import Option
 from pytest_throughput.options.readers import read_byte_count, read_duration, read_positive, read_whole_number
 from pytest_throughput.options.values import OptionValues, add_to_pytest
+from pytest_throughput.options.worker_options import WORKER_OPTIONS, read_allocator, read_variables
 from pytest_throughput.telemetry.cpu import usable_physical_cores
 
 __all__ = ["OPTIONS", "ORDERS", "Settings", "add_options"]
@@ -87,6 +91,7 @@ OPTIONS = (
         default_help="the physical cores within CPU affinity and cgroup quota",
         help="The number of intra-op threads of a framework; the number of inter-op threads is its own default.",
     ),
+    *WORKER_OPTIONS,
     Option(
         name="timeout",
         metavar="SECONDS",
@@ -149,6 +154,10 @@ class Settings:
     threads: int
     """The number of intra-op threads."""
     timeout_seconds: float
+    variables: WorkerVariables = field(default_factory=WorkerVariables)
+    """The environment variables of workers."""
+    allocator: str = TUNED
+    """``tuned``, ``system``, or the path of a library that workers preload."""
     memory_limit_bytes: int | None = None
     """The most memory of a worker and its descendants; None for no limit."""
     budget_seconds: float | None = None
@@ -187,6 +196,8 @@ class Settings:
                 pythonpath=_pythonpath(values),
                 threads=values("threads") or usable_physical_cores(),
                 timeout_seconds=values("timeout"),
+                variables=read_variables(values, isolation),
+                allocator=read_allocator(values),
                 memory_limit_bytes=values("memory-limit"),
                 budget_seconds=values("budget"),
                 resume=values("resume"),
@@ -214,6 +225,8 @@ class Settings:
             "isolation": self.isolation,
             "order": self.order,
             "threads": self.threads,
+            "allocator": self.allocator,
+            "environment_variables": self.variables.chosen(os.environ),
             "interpreters": self.interpreters.commands,
         }
 

@@ -31,7 +31,7 @@ def heading(result: RunResult) -> str:
         parts.append(gpu.get("name") if isinstance(gpu, dict) else "unknown GPU")
     parts.append((cpu.get("model") if isinstance(cpu, dict) else None) or "unknown CPU")
     used = [settings for case in result.cases for settings in case.metadata_values("settings")]
-    for name in ("threads", "protocol", "isolation"):
+    for name in ("threads", "protocol", "isolation", "allocator"):
         values = dict.fromkeys(str(settings[name]) for settings in used if settings.get(name) is not None)
         if values:
             parts.append(f"{name} {', '.join(values)}")

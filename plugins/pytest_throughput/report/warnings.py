@@ -37,6 +37,8 @@ class WarningKind(Enum):
     """Something else disturbed a whole trial, such as a GPU that was throttled."""
     DISTURBED_ROUNDS = "disturbed_rounds"
     """Other processes held up most rounds."""
+    VARIABLES_REMOVED = "variables_removed"
+    """Workers did not see environment variables of the calling shell that change speed."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def warnings_of(result: RunResult) -> list[ResultWarning]:
             "to measure the device, try a larger batch or compiled-graphs"
         )
         found.append(_about(host_bound, WarningKind.HOST_BOUND, text))
-    return found + _unpaired(cases) + _disturbed(cases)
+    return found + _unpaired(cases) + _disturbed(cases) + _variables_removed(cases)
 
 
 def host_bound_ratio(case: CaseResult) -> float | None:
@@ -134,6 +136,23 @@ def _disturbed(cases: Sequence[CaseResult]) -> list[ResultWarning]:
         )
         found.append(_about(mostly, WarningKind.DISTURBED_ROUNDS, text))
     return found
+
+
+def _variables_removed(cases: Sequence[CaseResult]) -> list[ResultWarning]:
+    concerned = _where(cases, lambda case: bool(_removed(case)))
+    if not concerned:
+        return []
+    names = sorted({name for case in concerned for name in _removed(case)})
+    text = (
+        f"workers did not see {printable(', '.join(names))} of the calling shell: "
+        "--throughput-keep-env NAMES keeps variables that change speed"
+    )
+    return [_about(concerned, WarningKind.VARIABLES_REMOVED, text)]
+
+
+def _removed(case: CaseResult) -> list[str]:
+    lists = (value for value in case.metadata_values("removed_variables") if isinstance(value, list))
+    return [str(name) for names in lists for name in names]
 
 
 def _disturbed_by(case: CaseResult) -> list[str]:

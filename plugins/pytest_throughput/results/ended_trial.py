@@ -37,6 +37,8 @@ _UNKNOWN_UNLESS_GIVEN = (
 )
 """Names that the metadata of every trial have, null where unknown, unless they are axes of its case."""
 
+PAGE_FAULTS = "page_faults_per_step"
+"""The name of the metric, and of the key in the metadata."""
 _MOST_CHARACTERS_OF_A_UNIT = 20
 
 
@@ -75,12 +77,13 @@ class EndedTrial:
             "latency_seconds": measurement.latency_seconds,
             "disturbance": _disturbance(measurement),
             "stop_reason": measurement.stop_reason,
+            PAGE_FAULTS: measurement.page_faults_per_step,
         }
         return TrialResult(
             trial=self.trial,
             items=self.items,
             median_seconds=median,
-            metrics=self.outcome.metrics or self._rate(median),
+            metrics=_with_page_faults(self.outcome.metrics or self._rate(median), measurement),
             seconds_per_step=tuple(measurement.seconds_per_step),
             rounds=len(measurement.round_seconds),
             rounds_disturbed=_rounds_disturbed(measurement, self.outcome.metadata),
@@ -100,6 +103,14 @@ class EndedTrial:
         items = self.outcome.metadata.get("unit")
         is_name = isinstance(items, str) and items.isidentifier() and len(items) <= _MOST_CHARACTERS_OF_A_UNIT
         return (Metric(RATE, f"{items}/s" if is_name else rate_unit(self.axes), self.items / median_seconds),)
+
+
+def _with_page_faults(metrics: tuple[Metric, ...], measurement: Measurement) -> tuple[Metric, ...]:
+    """Return the metrics, and the page faults behind them; no metrics if there is no primary one."""
+    page_faults = measurement.page_faults_per_step
+    if not metrics or page_faults is None or any(metric.name == PAGE_FAULTS for metric in metrics):
+        return metrics
+    return (*metrics, Metric(PAGE_FAULTS, "faults/step", page_faults, "lower"))
 
 
 def other_metadata(metadata: Mapping[str, Any], axes: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -253,17 +254,23 @@ class Measuring:
     def _with_settings(self, outcome: Outcome, isolation: str) -> Outcome:
         if outcome.measurement is None:
             return outcome
+        uses_workers = ISOLATIONS[isolation].uses_workers
         settings = {
             "isolation": isolation,
             "protocol": self.settings.plan.name,
             # In this process the step itself sets the number of threads, and reports it.
-            "threads": self.settings.threads if ISOLATIONS[isolation].uses_workers else None,
+            "threads": self.settings.threads if uses_workers else None,
             "steps_per_round": outcome.measurement.steps_per_round,
             "pipelining": outcome.measurement.pipelining,
             "warm_up_steps": outcome.measurement.warm_up_steps,
             **outcome.metadata.get("settings", {}),
         }
-        return self._pairs.described(replace(outcome, metadata={**outcome.metadata, "settings": settings}))
+        removed: list[str] = []
+        if uses_workers:
+            removed = self.settings.variables.removed(os.environ)
+            settings["environment_variables"] = self.settings.variables.recorded(settings["environment_variables"])
+        metadata = {**outcome.metadata, "settings": settings, "removed_variables": removed}
+        return self._pairs.described(replace(outcome, metadata=metadata))
 
     @cached_property
     def _launcher(self) -> Launcher:
@@ -275,6 +282,8 @@ class Measuring:
             staged=staged,
             pythonpath=self.settings.pythonpath,
             threads=self.settings.threads,
+            variables=self.settings.variables,
+            allocator=self.settings.allocator,
             timeout_seconds=self.settings.timeout_seconds,
             memory_limit_bytes=self.settings.memory_limit_bytes,
             on_error=self._on_error,

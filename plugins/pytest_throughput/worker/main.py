@@ -1,4 +1,4 @@
-"""The program of a worker: ``COMMAND -m pytest_throughput.worker.main``.
+"""The program of a worker: ``COMMAND -m pytest_throughput.worker.main``, with arguments by ``worker_arguments``.
 
 It uses its original standard input and output for the protocol, so that a wrapper (``docker run -i``, ``ssh``,
 ``srun``) can be the command. The measured code cannot use them: its standard output goes to standard error, and its
@@ -16,11 +16,14 @@ from contextlib import suppress
 from os import getpid
 from typing import Any, Dict, Optional, Tuple
 
+from pytest_throughput.worker.start import begin
+
 __all__ = ["main"]
 
 
 def main() -> int:
     """Answer questions until there are no more."""
+    environment = begin(sys.argv[1:])
     requests, answers, errors = _take_over_standard_streams()
     _forget_the_current_folder()
     # A fault in native code then prints the Python traceback.
@@ -51,7 +54,7 @@ def main() -> int:
                 os.chdir(question["folder"])
             request = Request.from_json(question["request"])
             settings = process_settings()
-            trial = Trial.of(request)
+            trial = Trial.of(request, environment=environment)
             answer["progress"] = trial.open().to_json()
         elif trial is None:
             raise RuntimeError(f"cannot {do}: no trial is open")

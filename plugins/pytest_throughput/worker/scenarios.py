@@ -43,13 +43,20 @@ class Scenario(ABC):
 
 
 def scenario_of(
-    opened: Union[Step, Once], plan: Plan, steps_per_round: Optional[int], open_seconds: float, own_process: bool
+    opened: Union[Step, Once],
+    plan: Plan,
+    steps_per_round: Optional[int],
+    open_seconds: float,
+    settings: Mapping[str, Any],
+    *,
+    own_process: bool,
 ) -> Scenario:
     """Return the scenario of an opened target: a step is repeated, a job of phases is run once.
 
-    ``open_seconds``: how long opening took. ``own_process``: whether nothing else is measured in this process.
+    ``open_seconds``: how long opening took. ``settings``: settings of this process to record beside the target's own.
+    ``own_process``: whether nothing else is measured in this process.
     """
-    context = _Context(opened, open_seconds, own_process)
+    context = _Context(opened, open_seconds, settings, own_process)
     if isinstance(opened, Once):
         return _GoOnce(opened, context)
     return _RunOnce(opened, context) if plan == ONCE else _Repeat(opened, context, plan, steps_per_round)
@@ -58,9 +65,10 @@ def scenario_of(
 class _Context:
     """What a result says about the target and its process, beside its rounds."""
 
-    def __init__(self, opened: Opened, open_seconds: float, own_process: bool) -> None:
+    def __init__(self, opened: Opened, open_seconds: float, settings: Mapping[str, Any], own_process: bool) -> None:
         self._opened = opened
         self._open_seconds = open_seconds
+        self._settings = settings
         self._own_process = own_process
         self.peak_memory = PeakMemory(opened, own_process)
 
@@ -89,6 +97,9 @@ class _Context:
         metadata.setdefault("implausible", None)
         build_seconds = self._open_seconds if opened.build_seconds is None else opened.build_seconds
         metadata["build_seconds"] = build_seconds if self._own_process else None
+        settings = metadata.get("settings", {})
+        if isinstance(settings, Mapping):
+            metadata["settings"] = {**settings, **self._settings}
         versions = metadata.get("versions", {})
         if isinstance(versions, Mapping):
             metadata["versions"] = {"python": platform.python_version(), **versions}

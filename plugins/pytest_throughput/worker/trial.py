@@ -9,11 +9,13 @@ import os
 import threading
 import time
 from contextlib import ExitStack, contextmanager
-from typing import Any, Callable, Iterator, List, Optional, Type, TypeVar, Union
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Type, TypeVar, Union
 
+from pytest_throughput.measurement.allocator import allocator_in_use
 from pytest_throughput.measurement.forks import ending_forked_children
 from pytest_throughput.measurement.plan import Plan
 from pytest_throughput.measurement.scenario import Once
+from pytest_throughput.measurement.speed_variables import speed_variables
 from pytest_throughput.measurement.step import Opened, Step
 from pytest_throughput.worker.failure import describe_error, outcome_of_error, result_or_none
 from pytest_throughput.worker.protocol import Outcome, Progress, Request
@@ -37,13 +39,19 @@ class Trial:
         steps_per_round: Optional[int] = None,
         *,
         own_process: bool = False,
+        environment: Optional[Mapping[str, str]] = None,
         on_error: Optional[OnError] = None,
     ) -> None:
-        """Prepare a trial. ``on_error`` is called with the exception that ended it, for a debugger in this process."""
+        """Prepare a trial.
+
+        ``environment``: the variables that hold in it, by default those of this process now. ``on_error`` is called
+        with the exception that ended it, for a debugger in this process.
+        """
         self._open_target = open_target
         self._plan = plan
         self._steps_per_round = steps_per_round
         self._own_process = own_process
+        self._variables = speed_variables(os.environ if environment is None else environment)
         self._on_error = on_error
         self._opened: Optional[Opened] = None
         self._scenario: Optional[Scenario] = None
@@ -53,15 +61,29 @@ class Trial:
         self._stack = ExitStack()
 
     @classmethod
-    def of(cls: Type[T], request: Request, on_error: Optional[OnError] = None) -> T:
-        """Return the trial that a request asks for."""
+    def of(
+        cls: Type[T],
+        request: Request,
+        on_error: Optional[OnError] = None,
+        environment: Optional[Mapping[str, str]] = None,
+    ) -> T:
+        """Return the trial that a request asks for.
+
+        ``environment``: the variables with which this process was started, if it is a worker: earlier trials may have
+        set others.
+        """
 
         def open_target() -> Union[Step, Once]:
             os.environ.update(request.variables)
             return _open(request)
 
         return cls(
-            open_target, request.plan, request.steps_per_round, own_process=request.own_process, on_error=on_error
+            open_target,
+            request.plan,
+            request.steps_per_round,
+            own_process=request.own_process,
+            environment={**(os.environ if environment is None else environment), **request.variables},
+            on_error=on_error,
         )
 
     def open(self) -> Progress:
@@ -105,11 +127,14 @@ class Trial:
         return self._scenario
 
     def _open(self) -> Progress:
+        settings = {"environment_variables": self._variables, "allocator": allocator_in_use()}
         start = time.perf_counter()
         with ending_forked_children():
             self._opened = opened = self._open_target()
         open_seconds = time.perf_counter() - start
-        self._scenario = scenario_of(opened, self._plan, self._steps_per_round, open_seconds, self._own_process)
+        self._scenario = scenario_of(
+            opened, self._plan, self._steps_per_round, open_seconds, settings, own_process=self._own_process
+        )
         return Progress(phases=self._scenario.phases)
 
     def _guarded(self, call: Callable[[], Progress]) -> Progress:
