@@ -37,14 +37,12 @@ from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.models import build
 from dlworkloads.opening import import_workload, open_step
+from pytest_throughput.measurement.allocator import keep_memory
 
 Loop = Callable[[], object]
 
 NETWORKS = ("alexnet:8", "googlenet:8", "resnet50:8", "vgg16:1")
 MODES = ("inference", "training")
-TUNED = dict.fromkeys(("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"), str(2**30)) | {
-    "MALLOC_TOP_PAD_": str(2**26)
-}
 WARM_UP_STEPS = 5
 LEAST_STEPS = 8
 
@@ -56,11 +54,11 @@ class Variant:
     name: str
     layout: str | None = None
     by_hand: bool = False
-    variables: Mapping[str, str] | None = None
-    """The environment variables of its processes; None for those of a tuned allocator."""
+    keeps_memory: bool = True
+    """Whether the C library keeps freed memory."""
 
 
-SHIPPED = (Variant("system", variables={}), Variant("tuned"))
+SHIPPED = (Variant("system", keeps_memory=False), Variant("tuned"))
 VARIANTS: Mapping[tuple[str, str], Sequence[Variant]] = {
     ("pytorch", "inference"): (
         *SHIPPED,
@@ -116,10 +114,11 @@ def _rows(network: str, mode: str, options: argparse.Namespace) -> Iterator[str]
         task = {
             "case": {**case, "layout": variant.layout},
             "by_hand": variant.name if variant.by_hand else None,
+            "keeps_memory": variant.keeps_memory,
             "threads": options.threads,
             "seconds": options.seconds,
         }
-        found[framework, variant.name].append(_in_a_fresh_process(task, variant.variables))
+        found[framework, variant.name].append(_in_a_fresh_process(task))
     for (framework, name), figures in sorted(found.items(), key=lambda each: _place(each[0], mode)):
         rates = [each["images_per_second"] for each in figures]
         spread = f"{100 * statistics.stdev(rates) / statistics.fmean(rates):.1f} %" if len(rates) > 1 else "—"
@@ -134,12 +133,10 @@ def _place(row: tuple[str, str], mode: str) -> tuple[str, int]:
     return framework, [variant.name for variant in VARIANTS[framework, mode]].index(name)
 
 
-def _in_a_fresh_process(task: dict[str, Any], variables: Mapping[str, str] | None) -> dict[str, float]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    threads = {"OMP_NUM_THREADS": str(task["threads"])}
+def _in_a_fresh_process(task: dict[str, Any]) -> dict[str, float]:
     ran = subprocess.run(
         [sys.executable, __file__, "--in-process", json.dumps(task)],
-        env={**inherited, **threads, **(TUNED if variables is None else variables)},
+        env={**os.environ, "OMP_NUM_THREADS": str(task["threads"])},
         capture_output=True,
         text=True,
         check=False,
@@ -150,8 +147,12 @@ def _in_a_fresh_process(task: dict[str, Any], variables: Mapping[str, str] | Non
     return figures
 
 
-def _measure(case: dict[str, Any], by_hand: str | None, threads: int, seconds: float) -> dict[str, float]:
+def _measure(
+    case: dict[str, Any], by_hand: str | None, keeps_memory: bool, threads: int, seconds: float
+) -> dict[str, float]:
     """Return the median images per second and the minor page faults per step of one process."""
+    if keeps_memory:
+        keep_memory()
     loop = _suite_loop(case, threads) if by_hand is None else _loop_by_hand(Case(**case), by_hand, threads)
     for _ in range(WARM_UP_STEPS):
         loop()
