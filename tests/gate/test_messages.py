@@ -45,6 +45,7 @@ def test_pairs_that_would_decide() -> None:
     [
         (replace(OPEN, half_interval=0.8), UNCERTAIN),
         (replace(OPEN, difference=-0.06), UNCERTAIN),
+        (replace(OPEN, tail_base=1), UNCERTAIN),
         (replace(OPEN, difference=0.06), "about 41 pairs would decide, or fewer on an idle machine"),
         (
             replace(OPEN, difference=-0.01, half_interval=0.025),

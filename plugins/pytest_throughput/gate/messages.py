@@ -241,7 +241,7 @@ def _remedy(evidence: Evidence) -> str:
     """Return what would decide the case.
 
     A number is named where at least 80 % of simulated unchanged cases were decided by as many
-    (``gate_operating_characteristics.py --promises``): only for pairs, whose estimate is within the threshold.
+    (``benchmarks/gate_blind_spots.py``): for pairs without slow trials, whose estimate is within the threshold.
     """
     if evidence.design is Design.HISTORY:
         return "accepted runs hardly help; compare pairs (--throughput-order paired), or use an idle machine"
@@ -251,7 +251,7 @@ def _remedy(evidence: Evidence) -> str:
     room = evidence.rules.log_threshold + min(evidence.difference, 0.0)
     shrink = room / (evidence.half_interval * _SURPLUS)
     needed = math.ceil(evidence.units / shrink**2) if shrink > 0 else math.inf
-    if needed <= _MOST_UNITS_WORTH_NAMING:
+    if needed <= _MOST_UNITS_WORTH_NAMING and not evidence.tail_base + evidence.tail_head:
         return f"about {count(int(needed), 'pair')} would decide, or fewer on an idle machine"
     return "no number of pairs is sure to decide; use an idle machine, or --throughput-threads 1"
 
