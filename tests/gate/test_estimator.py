@@ -245,7 +245,7 @@ def test_what_is_far_slower_at_times_regressed() -> None:
 @pytest.mark.parametrize("cases", [1, 10])
 @pytest.mark.parametrize(
     ("runs", "trials_base", "trials_head", "factor"),
-    [(0, 2, 2, 10.0), (0, 3, 3, 2.0), (2, 3, 3, 3.0), (2, 1, 1, 190.0), (20, 1, 1, 100.0), (20, 5, 1, 20.0)],
+    [(0, 2, 2, 30.0), (0, 3, 3, 10.0), (2, 3, 3, 3.0), (2, 1, 1, 190.0), (20, 1, 1, 100.0), (20, 5, 1, 20.0)],
 )
 def test_what_is_beyond_all_noise_alarms_with_few_trials(
     cases: int, runs: int, trials_base: int, trials_head: int, factor: float
@@ -261,6 +261,21 @@ def test_what_is_beyond_all_noise_alarms_with_few_trials(
     decisions = verdicts(base, head, design)
     assert decisions.regressed[:, 0].all()
     assert np.all(decisions.detectable[:, 0] <= math.log(factor))
+
+
+def test_among_five_cases_three_pairs_show_a_doubling() -> None:
+    random = np.random.default_rng(30)
+    base, head = 0.01 * random.standard_normal((2, 100, 5, 3, 1))
+    head[:, 0] -= math.log(2)
+    assert verdicts(base, head, Design.PAIRS).regressed[:, 0].mean() > 0.95
+
+
+@pytest.mark.parametrize("apart", [0.7, 1.0])
+def test_states_of_the_process_that_differ_by_far_raise_few_false_alarms(apart: float) -> None:
+    random = np.random.default_rng([31, int(10 * apart)])
+    shape = (2000, 1, 3, 2)
+    logs = np.where(random.random(shape) < 0.5, 0.0, -apart) + 0.003 * random.standard_normal(shape)
+    assert verdicts(logs[..., :1], logs[..., 1:], Design.PAIRS).regressed.any(axis=-1).mean() <= at_most(0.01, 2000)
 
 
 @pytest.mark.parametrize("noise", ["contended", "two-humped", "heavy-tailed"])

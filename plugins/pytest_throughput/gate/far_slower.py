@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_throughput.gate.outliers import chance_of_separation
+from pytest_throughput.gate.shrinkage import FEWEST_CASES_TO_POOL
 
 __all__ = ["Gap", "gap_between"]
 
@@ -39,7 +40,8 @@ class Gap:
     """The distance between the sides of each case, in logarithms; arrays of shape (…, cases)."""
 
     size: Floats
-    """From the slowest trial of base down to the fastest of head; negative where the sides overlap."""
+    """From the slowest trial of base down to the fastest of head; negative where the sides overlap, and infinite where
+    a side has no trial."""
     needed: Floats
     """Smallest size that noise does not explain; infinite where no size would be enough."""
     width: Floats
@@ -55,19 +57,20 @@ def gap_between(base: Floats, head: Floats, limit: float) -> Gap:
     """
     slowest = np.where(np.isnan(base), np.inf, base).min(axis=-1)
     fastest = np.where(np.isnan(head), -np.inf, head).max(axis=-1)
-    size = np.where(np.isfinite(slowest) & np.isfinite(fastest), slowest, -np.inf) - np.where(
-        np.isfinite(fastest), fastest, 0.0
-    )
     width = np.maximum(_width(base), _width(head))
     trials_head = (~np.isnan(head)).sum(axis=-1)
+    cases = base.shape[-2]
     trials_base = (~np.isnan(base)).sum(axis=-1)
     of_case = chance_of_separation(trials_base, trials_head)
-    of_any_case = base.shape[-2] * chance_of_separation(trials_base.sum(axis=-1, keepdims=True), trials_head)
-    chance = np.maximum(of_case, of_any_case) * _AGREEMENT ** np.maximum(trials_head - 1, 0)
+    of_any_case = cases * chance_of_separation(trials_base.sum(axis=-1, keepdims=True), trials_head)
+    agreement = _AGREEMENT ** np.maximum(trials_head - 1, 0)
+    # A state of the process agrees as well. With few cases nothing shows how far two states lie apart.
+    of_case = of_case * (agreement if cases >= FEWEST_CASES_TO_POOL else cases)
+    chance = np.maximum(of_case, of_any_case * agreement)
     factor = np.maximum(_LEAST_FACTOR, _HALF_OF_DISTURBANCES * chance / limit)
     enough = np.maximum(_OWN_SPREADS * width, _SPREADS_SEEN * width.max(axis=-1, keepdims=True))
     needed = np.where(factor <= _MOST_FACTOR, np.maximum(np.log(factor), enough), math.inf)
-    return Gap(size=size, needed=needed, width=width)
+    return Gap(size=slowest - fastest, needed=needed, width=width)
 
 
 def _width(side: Floats) -> Floats:
