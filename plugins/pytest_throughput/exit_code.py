@@ -20,7 +20,7 @@ class ExitCode(IntEnum):
     NOTHING_COMPARABLE = 12
     """There is no baseline, none of this hardware, or no case that could have been decided."""
     INCONCLUSIVE = 13
-    """A case could not be decided, where ``--fail-on`` asks to fail on that."""
+    """A case is inconclusive, incomparable or underpowered, where ``--fail-on`` asks to fail on that."""
     NOT_WRITTEN = 14
     """The results or the output could not be written."""
     NOTHING_MEASURED = 15

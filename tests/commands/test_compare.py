@@ -44,12 +44,43 @@ def test_of_pairs_only_what_both_were_asked_for_can_be_missing(command: Command,
 
 
 def test_files_in_turn_are_pairs_of_runs(command: Command, files: Files) -> None:
-    base, head = files("b", range(5)), files("h", range(10, 15), slower=SLOW)
+    base, head = files("b", [0, 3, 4, 7, 8]), files("h", [1, 2, 5, 6, 9], slower=SLOW)
     status, out, _ = command("compare", "--base", *base, "--head", *head, "--paired", "--format", "json")
     assert (status, regressed(out)) == (10, [CASES[0]])
     assert "in pairs of runs" in out
     status, _, err = command("compare", "--base", *base, "--head", *head[:4], "--paired")
     assert (status, "as many of base as of head, got 5 and 4" in err) == (2, True)
+
+
+def test_runs_one_after_the_other_are_no_pairs(command: Command, files: Files) -> None:
+    base, head = files("b", range(5)), files("h", range(10, 15))
+    status, _, err = command("compare", "--base", *base, "--head", *head, "--paired")
+    assert status == 2
+    assert "the pair b1.json and h11.json began before the pair b0.json and h10.json was complete" in err
+    assert "leave out --paired" in err
+
+
+def test_runs_of_two_machines_are_no_pairs(command: Command, files: Files) -> None:
+    base, head = files("b", [0, 3, 4]), files("h", [1, 2, 5])
+    document = json.loads(Path(head[1]).read_text())
+    document["throughput"]["individual"] = "another"
+    result_files.write(Path(), head[1], document)
+    status, _, err = command("compare", "--base", *base, "--head", *head, "--paired")
+    assert (status, "b3.json and h2.json were measured on different machines" in err) == (2, True)
+
+
+@pytest.mark.parametrize("paired", [(), ("--paired",)])
+def test_one_run_is_not_several(command: Command, files: Files, paired: tuple[str, ...]) -> None:
+    """The same content, under other names."""
+    base, head = files("b", range(5)), files("h", [9], slower=SLOW)
+    copies = [Path(f"copy{number}.json") for number in range(4)]
+    for copy in copies:
+        copy.write_bytes(Path(head[0]).read_bytes())
+    sides = ("--base", *base, "--head", *head, *map(str, copies))
+    status, _, err = command("compare", *sides, *paired)
+    assert (status, "h9.json and copy0.json hold the same run" in err) == (2, True)
+    status, _, err = command("compare", "--base", base[0], "--head", base[0], *paired)
+    assert (status, "give each run once" in err) == (2, True)
 
 
 def test_files_as_they_come_are_two_groups(command: Command, files: Files) -> None:
@@ -61,7 +92,7 @@ def test_files_as_they_come_are_two_groups(command: Command, files: Files) -> No
 
 def test_one_run_against_one_decides_nothing(command: Command, files: Files) -> None:
     sides = ("--base", *files("b", [0]), "--head", *files("h", [9], slower=SLOW))
-    assert command("compare", *sides)[0] == 0
+    assert command("compare", *sides)[0] == 12
     status, out, _ = command("compare", *sides, "--fail-on", "inconclusive")
     assert (status, "inconclusive: 6 cases" in out) == (13, True)
     assert "2 runs in all, too few to know how much runs differ; measure 2 more runs of this machine" in out

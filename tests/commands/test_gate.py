@@ -99,6 +99,9 @@ def test_unchanged_cases_are_summarised(command: Command, files: Files, baseline
         ({"slower": {CASES[0]: 0.03}, "cases": CASES[:5]}, "missing,inconclusive", 11),
         ({"slower": {CASES[0]: 0.03}}, "regressed", 0),
         ({"slower": {CASES[0]: -0.2}}, "regressed,missing,failed,inconclusive", 0),
+        ({}, "incomparable,underpowered", 0),
+        ({"trials": 1}, "regressed", 0),
+        ({"trials": 1}, "underpowered", 13),
     ],
 )
 def test_exit_statuses_and_their_order(
@@ -259,8 +262,8 @@ def test_plain_files_of_anybody(command: Command) -> None:
         ("--threshold", "0", "expected a share"),
         ("--threshold", "2000%", "threshold: expected a share"),
         ("--false-alarm-rate", "60%", "at most 0.5"),
-        ("--fail-on", "regressed,slow", "unknown verdict 'slow'"),
-        ("--fail-on", "", "unknown verdict ''"),
+        ("--fail-on", "regressed,slow", "cannot fail on 'slow'"),
+        ("--fail-on", "", "cannot fail on ''"),
         ("--format", "html", "invalid choice"),
     ],
 )

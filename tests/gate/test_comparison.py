@@ -48,7 +48,7 @@ def test_each_kind_of_verdict_on_figures(make_run: MakeRun) -> None:
     assert slower.noise_within == pytest.approx(0.01, rel=0.5)
     assert slower.noise_between == pytest.approx(0.01 / math.sqrt(5), rel=0.8)
     assert "slower (95 % interval" in slower.reason
-    assert "would decide" in verdicts["case-3"].reason or "pairs could" in verdicts["case-3"].reason
+    assert "compare pairs (--throughput-order paired)" in verdicts["case-3"].reason
 
 
 def test_memory_is_bounded_where_one_case_has_far_more_trials_than_the_others(make_run: MakeRun) -> None:
@@ -128,12 +128,21 @@ def test_groups_of_runs(make_run: MakeRun) -> None:
     assert list(found.values()).count(Verdict.UNCHANGED) == 5
 
 
-@pytest.mark.parametrize("accepted", [1, 2])
-def test_too_few_runs(make_run: MakeRun, accepted: int) -> None:
-    found = against([make_run(seed) for seed in range(accepted)], make_run(9, slower={"case-1": 2.0}))
+@pytest.mark.parametrize(("accepted", "slower"), [(1, 2.0), (2, 0.5)])
+def test_too_few_runs(make_run: MakeRun, accepted: int, slower: float) -> None:
+    found = against([make_run(seed) for seed in range(accepted)], make_run(9, slower={"case-1": slower}))
     assert {(one.verdict, one.code) for one in found.values()} == {(Verdict.INCONCLUSIVE, Code.TOO_FEW_RUNS)}
     assert f"accept {3 - accepted} more run" in found["case-1"].reason
     assert "interleaved pairs" in found["case-1"].reason
+
+
+def test_two_runs_show_what_is_beyond_all_noise(make_run: MakeRun) -> None:
+    found = against([make_run(seed, trials=3) for seed in range(2)], make_run(9, trials=3, slower={"case-1": 2.0}))
+    assert (found["case-1"].verdict, found["case-1"].code) == (Verdict.REGRESSED, Code.FAR_SLOWER)
+    assert found["case-1"].ratio_low is None
+    assert "×" in found["case-1"].reason and "slower" in found["case-1"].reason
+    assert found["case-0"].code is Code.TOO_FEW_RUNS
+    assert found["case-0"].detectable_ratio is not None and 0.5 < found["case-0"].detectable_ratio < 0.6
 
 
 def test_a_case_in_too_few_of_the_runs(make_run: MakeRun) -> None:
@@ -148,7 +157,7 @@ def test_a_case_in_too_few_of_the_runs(make_run: MakeRun) -> None:
 def test_one_trial_raises_no_alarm(make_run: MakeRun) -> None:
     found = against([make_run(seed, trials=1) for seed in range(5)], make_run(9, trials=1, slower={"case-1": 0.5}))
     assert found["case-1"].code is Code.TOO_FEW_TRIALS
-    assert found["case-1"].detectable_ratio is None
+    assert found["case-1"].is_underpowered
 
 
 def test_missing_only_where_it_was_asked_for(make_run: MakeRun) -> None:
@@ -282,7 +291,7 @@ def test_contended_trials_are_named_in_the_sentence(make_run: MakeRun) -> None:
     trials = tuple(slow if one.number == slow.number else one for one in base.cases["case-0"].trials)
     base = with_case(base, replace(base.cases["case-0"], trials=trials))
     found = {one.id: one for one in judge([base], [head], design=Design.PAIRS, rules=RULES)}
-    assert "(1 contended trial excluded)" in found["case-0"].reason
+    assert "(1 slow trial set aside)" in found["case-0"].reason
     assert found["case-0"].verdict is Verdict.UNCHANGED
 
 

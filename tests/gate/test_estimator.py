@@ -209,6 +209,113 @@ def test_head_trials_that_are_far_slower_forbid_unchanged() -> None:
     assert codes[1] is Code.WITHIN_THRESHOLD
 
 
+@pytest.mark.parametrize(("trials", "slow"), [(10, 4), (5, 2)])
+@pytest.mark.parametrize("design", [Design.PAIRS, Design.HISTORY])
+def test_an_intermittent_slowdown_of_head_is_never_called_unchanged(design: Design, trials: int, slow: int) -> None:
+    """Some trials 30 to 140 % slower, and none of base."""
+    random = np.random.default_rng([trials, 23])
+    shape = (300, 6, trials, 1) if design is Design.PAIRS else (300, 6, 5, trials)
+    base = 0.01 * random.standard_normal(shape)
+    head = 0.01 * random.standard_normal(shape if design is Design.PAIRS else (300, 6, 1, trials))
+    flat = head.reshape(300, 6, trials)
+    flat[:, 0, :slow] -= np.log1p(random.uniform(0.3, 1.4, (300, slow)))
+    flat[:, 1] += 0.2
+    flat[:, 1, :slow] -= np.log1p(random.uniform(0.3, 1.4, (300, slow)))
+    decisions = verdicts(base, head, design)
+    assert not (decisions.improved | decisions.unchanged)[:, :2].any()
+
+
+def test_slow_trials_of_both_sides_leave_a_case_unchanged() -> None:
+    random = np.random.default_rng(24)
+    base, head = 0.005 * random.standard_normal((2, 8, 10, 1))
+    base[0, :2, 0] -= [0.9, 1.6]
+    head[0, 4:6, 0] -= [0.7, 2.5]
+    assert verdicts(base, head, Design.PAIRS).unchanged[0]
+
+
+def test_what_is_far_slower_at_times_regressed() -> None:
+    random = np.random.default_rng(25)
+    base, head = 0.005 * random.standard_normal((2, 6, 25, 1))
+    head[0, :12, 0] -= np.linspace(0.5, 3.0, 12)
+    decisions = verdicts(base, head, Design.PAIRS)
+    assert CODES[decisions.codes[0]] is Code.SLOWER_AT_TIMES
+    assert decisions.regressed.tolist() == [True, *[False] * 5]
+
+
+@pytest.mark.parametrize("cases", [1, 10])
+@pytest.mark.parametrize(
+    ("runs", "trials_base", "trials_head", "factor"),
+    [(0, 2, 2, 30.0), (0, 3, 3, 10.0), (2, 3, 3, 3.0), (2, 1, 1, 190.0), (20, 1, 1, 100.0), (20, 5, 1, 20.0)],
+)
+def test_what_is_beyond_all_noise_alarms_with_few_trials(
+    cases: int, runs: int, trials_base: int, trials_head: int, factor: float
+) -> None:
+    """``runs``: accepted runs; 0 for pairs."""
+    random = np.random.default_rng([runs, trials_base, 26])
+    design = Design.HISTORY if runs else Design.PAIRS
+    base = 0.002 * random.standard_normal((50, cases, runs, trials_base) if runs else (50, cases, trials_base, 1))
+    head = 0.002 * random.standard_normal((50, cases, 1, trials_head) if runs else (50, cases, trials_head, 1))
+    calm = verdicts(base, head, design)
+    assert not calm.regressed.any()
+    head[:, 0] -= math.log(factor)
+    decisions = verdicts(base, head, design)
+    assert decisions.regressed[:, 0].all()
+    assert np.all(decisions.detectable[:, 0] <= math.log(factor))
+
+
+def test_among_five_cases_three_pairs_show_a_doubling() -> None:
+    random = np.random.default_rng(30)
+    base, head = 0.01 * random.standard_normal((2, 100, 5, 3, 1))
+    head[:, 0] -= math.log(2)
+    assert verdicts(base, head, Design.PAIRS).regressed[:, 0].mean() > 0.95
+
+
+@pytest.mark.parametrize("apart", [0.7, 1.0])
+def test_states_of_the_process_that_differ_by_far_raise_few_false_alarms(apart: float) -> None:
+    random = np.random.default_rng([31, int(10 * apart)])
+    shape = (2000, 1, 3, 2)
+    logs = np.where(random.random(shape) < 0.5, 0.0, -apart) + 0.003 * random.standard_normal(shape)
+    assert verdicts(logs[..., :1], logs[..., 1:], Design.PAIRS).regressed.any(axis=-1).mean() <= at_most(0.01, 2000)
+
+
+@pytest.mark.parametrize("noise", ["contended", "two-humped", "heavy-tailed"])
+@pytest.mark.parametrize(("runs", "trials"), [(0, 2), (0, 3), (2, 1), (2, 2), (2, 3), (20, 1)])
+@pytest.mark.parametrize("cases", [1, 10])
+def test_few_trials_raise_few_false_alarms(noise: str, runs: int, trials: int, cases: int) -> None:
+    random = np.random.default_rng([runs, trials, cases, 27])
+    repeats = 1500 // cases
+    if runs:
+        logs = NOISE[noise](random, (repeats, cases, runs + 1, trials))
+        decisions = verdicts(logs[:, :, :-1], logs[:, :, -1:], Design.HISTORY)
+    else:
+        logs = NOISE[noise](random, (repeats, cases, trials, 2))
+        decisions = verdicts(logs[..., :1], logs[..., 1:], Design.PAIRS)
+    assert decisions.regressed.any(axis=-1).mean() <= at_most(0.01, repeats)
+
+
+@pytest.mark.parametrize("share_slow", [0.5, 0.3, 0.125])
+@pytest.mark.parametrize(("runs", "trials"), [(3, 1), (3, 3), (5, 1), (10, 1)])
+@pytest.mark.parametrize("cases", [1, 10])
+def test_one_trial_of_head_seldom_hides_a_slowdown(share_slow: float, runs: int, trials: int, cases: int) -> None:
+    random = np.random.default_rng([runs, trials, cases, 28])
+
+    def humps(shape: tuple[int, ...]) -> Floats:
+        fast = random.random(shape) < share_slow
+        return np.asarray(np.where(fast, 0.03, -0.03) + 0.003 * random.standard_normal(shape))
+
+    base, head = humps((1000 // cases, cases, runs, trials)), humps((1000 // cases, cases, 1, 1)) - math.log(1.05)
+    assert verdicts(base, head, Design.HISTORY).unchanged.mean() <= at_most(0.05, 1000)
+
+
+def test_a_large_speed_up_is_not_called_unchanged() -> None:
+    random = np.random.default_rng(29)
+    base, head = 0.002 * random.standard_normal((2, 6, 3, 1))
+    head[0] += math.log(1.3)
+    codes = [CODES[code] for code in verdicts(base, head, Design.PAIRS).codes]
+    assert codes[0] is Code.MAYBE_FASTER
+    assert codes[1:] == [Code.WITHIN_THRESHOLD] * 5
+
+
 def test_three_pairs_raise_no_alarm() -> None:
     """In 1 of 64 runs a case of two humps has all of base in the one and all of head in the other."""
     random = np.random.default_rng(12)
@@ -216,7 +323,7 @@ def test_three_pairs_raise_no_alarm() -> None:
     head[0] -= 0.3
     decisions = verdicts(base, head, Design.PAIRS)
     assert CODES[decisions.codes[0]] is Code.TOO_FEW_TRIALS
-    assert not decisions.can_alarm.any()
+    assert decisions.detectable.min() > math.log(1.5)
 
 
 def test_no_complete_pair_is_no_agreement() -> None:
@@ -240,7 +347,7 @@ def test_of_a_single_case_it_is_the_trials_left_that_have_to_be_enough() -> None
     head += 0.001 * np.arange(5)[:, None]
     decisions = verdicts(base, head, Design.PAIRS)
     assert CODES[decisions.codes[0]] is Code.TOO_FEW_TRIALS
-    assert not decisions.can_alarm[0]
+    assert decisions.detectable[0] > 3
 
 
 def test_accepted_runs_of_which_all_trials_are_set_aside_do_not_count() -> None:
@@ -287,12 +394,12 @@ def test_two_trials_of_head_against_runs_of_one_are_not_wild() -> None:
     assert np.median(estimates.margin) < 0.08
 
 
-def test_a_head_of_one_trial_never_alarms_however_long_the_history() -> None:
+def test_a_head_of_one_trial_raises_no_alarm_but_beyond_all_noise() -> None:
     random = np.random.default_rng(21)
     base, head = 0.001 * random.standard_normal((1, 80, 5)), np.full((1, 1, 1), -0.5)
     decisions = verdicts(base, head, Design.HISTORY)
     assert CODES[decisions.codes[0]] is Code.TOO_FEW_TRIALS
-    assert not decisions.can_alarm[0]
+    assert decisions.detectable[0] > 0.5
 
 
 def test_what_contention_may_explain_is_not_said_to_be_detectable() -> None:
@@ -300,7 +407,7 @@ def test_what_contention_may_explain_is_not_said_to_be_detectable() -> None:
     base, head = 0.001 * random.standard_normal((1, 8, 1)), np.array([[[-0.5, -0.5005]]])
     decisions = verdicts(base, head, Design.HISTORY)
     assert CODES[decisions.codes[0]] is Code.CONTENTION
-    assert not decisions.can_alarm[0]
+    assert decisions.detectable[0] > 0.5
 
 
 @pytest.mark.parametrize(("threshold", "rate"), [(0.0, 0.01), (-1.0, 0.01), (0.03, 0.0), (0.03, 0.9)])

@@ -22,31 +22,37 @@ OPEN = Evidence(
     trials_base=5,
     trials_head=5,
     tail_head=0,
+    tail_base=0,
     outliers=0,
+    detectable=0.08,
 )
 
 
+UNCERTAIN = "no number of pairs is sure to decide; use an idle machine, or --throughput-threads 1"
+
+
 def test_pairs_that_would_decide() -> None:
-    """The interval has to shrink from 6 % to 3 %: four times the pairs, and some more for the estimate."""
+    """The interval has to shrink from 6 % to 3 %: four times the pairs, and twice as many since both are estimates."""
     sentence = compared(Code.NOISE, OPEN)
     assert sentence == (
         "95 % interval 6.18 % slower to 6.18 % faster; with this noise only 8.33 % slower or more is detectable; "
-        "about 25 pairs would decide"
+        "about 41 pairs would decide, or fewer on an idle machine"
     )
 
 
 @pytest.mark.parametrize(
     ("evidence", "ending"),
     [
-        (replace(OPEN, half_interval=0.8), "no affordable number of pairs would decide"),
-        (replace(OPEN, difference=-0.06), "about 11 pairs would decide"),
-        (replace(OPEN, design=Design.GROUPS, half_interval=0.03), "about 7 runs would decide"),
-        (replace(OPEN, design=Design.HISTORY, units=3, half_interval=0.03), "about 13 accepted runs would decide"),
+        (replace(OPEN, half_interval=0.8), UNCERTAIN),
+        (replace(OPEN, difference=-0.06), UNCERTAIN),
+        (replace(OPEN, tail_base=1), UNCERTAIN),
+        (replace(OPEN, difference=0.06), "about 41 pairs would decide, or fewer on an idle machine"),
         (
-            replace(OPEN, design=Design.HISTORY, units=3, units_are_machines=True, half_interval=0.03),
-            "about 13 machines would decide",
+            replace(OPEN, difference=-0.01, half_interval=0.025),
+            "about 17 pairs would decide, or fewer on an idle machine",
         ),
-        (replace(OPEN, design=Design.HISTORY), "interleaved pairs could decide, accepted runs hardly"),
+        (replace(OPEN, design=Design.GROUPS), "measured in turn (--paired), or on an idle machine"),
+        (replace(OPEN, design=Design.HISTORY), "compare pairs (--throughput-order paired), or use an idle machine"),
         (replace(OPEN, half_interval=math.inf), "too few trials to estimate the noise; measure more trials"),
     ],
 )
@@ -54,8 +60,22 @@ def test_what_else_would_decide(evidence: Evidence, ending: str) -> None:
     assert compared(Code.NOISE, evidence).endswith(ending)
 
 
+@pytest.mark.parametrize(
+    ("log_ratio", "words"),
+    [(-math.log(6.61), "×6.61 slower"), (-0.05, "5.13 % slower"), (math.log(3), "×3 faster"), (0.0, "no change")],
+)
+def test_changes_beyond_a_factor_of_2_are_factors(log_ratio: float, words: str) -> None:
+    assert compared(Code.SLOWER, replace(OPEN, difference=log_ratio)).startswith(f"{words} (95 % interval")
+
+
+def test_nothing_is_said_to_be_detectable_where_nothing_was() -> None:
+    sentence = compared(Code.NOISE, replace(OPEN, detectable=math.inf))
+    assert "these data could not have shown a slowdown of any size" in sentence
+    assert "is detectable" not in sentence
+
+
 def test_excluded_trials_are_named() -> None:
-    assert compared(Code.WITHIN_THRESHOLD, replace(OPEN, outliers=2)).endswith("(2 contended trials excluded)")
+    assert compared(Code.WITHIN_THRESHOLD, replace(OPEN, outliers=2)).endswith("(2 slow trials set aside)")
 
 
 @pytest.mark.parametrize(
@@ -66,6 +86,9 @@ def test_excluded_trials_are_named() -> None:
         if code.value
         in {
             "slower",
+            "far_slower",
+            "slower_at_times",
+            "maybe_faster",
             "faster",
             "within_threshold",
             "noise",

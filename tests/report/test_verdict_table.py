@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -28,12 +29,67 @@ WHY = {
 def case(verdict: Verdict, name: str = "case", reason: str = "because", ratio: float | None = None) -> CaseVerdict:
     low, high = (None, None) if ratio is None else (ratio - 0.01, ratio + 0.01)
     return CaseVerdict(
-        name, verdict, WHY[verdict], reason, ratio, low, high, trials_base=25, trials_head=5, runs_base=5
+        name,
+        verdict,
+        WHY[verdict],
+        reason,
+        ratio,
+        low,
+        high,
+        trials_base=25,
+        trials_head=5,
+        runs_base=5,
+        detectable_ratio=0.9,
     )
 
 
 def judged(*cases: CaseVerdict, software: dict[str, tuple[str | None, str | None]] | None = None) -> Judgement:
     return Judgement("head against base", exit_status(cases, ["regressed"]), cases, software or {}, ("a note",))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "detectable", "is_blind"),
+    [
+        (Verdict.INCONCLUSIVE, None, True),
+        (Verdict.UNCHANGED, 0.45, True),
+        (Verdict.UNCHANGED, 0.55, False),
+        (Verdict.REGRESSED, None, False),
+        (Verdict.NEW, None, False),
+    ],
+)
+def test_blind_cases_are_counted_and_can_fail_the_gate(
+    verdict: Verdict, detectable: float | None, is_blind: bool
+) -> None:
+    cases = (case(Verdict.UNCHANGED, "calm"), replace(case(verdict), detectable_ratio=detectable))
+    assert ("(1 could not have shown a doubling of the seconds)" in summary(judged(*cases))) is is_blind
+    failed = exit_status(cases, ["underpowered"])
+    assert failed == (ExitCode.INCONCLUSIVE if is_blind else ExitCode.OK)
+
+
+@pytest.mark.parametrize(
+    ("code", "detectable", "status"),
+    [
+        (Code.TOO_FEW_RUNS, None, ExitCode.NOTHING_COMPARABLE),
+        (Code.UNSEEN_INDIVIDUAL, None, ExitCode.NOTHING_COMPARABLE),
+        (Code.TOO_FEW_RUNS, 0.5, ExitCode.OK),
+        (Code.NOISE, None, ExitCode.OK),
+    ],
+)
+def test_where_no_figures_would_have_decided_anything_the_status_is_not_0(
+    code: Code, detectable: float | None, status: ExitCode
+) -> None:
+    cases = (
+        replace(case(Verdict.INCONCLUSIVE), code=code, detectable_ratio=detectable),
+        case(Verdict.NEW),
+        case(Verdict.INCOMPARABLE),
+    )
+    assert exit_status(cases, ["regressed"]) == status
+
+
+def test_incomparable_cases_can_fail_the_gate() -> None:
+    cases = (case(Verdict.UNCHANGED), case(Verdict.INCOMPARABLE))
+    assert exit_status(cases, ["incomparable"]) == ExitCode.INCONCLUSIVE
+    assert exit_status(cases, ["regressed"]) == ExitCode.OK
 
 
 def test_the_worst_regression_stands_first() -> None:

@@ -16,7 +16,7 @@ from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.ledger import Ledger
-from pytest_throughput.results.model import CaseResult, RunResult, TrialResult
+from pytest_throughput.results.model import CaseResult, RunResult, TrialResult, rate_unit
 from pytest_throughput.results.reader import read_run
 from pytest_throughput.results.writer import extra_info, throughput_block
 from pytest_throughput.worker.protocol import STATUSES, Outcome
@@ -161,10 +161,10 @@ def test_a_trial_too_short_for_the_clock_is_in_no_file(tmp_path: Path) -> None:
 
 def test_a_file_of_before_metrics_has_a_rate(tmp_path: Path) -> None:
     ledger = Ledger()
-    ledger.ask("a", "default", 1, {"model": "m"})
+    ledger.ask("a", "default", 1, {"model": "m", "batch_size": 8})
     unknown = Disturbance(None, None, 0, None, None)
     outcome = Outcome("ok", measurement=Measurement((0.5,), 1, 0.1, 2, "target", 0.0, (unknown,)))
-    ledger.settle(EndedTrial("a", "default", {"model": "m"}, 1, "2026", 8, outcome))
+    ledger.settle(EndedTrial("a", "default", {"model": "m", "batch_size": 8}, 1, "2026", 8, outcome))
     written = document(ledger.result())
     del written["benchmarks"][0]["extra_info"]["metrics"]
     assert read(tmp_path, written) == ledger.result()
@@ -183,3 +183,11 @@ def test_the_unit_of_a_rate_is_the_networks(tmp_path: Path, unit: Any, shown: st
     ledger.settle(EndedTrial("a", "default", {}, 1, "2026", 8, outcome))
     found = read(tmp_path, document(ledger.result(fingerprint={}, machine_id=None, deselected=None)))
     assert found.cases[0].unit == shown
+
+
+@pytest.mark.parametrize(
+    ("axes", "unit"),
+    [({"model": "m", "batch_size": 8}, "images/s"), ({"model": "m", "rows": 8}, "items/s"), ({}, "items/s")],
+)
+def test_only_a_batch_for_a_network_counts_as_images(axes: dict[str, object], unit: str) -> None:
+    assert rate_unit(axes) == unit

@@ -261,7 +261,7 @@ def test_two_environments_are_compared_in_pairs(gated: Gated) -> None:
         (("--throughput-baseline=test_it.py",), "expected a folder, and 'test_it.py' is a file"),
         ((BASELINE, "--throughput-threshold=3"), "expected a share such as 3% or 0.03, got '3'"),
         ((BASELINE, "--throughput-false-alarm-rate=0.9"), "at most 0.5"),
-        ((BASELINE, "--throughput-fail-on=slow"), "unknown verdict 'slow'"),
+        ((BASELINE, "--throughput-fail-on=slow"), "cannot fail on 'slow'"),
         ((BASELINE, "--throughput-confirm=-1"), "expected a whole number of at least 0, got '-1'"),
         ((BASELINE, *(option.replace("base/", "old/") for option in PAIRS)), "this run has old, head; call them base"),
     ],

@@ -23,6 +23,7 @@ from pytest_throughput.gate.baseline_store import Store
 from pytest_throughput.gate.decision import CODES, Decisions, decide
 from pytest_throughput.gate.estimator import Estimates, estimate
 from pytest_throughput.gate.from_results import GivenRun
+from pytest_throughput.gate.given_sides import check_distinct, check_pairs
 from pytest_throughput.gate.judged import JudgedRun
 from pytest_throughput.gate.observations import Comparable, match, select_units
 from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design, Rules
@@ -37,7 +38,13 @@ _DESIGNS = {
     Design.PAIRED_RUNS: "in pairs of runs",
     Design.GROUPS: "as two groups of runs",
 }
-_VERDICTS = {Code.SLOWER: Verdict.REGRESSED, Code.FASTER: Verdict.IMPROVED, Code.WITHIN_THRESHOLD: Verdict.UNCHANGED}
+_VERDICTS = {
+    Code.SLOWER: Verdict.REGRESSED,
+    Code.FAR_SLOWER: Verdict.REGRESSED,
+    Code.SLOWER_AT_TIMES: Verdict.REGRESSED,
+    Code.FASTER: Verdict.IMPROVED,
+    Code.WITHIN_THRESHOLD: Verdict.UNCHANGED,
+}
 _MOST_FIGURES = 5_000_000
 """Limit for the array of one side (cases × units × trials); judging that many figures takes about 1.5 GB."""
 
@@ -50,8 +57,9 @@ def with_baseline(head: Sequence[GivenRun], directory: Path, how_to_accept: str)
 
     ``how_to_accept``: the command that starts a baseline, for the message. Raises Incomparable where no
     run is accepted for this hardware, StoreError where the baseline cannot be read, and ValueError where
-    the runs of head were measured on different hardware.
+    the runs of head were measured on different hardware, or one of them is given twice.
     """
+    check_distinct(head)
     runs = tuple(one.run for one in head)
     _check_hardware(runs)
     baseline = Store(directory).read(runs[0].fingerprint)
@@ -79,8 +87,10 @@ def between(base: Sequence[GivenRun], head: Sequence[GivenRun], *, paired: bool)
 
     Two environments of one file are compared in pairs of trials. Otherwise ``paired`` says that the first
     run of base was measured next to the first run of head, and so on. Raises Incomparable for different
-    hardware, and for a side without cases.
+    hardware, and for a side without cases; ValueError for a run that is given twice, and for pairs that
+    were not measured in turn on one machine.
     """
+    check_distinct((*base, *head))
     runs_base, runs_head = (tuple(one.run for one in side) for side in (base, head))
     try:
         _check_hardware((*runs_base, *runs_head))
@@ -92,8 +102,11 @@ def between(base: Sequence[GivenRun], head: Sequence[GivenRun], *, paired: bool)
     in_one_run = len(base) == len(head) == 1 and base[0].file == head[0].file
     if in_one_run:
         design = Design.PAIRS
+    elif paired:
+        check_pairs(base, head)
+        design = Design.PAIRED_RUNS
     else:
-        design = Design.PAIRED_RUNS if paired else Design.GROUPS
+        design = Design.GROUPS
     return Comparison(
         title=f"{_names(head)} against {_names(base)}, {_DESIGNS[design]}",
         base=runs_base,
@@ -243,10 +256,11 @@ def _verdict(
         trials_base=int(estimates.trials_base[index]),
         trials_head=int(estimates.trials_head[index]),
         tail_head=int(estimates.tail_head[index]),
+        tail_base=int(estimates.tail_base[index]),
         outliers=int(estimates.outliers[index]),
+        detectable=float(decisions.detectable[index]),
     )
-    has_interval = math.isfinite(evidence.half_interval) and code is not Code.TOO_FEW_RUNS
-    detectable = _ratio(-max(evidence.margin, rules.log_threshold))
+    has_interval = math.isfinite(evidence.half_interval) and evidence.units >= FEWEST_UNITS
     return CaseVerdict(
         id=case.id,
         verdict=_VERDICTS.get(code, Verdict.INCONCLUSIVE),
@@ -258,7 +272,7 @@ def _verdict(
         trials_base=evidence.trials_base,
         trials_head=evidence.trials_head,
         runs_base=case.runs_base,
-        detectable_ratio=detectable if decisions.can_alarm[index] else None,
+        detectable_ratio=_ratio(-evidence.detectable) if math.isfinite(evidence.detectable) else None,
         noise_between=_share(estimates.noise_between[index]),
         noise_within=_share(estimates.noise_within[index]),
     )

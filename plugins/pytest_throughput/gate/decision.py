@@ -8,26 +8,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_throughput.gate.estimator import SHARE_FOR_NOISE, Estimates
-from pytest_throughput.gate.rules import FEWEST_UNITS, WORTH_CONFIRMING, Code, Rules
+from pytest_throughput.gate.rules import FEWEST_FOR_FAR, FEWEST_UNITS, WORTH_CONFIRMING, Code, Rules
 from pytest_throughput.gate.shrinkage import FEWEST_CASES_TO_POOL
 
 __all__ = ["CODES", "Decisions", "decide"]
 
+Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 CODES = (
     Code.SLOWER,
+    Code.FAR_SLOWER,
+    Code.SLOWER_AT_TIMES,
     Code.FASTER,
     Code.WITHIN_THRESHOLD,
     Code.TOO_FEW_RUNS,
     Code.TOO_FEW_TRIALS,
     Code.CONTENTION,
     Code.SLOW_TRIALS,
+    Code.MAYBE_FASTER,
     Code.NEAR_THRESHOLD,
     Code.NOISE,
 )
-_TAIL_EXCESS = 0.5
-"""Excess of the share of slow outliers in head over that in base, from which a case cannot be called unchanged."""
+_REGRESSED = [CODES.index(code) for code in (Code.SLOWER, Code.FAR_SLOWER, Code.SLOWER_AT_TIMES)]
+_TAIL_IS_SUSPECT = 0.1
+"""A tail that is more than by this chance in head forbids ``unchanged`` and ``improved``."""
+_SHARE_FOR_TAIL = 0.1
+"""Share of the false-alarm rate that slow trials may use; it is taken from the share for contention."""
+_MISSED_BY_SEPARATION = 0.05
+"""A case is not called unchanged where modes hide a slowdown with a larger probability: base slow, head fast."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +44,13 @@ class Decisions:
     """The decision on each case; arrays of shape (…, cases)."""
 
     codes: NDArray[np.intp]
-    """Indices into :data:`CODES`: the first three are regressed, improved and unchanged; the others, inconclusive."""
-    can_alarm: Bools
-    """Whether a slowdown of any size could be called regressed with these data."""
+    """Indices into :data:`CODES`."""
+    detectable: Floats
+    """Smallest slowdown that these data could have shown, in logarithms; infinite where they could have shown none."""
 
     @property
     def regressed(self) -> Bools:
-        return np.asarray(self.codes == CODES.index(Code.SLOWER))
+        return np.isin(self.codes, _REGRESSED)
 
     @property
     def improved(self) -> Bools:
@@ -61,46 +70,43 @@ def decide(estimates: Estimates, rules: Rules) -> Decisions:
     """Decide all cases of a comparison; the first condition that holds gives a case's code."""
     cases = estimates.difference.shape[-1]
     far = rules.log_threshold
-    contention_limit = (1 - SHARE_FOR_NOISE) * rules.false_alarm_rate
+    contention_limit = (1 - SHARE_FOR_NOISE - _SHARE_FOR_TAIL) * rules.false_alarm_rate
     # With few cases nothing shows how far two modes lie apart, so that the limit is divided by the number of cases.
     separation_limit = rules.false_alarm_rate / (1 if cases >= FEWEST_CASES_TO_POOL else cases)
 
-    difference, margin = estimates.difference, estimates.margin
+    difference, margin, gap = estimates.difference, estimates.margin, estimates.gap
     is_known = estimates.units >= FEWEST_UNITS
     is_separable = (estimates.by_separation <= separation_limit) & (estimates.trials_head > 1)
     by_contention = estimates.by_contention > contention_limit
+    may_alarm = is_known & is_separable & ~by_contention
     looks_slower = (-difference > margin) & (difference <= -far)
     looks_faster = (difference > margin) & (difference >= far)
+    is_far = (gap.size >= gap.needed) & (estimates.units >= FEWEST_FOR_FAR)
     ruled_out = difference - estimates.half_interval > -far
-    tail_head = estimates.tail_head / np.maximum(estimates.trials_head, 1)
-    tail_base = estimates.tail_base / np.maximum(estimates.trials_base, 1)
 
+    is_tail_suspect = (estimates.tail_head > 0) & ((estimates.tail_base == 0) | (estimates.by_tail < _TAIL_IS_SUSPECT))
+    tail_limit = _SHARE_FOR_TAIL * rules.false_alarm_rate / cases if estimates.trials_are_units else 0.0
+
+    by_condition: list[tuple[Bools, Code]] = [
+        (looks_slower & may_alarm, Code.SLOWER),
+        (is_far, Code.FAR_SLOWER),
+        (~is_known, Code.TOO_FEW_RUNS),
+        (estimates.by_tail <= tail_limit, Code.SLOWER_AT_TIMES),
+        (looks_slower & ~is_separable, Code.TOO_FEW_TRIALS),
+        (looks_slower, Code.CONTENTION),
+        (looks_faster & is_separable & ~is_tail_suspect, Code.FASTER),
+        (ruled_out & is_tail_suspect, Code.SLOW_TRIALS),
+        (ruled_out & (difference >= far), Code.MAYBE_FASTER),
+        (ruled_out & (estimates.by_separation > _MISSED_BY_SEPARATION), Code.TOO_FEW_TRIALS),
+        (ruled_out, Code.WITHIN_THRESHOLD),
+        (~is_separable & (difference <= -far), Code.TOO_FEW_TRIALS),
+        ((-difference > margin) | ((difference > -far) & (difference < 0) & (margin < far)), Code.NEAR_THRESHOLD),
+    ]
     codes = np.select(
-        [
-            ~is_known,
-            looks_slower & ~is_separable,
-            looks_slower & by_contention,
-            looks_slower,
-            looks_faster & is_separable,
-            ruled_out & (tail_head - tail_base >= _TAIL_EXCESS),
-            ruled_out,
-            ~is_separable & (difference <= -far),
-            (-difference > margin) | ((difference > -far) & (difference < 0) & (margin < far)),
-        ],
-        [
-            CODES.index(code)
-            for code in (
-                Code.TOO_FEW_RUNS,
-                Code.TOO_FEW_TRIALS,
-                Code.CONTENTION,
-                Code.SLOWER,
-                Code.FASTER,
-                Code.SLOW_TRIALS,
-                Code.WITHIN_THRESHOLD,
-                Code.TOO_FEW_TRIALS,
-                Code.NEAR_THRESHOLD,
-            )
-        ],
+        [condition for condition, _ in by_condition],
+        [CODES.index(code) for _, code in by_condition],
         default=CODES.index(Code.NOISE),
     )
-    return Decisions(codes=codes, can_alarm=is_known & is_separable & ~by_contention & np.isfinite(margin))
+    by_noise = np.where(may_alarm, np.maximum(margin, far), np.inf)
+    by_gap = np.where(estimates.units >= FEWEST_FOR_FAR, gap.needed + gap.width, np.inf)
+    return Decisions(codes=codes, detectable=np.minimum(by_noise, by_gap))

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from pytest_throughput.gate.outliers import chance_of_contention, chance_of_separation, flag_outliers
+from pytest_throughput.gate.far_slower import Gap, gap_between
+from pytest_throughput.gate.outliers import chance_of_contention, chance_of_separation, chance_of_tail, flag_outliers
 from pytest_throughput.gate.rules import FEWEST_UNITS, Design
 from pytest_throughput.gate.shrinkage import FEWEST_CASES_TO_POOL, moderated_variances, typical_variance
 
@@ -69,6 +70,12 @@ class Estimates:
     """Probability that contention alone slowed all trials of head (see ``chance_of_contention``)."""
     by_separation: Floats
     """Largest probability that bimodal noise alone separates the two sides (see ``chance_of_separation``)."""
+    by_tail: Floats
+    """Probability that so many of the slow trials belong to head by chance (see ``chance_of_tail``)."""
+    trials_are_units: bool
+    """Whether each trial is a replicate by itself, so that ``by_tail`` is exact."""
+    gap: Gap
+    """The distance between all trials of base and all of head."""
 
 
 def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: float) -> Estimates:
@@ -118,6 +125,9 @@ def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: fl
         by_separation=chance_of_separation(
             counted[..., ~found.is_head].sum(axis=-1), counted[..., found.is_head].sum(axis=-1)
         ),
+        by_tail=chance_of_tail(found),
+        trials_are_units=design is Design.PAIRS,
+        gap=gap_between(flat_base, flat_head, (1 - SHARE_FOR_NOISE) * false_alarm_rate),
     )
 
 

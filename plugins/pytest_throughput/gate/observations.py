@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pytest_throughput.gate import messages
 from pytest_throughput.gate.judged import JudgedCase, JudgedRun
-from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design
+from pytest_throughput.gate.rules import FEWEST_FOR_FAR, FEWEST_UNITS, Code, Design
 from pytest_throughput.gate.verdict import CaseVerdict, Verdict
 
 __all__ = ["Comparable", "Selection", "Unit", "match", "select_units"]
@@ -34,8 +34,9 @@ def select_units(base: Sequence[JudgedRun], head: Sequence[JudgedRun], design: D
 
     Machines of one model differ by up to 8 %, so that a run cannot be judged by the runs of one other
     machine. If there are enough runs of head's own machine, only these are used. Otherwise each machine
-    is one unit, however many runs it has, and there must be at least three. All runs whose machine is
-    unknown count as runs of the same machine.
+    is one unit, however many runs it has, and there must be at least three. Failing that, two runs of
+    head's own machine show what lies beyond all noise. All runs whose machine is unknown count as runs
+    of the same machine.
     """
     single = tuple((run,) for run in base), tuple((run,) for run in head)
     if design.is_paired:
@@ -47,6 +48,8 @@ def select_units(base: Sequence[JudgedRun], head: Sequence[JudgedRun], design: D
     machines_base = {run.machine_id for run in base}
     if len(machines_base) >= _FEWEST_MACHINES:
         return Selection(_by_machine(base), _by_machine(head))
+    if own and len(machines_head) == 1 and len(own) + len(head) - 1 >= FEWEST_FOR_FAR:
+        return Selection(own, single[1])
     if len(machines_head) > 1:
         return Selection(refusal=(Code.TOO_FEW_RUNS, messages.too_few_machines(len(machines_base))))
     if machines_head <= machines_base:

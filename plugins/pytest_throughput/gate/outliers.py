@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
-__all__ = ["Outliers", "chance_of_contention", "chance_of_separation", "flag_outliers"]
+__all__ = ["Outliers", "chance_of_contention", "chance_of_separation", "chance_of_tail", "flag_outliers"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -148,3 +149,26 @@ def chance_of_separation(trials_base: NDArray[np.int_], trials_head: NDArray[np.
     """
     m, n = np.maximum(trials_base, 1.0), np.maximum(trials_head, 1.0)
     return np.asarray(np.exp(m * np.log(m / (m + n)) + n * np.log(n / (m + n))))
+
+
+def chance_of_tail(found: Outliers) -> Floats:
+    """Return the probability that so much of a case's tail belongs to head, of shape (…, cases).
+
+    This is Fisher's exact test: if both sides had slow trials equally often, the trials of the tail would
+    be a random sample of all. The probability is 1 where head has none.
+    """
+    there = ~np.isnan(found.logs)
+    m, n = there[..., ~found.is_head].sum(axis=-1), there[..., found.is_head].sum(axis=-1)
+    of_base, of_head = found.tail[..., ~found.is_head].sum(axis=-1), found.tail[..., found.is_head].sum(axis=-1)
+    tail = of_base + of_head
+    chance = np.zeros(tail.shape)
+    for fewer in range(int(of_base.max(initial=0)) + 1):
+        possible = (fewer <= of_base) & (tail - fewer <= n)
+        ways = _log_ways(m, fewer) + _log_ways(n, np.where(possible, tail - fewer, 0)) - _log_ways(m + n, tail)
+        chance += np.where(possible, np.exp(ways), 0.0)
+    return np.where(of_head > 0, np.minimum(chance, 1.0), 1.0)
+
+
+def _log_ways(total: NDArray[np.int_], chosen: NDArray[np.int_] | int) -> Floats:
+    """Return the logarithm of the binomial coefficient."""
+    return np.asarray(special.gammaln(total + 1) - special.gammaln(chosen + 1) - special.gammaln(total - chosen + 1))

@@ -6,22 +6,27 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["FEWEST_UNITS", "WORTH_CONFIRMING", "Code", "Design", "Rules"]
+__all__ = ["FEWEST_FOR_FAR", "FEWEST_UNITS", "WORTH_CONFIRMING", "Code", "Design", "Rules"]
 
 FEWEST_UNITS = 3
 """Fewest pairs, or accepted runs, for a verdict; two would give a single difference to estimate the noise from."""
+FEWEST_FOR_FAR = 2
+"""Fewest pairs, or accepted runs, that can show a slowdown beyond all noise; one alone may be a slip."""
 
 
 class Code(StrEnum):
     """The reason of a verdict, for programs; ``CaseVerdict.reason`` is the sentence for people."""
 
     SLOWER = "slower"
+    FAR_SLOWER = "far_slower"
+    SLOWER_AT_TIMES = "slower_at_times"
     FASTER = "faster"
     WITHIN_THRESHOLD = "within_threshold"
     NOISE = "noise"
     NEAR_THRESHOLD = "near_threshold"
     CONTENTION = "contention"
     SLOW_TRIALS = "slow_trials"
+    MAYBE_FASTER = "maybe_faster"
     TOO_FEW_TRIALS = "too_few_trials"
     TOO_FEW_RUNS = "too_few_runs"
     UNSEEN_INDIVIDUAL = "unseen_individual"
@@ -33,7 +38,17 @@ class Code(StrEnum):
 
 
 WORTH_CONFIRMING = frozenset(
-    {Code.SLOWER, Code.NOISE, Code.NEAR_THRESHOLD, Code.CONTENTION, Code.SLOW_TRIALS, Code.TOO_FEW_TRIALS}
+    {
+        Code.SLOWER,
+        Code.FAR_SLOWER,
+        Code.SLOWER_AT_TIMES,
+        Code.NOISE,
+        Code.NEAR_THRESHOLD,
+        Code.CONTENTION,
+        Code.SLOW_TRIALS,
+        Code.MAYBE_FASTER,
+        Code.TOO_FEW_TRIALS,
+    }
 )
 """Codes for which more trials of head (and of base, in pairs) may change the verdict or should confirm it.
 

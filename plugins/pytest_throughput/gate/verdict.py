@@ -13,6 +13,7 @@ from pytest_throughput.gate.rules import Code
 __all__ = [
     "FAILABLE",
     "SCHEMA",
+    "UNDERPOWERED",
     "CaseVerdict",
     "Incomparable",
     "Judgement",
@@ -42,11 +43,17 @@ _STATUSES = {
     Verdict.MISSING: ExitCode.MISSING_OR_FAILED,
     Verdict.FAILED: ExitCode.MISSING_OR_FAILED,
     Verdict.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    Verdict.INCOMPARABLE: ExitCode.INCONCLUSIVE,
 }
 """Exit statuses of the verdicts that a gate can fail on, by priority."""
-FAILABLE = tuple(str(verdict) for verdict in _STATUSES)
-"""The verdicts that a gate can be asked to fail on."""
-_WITHOUT_COMPARISON = (Verdict.NEW, Verdict.INCOMPARABLE)
+UNDERPOWERED = "underpowered"
+"""What a gate can fail on beside verdicts: a case in which a doubling of the seconds could not have been shown."""
+FAILABLE = (*(str(verdict) for verdict in _STATUSES), UNDERPOWERED)
+"""What a gate can be asked to fail on."""
+_DOUBLING = 0.5
+"""The ratio of speeds of a step that takes twice as long."""
+_COMPARED = (Verdict.IMPROVED, Verdict.UNCHANGED, Verdict.INCONCLUSIVE)
+_TOO_FEW = (Code.TOO_FEW_RUNS, Code.UNSEEN_INDIVIDUAL)
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,18 @@ class CaseVerdict:
     """Standard deviation between units (runs, or the trials of pairs), as a share."""
     noise_within: float | None = None
     """Standard deviation of the trials within one unit, as a share."""
+
+    @property
+    def is_underpowered(self) -> bool:
+        """Whether these data could not have shown that the seconds doubled."""
+        return self.verdict in _COMPARED and (self.detectable_ratio is None or self.detectable_ratio < _DOUBLING)
+
+    @property
+    def could_be_decided(self) -> bool:
+        """Whether any figures, of as many runs and trials, would have led to a verdict."""
+        if self.verdict is Verdict.INCONCLUSIVE:
+            return self.detectable_ratio is not None or self.code not in _TOO_FEW
+        return self.verdict not in (Verdict.NEW, Verdict.INCOMPARABLE)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -111,13 +130,15 @@ class Judgement:
 def exit_status(verdicts: Sequence[CaseVerdict], fail_on: Collection[str]) -> int:
     """Return the exit status of these verdicts.
 
-    ``fail_on``: names from :data:`FAILABLE`. If no case could be compared, the status is never 0.
+    ``fail_on``: names from :data:`FAILABLE`. If no case could have been decided, the status is never 0.
     """
     there = {one.verdict for one in verdicts}
     for verdict, status in _STATUSES.items():
         if verdict in there and verdict in fail_on:
             return status
-    return ExitCode.NOTHING_COMPARABLE if there <= {*_WITHOUT_COMPARISON} else 0
+    if UNDERPOWERED in fail_on and any(one.is_underpowered for one in verdicts):
+        return ExitCode.INCONCLUSIVE
+    return ExitCode.OK if any(one.could_be_decided for one in verdicts) else ExitCode.NOTHING_COMPARABLE
 
 
 def nothing_comparable(why: str) -> Judgement:

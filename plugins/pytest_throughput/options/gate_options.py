@@ -33,11 +33,11 @@ def read_false_alarm_rate(text: str) -> float:
 
 
 def read_fail_on(text: str) -> tuple[str, ...]:
-    """Return the verdicts of a comma-separated list. Raise ValueError."""
+    """Return the names of a comma-separated list of what to fail on. Raise ValueError."""
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
     for name in names:
         if name not in FAILABLE:
-            raise ValueError(f"unknown verdict {name!r}; expected some of: {', '.join(FAILABLE)}")
+            raise ValueError(f"cannot fail on {name!r}; expected some of: {', '.join(FAILABLE)}")
     return names
 
 
@@ -79,6 +79,7 @@ FAIL_ON = Option(
     metavar="LIST",
     read=read_fail_on,
     default=",".join((Verdict.REGRESSED, Verdict.MISSING, Verdict.FAILED)),
-    help="The verdicts with which the gate fails, as a comma-separated list of regressed (exit status 10), missing, "
-    "failed (11) and inconclusive (13).",
+    help="What the gate fails on, as a comma-separated list of the verdicts regressed (exit status 10), missing, "
+    "failed (11), inconclusive and incomparable (13), and underpowered (13): a case in which a doubling of the "
+    "seconds could not have been shown.",
 )

@@ -34,11 +34,11 @@ LEAST_FIGURE, MOST_FIGURE = 1e-18, 1e18
 
 
 def rate_unit(axes: Mapping[str, Any]) -> str:
-    """Return the unit of the rate of a case with these axes: a network works through images, other steps through items.
+    """Return the unit of the rate of a case with these axes: a network takes a batch of images, other steps take items.
 
     It is the unit of cases that were never measured, and of files that name no unit.
     """
-    return "images/s" if "model" in axes else "items/s"
+    return "images/s" if {"model", "batch_size"} <= axes.keys() else "items/s"
 
 
 class Estimate(NamedTuple):
