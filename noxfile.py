@@ -55,9 +55,10 @@ def gpu(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests where no framework is installed; arguments after -- go to pytest."""
     session.install(*CONSTRAINTS, ".[dev]")
-    # Three processes for two cores: many tests wait for processes that they have started.
+    # Four processes for two cores: many tests wait for processes that they have started.
+    spread = ["-n", "4", "--dist", "worksteal"]
     others = [f"--ignore={folder}" for folder in WITH_FRAMEWORKS]
-    session.run("pytest", "-m", "not slow", *(session.posargs or ["-n", "3", *others, "tests/"]))
+    session.run("pytest", "-m", "not slow", *(session.posargs or [*spread, *others, "tests/"]))
 
 
 @nox.session

@@ -116,6 +116,7 @@ def test_nothing_in_a_plain_file_is_obeyed(command: Command, text: str, forms: A
         assert status in (0, 2) and obeyed(out + err) is None
 
 
+@pytest.mark.slow
 @TEXTS
 def test_nothing_in_a_baseline_is_obeyed(command: Command, text: str, forms: Any, turns: int) -> None:
     for seed in range(4):

@@ -79,6 +79,7 @@ def test_a_success_that_could_not_be_printed_is_none(
     assert ran.stderr.count("\n") == bool(status)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_an_output_of_which_a_part_fits_is_no_success(command: Command, files: Files, unbuffered: str) -> None:
     """As on a disk that has room for the first lines: without a buffer, Python does not notice that by itself."""

@@ -146,6 +146,7 @@ def seconds_of(outcome: Outcome) -> float:
     return outcome.measurement.round_seconds[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["os.fork", "libc.fork"])
 @pytest.mark.parametrize("where", ["open", "reset_peak_memory", "run", "wait", "check", "close"])
 def test_a_step_that_forks_has_one_answer(worker: Worker, tmp_path: Path, where: str, how: str) -> None:

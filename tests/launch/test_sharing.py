@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -61,6 +62,10 @@ def fill(beside):
 """
 
 
+def slow(what: str) -> Any:
+    return pytest.param(what, marks=pytest.mark.slow)
+
+
 @pytest.fixture
 def launcher(tmp_path: Path) -> Iterator[SharedWorkers]:
     (tmp_path / "steps.py").write_text(STEPS)
@@ -81,13 +86,15 @@ def run_trial(
     return outcome
 
 
-@pytest.mark.parametrize("what", ["busy thread", "busy child", "busy grandchild"])
+@pytest.mark.parametrize("what", ["busy thread", slow("busy child"), slow("busy grandchild")])
 def test_what_a_case_leaves_at_work_slows_no_other(launcher: SharedWorkers, what: str) -> None:
     """The next case used to be measured beside it, up to nine times too slow."""
     assert run_trial(launcher, what).metadata["worker"] != run_trial(launcher).metadata["worker"]
 
 
-@pytest.mark.parametrize("what", ["priority", "processors", "alarm", "virtual timer", "signal mask", "limit"])
+@pytest.mark.parametrize(
+    "what", ["priority", *map(slow, ("processors", "alarm", "virtual timer", "signal mask", "limit"))]
+)
 def test_settings_of_the_process_that_a_case_changes_reach_no_other(launcher: SharedWorkers, what: str) -> None:
     if what == "processors" and len(os.sched_getaffinity(0)) == 1:
         pytest.skip("needs two processors")

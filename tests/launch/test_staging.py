@@ -69,6 +69,7 @@ def once(function: str, **arguments: object) -> Request:
     return Request(f"steps:{function}", arguments, ONCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "isolation"),
     [
@@ -122,6 +123,7 @@ def test_an_interruption_while_packages_are_copied_leaves_no_folder(
     assert len(guarded) == (1 if at == "first" else 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["new\nline", "a b", "\udcff", "$(exit 1)'\""])
 def test_the_temporary_folder_may_have_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The reaper once removed the folder ``new`` if the name of the temporary folder was ``new``, newline, ``line``."""

@@ -173,6 +173,7 @@ def test_cases_with_different_variables_share_no_worker(project: pytest.Pytester
     assert [each["extra_info"]["settings"]["beads"] for each in benchmarks] == ["1", "8"]
 
 
+@pytest.mark.slow
 def test_cases_with_different_variables_share_no_process_of_pytest(project: pytest.Pytester) -> None:
     options = ("--framework=abacus", "--batch-size=1,8", "-k", "inference", "-rs")
     result = run(project, *options, "--throughput-isolation=none", alone=True)

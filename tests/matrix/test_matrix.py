@@ -217,6 +217,7 @@ def test_collecting_imports_no_framework(tmp_path: Path) -> None:
     assert "imported: []" in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["as it is", "nothing installed"])
 def test_a_checkout_works_from_another_folder(how: str, tmp_path: Path) -> None:
     arguments = [str(ROOT / "bench"), "--collect-only", "-q", "--framework=pytorch"]

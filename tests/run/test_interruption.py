@@ -119,6 +119,7 @@ def test_a_run_that_is_asked_to_end_writes_what_it_has(interrupted: Interrupted,
     assert f"to go on, repeat the command with --throughput-resume={JOURNAL}" in output
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_closed_takes_nothing_with_it(project: Project) -> None:
     """The reader of the run's output has gone, so that every write is an error."""
     (project.path / "steps.py").write_text(STEPS)
@@ -135,6 +136,7 @@ def test_a_terminal_that_is_closed_takes_nothing_with_it(project: Project) -> No
     assert (project.path / JOURNAL).exists()
 
 
+@pytest.mark.slow
 def test_a_second_interruption_ends_it_at_once(project: Project) -> None:
     run = Interrupted(project, deaf=True)
     run.process.send_signal(signal.SIGINT)

@@ -21,6 +21,7 @@ def held(batch_size):
 """
 
 
+@pytest.mark.slow
 def test_a_sweep_shows_where_memory_ends_and_goes_on(project: Project) -> None:
     (project.path / "steps.py").write_text(STEPS)
     project.tests(

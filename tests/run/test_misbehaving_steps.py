@@ -77,6 +77,7 @@ def test_a_step_that_forks_shifts_no_figure(project: Project, isolation: str) ->
         assert min(case["trials"][0]["median_seconds"], 1) >= milliseconds / 1000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fixture", ["measure_step", "measure_isolated"])
 def test_a_step_that_forks_pytest_leaves_one_pytest(project: Project, fixture: str) -> None:
     """A second one would go on with the tests, the journal and the JSON."""
@@ -159,6 +160,7 @@ def test_the_json_holds_no_nan(project: Project, monkeypatch: pytest.MonkeyPatch
     assert benchmark["extra_info"]["not_finite"] == ["loss"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isolation", ["framework", "trial"])
 def test_a_case_that_removes_the_staged_folder_costs_no_other(project: Project, isolation: str) -> None:
     project.tests(

@@ -177,6 +177,7 @@ def test_what_measures_nothing_is_no_case(pytester: pytest.Pytester) -> None:
     assert measured(Plain(), None) is None  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_fixtures_and_parameters_of_a_project_may_be_called_trial_and_environment(project: Project) -> None:
     (project.path / "conftest.py").write_text(
         "import pytest\n@pytest.fixture(params=['lab', 'field'])\ndef environment(request): return request.param\n"

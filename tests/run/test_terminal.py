@@ -88,11 +88,13 @@ def test_a_narrow_terminal_is_not_overrun(three: Project) -> None:
     assert all(len(part) < 48 for part in running)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["-v", "-q"])
 def test_progress_leaves_other_verbosities_to_pytest(three: Project, option: str) -> None:
     assert "\x1b[2K" not in on_a_terminal(three, *ONE, option)
 
 
+@pytest.mark.slow
 def test_quiet_as_of_pytest_benchmark_hides_the_figures_and_nothing_else(three: Project) -> None:
     here = "--throughput-isolation=none"
     result = three.run("--benchmark-quiet", "-v", here)

@@ -101,6 +101,7 @@ def test_a_product_that_fails_leaves_it_without() -> None:
     assert len(products.asked) == 1
 
 
+@pytest.mark.slow
 def test_this_machine_multiplies_matrices() -> None:
     flops = measured_cpu_flops(1, "float32")
     assert flops is not None and 1e7 < flops < 1e14

@@ -67,6 +67,7 @@ def _python_3_9() -> list[str] | None:
     return None
 
 
+@pytest.mark.slow
 def test_a_worker_really_runs_in_python_3_9(tmp_path: Path) -> None:
     python = _python_3_9()
     if python is None:
