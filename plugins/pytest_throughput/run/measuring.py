@@ -267,8 +267,9 @@ class Measuring:
         }
         removed: list[str] = []
         if uses_workers:
-            removed = self.settings.variables.removed(os.environ)
-            settings["environment_variables"] = self.settings.variables.recorded(settings["environment_variables"])
+            variables, reported = self.settings.variables, settings["environment_variables"]
+            removed = variables.removed(os.environ)
+            settings["environment_variables"] = variables.recorded(reported, os.environ)
         metadata = {**outcome.metadata, "settings": settings, "removed_variables": removed}
         return self._pairs.described(replace(outcome, metadata=metadata))
 
