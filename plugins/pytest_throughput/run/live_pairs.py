@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,18 +9,13 @@ from typing import Any
 
 from pytest_throughput.launch.launcher import Placement
 from pytest_throughput.launch.pairs import unpaired
-from pytest_throughput.launch.trials import TrialRun, Trials
+from pytest_throughput.launch.trials import TrialRun, Trials, job_of
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.jobs import part_of
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.worker.protocol import Outcome, Request
 
-__all__ = ["LivePairs", "job_of"]
-
-
-def job_of(target: str, arguments: Mapping[str, Any], placement: Placement) -> Hashable:
-    """Return what is measured; equal for the same function, arguments and placement."""
-    return target, json.dumps(dict(arguments)), placement
+__all__ = ["LivePairs"]
 
 
 class LivePairs:

@@ -18,7 +18,7 @@ from pytest_throughput.launch.batch_search import refuse_endless_search
 from pytest_throughput.launch.isolation import ISOLATIONS
 from pytest_throughput.launch.launcher import Launcher, LauncherConfig, Placement
 from pytest_throughput.launch.staging import StagedPath
-from pytest_throughput.launch.trials import TrialRun, Trials
+from pytest_throughput.launch.trials import TrialRun, Trials, job_of
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.writer import extra_info
@@ -26,7 +26,7 @@ from pytest_throughput.run import replay
 from pytest_throughput.run.arguments import check_target, step_here, whole_number_of_items
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.jobs import part_of
-from pytest_throughput.run.live_pairs import LivePairs, job_of
+from pytest_throughput.run.live_pairs import LivePairs
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.text import printable, printable_lines, shortened
 from pytest_throughput.worker.protocol import Outcome, Request
