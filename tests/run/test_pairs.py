@@ -177,6 +177,22 @@ def test_a_run_that_ends_between_the_tests_of_a_pair_has_both_sides(project: Pro
     assert (found["base", 1]["resumed"], found["head", 1]["resumed"]) == (True, True)
 
 
+def test_no_signal_comes_between_the_sides_of_a_pair(project: Project) -> None:
+    project.tests(ONE_CASE)
+    (project.path / "conftest.py").write_text(
+        "import os, signal\n"
+        "from pytest_throughput.results.journal import Journal\n"
+        "add = Journal.add\n"
+        "def interrupted(self, ended): add(self, ended); os.kill(os.getpid(), signal.SIGINT)\n"
+        "Journal.add = interrupted\n"
+    )
+    run = project.start("--throughput-protocol=quick", "--benchmark-json=run.json", *PAIRED)
+    output, _ = run.communicate()
+    assert run.returncode == pytest.ExitCode.INTERRUPTED, output
+    lines = (project.path / "run.json.journal.jsonl").read_text().splitlines()
+    assert {json.loads(line)["environment"] for line in lines[1:]} == {"base", "head"}
+
+
 def test_a_budget_ends_between_pairs(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project.tests(ONE_CASE)
     (project.path / "conftest.py").write_text(

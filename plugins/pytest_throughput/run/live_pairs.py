@@ -21,8 +21,8 @@ __all__ = ["LivePairs"]
 class LivePairs:
     """The trials that were measured for tests that are still to come.
 
-    The session's store holds them, so that they are in the journal as soon as they are measured, and a run that
-    resumes it has both sides or none.
+    The session's store writes both sides of a pair to the journal at once: a run that is asked to end leaves both or
+    none. One that is killed may leave one; the run that resumes it then measures the other side alone.
     """
 
     def __init__(self, session: ThroughputSession) -> None:
