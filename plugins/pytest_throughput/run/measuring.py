@@ -266,10 +266,14 @@ class Measuring:
             **outcome.metadata.get("settings", {}),
         }
         removed: list[str] = []
+        allocator = None
         if uses_workers:
+            # A library is recorded by the name of its file, as that of the one which holds.
+            allocator = os.path.basename(os.path.realpath(self.settings.allocator))
             removed = self.settings.variables.removed(os.environ)
             settings["environment_variables"] = self.settings.variables.recorded(settings["environment_variables"])
-        metadata = {**outcome.metadata, "settings": settings, "removed_variables": removed}
+        own = {"settings": settings, "removed_variables": removed, "allocator_asked": allocator}
+        metadata = {**outcome.metadata, **own}
         return self._pairs.described(replace(outcome, metadata=metadata))
 
     @cached_property
