@@ -66,20 +66,10 @@ def test_blind_cases_are_counted_and_can_fail_the_gate(
     assert failed == (ExitCode.INCONCLUSIVE if is_blind else ExitCode.OK)
 
 
-@pytest.mark.parametrize(
-    ("code", "detectable", "status"),
-    [
-        (Code.TOO_FEW_RUNS, None, ExitCode.NOTHING_COMPARABLE),
-        (Code.UNSEEN_INDIVIDUAL, None, ExitCode.NOTHING_COMPARABLE),
-        (Code.TOO_FEW_RUNS, 0.5, ExitCode.OK),
-        (Code.NOISE, None, ExitCode.OK),
-    ],
-)
-def test_where_no_figures_would_have_decided_anything_the_status_is_not_0(
-    code: Code, detectable: float | None, status: ExitCode
-) -> None:
+@pytest.mark.parametrize(("is_decidable", "status"), [(False, ExitCode.NOTHING_COMPARABLE), (True, ExitCode.OK)])
+def test_where_no_figures_would_have_decided_anything_the_status_is_not_0(is_decidable: bool, status: ExitCode) -> None:
     cases = (
-        replace(case(Verdict.INCONCLUSIVE), code=code, detectable_ratio=detectable),
+        replace(case(Verdict.INCONCLUSIVE), is_decidable=is_decidable),
         case(Verdict.NEW),
         case(Verdict.INCOMPARABLE),
     )
