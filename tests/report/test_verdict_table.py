@@ -48,7 +48,7 @@ def judged(*cases: CaseVerdict, software: dict[str, tuple[str | None, str | None
 
 
 @pytest.mark.parametrize(
-    ("verdict", "detectable", "is_blind"),
+    ("verdict", "detectable", "is_underpowered"),
     [
         (Verdict.INCONCLUSIVE, None, True),
         (Verdict.UNCHANGED, 0.45, True),
@@ -57,13 +57,13 @@ def judged(*cases: CaseVerdict, software: dict[str, tuple[str | None, str | None
         (Verdict.NEW, None, False),
     ],
 )
-def test_blind_cases_are_counted_and_can_fail_the_gate(
-    verdict: Verdict, detectable: float | None, is_blind: bool
+def test_underpowered_cases_are_counted_and_can_fail_the_gate(
+    verdict: Verdict, detectable: float | None, is_underpowered: bool
 ) -> None:
     cases = (case(Verdict.UNCHANGED, "calm"), replace(case(verdict), detectable_ratio=detectable))
-    assert ("(1 could not have shown a doubling of the seconds)" in summary(judged(*cases))) is is_blind
+    assert ("(1 could not have shown a doubling of the seconds)" in summary(judged(*cases))) is is_underpowered
     failed = exit_status(cases, ["underpowered"])
-    assert failed == (ExitCode.INCONCLUSIVE if is_blind else ExitCode.OK)
+    assert failed == (ExitCode.INCONCLUSIVE if is_underpowered else ExitCode.OK)
 
 
 @pytest.mark.parametrize(("is_decidable", "status"), [(False, ExitCode.NOTHING_COMPARABLE), (True, ExitCode.OK)])

@@ -19,8 +19,8 @@ from pytest_throughput.worker.start import worker_arguments
 __all__ = ["FreshWorkers", "SharedWorkers"]
 
 _MEMORY_IN_RESERVE = 2.0
-"""How often the most memory that a worker has held has to be there for a trial beside idle workers. The next case may
-need more than any before, and sweeps double the batch size."""
+"""The memory that has to be available for a trial beside idle workers, in multiples of the most that a worker has held.
+The next case may need more than any before, and sweeps double the batch size."""
 
 
 class _WorkerLauncher(Launcher):
@@ -32,7 +32,7 @@ class _WorkerLauncher(Launcher):
         self._living: dict[Worker, Placement] = {}
 
     def close(self) -> None:
-        with ExitStack() as stack:  # An interruption while one worker ends leaves none of the others.
+        with ExitStack() as stack:  # If an interruption comes while one worker ends, the others are ended too.
             if self._reaper is not None:
                 stack.callback(self._reaper.close)
                 self._reaper = None

@@ -80,7 +80,7 @@ class _Context:
         metrics: Tuple[Metric, ...] = (),
     ) -> Outcome:
         if not self._own_process:
-            # The first step of a process's first case takes longer: it imports, compiles and fills caches for all.
+            # In a shared process only the first case's first step imports modules, starts compilers and fills caches.
             measurement = replace(measurement, first_step_seconds=None)
         reserved = [name for name in RESERVED if name in metadata]
         if reserved:
