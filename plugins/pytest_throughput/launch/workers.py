@@ -18,8 +18,8 @@ from pytest_throughput.worker.start import worker_arguments
 __all__ = ["FreshWorkers", "SharedWorkers"]
 
 _MEMORY_IN_RESERVE = 2.0
-"""Idle workers stay only while this many times the most memory that a worker has held so far is available. The next
-case may need more than any before, and sweeps double the batch size."""
+"""The memory that has to be available for a trial beside idle workers, in multiples of the most that a worker has held.
+The next case may need more than any before, and sweeps double the batch size."""
 
 
 class _WorkerLauncher(Launcher):
@@ -31,7 +31,7 @@ class _WorkerLauncher(Launcher):
         self._living: dict[Worker, Placement] = {}
 
     def close(self) -> None:
-        with ExitStack() as stack:  # An interruption while one worker ends must not keep the others alive.
+        with ExitStack() as stack:  # If an interruption comes while one worker ends, the others are ended too.
             if self._reaper is not None:
                 stack.callback(self._reaper.close)
                 self._reaper = None
