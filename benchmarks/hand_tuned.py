@@ -38,6 +38,7 @@ from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.models import build
 from dlworkloads.opening import import_workload, open_step
 from pytest_throughput.measurement.allocator import keep_memory
+from pytest_throughput.measurement.speed_variables import without_speed_variables
 
 Loop = Callable[[], object]
 
@@ -136,7 +137,7 @@ def _place(row: tuple[str, str], mode: str) -> tuple[str, int]:
 def _in_a_fresh_process(task: dict[str, Any]) -> dict[str, float]:
     ran = subprocess.run(
         [sys.executable, __file__, "--in-process", json.dumps(task)],
-        env={**os.environ, "OMP_NUM_THREADS": str(task["threads"])},
+        env={**without_speed_variables(os.environ), "OMP_NUM_THREADS": str(task["threads"])},
         capture_output=True,
         text=True,
         check=False,

@@ -9,10 +9,11 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.gate.comparison import judge, software_changes
 from pytest_throughput.gate.judged import JudgedCase, JudgedRun, JudgedTrial, hardware_key, hashed_machine_id
 from pytest_throughput.gate.rules import Code, Design, Rules
-from pytest_throughput.gate.verdict import CaseVerdict, Verdict
+from pytest_throughput.gate.verdict import CaseVerdict, Verdict, exit_status
 from pytest_throughput.results.model import Pair
 
 MakeRun = Callable[..., JudgedRun]
@@ -143,6 +144,29 @@ def test_two_runs_show_what_is_beyond_all_noise(make_run: MakeRun) -> None:
     assert "×" in found["case-1"].reason and "slower" in found["case-1"].reason
     assert found["case-0"].code is Code.TOO_FEW_RUNS
     assert found["case-0"].detectable_ratio is not None and 0.5 < found["case-0"].detectable_ratio < 0.6
+
+
+@pytest.mark.parametrize(
+    ("accepted", "trials", "rate", "is_decidable"),
+    [
+        (1, 1, 0.01, False),
+        (2, 3, 0.01, True),
+        # Not even a slowdown beyond all noise is evidence enough.
+        (3, 1, 0.001, False),
+        (6, 1, 0.001, False),
+        (3, 1, 0.01, True),
+        # That they are unchanged could be shown.
+        (7, 1, 0.001, True),
+        (3, 3, 0.001, True),
+    ],
+)
+def test_the_numbers_of_runs_and_trials_say_whether_any_figures_would_decide(
+    make_run: MakeRun, accepted: int, trials: int, rate: float, is_decidable: bool
+) -> None:
+    for cases in (1, 4):
+        *history, head = (make_run(seed, trials=trials, cases=cases) for seed in range(accepted + 1))
+        verdicts = judge(history, [head], design=Design.HISTORY, rules=Rules(false_alarm_rate=rate))
+        assert exit_status(verdicts, ()) == (ExitCode.OK if is_decidable else ExitCode.NOTHING_COMPARABLE)
 
 
 def test_a_case_in_too_few_of_the_runs(make_run: MakeRun) -> None:
@@ -291,7 +315,7 @@ def test_contended_trials_are_named_in_the_sentence(make_run: MakeRun) -> None:
     trials = tuple(slow if one.number == slow.number else one for one in base.cases["case-0"].trials)
     base = with_case(base, replace(base.cases["case-0"], trials=trials))
     found = {one.id: one for one in judge([base], [head], design=Design.PAIRS, rules=RULES)}
-    assert "(1 slow trial set aside)" in found["case-0"].reason
+    assert "(1 slow trial not counted)" in found["case-0"].reason
     assert found["case-0"].verdict is Verdict.UNCHANGED
 
 

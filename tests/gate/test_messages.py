@@ -75,7 +75,7 @@ def test_nothing_is_said_to_be_detectable_where_nothing_was() -> None:
 
 
 def test_excluded_trials_are_named() -> None:
-    assert compared(Code.WITHIN_THRESHOLD, replace(OPEN, outliers=2)).endswith("(2 slow trials set aside)")
+    assert compared(Code.WITHIN_THRESHOLD, replace(OPEN, outliers=2)).endswith("(2 slow trials not counted)")
 
 
 @pytest.mark.parametrize(

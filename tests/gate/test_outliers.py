@@ -101,7 +101,7 @@ def test_neither_the_unit_nor_the_order_of_trials_matters(
     one, other = kept(rounded[0], rounded[1])
     shifted = [[value + round(factor, 1) for value in side] for side in rounded]
     again, other_again = kept([shifted[0][index] for index in order], shifted[1])
-    # A gap at the very limit may fall on either side of it by rounding; ties are told apart by place.
+    # A gap at the very limit may fall on either side of it by rounding; ties are ordered by place.
     ordered = sorted(rounded[0] + rounded[1])
     gaps = [high - low for low, high in pairwise(ordered)]
     if len(set(ordered)) == len(ordered) and all(abs(gap - 0.1) > 1e-6 for gap in gaps):

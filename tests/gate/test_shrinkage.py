@@ -14,7 +14,7 @@ Floats = NDArray[np.float64]
 
 
 def moderated_variances(variances: Floats, degrees: Floats, exception: int | None = None) -> tuple[Floats, Floats]:
-    """Where all cases but one, at most, are telling."""
+    """Where all cases but one, at most, say something about the noise."""
     return shrinkage.moderated_variances(variances, degrees, np.arange(variances.shape[-1]) != exception)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ import pytest
 
 from pytest_throughput.launch.interpreters import Interpreter
 from pytest_throughput.launch.launcher import LauncherConfig, Placement
+from pytest_throughput.launch.process_tree import ProcessTree
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.launch.workers import FreshWorkers
 from pytest_throughput.measurement.plan import Plan
@@ -171,6 +174,24 @@ def test_a_process_of_another_user_cannot_be_stopped(
     with pytest.raises(PermissionError, match="belongs to another user"):
         trial.stop()
     trial.kill()
+
+
+def test_an_interruption_while_a_process_is_stopped_leaves_none_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    suspend = psutil.Process.suspend
+
+    def interrupted(process: psutil.Process) -> None:
+        suspend(process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(psutil.Process, "suspend", interrupted)
+    with subprocess.Popen(["sleep", "100"]) as process:
+        tree = ProcessTree(process.pid)
+        with pytest.raises(KeyboardInterrupt):
+            tree.stop(process.pid)
+        os.waitpid(process.pid, os.WUNTRACED)  # It has been stopped.
+        tree.resume()
+        process.terminate()  # A stopped process would not end.
+        assert process.wait(timeout=60) == -signal.SIGTERM
 
 
 def test_a_trial_that_is_given_up_leaves_no_process(launcher: FreshWorkers, tmp_path: Path) -> None:

@@ -60,3 +60,9 @@ def test_a_stall_of_any_length_is_one_value_among_others(stall: float) -> None:
     calm = _autoregressive(0.0, 200, 3)
     least = [*calm[:100], max(calm) + 0.01, *calm[101:]]
     assert independent_count([*calm[:100], stall, *calm[101:]]) == independent_count(least)
+
+
+def test_twenty_independent_rounds_are_enough_for_an_interval_of_the_table() -> None:
+    """A median has a 95 % interval from six independent rounds on. The cautious count would rarely be that large."""
+    worth = [independent_count(_autoregressive(0.0, 20, seed), standard_errors=0.0) for seed in range(200)]
+    assert sum(each >= 6 for each in worth) >= 190

@@ -48,7 +48,7 @@ def judged(*cases: CaseVerdict, software: dict[str, tuple[str | None, str | None
 
 
 @pytest.mark.parametrize(
-    ("verdict", "detectable", "is_blind"),
+    ("verdict", "detectable", "is_underpowered"),
     [
         (Verdict.INCONCLUSIVE, None, True),
         (Verdict.UNCHANGED, 0.45, True),
@@ -57,29 +57,19 @@ def judged(*cases: CaseVerdict, software: dict[str, tuple[str | None, str | None
         (Verdict.NEW, None, False),
     ],
 )
-def test_blind_cases_are_counted_and_can_fail_the_gate(
-    verdict: Verdict, detectable: float | None, is_blind: bool
+def test_underpowered_cases_are_counted_and_can_fail_the_gate(
+    verdict: Verdict, detectable: float | None, is_underpowered: bool
 ) -> None:
     cases = (case(Verdict.UNCHANGED, "calm"), replace(case(verdict), detectable_ratio=detectable))
-    assert ("(1 could not have shown a doubling of the seconds)" in summary(judged(*cases))) is is_blind
+    assert ("(1 could not have shown a doubling of the seconds)" in summary(judged(*cases))) is is_underpowered
     failed = exit_status(cases, ["underpowered"])
-    assert failed == (ExitCode.INCONCLUSIVE if is_blind else ExitCode.OK)
+    assert failed == (ExitCode.INCONCLUSIVE if is_underpowered else ExitCode.OK)
 
 
-@pytest.mark.parametrize(
-    ("code", "detectable", "status"),
-    [
-        (Code.TOO_FEW_RUNS, None, ExitCode.NOTHING_COMPARABLE),
-        (Code.UNSEEN_INDIVIDUAL, None, ExitCode.NOTHING_COMPARABLE),
-        (Code.TOO_FEW_RUNS, 0.5, ExitCode.OK),
-        (Code.NOISE, None, ExitCode.OK),
-    ],
-)
-def test_where_no_figures_would_have_decided_anything_the_status_is_not_0(
-    code: Code, detectable: float | None, status: ExitCode
-) -> None:
+@pytest.mark.parametrize(("is_decidable", "status"), [(False, ExitCode.NOTHING_COMPARABLE), (True, ExitCode.OK)])
+def test_where_no_figures_would_have_decided_anything_the_status_is_not_0(is_decidable: bool, status: ExitCode) -> None:
     cases = (
-        replace(case(Verdict.INCONCLUSIVE), code=code, detectable_ratio=detectable),
+        replace(case(Verdict.INCONCLUSIVE), is_decidable=is_decidable),
         case(Verdict.NEW),
         case(Verdict.INCOMPARABLE),
     )

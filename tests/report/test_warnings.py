@@ -37,11 +37,20 @@ def kinds(*cases: CaseResult) -> list[tuple[WarningKind, tuple[str, ...]]]:
         (case("a", disturbed_by="2 other processes on the GPU"), WarningKind.DISTURBED),
         (case("a", rounds_disturbed=2), WarningKind.DISTURBED_ROUNDS),
         (case("a", removed_variables=["TF_XLA_FLAGS"]), WarningKind.VARIABLES_REMOVED),
+        (case("a", allocator_asked="tuned", settings={"allocator": "system"}), WarningKind.OTHER_ALLOCATOR),
     ],
 )
 def test_each_warning_names_its_kind_and_its_cases(bad: CaseResult, kind: WarningKind) -> None:
-    good = case("b", rounds_disturbed=1, swapped_bytes=4096, enqueue_ratio=0.5)
-    assert kinds(good) == []
+    good = case(
+        "b",
+        rounds_disturbed=1,
+        swapped_bytes=4096,
+        enqueue_ratio=0.5,
+        allocator_asked="tuned",
+        settings={"allocator": "tuned"},
+    )
+    in_this_process = case("c", allocator_asked=None, settings={"allocator": "system"})
+    assert kinds(good, in_this_process) == []
     assert kinds(bad, good) == [(kind, ("a",))]
 
 
@@ -68,6 +77,21 @@ def test_one_warning_is_about_all_cases_that_it_holds_for() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("asked", "held", "why"),
+    [
+        ("tuned", "system", "only glibc can be tuned, and variables that are given or kept win"),
+        ("system", "tuned", "a variable or a preloaded library has chosen it"),
+        ("liba.so.2", "system", "the library has to be where the worker runs, such as in its container"),
+    ],
+)
+def test_another_allocator_than_was_asked_for_is_named_with_its_cause(asked: str, held: str, why: str) -> None:
+    cases = (case(name, allocator_asked=asked, settings={"allocator": held}) for name in "ab")
+    (warning,) = warnings_of(RunResult(tuple(cases)))
+    text = f"workers allocated memory by {held}, and --throughput-allocator asked for {asked} ({why}): a, b"
+    assert warning.text == text
+
+
 def test_the_table_shows_every_warning_below_it() -> None:
     result = RunResult((replace(case("a"), status="failed", reason="because"), case("b", enqueue_ratio=0.95)))
     assert table.notes(result) == [warning.text for warning in warnings_of(result)]
@@ -75,7 +99,14 @@ def test_the_table_shows_every_warning_below_it() -> None:
 
 def test_nothing_in_a_warning_is_obeyed() -> None:
     bad = replace(
-        case(HOSTILE, environment=HOSTILE, disturbed_by=HOSTILE, removed_variables=[HOSTILE]),
+        case(
+            HOSTILE,
+            environment=HOSTILE,
+            disturbed_by=HOSTILE,
+            removed_variables=[HOSTILE],
+            allocator_asked=HOSTILE,
+            settings={"allocator": HOSTILE + "x"},
+        ),
         status="failed",
         reason=HOSTILE,
     )

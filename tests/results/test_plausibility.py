@@ -101,7 +101,8 @@ def test_more_than_the_device_can_do_is_marked(utilisation: Any, method: str, ex
         (4.0, 0.992, "datasheet", True),
         (4.0, 1.0, "given", False),
         (1.01, 0.0, "datasheet", True),
-        (1.01, None, "datasheet", True),
+        (3.9, None, "datasheet", False),
+        (4.1, None, "datasheet", True),
         (1.01, "most", "datasheet", True),
         (1.01, 2.0, "datasheet", True),
         # Only a CPU's peak is measured, and no CPU was seen to use Winograd's method.

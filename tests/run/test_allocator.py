@@ -43,19 +43,21 @@ def info(project: Project, *arguments: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("options", "allocator"),
+    ("options", "asked", "allocator"),
     [
-        ((), "tuned"),
-        (("--throughput-allocator=system",), "system"),
+        ((), "tuned", "tuned"),
+        (("--throughput-allocator=system",), "system", "system"),
         # This process was not started for it.
-        (("--throughput-isolation=none",), "system"),
+        (("--throughput-isolation=none",), None, "system"),
         # The user's own parameters win, and what holds is reported.
-        (("--throughput-env=MALLOC_MMAP_MAX_=65536", "--throughput-env=MALLOC_TOP_PAD_=0"), "system"),
+        (("--throughput-env=MALLOC_MMAP_MAX_=65536", "--throughput-env=MALLOC_TOP_PAD_=0"), "tuned", "system"),
     ],
 )
-def test_what_holds_is_recorded_with_its_page_faults(work: Project, options: tuple[str, ...], allocator: str) -> None:
+def test_what_holds_is_recorded_with_its_page_faults(
+    work: Project, options: tuple[str, ...], asked: str | None, allocator: str
+) -> None:
     found = info(work, *options)
-    assert found["settings"]["allocator"] == allocator
+    assert (found["allocator_asked"], found["settings"]["allocator"]) == (asked, allocator)
     page_faults = found["page_faults_per_step"]
     assert page_faults < PAGES / 100 if allocator == "tuned" else page_faults >= PAGES
     (metric,) = [metric for metric in found["metrics"] if metric["name"] == "page_faults_per_step"]
@@ -102,4 +104,5 @@ def test_a_path_in_the_ini_file_is_relative_to_the_rootdir(work: Project) -> Non
     Path(work.path, "lib").mkdir()
     (work.path / "lib/none.so").write_bytes(b"")
     # It is no library, so the loader ignores it.
-    assert info(work)["settings"]["allocator"] == "system"
+    found = info(work)
+    assert (found["allocator_asked"], found["settings"]["allocator"]) == ("none.so", "system")

@@ -31,7 +31,7 @@ def pretend():
         os.getpid = lambda: 1
     return Step(run)
 
-def facts(name):
+def metadata(name):
     return Step(lambda: time.sleep(0.001), metadata={name: {"loss": float("nan"), "set": {1}}[name]})
 
 def unstaged():
@@ -145,7 +145,7 @@ def test_the_json_holds_no_nan(project: Project, monkeypatch: pytest.MonkeyPatch
 
         @pytest.mark.parametrize("name", ["loss", "set"])
         def test_facts(measure_isolated, name):
-            measure_isolated("misbehaving:facts", {"name": name})
+            measure_isolated("misbehaving:metadata", {"name": name})
         """
     )
     project.run("--benchmark-json=run.json", f"--throughput-isolation={isolation}", "--throughput-protocol=paper")

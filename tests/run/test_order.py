@@ -152,7 +152,11 @@ def test_one_worker_serves_a_framework_and_a_trial(matrix: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    "parameters", ["", '@pytest.mark.parametrize("n", [1])', '@pytest.mark.parametrize("n", ["a-t2"])']
+    "parameters",
+    [
+        '@pytest.mark.parametrize("n", ["a-t2"])',
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("", '@pytest.mark.parametrize("n", [1])')),
+    ],
 )
 def test_without_a_marker_the_case_is_the_node_id_without_its_trial(project: Project, parameters: str) -> None:
     argument = ", n" if parameters else ""

@@ -147,13 +147,18 @@ def test_what_does_not_fit_together_is_measured_one_after_the_other(project: Pro
         "import os, time\nfrom pathlib import Path\nfrom pytest_throughput import OutOfMemory, Step\n"
         "taken = Path(__file__).with_name('taken')\n"
         "def open_step():\n"
-        "    if taken.exists() and Path(f'/proc/{taken.read_text()}').exists(): raise OutOfMemory('two are too many')\n"
+        "    if taken.exists() and Path(f'/proc/{taken.read_text()}').exists():\n"
+        "        with open('refused', 'a') as file: file.write('x')\n"
+        "        raise OutOfMemory('two are too many')\n"
         "    taken.write_text(str(os.getpid()))\n"
         "    return Step(lambda: time.sleep(1e-4))\n"
     )
-    found = sides(project.run_json(*PAIRED))
+    found = sides(project.run_json(*PAIRED, "--throughput-trials=2"))
+    assert len(found) == 4
     assert {info["unpaired"] for info in found.values()} == {"both sides together ran out of memory: two are too many"}
     assert {info["settings"]["pairing"] for info in found.values()} == {"trials"}
+    # The second pair does not exhaust the memory again.
+    assert (project.path / "refused").read_text() == "x"
 
 
 def test_a_run_that_ends_between_the_tests_of_a_pair_has_both_sides(project: Project) -> None:
@@ -170,6 +175,22 @@ def test_a_run_that_ends_between_the_tests_of_a_pair_has_both_sides(project: Pro
     found = sides(project.run_json(*PAIRED, "--throughput-resume=run.json.journal.jsonl"))
     assert found["base", 1]["pair"]["id"] == found["head", 1]["pair"]["id"]
     assert (found["base", 1]["resumed"], found["head", 1]["resumed"]) == (True, True)
+
+
+def test_no_signal_comes_between_the_sides_of_a_pair(project: Project) -> None:
+    project.tests(ONE_CASE)
+    (project.path / "conftest.py").write_text(
+        "import os, signal\n"
+        "from pytest_throughput.results.journal import Journal\n"
+        "add = Journal.add\n"
+        "def interrupted(self, ended): add(self, ended); os.kill(os.getpid(), signal.SIGINT)\n"
+        "Journal.add = interrupted\n"
+    )
+    run = project.start("--throughput-protocol=quick", "--benchmark-json=run.json", *PAIRED)
+    output, _ = run.communicate()
+    assert run.returncode == pytest.ExitCode.INTERRUPTED, output
+    lines = (project.path / "run.json.journal.jsonl").read_text().splitlines()
+    assert {json.loads(line)["environment"] for line in lines[1:]} == {"base", "head"}
 
 
 def test_a_budget_ends_between_pairs(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,7 +99,7 @@ def test_a_job_runs_once_and_each_test_has_its_phase(jobs: Project, isolation: s
     assert metrics(found["save"]) == {"seconds": (seconds["save"], "s", "lower")}
 
 
-@pytest.mark.parametrize("isolation", ["trial", "framework", "none"])
+@pytest.mark.parametrize("isolation", ["trial", pytest.param("framework", marks=pytest.mark.slow), "none"])
 @pytest.mark.parametrize("ends", ["failed", "out_of_memory", "unsupported", "crashed"])
 def test_a_phase_that_fails_ends_the_job(jobs: Project, ends: str, isolation: str) -> None:
     """The phases before it stay measured, also where the worker has crashed."""

@@ -250,6 +250,20 @@ def test_two_tests_cannot_be_the_same_trial(project: Project) -> None:
     result.stderr.fnmatch_lines(["ERROR: *test_it[[]2] and *test_it[[]1] measure the same trial of same;*"])
 
 
+def test_names_of_pairs_are_refused_as_axes(project: Project) -> None:
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.throughput_case("one", pair="en-de")
+        def test_it(measure_step): measure_step(lambda: None)
+        """
+    )
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: *::test_it: throughput_case has pair, reserved for live pairs; rename them"])
+
+
 def test_a_fixture_asked_for_too_late_says_what_to_do(project: Project) -> None:
     project.tests("def test_it(request): request.getfixturevalue('measure_step')(lambda: None)")
     result = project.run()

@@ -49,7 +49,13 @@ def test_showing_fixtures_measures_nothing_and_leaves_nothing(project: Project, 
 
 @pytest.mark.parametrize("fixtures", ["benchmark, measure_step", "measure_step, benchmark"])
 @pytest.mark.parametrize("first", ["benchmark(int)", "benchmark.pedantic(int)"])
-@pytest.mark.parametrize("options", [(), ("--benchmark-disable",)], ids=["measured", "disabled"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param((), id="measured"),
+        pytest.param(("--benchmark-disable",), id="disabled", marks=pytest.mark.slow),
+    ],
+)
 def test_a_test_that_uses_benchmark_first_fails_with_the_reason(
     project: Project, fixtures: str, first: str, options: tuple[str, ...]
 ) -> None:

@@ -27,10 +27,10 @@ STEPS = """
 import os, time
 from pytest_throughput import OutOfMemory, Step, Unsupported
 
-def sleep(milliseconds=1.0, **facts):
-    facts.setdefault("settings", {})["omp"] = os.environ.get("OMP_NUM_THREADS")
-    facts["pid"] = os.getpid()
-    return Step(lambda: time.sleep(milliseconds / 1000), metadata=facts)
+def sleep(milliseconds=1.0, **metadata):
+    metadata.setdefault("settings", {})["omp"] = os.environ.get("OMP_NUM_THREADS")
+    metadata["pid"] = os.getpid()
+    return Step(lambda: time.sleep(milliseconds / 1000), metadata=metadata)
 
 def end(how):
     if how == "unsupported": raise Unsupported("no such precision")

@@ -1,12 +1,15 @@
-"""How many physical cores may be used: topology, affinity and cgroup quota."""
+"""How many physical cores and how much memory may be used: topology, affinity and cgroups."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
+from pytest_throughput.telemetry.cgroup import available_memory_bytes
 from pytest_throughput.telemetry.cpu import cpu_model, usable_physical_cores
 
 
@@ -78,3 +81,31 @@ def test_this_machine_has_at_least_one_core() -> None:
 def test_reads_the_model(tmp_path: Path, text: str, model: str) -> None:
     (tmp_path / "cpuinfo").write_text(text)
     assert cpu_model(tmp_path) == model
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("files", "available"),
+    [
+        ({}, 20 * GIB),
+        ({"sys/fs/cgroup/job/memory.max": "max\n", "sys/fs/cgroup/job/memory.current": f"{GIB}\n"}, 20 * GIB),
+        ({"sys/fs/cgroup/job/memory.max": f"{8 * GIB}\n", "sys/fs/cgroup/job/memory.current": f"{3 * GIB}\n"}, 5 * GIB),
+        (
+            {
+                "sys/fs/cgroup/job/memory.max": f"{8 * GIB}\n",
+                "sys/fs/cgroup/job/memory.current": f"{7 * GIB}\n",
+                "sys/fs/cgroup/job/memory.stat": f"anon {GIB}\ninactive_file {2 * GIB}\n",
+            },
+            3 * GIB,
+        ),
+        ({"sys/fs/cgroup/memory.max": f"{GIB}\n", "sys/fs/cgroup/memory.current": f"{2 * GIB}\n"}, 0),
+    ],
+)
+def test_counts_the_memory_that_may_be_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], available: int
+) -> None:
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=20 * GIB))
+    folders = machine(tmp_path, {}, {"proc/self/cgroup": "0::/job\n", **files})
+    assert available_memory_bytes(*folders) == available

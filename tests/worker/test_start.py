@@ -65,7 +65,7 @@ for release in (lambda: None, give_back_free_memory):
         print(peak_resident_bytes() >> 20)
 """
 
-needs_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries cannot be told")
+needs_glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries have no mallopt")
 
 
 def variables(**further: str) -> dict[str, str]:

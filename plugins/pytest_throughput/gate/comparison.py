@@ -275,6 +275,7 @@ def _verdict(
         detectable_ratio=_ratio(-evidence.detectable) if math.isfinite(evidence.detectable) else None,
         noise_between=_share(estimates.noise_between[index]),
         noise_within=_share(estimates.noise_within[index]),
+        is_decidable=bool(decisions.decidable[index]),
     )
 
 

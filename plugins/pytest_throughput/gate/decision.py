@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_throughput.gate.estimator import SHARE_FOR_NOISE, Estimates
+from pytest_throughput.gate.outliers import chance_of_separation
 from pytest_throughput.gate.rules import FEWEST_FOR_FAR, FEWEST_UNITS, WORTH_CONFIRMING, Code, Rules
 from pytest_throughput.gate.shrinkage import FEWEST_CASES_TO_POOL
 
@@ -47,6 +48,8 @@ class Decisions:
     """Indices into :data:`CODES`."""
     detectable: Floats
     """Smallest slowdown that these data could have shown, in logarithms; infinite where they could have shown none."""
+    decidable: Bools
+    """Whether any figures, of as many runs and trials, would have led to a verdict."""
 
     @property
     def regressed(self) -> Bools:
@@ -109,4 +112,12 @@ def decide(estimates: Estimates, rules: Rules) -> Decisions:
     )
     by_noise = np.where(may_alarm, np.maximum(margin, far), np.inf)
     by_gap = np.where(estimates.units >= FEWEST_FOR_FAR, gap.needed + gap.width, np.inf)
-    return Decisions(codes=codes, detectable=np.minimum(by_noise, by_gap))
+    # Without noise only the numbers of trials can forbid a verdict: ``improved`` or ``unchanged``.
+    by_number = chance_of_separation(estimates.trials_base, estimates.trials_head)
+    may_be_faster = (by_number <= separation_limit) & (estimates.trials_head > 1)
+    may_be_unchanged = by_number <= _MISSED_BY_SEPARATION
+    return Decisions(
+        codes=codes,
+        detectable=np.minimum(by_noise, by_gap),
+        decidable=np.isfinite(by_gap) | (is_known & (may_be_faster | may_be_unchanged)),
+    )

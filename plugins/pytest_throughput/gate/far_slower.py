@@ -1,9 +1,9 @@
 """Slowdowns so large that even few trials show them: beyond any noise seen on the hardware.
 
-Three trials against three cannot exclude by their number that chance has put each side into a state of
-its own. Their size can: where all trials of head are slower than all of base by far more than any two
-trials of any case on one side differ, only a disturbance or a state of the process that was never seen
-before would explain it.
+Three trials against three are too few to exclude that by chance all processes of base were in a fast state
+and all of head in a slow one. A large gap excludes it: where all trials of head are slower than all of base
+by far more than any two trials of any case on one side differ, only a disturbance or a state of the process
+that was never seen before would explain it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _SPREADS_SEEN = 1.5
 _AGREEMENT = 1 / 3
 """Probability that one more disturbed trial of head agrees with the others as closely as ``_OWN_SPREADS`` demands."""
 _HALF_OF_DISTURBANCES = 2.0
-"""Half of all disturbances slow a trial by more than this factor; by more than s times it, one in s of these."""
+"""The factor f by which half of all disturbances slow a trial, or by more. For s > 1, the share that slows it by s f or
+more is 1 ÷ (2 s)."""
 _MOST_FACTOR = 200.0
 """Largest slowdown whose size is evidence."""
 

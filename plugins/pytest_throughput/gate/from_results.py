@@ -157,7 +157,10 @@ def _fixed_settings(case: CaseResult) -> dict[str, Any] | None:
 
 
 def _digest(fixed: Mapping[str, Any]) -> str:
-    """Return a digest of settings, to which those that runs did not record at first contribute only other values."""
+    """Return a digest of settings.
+
+    A setting that older runs did not record is left out if it has the value that those runs had (``_UNLESS_RECORDED``).
+    """
     fixed = {
         name: value for name, value in fixed.items() if name not in _UNLESS_RECORDED or value != _UNLESS_RECORDED[name]
     }
@@ -166,7 +169,7 @@ def _digest(fixed: Mapping[str, Any]) -> str:
 
 
 def _texts(fixed: Mapping[str, Any]) -> dict[str, str]:
-    """Return settings as JSON texts by name, such as ``environment_variables.OMP_PROC_BIND``, some of very many."""
+    """Return settings as JSON texts by name, such as ``environment_variables.OMP_PROC_BIND``, at most MOST_SETTINGS."""
     texts: dict[str, str] = {}
     for name, value in {**_UNLESS_RECORDED, **fixed}.items():
         members = (

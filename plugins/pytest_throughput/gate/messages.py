@@ -140,7 +140,7 @@ def compared(code: Code, evidence: Evidence) -> str:
     """Return the sentence for a case that was compared."""
     sentence = _SENTENCES[code](evidence)
     if evidence.outliers:
-        sentence += f" ({count(evidence.outliers, 'slow trial')} set aside)"
+        sentence += f" ({count(evidence.outliers, 'slow trial')} not counted)"
     return sentence
 
 

@@ -11,7 +11,7 @@ __all__ = ["FEWEST_FOR_FAR", "FEWEST_UNITS", "WORTH_CONFIRMING", "Code", "Design
 FEWEST_UNITS = 3
 """Fewest pairs, or accepted runs, for a verdict; two would give a single difference to estimate the noise from."""
 FEWEST_FOR_FAR = 2
-"""Fewest pairs, or accepted runs, that can show a slowdown beyond all noise; one alone may be a slip."""
+"""Fewest pairs, or accepted runs, that can show a slowdown beyond all noise; a single one may be disturbed."""
 
 
 class Code(StrEnum):

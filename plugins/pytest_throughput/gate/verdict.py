@@ -53,7 +53,6 @@ FAILABLE = (*(str(verdict) for verdict in _STATUSES), UNDERPOWERED)
 _DOUBLING = 0.5
 """The ratio of speeds of a step that takes twice as long."""
 _COMPARED = (Verdict.IMPROVED, Verdict.UNCHANGED, Verdict.INCONCLUSIVE)
-_TOO_FEW = (Code.TOO_FEW_RUNS, Code.UNSEEN_INDIVIDUAL)
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,8 @@ class CaseVerdict:
     """Standard deviation between units (runs, or the trials of pairs), as a share."""
     noise_within: float | None = None
     """Standard deviation of the trials within one unit, as a share."""
+    is_decidable: bool = False
+    """Whether any figures, of as many runs and trials, would have led to a verdict. It is not in the JSON."""
 
     @property
     def is_underpowered(self) -> bool:
@@ -86,13 +87,13 @@ class CaseVerdict:
 
     @property
     def could_be_decided(self) -> bool:
-        """Whether any figures, of as many runs and trials, would have led to a verdict."""
+        """Whether the case has a verdict, or could have had one with other figures."""
         if self.verdict is Verdict.INCONCLUSIVE:
-            return self.detectable_ratio is not None or self.code not in _TOO_FEW
+            return self.is_decidable
         return self.verdict not in (Verdict.NEW, Verdict.INCOMPARABLE)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "is_decidable"}
 
 
 class Incomparable(Exception):

@@ -49,6 +49,7 @@ class ProcessTree:
         if not any(member.pid == pid for member in members):
             return False
         for member in members:
+            self._stopped.append(member)  # Before it is stopped: an interruption leaves none that `resume` misses.
             try:
                 member.suspend()
             except psutil.AccessDenied:
@@ -56,14 +57,14 @@ class ProcessTree:
                 raise PermissionError(f"process {member.pid} of the worker belongs to another user") from None
             except psutil.Error:
                 continue
-            self._stopped.append(member)
         return True
 
     def resume(self) -> None:
         """Let the processes that were stopped go on."""
         while self._stopped:
             with suppress(psutil.Error):
-                self._stopped.pop().resume()
+                self._stopped[-1].resume()
+            self._stopped.pop()
 
     @staticmethod
     def kill(members: list[psutil.Process]) -> None:

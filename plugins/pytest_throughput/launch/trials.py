@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import random
+import json
 import re
 import secrets
 import statistics
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pytest_throughput.launch.batch_search import search_largest
 from pytest_throughput.launch.launcher import LaunchedTrial, Launcher, Placement
@@ -17,7 +19,7 @@ from pytest_throughput.telemetry.utilisation import Utilisation
 from pytest_throughput.telemetry.watch import Telemetry, Watch
 from pytest_throughput.worker.protocol import Outcome, Request
 
-__all__ = ["TrialRun", "Trials"]
+__all__ = ["TrialRun", "Trials", "job_of"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class TrialRun:
     """The exception that ended a trial in this process, if a debugger needs it."""
 
 
+def job_of(target: str, arguments: Mapping[str, Any], placement: Placement) -> Hashable:
+    """Return what is measured; equal for the same function, arguments and placement."""
+    return target, json.dumps(dict(arguments)), placement
+
+
 class Trials:
     """Runs trials, and adds to their outcomes the telemetry of the machine."""
 
@@ -41,6 +48,8 @@ class Trials:
         self._launcher = launcher
         self._telemetry = Telemetry()
         self._utilisation = Utilisation(peak_tflops)
+        self._apart: dict[Hashable, str] = {}
+        """Why the sides of a pair, whatever the number of the trial, cannot be alive together."""
 
     def run(self, request: Request, placement: Placement, items: int) -> TrialRun:
         """Run one trial by the request's plan. ``items``: how many items a step works through."""
@@ -57,18 +66,26 @@ class Trials:
     ) -> tuple[TrialRun, TrialRun]:
         """Run a trial in each placement, both alive and in turn; one after the other if they cannot be alive together.
 
-        The placements have the same device.
+        The placements have the same device. Sides that could not be alive together are not tried again.
         """
-        pair_id = secrets.token_hex(8)
+        job = tuple(job_of(request.target, request.arguments, replace(each, trial=0)) for each in placements)
+        if job not in self._apart:
+            try:
+                return self._run_in_turn(request, placements, items)
+            except MeasuredApart as apart:
+                self._apart[job] = str(apart)
+        order = secrets.SystemRandom().sample((0, 1), 2)
+        runs = {side: self.run(request, placements[side], items) for side in order}
+        reason = self._apart[job]
+        first, second = (replace(runs[side], outcome=unpaired(runs[side].outcome, reason)) for side in (0, 1))
+        return first, second
+
+    def _run_in_turn(
+        self, request: Request, placements: tuple[Placement, Placement], items: int
+    ) -> tuple[TrialRun, TrialRun]:
         trials = self._launcher.start(request, placements[0]), self._launcher.start(request, placements[1])
-        try:
-            with self._telemetry.watching(placements[0].device, isolated=True) as watch:
-                outcomes = measure_pair(trials, pair_id)
-        except MeasuredApart as apart:
-            order = random.Random(pair_id).sample((0, 1), 2)
-            runs = {side: self.run(request, placements[side], items) for side in order}
-            first, second = (replace(runs[side], outcome=unpaired(runs[side].outcome, str(apart))) for side in (0, 1))
-            return first, second
+        with self._telemetry.watching(placements[0].device, isolated=True) as watch:
+            outcomes = measure_pair(trials, pair_id=secrets.token_hex(8))
 
         def run(trial: LaunchedTrial, outcome: Outcome) -> TrialRun:
             outcome = self._observed(self._with_hint(outcome, request), items, watch)

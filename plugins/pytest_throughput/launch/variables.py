@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from pytest_throughput.measurement.speed_variables import changes_speed, without_speed_variables
+from pytest_throughput.measurement.speed_variables import as_unicode, changes_speed, without_speed_variables
 from pytest_throughput.telemetry.cpu_peak import THREAD_VARIABLES
 
 __all__ = ["KEEP_ALL", "WorkerVariables", "parse_names", "parse_variable"]
@@ -47,14 +47,14 @@ class WorkerVariables:
         seen = {*self.chosen(shell), *THREAD_VARIABLES}
         return sorted(name for name in shell if changes_speed(name) and name not in seen)
 
-    def recorded(self, reported: Mapping[str, str]) -> dict[str, str]:
+    def recorded(self, reported: Mapping[str, str], shell: Mapping[str, str]) -> dict[str, str]:
         """Return what a result records.
 
         ``reported``: the variables that change speed, as the worker has them. Those of its threads follow from another
-        setting. Given ones are recorded whatever their names are.
+        setting. What the user has chosen is recorded whatever its name is.
         """
         held = {name: value for name, value in reported.items() if name not in THREAD_VARIABLES}
-        return {**held, **self.given}
+        return {**held, **{name: as_unicode(value) for name, value in self.chosen(shell).items()}}
 
     def _kept(self, shell: Mapping[str, str]) -> dict[str, str]:
         return {name: value for name, value in shell.items() if name not in _SET_OTHERWISE and self._keeps(name)}

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 
-import psutil
-
 from pytest_throughput.launch.launcher import LaunchedTrial, Launcher, LauncherConfig, Placement
 from pytest_throughput.launch.reaper import OwnFolder, Reaper
 from pytest_throughput.launch.worker_process import Worker, WorkerTrial
+from pytest_throughput.telemetry.cgroup import available_memory_bytes
 from pytest_throughput.telemetry.cpu_peak import THREAD_VARIABLES
 from pytest_throughput.worker.protocol import Outcome, Request
 from pytest_throughput.worker.start import worker_arguments
@@ -19,8 +18,8 @@ from pytest_throughput.worker.start import worker_arguments
 __all__ = ["FreshWorkers", "SharedWorkers"]
 
 _MEMORY_IN_RESERVE = 2.0
-"""How often the most memory that a worker has held has to be there for a trial beside idle workers. The next case may
-need more than any before, and sweeps double the batch size."""
+"""The memory that has to be available for a trial beside idle workers, in multiples of the most that a worker has held.
+The next case may need more than any before, and sweeps double the batch size."""
 
 
 class _WorkerLauncher(Launcher):
@@ -32,7 +31,7 @@ class _WorkerLauncher(Launcher):
         self._living: dict[Worker, Placement] = {}
 
     def close(self) -> None:
-        with ExitStack() as stack:  # An interruption while one worker ends leaves none of the others.
+        with ExitStack() as stack:  # If an interruption comes while one worker ends, the others are ended too.
             if self._reaper is not None:
                 stack.callback(self._reaper.close)
                 self._reaper = None
@@ -151,7 +150,7 @@ class SharedWorkers(_WorkerLauncher):
     def _may_wait(self, idle: Placement, running: Placement, held_bytes: int) -> bool:
         """Return whether an idle worker may stay alive while a trial runs in a worker that holds so much already."""
         on_cpu = not any(device.is_gpu for device in (*idle.devices, *running.devices))
-        within_bytes = psutil.virtual_memory().available + held_bytes
+        within_bytes = available_memory_bytes() + held_bytes
         return idle.trial == running.trial and on_cpu and within_bytes >= _MEMORY_IN_RESERVE * self._largest_bytes
 
 

@@ -43,7 +43,7 @@ def keep_memory() -> None:
 
 
 def give_back_free_memory() -> None:
-    """Make glibc give free memory back to the system, so that the peak memory of later steps can be told."""
+    """Make glibc give free memory back to the system, so that the peak memory of later steps is known."""
     trim = getattr(_symbols(), "malloc_trim", None)
     if trim is not None:
         trim(0)

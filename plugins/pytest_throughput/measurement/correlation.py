@@ -11,12 +11,10 @@ __all__ = ["independent_count"]
 
 _LEAST_BATCHES = 20
 """The fewest batches whose correlation is estimated; of fewer, the estimate is mostly chance."""
-_DEVIATIONS = 2.0
-"""The standard errors by which an estimated correlation is raised, since a short series hides a long correlation."""
 _LARGEST_CORRELATION = 0.99
 
 
-def independent_count(samples: Sequence[float]) -> float:
+def independent_count(samples: Sequence[float], *, standard_errors: float = 2.0) -> float:
     """Return how many independent samples tell as much about the median as these, in their order.
 
     The variance of the mean of n correlated values is τ times that of independent ones, so they are worth n/τ. Here τ
@@ -24,7 +22,8 @@ def independent_count(samples: Sequence[float]) -> float:
     20 of them; τ is the variance of the batches, relative to that of as many independent values, times
     (1 + ρ)/(1 - ρ) for batches that are an autoregressive process with the correlation ρ of neighbours (Law,
     *Simulation Modeling and Analysis*, 9.5.3). ρ is corrected for the bias of short series (Kendall, *Biometrika* 41,
-    1954) and raised by 2 standard errors. The values are ranks, so that a stall counts as one value among others.
+    1954), and raised by ``standard_errors`` of its own, since a short series hides a long correlation. The values are
+    ranks, so that a stall counts as one value among others.
 
     Fewer than 20 samples show no correlation, and are taken to be independent.
     """
@@ -40,7 +39,7 @@ def independent_count(samples: Sequence[float]) -> float:
         squares = sum(map(mul, batches, batches))
         if squares > 0:
             inflation = length * squares / (count - 1) / variance_of_one
-            correlation = _raised(sum(map(mul, batches, batches[1:])) / squares, count)
+            correlation = _raised(sum(map(mul, batches, batches[1:])) / squares, count, standard_errors)
             largest = max(largest, inflation * (1 + correlation) / (1 - correlation))
         batches = [(first + second) / 2 for first, second in zip(batches[::2], batches[1::2])]
         length *= 2
@@ -53,7 +52,7 @@ def _centred_ranks(samples: Sequence[float]) -> List[float]:
     return [bisect_left(ordered, sample) + bisect_right(ordered, sample) - count for sample in samples]
 
 
-def _raised(correlation: float, count: int) -> float:
-    """Return the upper bound of a correlation of neighbours that was estimated from so many values."""
+def _raised(correlation: float, count: int, standard_errors: float) -> float:
+    """Return a correlation of neighbours, estimated from so many values, without its bias and raised."""
     unbiased = max(-1.0, min(1.0, correlation + (1 + 4 * correlation) / count))
-    return min(_LARGEST_CORRELATION, unbiased + _DEVIATIONS * math.sqrt((1 - unbiased**2) / count))
+    return min(_LARGEST_CORRELATION, unbiased + standard_errors * math.sqrt((1 - unbiased**2) / count))

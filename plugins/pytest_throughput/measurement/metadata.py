@@ -6,7 +6,10 @@ import json
 import sys
 from typing import Any, Dict, Mapping
 
-__all__ = ["json_metadata"]
+__all__ = ["RESERVED", "json_metadata"]
+
+RESERVED = ("pair", "slices", "unpaired")
+"""The names that say how a trial was paired. A step's metadata and the axes of a case cannot have them."""
 
 _MAX_DEPTH = 50
 _MAX_SIZE = 1_000_000

@@ -9,7 +9,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import Dict, Mapping, Tuple
 
-__all__ = ["CHANGE_SPEED", "LEAVE_SPEED", "changes_speed", "speed_variables", "without_speed_variables"]
+__all__ = ["CHANGE_SPEED", "LEAVE_SPEED", "as_unicode", "changes_speed", "speed_variables", "without_speed_variables"]
 
 CHANGE_SPEED: Tuple[Tuple[str, str], ...] = (
     ("TF_*", "TensorFlow: XLA, oneDNN, autotuning, threads"),
@@ -29,6 +29,8 @@ CHANGE_SPEED: Tuple[Tuple[str, str], ...] = (
     ("BLIS_*", "BLIS: threads, kernels"),
     ("VECLIB_*", "Apple's Accelerate: threads"),
     ("NUMEXPR_*", "NumExpr: threads"),
+    ("NPY_*", "NumPy: instruction sets"),
+    ("NUMPY_MADVISE_HUGEPAGE", "NumPy: huge pages"),
     ("OMP_*", "OpenMP: threads, their binding, spinning or sleeping"),
     ("GOMP_*", "GNU's OpenMP"),
     ("KMP_*", "Intel's and LLVM's OpenMP"),
@@ -36,6 +38,8 @@ CHANGE_SPEED: Tuple[Tuple[str, str], ...] = (
     ("CUBLAS*", "cuBLAS: the workspace"),
     ("CUDNN_*", "cuDNN: logging"),
     ("NVIDIA_TF32_OVERRIDE", "NVIDIA's libraries: TF32"),
+    ("MIOPEN_*", "AMD's MIOpen: the choice of kernels"),
+    ("HSA_*", "AMD's runtime for GPUs"),
     ("MALLOC_*", "the allocators of glibc and jemalloc"),
     ("GLIBC_TUNABLES", "glibc: the allocator, huge pages, instruction sets"),
     ("TCMALLOC_*", "tcmalloc"),
@@ -44,7 +48,6 @@ CHANGE_SPEED: Tuple[Tuple[str, str], ...] = (
     ("LD_PRELOAD", "any library in place of another one, such as an allocator"),
     ("DYLD_INSERT_LIBRARIES", "the same on macOS"),
     ("PYTHONMALLOC*", "Python: its allocator and statistics of it"),
-    ("PYTHONHASHSEED", "Python: the order of sets"),
     ("PYTHONOPTIMIZE", "Python: assertions"),
     ("PYTHONDEVMODE", "Python: checks at run time"),
     ("PYTHONTRACEMALLOC", "Python: tracing of allocations"),
@@ -58,8 +61,17 @@ LEAVE_SPEED: Tuple[Tuple[str, str], ...] = (
     ("CUDA_VISIBLE_DEVICES", "selects devices"),
     ("CUDA_DEVICE_ORDER", "selects devices"),
     ("CUDA_MPS_*", "finds NVIDIA's multi-process service"),
+    ("*_VERSION", "says what an image contains; the versions themselves are recorded"),
     ("CUDA_HOME", "finds libraries"),
     ("CUDA_PATH", "finds libraries"),
+    ("CUDA_ROOT", "finds libraries"),
+    ("CUDA_BIN_PATH", "finds libraries"),
+    ("CUDA_TOOLKIT_ROOT_DIR", "finds libraries"),
+    ("CUDNN_PATH", "finds libraries"),
+    ("CUDNN_HOME", "finds libraries"),
+    ("PYTORCH_HOME", "finds libraries"),
+    ("PYTORCH_BUILD_*", "says what an image contains"),
+    ("TORCH_CUDA_ARCH_LIST", "what extensions are built for"),
     ("CUDA_CACHE_PATH", "finds a cache"),
     ("JAX_PLATFORM*", "selects devices"),
     ("KERAS_HOME", "finds models and data"),
@@ -95,7 +107,7 @@ def changes_speed(name: str) -> bool:
 
 def speed_variables(environment: Mapping[str, str]) -> Dict[str, str]:
     """Return the variables of an environment that change speed, in the order of their names, as valid Unicode."""
-    return {_unicode(name): _unicode(environment[name]) for name in sorted(environment) if changes_speed(name)}
+    return {as_unicode(name): as_unicode(environment[name]) for name in sorted(environment) if changes_speed(name)}
 
 
 def without_speed_variables(environment: Mapping[str, str]) -> Dict[str, str]:
@@ -107,6 +119,6 @@ def _matches(name: str, patterns: Tuple[Tuple[str, str], ...]) -> bool:
     return any(fnmatchcase(name, pattern) for pattern, _ in patterns)
 
 
-def _unicode(text: str) -> str:
+def as_unicode(text: str) -> str:
     """Return the text with escapes in the place of bytes that are no UTF-8, which JSON cannot hold."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -45,7 +45,8 @@ class Opened:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """JSON values recorded with the result; ``settings`` and ``versions`` are merged, not replaced.
 
-    A number that is not finite is recorded as null; a value that JSON does not have fails the case.
+    A number that is not finite is recorded as null. A value that JSON does not have fails the case, as do the names
+    ``pair``, ``slices`` and ``unpaired``.
     """
 
     reset_peak_memory: Optional[Callable[[], object]] = None

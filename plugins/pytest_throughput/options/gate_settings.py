@@ -27,8 +27,8 @@ GATE_OPTIONS = (
         choices=("fail", "warn", "off"),
         default_help="fail with a baseline, else off",
         help="'fail': judge the run; regressions and the like end it with an exit status of their own. 'warn': judge "
-        "it, and leave the exit status alone. 'off': do not judge it. Without a baseline, the environments base and "
-        "head are compared in pairs.",
+        "it, and leave the exit status alone. 'off': do not judge it. The environments base and head are compared "
+        "in pairs, with or without a baseline.",
     ),
     THRESHOLD,
     FALSE_ALARM_RATE,

@@ -31,8 +31,8 @@ WORKER_OPTIONS = (
         metavar="NAMES",
         read=parse_names,
         help="The variables of the calling shell that workers see although they change speed, such as "
-        "OMP_PROC_BIND,TF_*, or 'all'. Workers see no other variables that change speed; what selects devices, and "
-        "what finds libraries, models or caches, they always see.",
+        "OMP_PROC_BIND,TF_*, or 'all'. Workers see no other variables that change speed. They always see what "
+        "selects devices, and what finds libraries, models or most caches.",
     ),
 )
 

@@ -74,7 +74,9 @@ def _spread(case: CaseResult, several_trials: bool) -> str:
     """
     if not several_trials:
         rounds = case.measured[0].seconds_per_step if case.measured else ()
-        return percent(relative_half_width(rounds, independent_count(rounds)) if rounds else None)
+        # The rule that ends a trial is cautious, and raises the correlation; the table shows the likely interval.
+        worth = independent_count(rounds, standard_errors=0.0)
+        return percent(relative_half_width(rounds, worth) if rounds else None)
     mean, low, high = case.estimate()
     if mean is None or low is None or high is None:
         return "-"

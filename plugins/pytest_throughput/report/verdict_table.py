@@ -74,11 +74,11 @@ def as_json(judgement: Judgement) -> str:
 
 
 def summary(judgement: Judgement) -> str:
-    """Return how many cases have each verdict, and how many are blind: ``1 regressed, 5 unchanged``."""
+    """Return how many cases have each verdict, and how many are underpowered: ``1 regressed, 5 unchanged``."""
     counts = [(verdict, len(judgement.of(verdict))) for verdict in (*_IN_FULL, *_IN_SHORT, Verdict.UNCHANGED)]
     text = ", ".join(f"{number} {verdict}" for verdict, number in counts if number) or "nothing to compare"
-    blind = sum(one.is_underpowered for one in judgement.verdicts)
-    return f"{text} ({blind} could not have shown a doubling of the seconds)" if blind else text
+    underpowered = sum(one.is_underpowered for one in judgement.verdicts)
+    return f"{text} ({underpowered} could not have shown a doubling of the seconds)" if underpowered else text
 
 
 def _rows(judgement: Judgement) -> list[CaseVerdict]:

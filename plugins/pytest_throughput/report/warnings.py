@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from pytest_throughput.measurement.allocator import SYSTEM, TUNED
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 from pytest_throughput.report.figures import median_of, numbers
 from pytest_throughput.results.model import CaseResult, RunResult, TrialResult
@@ -16,6 +17,11 @@ __all__ = ["ResultWarning", "WarningKind", "host_bound_ratio", "warnings_of"]
 _HOST_BOUND = 0.9
 """The least enqueue ratio of a host-bound case: a faster device would hardly shorten its steps."""
 _MUCH_SWAPPED_BYTES = 2**20
+_OTHER_ALLOCATOR = {
+    TUNED: "only glibc can be tuned, and variables that are given or kept win",
+    SYSTEM: "a variable or a preloaded library has chosen it",
+}
+"""Why another allocator than these holds."""
 
 
 class WarningKind(Enum):
@@ -39,6 +45,8 @@ class WarningKind(Enum):
     """Other processes held up most rounds."""
     VARIABLES_REMOVED = "variables_removed"
     """Workers did not see environment variables of the calling shell that change speed."""
+    OTHER_ALLOCATOR = "other_allocator"
+    """The allocator of workers was not the one that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ def warnings_of(result: RunResult) -> list[ResultWarning]:
             "to measure the device, try a larger batch or compiled-graphs"
         )
         found.append(_about(host_bound, WarningKind.HOST_BOUND, text))
-    return found + _unpaired(cases) + _disturbed(cases) + _variables_removed(cases)
+    return found + _unpaired(cases) + _disturbed(cases) + _variables_removed(cases) + _other_allocator(cases)
 
 
 def host_bound_ratio(case: CaseResult) -> float | None:
@@ -148,6 +156,26 @@ def _variables_removed(cases: Sequence[CaseResult]) -> list[ResultWarning]:
         "--throughput-keep-env NAMES keeps variables that change speed"
     )
     return [_about(concerned, WarningKind.VARIABLES_REMOVED, text)]
+
+
+def _other_allocator(cases: Sequence[CaseResult]) -> list[ResultWarning]:
+    """Return one warning for each allocator that was asked for and each that held instead."""
+    found: dict[tuple[str, str], dict[tuple[str, str], CaseResult]] = {}
+    for case in cases:
+        for trial in case.measured:
+            asked, held = trial.metadata.get("allocator_asked"), trial.metadata.get("settings", {}).get("allocator")
+            if isinstance(asked, str) and isinstance(held, str) and asked != held:
+                found.setdefault((asked, held), {})[case.key] = case
+    return [
+        _about(
+            list(concerned.values()),
+            WarningKind.OTHER_ALLOCATOR,
+            f"workers allocated memory by {printable(held)}, and --throughput-allocator asked for {printable(asked)} ("
+            f"{_OTHER_ALLOCATOR.get(asked, 'the library has to be where the worker runs, such as in its container')}): "
+            f"{', '.join(map(_name, concerned.values()))}",
+        )
+        for (asked, held), concerned in found.items()
+    ]
 
 
 def _removed(case: CaseResult) -> list[str]:

@@ -90,8 +90,13 @@ def _above_its_peak(metadata: Mapping[str, Any]) -> str | None:
 
 
 def _largest_by_winograd(metadata: Mapping[str, Any]) -> float:
-    """Return the largest utilisation if all convolutions that suit Winograd's method were done by it."""
-    suited = metadata.get("winograd_flops_share")
+    """Return the largest utilisation if all convolutions that suit Winograd's method were done by it.
+
+    A share of null is that of a network whose convolutions are not known: all of them may suit it.
+    """
+    suited = metadata.get("winograd_flops_share", 0.0)
+    if suited is None:
+        return float(_WINOGRAD_SAVES)
     if not isinstance(suited, (int, float)) or not 0.0 <= suited <= 1.0:
         return 1.0
     return 1 / (1 - suited + suited / _WINOGRAD_SAVES)

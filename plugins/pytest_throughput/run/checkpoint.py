@@ -47,6 +47,8 @@ class Checkpoint:
         self._journal: Journal | None = None
         self._earlier: dict[tuple[str, str, int], EndedTrial] = {}
         """Trials of the resumed journal, and of pairs, whose tests have not been run yet."""
+        self._unwritten: list[EndedTrial] = []
+        """The trial of a pair that is written down together with that of the other side."""
         self._resumed = 0
         """How many trials the resumed journal held."""
         self._deadline: float | None = None
@@ -79,16 +81,18 @@ class Checkpoint:
         return found.key in self._earlier
 
     def keep_for_its_test(self, ended: EndedTrial) -> None:
-        """Write down a trial of a pair that the test of the other side has measured."""
-        self.keep(ended)
+        self._unwritten.append(ended)
         self._earlier[ended.key] = ended
 
     def keep(self, ended: EndedTrial) -> None:
-        """Write down a trial that was measured now."""
+        """Write down a trial that was measured now, and the one that waits for it: no signal comes between the two."""
+        measured, self._unwritten = [*self._unwritten, ended], []
         if self._journal is not None:
             with self._signals.deferred():
-                self._journal.add(ended)
-        self._warn_of_size(ended)
+                for each in measured:
+                    self._journal.add(each)
+        for each in measured:
+            self._warn_of_size(each)
 
     def _warn_of_size(self, ended: EndedTrial) -> None:
         """Warn once, while the run can be stopped, that its result file will be too large to be read."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_throughput.measurement.metadata import json_metadata
+from pytest_throughput.measurement.metadata import RESERVED, json_metadata
 from pytest_throughput.naming import (
     CONTENDERS,
     DEFAULT_ENVIRONMENT,
@@ -41,7 +41,7 @@ class MeasuredItem:
 
     @property
     def work(self) -> Hashable:
-        """The case without what says how its work is done; the case itself if it has no axes."""
+        """The axes that say what is done, without those that say how (``CONTENDERS``); the case's id if it has none."""
         axes = tuple((name, str(value)) for name, value in self.axes.items() if name not in CONTENDERS)
         return axes or self.case_id
 
@@ -85,6 +85,10 @@ def measured(item: pytest.Item, settings: Settings) -> MeasuredItem | None:
     first = without_trial(item.nodeid, trial, environment if is_shown else None)
     marker = item.get_closest_marker("throughput_case")
     if marker is not None:
+        reserved = [name for name in RESERVED if name in marker.kwargs]
+        if reserved:
+            names = ", ".join(reserved)
+            raise pytest.UsageError(f"{item.nodeid}: throughput_case has {names}, reserved for live pairs; rename them")
         axes = {name: _json_axis(value) for name, value in marker.kwargs.items()}
         return MeasuredItem(item, marker.args[0], environment, trial, first, axes)
     case_id = without_environment(first, environment) if is_shown else first

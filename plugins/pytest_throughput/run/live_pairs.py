@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,25 +9,20 @@ from typing import Any
 
 from pytest_throughput.launch.launcher import Placement
 from pytest_throughput.launch.pairs import unpaired
-from pytest_throughput.launch.trials import TrialRun, Trials
+from pytest_throughput.launch.trials import TrialRun, Trials, job_of
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.jobs import part_of
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.worker.protocol import Outcome, Request
 
-__all__ = ["LivePairs", "job_of"]
-
-
-def job_of(target: str, arguments: Mapping[str, Any], placement: Placement) -> Hashable:
-    """Return what is measured; equal for the same function, arguments and placement."""
-    return target, json.dumps(dict(arguments)), placement
+__all__ = ["LivePairs"]
 
 
 class LivePairs:
     """The trials that were measured for tests that are still to come.
 
-    The session's store holds them, so that they are in the journal as soon as they are measured, and a run that
-    resumes it has both sides or none.
+    The session's store writes both sides of a pair to the journal at once: a run that is asked to end leaves both or
+    none. One that is killed may leave one; the run that resumes it then measures the other side alone.
     """
 
     def __init__(self, session: ThroughputSession) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -18,7 +17,7 @@ from pytest_throughput.launch.batch_search import refuse_endless_search
 from pytest_throughput.launch.isolation import ISOLATIONS
 from pytest_throughput.launch.launcher import Launcher, LauncherConfig, Placement
 from pytest_throughput.launch.staging import StagedPath
-from pytest_throughput.launch.trials import TrialRun, Trials
+from pytest_throughput.launch.trials import TrialRun, Trials, job_of
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.writer import extra_info
@@ -26,7 +25,8 @@ from pytest_throughput.run import replay
 from pytest_throughput.run.arguments import check_target, step_here, whole_number_of_items
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.jobs import part_of
-from pytest_throughput.run.live_pairs import LivePairs, job_of
+from pytest_throughput.run.live_pairs import LivePairs
+from pytest_throughput.run.recorded_settings import with_settings
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.text import printable, printable_lines, shortened
 from pytest_throughput.worker.protocol import Outcome, Request
@@ -252,25 +252,8 @@ class Measuring:
             benchmark.extra_info.update(extra_info(ledger.case(ended.case_id, ended.environment), result))
 
     def _with_settings(self, outcome: Outcome, isolation: str) -> Outcome:
-        if outcome.measurement is None:
-            return outcome
-        uses_workers = ISOLATIONS[isolation].uses_workers
-        settings = {
-            "isolation": isolation,
-            "protocol": self.settings.plan.name,
-            # In this process the step itself sets the number of threads, and reports it.
-            "threads": self.settings.threads if uses_workers else None,
-            "steps_per_round": outcome.measurement.steps_per_round,
-            "pipelining": outcome.measurement.pipelining,
-            "warm_up_steps": outcome.measurement.warm_up_steps,
-            **outcome.metadata.get("settings", {}),
-        }
-        removed: list[str] = []
-        if uses_workers:
-            removed = self.settings.variables.removed(os.environ)
-            settings["environment_variables"] = self.settings.variables.recorded(settings["environment_variables"])
-        metadata = {**outcome.metadata, "settings": settings, "removed_variables": removed}
-        return self._pairs.described(replace(outcome, metadata=metadata))
+        recorded = with_settings(outcome, isolation, self.settings)
+        return recorded if recorded.measurement is None else self._pairs.described(recorded)
 
     @cached_property
     def _launcher(self) -> Launcher:

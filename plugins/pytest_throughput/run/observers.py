@@ -42,7 +42,7 @@ class TrialStore(Protocol):
         """Store a trial that this run has measured."""
 
     def keep_for_its_test(self, ended: EndedTrial) -> None:
-        """Store a trial that this run has measured, and that its own test, which is still to come, will take."""
+        """Store a trial for its own test, which is still to come, together with the next one that ``keep`` stores."""
 
     def is_spent(self) -> bool:
         """Return whether no time is left to wait for another run."""

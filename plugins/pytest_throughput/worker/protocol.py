@@ -86,7 +86,7 @@ class Outcome:
     measurement: Optional[Measurement] = None
     """The figures of a step or of one phase; None unless the trial is ok."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    """Further facts about the trial, which become parts of the benchmark's ``extra_info``."""
+    """Further data about the trial, which become parts of the benchmark's ``extra_info``."""
     items: Optional[int] = None
     """How many items a phase worked through; None if it does not count items, and for a step."""
     metrics: Tuple[Metric, ...] = ()

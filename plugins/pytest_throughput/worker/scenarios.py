@@ -11,7 +11,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 from pytest_throughput.measurement.device import observe_device
 from pytest_throughput.measurement.loop import Measurement, MeasuringLoop, finished_output, run_once
 from pytest_throughput.measurement.memory import swapped_bytes
-from pytest_throughput.measurement.metadata import json_metadata
+from pytest_throughput.measurement.metadata import RESERVED, json_metadata
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.scenario import Once, measure_phase
@@ -80,8 +80,12 @@ class _Context:
         metrics: Tuple[Metric, ...] = (),
     ) -> Outcome:
         if not self._own_process:
-            # The first case of a process pays for imports, compilers and caches that the later ones find ready.
+            # In a shared process only the first case's first step imports modules, starts compilers and fills caches.
             measurement = replace(measurement, first_step_seconds=None)
+        reserved = [name for name in RESERVED if name in metadata]
+        if reserved:
+            names = ", ".join(reserved)
+            return Outcome("failed", reason=f"the step's metadata have {names}, reserved for live pairs; rename them")
         try:
             metadata = json_metadata(metadata)
         except ValueError as error:
