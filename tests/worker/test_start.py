@@ -167,7 +167,7 @@ def test_variables_that_a_wrapper_lost_are_there_before_python_starts(tmp_path: 
     chosen = {"PYTHONHASHSEED": "0", "XLA_FLAGS": "--a=b; echo 'c' $HOME"}
     settings, held = begun(tmp_path, *worker_arguments(SYSTEM, chosen), wrapper="env -i")
     assert chosen.items() <= held.items()
-    assert settings["environment_variables"] == chosen
+    assert settings["environment_variables"] == {"XLA_FLAGS": chosen["XLA_FLAGS"]}
 
 
 @pytest.mark.parametrize(
