@@ -118,6 +118,7 @@ def test_no_file_takes_the_place_of_a_stream_that_is_closed() -> None:
         assert subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, timeout=120).returncode > 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "redirection"),
     [

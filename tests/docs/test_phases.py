@@ -35,9 +35,9 @@ def test_a_job_of_several_phases_is_measured(tmp_path: Path) -> None:
     infos = {benchmark["extra_info"]["phase"]: benchmark["extra_info"] for benchmark in document["benchmarks"]}
     found = {phase: [metric["name"] for metric in info["metrics"]] for phase, info in infos.items()}
     assert found == {
-        "load": ["images_per_second", "seconds"],
-        "predict": ["images_per_second", "seconds", "accuracy"],
-        "save": ["seconds"],
+        "load": ["images_per_second", "seconds", "page_faults_per_step"],
+        "predict": ["images_per_second", "seconds", "accuracy", "page_faults_per_step"],
+        "save": ["seconds", "page_faults_per_step"],
     }
     items = {phase: info["batch_size"] for phase, info in infos.items()}
     assert items == {"load": 200, "predict": 200, "save": 1}

@@ -182,6 +182,7 @@ def test_a_step_that_forks_each_time_has_no_process_measure_beside_it(worker: Wo
     assert outcome.status == "ok"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["outcome", "answer", "half", "newline"])
 @pytest.mark.parametrize("when", ["run", "afterwards"])
 def test_a_stray_line_is_never_a_result(worker: Worker, what: str, when: str) -> None:

@@ -74,6 +74,7 @@ def test_the_precisions_are_those_of_the_generation(capability: tuple[int, int] 
     assert list(customary_precisions(capability)) == precisions
 
 
+@pytest.mark.slow
 def test_where_the_generation_is_unknown_it_is_fp32_and_the_header_says_so() -> None:
     options = ("--framework=pytorch", "--model=vgg16", "--batch-size=1")
     text = shown(*options)

@@ -185,6 +185,7 @@ def start(stack: ExitStack, code: str) -> subprocess.Popen[bytes]:
     return stack.enter_context(child)
 
 
+@pytest.mark.slow
 @needs_proc
 @pytest.mark.parametrize("code", [BURN, OF_A_CHILD], ids=["child", "grandchild"])
 def test_real_processes_count_while_they_live_and_after(code: str, burning: ExitStack) -> None:

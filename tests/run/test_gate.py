@@ -203,6 +203,7 @@ def test_a_case_is_missing_unless_it_was_left_out(gated: Gated, arguments: tuple
     assert (gated.verdicts().get("c") == "missing") is is_missing
 
 
+@pytest.mark.slow
 def test_axes_that_were_not_asked_for_are_not_missing(gated: Gated) -> None:
     marked = """
     import pytest
@@ -304,6 +305,7 @@ class TestSecondLook:
         assert gated.run(BASELINE, "--throughput-confirm=12", slower={"c": 0.06}).ret == 0
         assert len(gated.measured) == 18 + 12
 
+    @pytest.mark.slow
     def test_pairs_are_continued_in_turn(self, gated: Gated) -> None:
         result = gated.run(*PAIRS, "--throughput-gate=fail", "--throughput-confirm=3", trials=2, slower={"c": 0.1})
         assert result.ret == 10

@@ -58,6 +58,7 @@ def strictly(path: Path) -> dict[str, Any]:
     return document
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isolation", ["framework", "trial"])
 def test_a_step_that_forks_shifts_no_figure(project: Project, isolation: str) -> None:
     """With a worker for three cases, each used to be given the figures of the one before."""

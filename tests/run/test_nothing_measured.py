@@ -34,6 +34,7 @@ def test_nothing_measured_has_its_exit_status_and_says_why(project: Project) -> 
     assert project.json()["throughput"]["complete"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("test", ["sleep')", "end', {'how': 'out_of_memory'})"])
 def test_one_case_is_enough(project: Project, test: str) -> None:
     project.tests(UNSUPPORTED + f"\ndef test_one(measure_isolated): measure_isolated('steps:{test}\n")

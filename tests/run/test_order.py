@@ -141,6 +141,7 @@ def test_trials_of_a_case_are_one_case(matrix: Project) -> None:
     } == set(product((1, 2), ("base", "head")))
 
 
+@pytest.mark.slow
 def test_one_worker_serves_a_framework_and_a_trial(matrix: Project) -> None:
     document = matrix.run_json("--throughput-trials=2", "--throughput-isolation=framework")
     pids: dict[tuple[str, int], set[int]] = {}

@@ -126,6 +126,7 @@ def test_what_another_plugin_selects_are_cases(suite: Project) -> None:
     assert collected(suite, *TWO) == ["it[1]", "it[12]", "it[1-t2]", "it[12-t2]", "other"]
 
 
+@pytest.mark.slow
 def test_going_on_from_a_failure_is_by_single_trials(suite: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("it[12-t2]", "it[12]"):
         monkeypatch.setenv("FAILS", f"test_{name}")
