@@ -49,7 +49,7 @@ class Trials:
         self._telemetry = Telemetry()
         self._utilisation = Utilisation(peak_tflops)
         self._apart: dict[Hashable, str] = {}
-        """Why the sides of a pair, whatever the number of the trial, cannot be alive together."""
+        """The reasons why the sides of a pair cannot be alive together, by what the pair measures."""
 
     def run(self, request: Request, placement: Placement, items: int) -> TrialRun:
         """Run one trial by the request's plan. ``items``: how many items a step works through."""

@@ -1,4 +1,4 @@
-"""What a result records of the settings with which a trial was measured: they decide what it is comparable with."""
+"""Record the settings with which a trial was measured. The gate compares only trials with equal settings."""
 
 from __future__ import annotations
 

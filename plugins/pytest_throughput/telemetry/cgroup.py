@@ -1,4 +1,4 @@
-"""What the control groups of this process leave it: a container's limits of processors and memory."""
+"""Read the limits of processors and memory that control groups, such as those of a container, set for this process."""
 
 from __future__ import annotations
 
