@@ -1,8 +1,8 @@
 """Measure a live pair: both sides are alive, and are measured slice by slice in turn while the other does not run.
 
 Other work on the machine lasts for seconds, so it slows two neighbouring slices alike. The slices come in blocks
-A B B A or B A A B, chosen at random, so that a steady drift cancels. The value of a pair is the median of the log ratios
-of neighbouring slices, which ``benchmarks/pair_estimators.py`` chose. It uses every slice; none is left out.
+A B B A or B A A B, chosen at random, so that a steady drift cancels. The value of a pair is the median of the log
+ratios of neighbouring slices, which ``benchmarks/pair_estimators.py`` chose. It uses every slice; none is left out.
 """
 
 from __future__ import annotations
