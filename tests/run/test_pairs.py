@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from plugin_project import Project
 
@@ -43,11 +44,13 @@ def test_both_sides_of_a_pair_are_ordinary_trials_that_say_how_they_were_measure
         assert (base["pair"]["stopped"], head["pair"]["stopped"]) == (True, True)
         assert base["settings"]["pairing"] == head["settings"]["pairing"] == "slices"
         # Any reader can check the pair's value.
-        logs = [
-            math.log(a["median_seconds"] / b["median_seconds"])
-            for a, b in zip(base["slices"], head["slices"], strict=True)
-        ]
-        assert head["pair"]["ratio"] == pytest.approx(math.exp(statistics.median(logs)))
+        assert head["pair"]["statistic"] == "p10"
+        for ratio, statistic in (("ratio", "p10"), ("mean_ratio", "mean")):
+            logs = [
+                math.log(a[f"{statistic}_seconds"] / b[f"{statistic}_seconds"])
+                for a, b in zip(base["slices"], head["slices"], strict=True)
+            ]
+            assert head["pair"][ratio] == pytest.approx(math.exp(statistics.median(logs)))
         assert base["pair"]["ratio"] == pytest.approx(1 / head["pair"]["ratio"])
     assert found["base", 1]["pair"]["id"] != found["base", 2]["pair"]["id"]
     for benchmark in document["benchmarks"]:
@@ -55,6 +58,8 @@ def test_both_sides_of_a_pair_are_ordinary_trials_that_say_how_they_were_measure
         for one in benchmark["extra_info"]["slices"]:
             rounds = [next(seconds) for _ in range(one["rounds"])]
             assert statistics.median(rounds) == pytest.approx(one["median_seconds"])
+            assert statistics.fmean(rounds) == pytest.approx(one["mean_seconds"])
+            assert np.quantile(rounds, 0.1) == pytest.approx(one["p10_seconds"])
         assert next(seconds, None) is None
     (verdict,) = document["throughput"]["verdicts"]["cases"]
     assert (verdict["trials_base"], verdict["trials_head"]) == (2, 2)

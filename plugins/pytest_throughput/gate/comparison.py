@@ -218,6 +218,7 @@ def _compare(cases: Sequence[Comparable], design: Design, rules: Rules) -> list[
         _as_array([case.head for case in cases]),
         design=design,
         false_alarm_rate=rules.false_alarm_rate,
+        in_turn=np.array([case.in_turn for case in cases]),
     )
     decisions = decide(estimates, rules)
     return [_verdict(case, index, estimates, decisions, design, rules) for index, case in enumerate(cases)]

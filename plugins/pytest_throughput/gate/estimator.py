@@ -13,7 +13,7 @@ is a further chance for a false alarm. The margin accounts for both.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,11 +78,14 @@ class Estimates:
     """The distance between all trials of base and all of head."""
 
 
-def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: float) -> Estimates:
+def estimate(
+    base: Floats, head: Floats, *, design: Design, false_alarm_rate: float, in_turn: Bools | None = None
+) -> Estimates:
     """Compare two sides, given as logarithms of speed of shape (…, cases, units, trials), NaN where there is no trial.
 
     In a paired design the i-th unit of base belongs to the i-th unit of head. Axes before the cases are
-    separate comparisons (a simulation has thousands).
+    separate comparisons (a simulation has thousands). ``in_turn``: the cases of live pairs, of shape (cases), none by
+    default; the two values of a live pair tell their difference and nothing else.
     """
     flat_base, flat_head = (side.reshape(*side.shape[:-2], -1) for side in (base, head))
     is_long = not design.is_paired and flat_base.shape[-1] >= _LONG_HISTORY * flat_head.shape[-1]
@@ -95,7 +98,8 @@ def estimate(base: Floats, head: Floats, *, design: Design, false_alarm_rate: fl
     shared = design is not Design.PAIRS and base.shape[-3] >= FEWEST_CASES_TO_POOL
     compared = _compare_groups(units_base, units_head, is_typical, shared, false_alarm_rate)
     if design.is_paired:
-        compared = _prefer_pairs(units_base, units_head, is_typical, compared, shared, false_alarm_rate)
+        live = np.zeros(base.shape[-3], dtype=bool) if in_turn is None else in_turn
+        compared = _prefer_pairs(units_base, units_head, is_typical, compared, shared, live, false_alarm_rate)
     there = ~np.isnan(found.logs)
     trials_base, trials_head = there[..., ~found.is_head].sum(axis=-1), there[..., found.is_head].sum(axis=-1)
     if design.is_paired:
@@ -172,9 +176,11 @@ def _compare_groups(base: Units, head: Units, is_typical: Bools, shared: bool, f
 
 
 def _prefer_pairs(
-    base: Units, head: Units, is_typical: Bools, groups: _Compared, shared: bool, false_alarm_rate: float
+    base: Units, head: Units, is_typical: Bools, groups: _Compared, shared: bool, live: Bools, false_alarm_rate: float
 ) -> _Compared:
     """Compare pair by pair if the trials of a pair agree better than unrelated trials; otherwise keep ``groups``.
+
+    ``live``: cases that are compared pair by pair in any event.
 
     The comparison of groups also uses trials whose partner was excluded. The choice is made for all
     cases at once, and from their spread alone, so that the differences cannot influence it. With too few
@@ -195,11 +201,16 @@ def _prefer_pairs(
             one.common + typical_variance(one.own, one.own_degrees) for one in (spread, groups.spread)
         )
         by_pairs &= of_pairs < _PAIRS_AGREE * 2 * of_groups
+    by_pairs |= live
     return _Compared(
         np.where(by_pairs, differences.sum(axis=-1) / pairs, groups.difference),
         np.where(by_pairs, margin, groups.margin),
         np.where(by_pairs, half_interval, groups.half_interval),
-        groups.spread,
+        replace(
+            groups.spread,
+            own=np.where(live, spread.own / 2, groups.spread.own),
+            own_degrees=np.where(live, spread.own_degrees, groups.spread.own_degrees),
+        ),
     )
 
 

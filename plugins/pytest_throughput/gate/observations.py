@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,6 +81,8 @@ class Comparable:
     base: Units
     head: Units
     runs_base: int
+    in_turn: bool = False
+    """Whether its pairs are live, so that nothing but the differences of their sides says anything."""
 
 
 def match(
@@ -123,32 +126,37 @@ def _match_figures(
             if one.trials and _same(one.network_hash, network) and _same(one.settings_digest, settings)
         ]
 
+    in_turn = False
     if design is Design.PAIRS:
-        units_base, units_head = _by_number(results(selection.base[0]), results(selection.head[0]))
+        units_base, units_head, in_turn = _by_number(results(selection.base[0]), results(selection.head[0]))
     else:
         units_base, units_head = (
             tuple(tuple(one.logarithm(trial) for one in results(unit) for trial in one.trials) for unit in side)
             for side in (selection.base, selection.head)
         )
     runs_base = sum(1 for unit in selection.base for run in unit if results((run,)))
-    return Comparable(case_id, units_base, units_head, runs_base)
+    return Comparable(case_id, units_base, units_head, runs_base, in_turn)
 
 
-def _by_number(base: Sequence[JudgedCase], head: Sequence[JudgedCase]) -> tuple[Units, Units]:
+def _by_number(base: Sequence[JudgedCase], head: Sequence[JudgedCase]) -> tuple[Units, Units, bool]:
     """Return each trial as a unit, at the same position on both sides for the same trial number; empty if missing.
 
-    The two values of a live pair have their mean as measured, and the difference that the pair's slices gave.
+    The values of all live pairs have the same mean, since what slows a whole pair says nothing about its sides, and the
+    difference that the pair's slices gave. Also return whether there are live pairs.
     """
     trials = [{trial.number: trial for one in side for trial in one.trials} for side in (base, head)]
     sides = [{trial.number: one.logarithm(trial) for one in side for trial in one.trials} for side in (base, head)]
+    ratios = {}
     for number in trials[0].keys() & trials[1].keys():
         first, second = trials[0][number].pair, trials[1][number].pair
         if first is not None and second is not None and first.id == second.id:
-            mean, half = (sides[0][number] + sides[1][number]) / 2, math.log(second.ratio) / 2
-            sides[0][number], sides[1][number] = mean - half, mean + half
+            ratios[number] = second.ratio
+    mean = statistics.median((sides[0][number] + sides[1][number]) / 2 for number in ratios) if ratios else 0.0
+    for number, ratio in ratios.items():
+        sides[0][number], sides[1][number] = mean - math.log(ratio) / 2, mean + math.log(ratio) / 2
     numbers = sorted(sides[0].keys() | sides[1].keys())
     of_base, of_head = (tuple((side[number],) if number in side else () for number in numbers) for side in sides)
-    return of_base, of_head
+    return of_base, of_head, bool(ratios)
 
 
 def _rank(status: str) -> int:

@@ -1,8 +1,10 @@
 """Measure a live pair: both sides are alive, and are measured slice by slice in turn while the other does not run.
 
 Other work on the machine lasts for seconds, so it slows two neighbouring slices alike. The slices come in blocks
-A B B A or B A A B, chosen at random, so that a steady drift cancels. The value of a pair is the median of the log
-ratios of neighbouring slices, which ``benchmarks/pair_estimators.py`` chose. It uses every slice; none is left out.
+A B B A or B A A B, chosen at random, so that a steady drift cancels. A slice counts by the 10th percentile of its
+seconds per step, which repeats best between processes (``benchmarks/pair_recordings.py``). The value of a pair is the
+median of the log ratios of neighbouring slices, which ``benchmarks/pair_estimators.py`` chose. It uses every slice;
+none is left out.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ __all__ = [
     "ENOUGH_SECONDS",
     "LEAST_BLOCKS",
     "SLICE_SECONDS",
+    "STATISTIC",
     "MeasuredApart",
     "PairedTrial",
     "measure_pair",
@@ -35,6 +38,8 @@ LEAST_BLOCKS = 6
 """The blocks after which a pair may end. With three, other work on the machine moves a pair's value twice as far."""
 ENOUGH_SECONDS = 10.0
 """The time after which a pair may end with fewer blocks: slow steps make long slices."""
+STATISTIC = "p10"
+"""The statistic of the rounds of a slice by which the sides are compared: the 10th percentile."""
 _BLOCKS = ("ABBA", "BAAB")
 
 
@@ -95,10 +100,22 @@ class _Side:
             {
                 "started_at": round(started_at, 4),
                 "rounds": rounds,
-                "median_seconds": statistics.median([next(seconds) for _ in range(rounds)]),
+                **_statistics([next(seconds) for _ in range(rounds)]),
             }
             for started_at, rounds in zip(self.started_at, self.rounds, strict=True)
         ]
+
+
+def _statistics(seconds: Sequence[float]) -> dict[str, float]:
+    """Return the statistics of the seconds per step of a slice's rounds."""
+    ordered = sorted(seconds)
+    whole, part = divmod(0.1 * (len(ordered) - 1), 1)
+    low, next_higher = ordered[int(whole)], ordered[min(int(whole) + 1, len(ordered) - 1)]
+    return {
+        "p10_seconds": low + part * (next_higher - low),
+        "median_seconds": statistics.median(ordered),
+        "mean_seconds": statistics.fmean(ordered),
+    }
 
 
 def measure_pair(
@@ -174,9 +191,12 @@ def unpaired(outcome: Outcome, reason: str) -> Outcome:
 
 def _with_pair(sides: tuple[_Side, _Side], order: str, pair_id: str) -> tuple[Outcome, Outcome]:
     slices = [side.slices() for side in sides]
-    seconds_a, seconds_b = ([each["median_seconds"] for each in one] for one in slices)
-    ratio = speed_ratio(seconds_a, seconds_b)
-    ratios = (None, None) if ratio is None else (1 / ratio, ratio)
+
+    def ratios(statistic: str) -> tuple[float | None, float | None]:
+        ratio = speed_ratio(*([each[f"{statistic}_seconds"] for each in one] for one in slices))
+        return (None, None) if ratio is None else (1 / ratio, ratio)
+
+    of_typical_steps, of_means = ratios(STATISTIC), ratios("mean")
 
     def paired(index: int) -> Outcome:
         side, outcome = sides[index], sides[index].close()
@@ -184,7 +204,9 @@ def _with_pair(sides: tuple[_Side, _Side], order: str, pair_id: str) -> tuple[Ou
             "id": pair_id,
             "side": "AB"[index],
             "order": order,
-            "ratio": ratios[index],
+            "ratio": of_typical_steps[index],
+            "statistic": STATISTIC,
+            "mean_ratio": of_means[index],
             "stopped": side.is_stopped,
         }
         return replace(outcome, metadata={**outcome.metadata, "pair": pair, "slices": slices[index]})

@@ -87,6 +87,7 @@ class PairBlock(Struct):
 
     id: Annotated[str, Meta(min_length=1, max_length=200)]
     ratio: Figure | None = None
+    mean_ratio: Figure | None = None
 
 
 class _Info(Struct):

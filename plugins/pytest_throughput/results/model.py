@@ -56,6 +56,8 @@ class Pair(NamedTuple):
     """Equal for both sides."""
     ratio: float
     """The speed of this side ÷ that of the other: the median over neighbouring slices."""
+    mean_ratio: float | None = None
+    """The same by the means of the slices, which contain steps that take far longer than others; None where unknown."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class TrialResult:
         """The live pair that the trial was measured in; None where it was measured alone."""
         settings, pair = self.metadata.get("settings") or {}, self.metadata.get("pair")
         is_paired = settings.get("pairing") == "slices" and isinstance(pair, dict) and pair.get("ratio") is not None
-        return Pair(pair["id"], pair["ratio"]) if is_paired and pair is not None else None
+        return Pair(pair["id"], pair["ratio"], pair.get("mean_ratio")) if is_paired and pair is not None else None
 
     @property
     def images_per_second(self) -> float | None:
