@@ -28,6 +28,7 @@ from pytest_throughput.gate.judged import JudgedRun
 from pytest_throughput.gate.observations import Comparable, match, select_units
 from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design, Rules
 from pytest_throughput.gate.scope import Scope, expected_of
+from pytest_throughput.gate.slow_steps import as_differences
 from pytest_throughput.gate.verdict import CaseVerdict, Incomparable, Judgement, Verdict, exit_status
 from pytest_throughput.text import printable
 
@@ -42,6 +43,7 @@ _VERDICTS = {
     Code.SLOWER: Verdict.REGRESSED,
     Code.FAR_SLOWER: Verdict.REGRESSED,
     Code.SLOWER_AT_TIMES: Verdict.REGRESSED,
+    Code.SLOWER_ON_AVERAGE: Verdict.REGRESSED,
     Code.FASTER: Verdict.IMPROVED,
     Code.WITHIN_THRESHOLD: Verdict.UNCHANGED,
 }
@@ -220,7 +222,8 @@ def _compare(cases: Sequence[Comparable], design: Design, rules: Rules) -> list[
         false_alarm_rate=rules.false_alarm_rate,
         in_turn=np.array([case.in_turn for case in cases]),
     )
-    decisions = decide(estimates, rules)
+    means = as_differences([case.means for case in cases]) if any(case.means for case in cases) else None
+    decisions = decide(estimates, rules, means)
     return [_verdict(case, index, estimates, decisions, design, rules) for index, case in enumerate(cases)]
 
 
@@ -260,6 +263,7 @@ def _verdict(
         tail_base=int(estimates.tail_base[index]),
         outliers=int(estimates.outliers[index]),
         detectable=float(decisions.detectable[index]),
+        mean_difference=float(decisions.mean_difference[index]),
     )
     has_interval = math.isfinite(evidence.half_interval) and evidence.units >= FEWEST_UNITS
     return CaseVerdict(

@@ -11,6 +11,7 @@ from pytest_throughput.gate.estimator import SHARE_FOR_NOISE, Estimates
 from pytest_throughput.gate.outliers import chance_of_separation
 from pytest_throughput.gate.rules import FEWEST_FOR_FAR, FEWEST_UNITS, WORTH_CONFIRMING, Code, Rules
 from pytest_throughput.gate.shrinkage import FEWEST_CASES_TO_POOL
+from pytest_throughput.gate.slow_steps import slow_steps
 
 __all__ = ["CODES", "Decisions", "decide"]
 
@@ -21,21 +22,27 @@ CODES = (
     Code.SLOWER,
     Code.FAR_SLOWER,
     Code.SLOWER_AT_TIMES,
+    Code.SLOWER_ON_AVERAGE,
     Code.FASTER,
     Code.WITHIN_THRESHOLD,
     Code.TOO_FEW_RUNS,
     Code.TOO_FEW_TRIALS,
     Code.CONTENTION,
     Code.SLOW_TRIALS,
+    Code.SLOW_STEPS,
     Code.MAYBE_FASTER,
     Code.NEAR_THRESHOLD,
     Code.NOISE,
 )
-_REGRESSED = [CODES.index(code) for code in (Code.SLOWER, Code.FAR_SLOWER, Code.SLOWER_AT_TIMES)]
+_REGRESSED = [
+    CODES.index(code) for code in (Code.SLOWER, Code.FAR_SLOWER, Code.SLOWER_AT_TIMES, Code.SLOWER_ON_AVERAGE)
+]
 _TAIL_IS_SUSPECT = 0.1
 """A tail that is more than by this chance in head forbids ``unchanged`` and ``improved``."""
 _SHARE_FOR_TAIL = 0.1
 """Share of the false-alarm rate that slow trials may use; it is taken from the share for contention."""
+_SHARE_FOR_MEANS = 0.1
+"""The same for the means of live pairs."""
 _MISSED_BY_SEPARATION = 0.05
 """A case is not called unchanged where modes hide a slowdown with a larger probability: base slow, head fast."""
 
@@ -48,6 +55,8 @@ class Decisions:
     """Indices into :data:`CODES`."""
     detectable: Floats
     """Smallest slowdown that these data could have shown, in logarithms; infinite where they could have shown none."""
+    mean_difference: Floats
+    """The difference of the means in live pairs, head minus base, in logarithms of speed; NaN where it is unknown."""
     decidable: Bools
     """Whether any figures, of as many runs and trials, would have led to a verdict."""
 
@@ -69,11 +78,15 @@ class Decisions:
         return np.isin(self.codes, [index for index, code in enumerate(CODES) if code in WORTH_CONFIRMING])
 
 
-def decide(estimates: Estimates, rules: Rules) -> Decisions:
-    """Decide all cases of a comparison; the first condition that holds gives a case's code."""
+def decide(estimates: Estimates, rules: Rules, means: Floats | None = None) -> Decisions:
+    """Decide all cases of a comparison; the first condition that holds gives a case's code.
+
+    ``means``: for cases in live pairs, log(mean speed of head ÷ that of base) of each pair, of shape (…, cases, pairs);
+    NaN where there is none.
+    """
     cases = estimates.difference.shape[-1]
     far = rules.log_threshold
-    contention_limit = (1 - SHARE_FOR_NOISE - _SHARE_FOR_TAIL) * rules.false_alarm_rate
+    contention_limit = (1 - SHARE_FOR_NOISE - _SHARE_FOR_TAIL - _SHARE_FOR_MEANS) * rules.false_alarm_rate
     # With few cases nothing shows how far two modes lie apart, so that the limit is divided by the number of cases.
     separation_limit = rules.false_alarm_rate / (1 if cases >= FEWEST_CASES_TO_POOL else cases)
 
@@ -89,16 +102,21 @@ def decide(estimates: Estimates, rules: Rules) -> Decisions:
 
     is_tail_suspect = (estimates.tail_head > 0) & ((estimates.tail_base == 0) | (estimates.by_tail < _TAIL_IS_SUSPECT))
     tail_limit = _SHARE_FOR_TAIL * rules.false_alarm_rate / cases if estimates.trials_are_units else 0.0
+    slow = None if means is None else slow_steps(means, rules, _SHARE_FOR_MEANS)
+    is_slow_on_average = np.zeros(difference.shape, dtype=bool) if slow is None else slow.certain
+    has_slow_steps = is_slow_on_average if slow is None else slow.suspect
 
     by_condition: list[tuple[Bools, Code]] = [
         (looks_slower & may_alarm, Code.SLOWER),
         (is_far, Code.FAR_SLOWER),
         (~is_known, Code.TOO_FEW_RUNS),
         (estimates.by_tail <= tail_limit, Code.SLOWER_AT_TIMES),
+        (is_slow_on_average, Code.SLOWER_ON_AVERAGE),
         (looks_slower & ~is_separable, Code.TOO_FEW_TRIALS),
         (looks_slower, Code.CONTENTION),
-        (looks_faster & is_separable & ~is_tail_suspect, Code.FASTER),
+        (looks_faster & is_separable & ~is_tail_suspect & ~has_slow_steps, Code.FASTER),
         (ruled_out & is_tail_suspect, Code.SLOW_TRIALS),
+        (ruled_out & has_slow_steps, Code.SLOW_STEPS),
         (ruled_out & (difference >= far), Code.MAYBE_FASTER),
         (ruled_out & (estimates.by_separation > _MISSED_BY_SEPARATION), Code.TOO_FEW_TRIALS),
         (ruled_out, Code.WITHIN_THRESHOLD),
@@ -119,5 +137,6 @@ def decide(estimates: Estimates, rules: Rules) -> Decisions:
     return Decisions(
         codes=codes,
         detectable=np.minimum(by_noise, by_gap),
+        mean_difference=np.full(difference.shape, np.nan) if slow is None else slow.difference,
         decidable=np.isfinite(by_gap) | (is_known & (may_be_faster | may_be_unchanged)),
     )

@@ -56,6 +56,8 @@ class Evidence:
     outliers: int
     detectable: float
     """Smallest slowdown that these data could have shown; infinite where they could have shown none."""
+    mean_difference: float = math.nan
+    """The difference of the means of live pairs; NaN where it is unknown."""
 
     @property
     def low(self) -> float:
@@ -162,6 +164,13 @@ def _slower_at_times(evidence: Evidence) -> str:
     )
 
 
+def _slower_on_average(evidence: Evidence) -> str:
+    return (
+        f"{_change(evidence.mean_difference)} on average, since some steps take far longer; a typical step: "
+        f"{_change(evidence.difference)}"
+    )
+
+
 def _within_threshold(evidence: Evidence) -> str:
     return f"{_interval(evidence)}: a slowdown of {_percent(evidence.rules.threshold)} is ruled out"
 
@@ -198,6 +207,13 @@ def _slow_trials(evidence: Evidence) -> str:
     )
 
 
+def _slow_steps(evidence: Evidence) -> str:
+    return (
+        f"a typical step: {_change(evidence.difference)}; on average: {_change(evidence.mean_difference)}; some steps "
+        "of head take far longer, or other work on the machine held them up; measure more trials"
+    )
+
+
 def _maybe_faster(evidence: Evidence) -> str:
     slowdown = _percent(evidence.rules.threshold)
     return (
@@ -225,12 +241,14 @@ _SENTENCES = {
     Code.SLOWER: _changed,
     Code.FAR_SLOWER: _far_slower,
     Code.SLOWER_AT_TIMES: _slower_at_times,
+    Code.SLOWER_ON_AVERAGE: _slower_on_average,
     Code.FASTER: _changed,
     Code.WITHIN_THRESHOLD: _within_threshold,
     Code.TOO_FEW_RUNS: _too_few_runs,
     Code.TOO_FEW_TRIALS: _too_few_trials,
     Code.CONTENTION: _contention,
     Code.SLOW_TRIALS: _slow_trials,
+    Code.SLOW_STEPS: _slow_steps,
     Code.MAYBE_FASTER: _maybe_faster,
     Code.NEAR_THRESHOLD: _near_threshold,
     Code.NOISE: _noise,

@@ -7,10 +7,14 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from pytest_throughput.gate import messages
 from pytest_throughput.gate.judged import JudgedCase, JudgedRun
+from pytest_throughput.gate.live_pairs import sides_of
 from pytest_throughput.gate.rules import FEWEST_FOR_FAR, FEWEST_UNITS, Code, Design
 from pytest_throughput.gate.verdict import CaseVerdict, Verdict
+from pytest_throughput.results.model import Pair
 
 __all__ = ["Comparable", "Selection", "Unit", "match", "select_units"]
 
@@ -83,6 +87,8 @@ class Comparable:
     runs_base: int
     in_turn: bool = False
     """Whether its pairs are live, so that nothing but the differences of their sides says anything."""
+    means: tuple[float, ...] = ()
+    """Of each live pair, log(mean speed of head ÷ that of base); empty where they are unknown."""
 
 
 def match(
@@ -126,37 +132,38 @@ def _match_figures(
             if one.trials and _same(one.network_hash, network) and _same(one.settings_digest, settings)
         ]
 
-    in_turn = False
     if design is Design.PAIRS:
-        units_base, units_head, in_turn = _by_number(results(selection.base[0]), results(selection.head[0]))
-    else:
-        units_base, units_head = (
-            tuple(tuple(one.logarithm(trial) for one in results(unit) for trial in one.trials) for unit in side)
-            for side in (selection.base, selection.head)
-        )
+        return _in_pairs(case_id, results(selection.base[0]), results(selection.head[0]))
+    units_base, units_head = (
+        tuple(tuple(one.logarithm(trial) for one in results(unit) for trial in one.trials) for unit in side)
+        for side in (selection.base, selection.head)
+    )
     runs_base = sum(1 for unit in selection.base for run in unit if results((run,)))
-    return Comparable(case_id, units_base, units_head, runs_base, in_turn)
+    return Comparable(case_id, units_base, units_head, runs_base)
 
 
-def _by_number(base: Sequence[JudgedCase], head: Sequence[JudgedCase]) -> tuple[Units, Units, bool]:
-    """Return each trial as a unit, at the same position on both sides for the same trial number; empty if missing.
+def _in_pairs(case_id: str, base: Sequence[JudgedCase], head: Sequence[JudgedCase]) -> Comparable:
+    """Return the figures of a case whose trials with the same number, in one run of each side, are pairs.
 
-    The values of all live pairs have the same mean, since what slows a whole pair says nothing about its sides, and the
-    difference that the pair's slices gave. Also return whether there are live pairs.
+    Each trial is a unit, at the same position on both sides for the same number; the unit of a missing trial is empty.
+    Of a live pair only the difference that its slices gave counts, since what slows both of its sides says nothing.
     """
     trials = [{trial.number: trial for one in side for trial in one.trials} for side in (base, head)]
     sides = [{trial.number: one.logarithm(trial) for one in side for trial in one.trials} for side in (base, head)]
-    ratios = {}
+    live: dict[int, Pair] = {}
     for number in trials[0].keys() & trials[1].keys():
         first, second = trials[0][number].pair, trials[1][number].pair
         if first is not None and second is not None and first.id == second.id:
-            ratios[number] = second.ratio
-    mean = statistics.median((sides[0][number] + sides[1][number]) / 2 for number in ratios) if ratios else 0.0
-    for number, ratio in ratios.items():
-        sides[0][number], sides[1][number] = mean - math.log(ratio) / 2, mean + math.log(ratio) / 2
+            live[number] = second
+    if live:
+        mean = statistics.median((sides[0][number] + sides[1][number]) / 2 for number in live)
+        of_pairs = sides_of(np.array([math.log(pair.ratio) for pair in live.values()]))
+        for side, values in zip(sides, of_pairs, strict=True):
+            side.update(zip(live, (mean + values).tolist(), strict=True))
     numbers = sorted(sides[0].keys() | sides[1].keys())
     of_base, of_head = (tuple((side[number],) if number in side else () for number in numbers) for side in sides)
-    return of_base, of_head, bool(ratios)
+    means = tuple(math.log(pair.mean_ratio) for pair in live.values() if pair.mean_ratio is not None)
+    return Comparable(case_id, of_base, of_head, min(1, len(base)), bool(live), means)
 
 
 def _rank(status: str) -> int:

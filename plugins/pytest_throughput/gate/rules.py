@@ -20,12 +20,14 @@ class Code(StrEnum):
     SLOWER = "slower"
     FAR_SLOWER = "far_slower"
     SLOWER_AT_TIMES = "slower_at_times"
+    SLOWER_ON_AVERAGE = "slower_on_average"
     FASTER = "faster"
     WITHIN_THRESHOLD = "within_threshold"
     NOISE = "noise"
     NEAR_THRESHOLD = "near_threshold"
     CONTENTION = "contention"
     SLOW_TRIALS = "slow_trials"
+    SLOW_STEPS = "slow_steps"
     MAYBE_FASTER = "maybe_faster"
     TOO_FEW_TRIALS = "too_few_trials"
     TOO_FEW_RUNS = "too_few_runs"
@@ -42,10 +44,12 @@ WORTH_CONFIRMING = frozenset(
         Code.SLOWER,
         Code.FAR_SLOWER,
         Code.SLOWER_AT_TIMES,
+        Code.SLOWER_ON_AVERAGE,
         Code.NOISE,
         Code.NEAR_THRESHOLD,
         Code.CONTENTION,
         Code.SLOW_TRIALS,
+        Code.SLOW_STEPS,
         Code.MAYBE_FASTER,
         Code.TOO_FEW_TRIALS,
     }

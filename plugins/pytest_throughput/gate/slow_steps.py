@@ -1,0 +1,67 @@
+"""Steps that take far longer than others, in live pairs.
+
+A live pair compares the 10th percentiles of its slices, which do not change if one step in five takes three times as
+long. The means of the same slices do, although they are noisier. So the means are compared as well: a case cannot be
+``unchanged`` where they show a slowdown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_throughput.gate.estimator import SHARE_FOR_NOISE, estimate
+from pytest_throughput.gate.live_pairs import sides_of
+from pytest_throughput.gate.rules import FEWEST_UNITS, Design, Rules
+
+__all__ = ["SlowSteps", "as_differences", "slow_steps"]
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class SlowSteps:
+    """The comparison of the means of each case's slices; arrays of shape (…, cases)."""
+
+    difference: Floats
+    """Head minus base, in logarithms of speed; NaN where it is unknown."""
+    certain: Bools
+    """Whether the mean is slower by the threshold or more, and more than noise explains."""
+    suspect: Bools
+    """Whether the mean is slower by the threshold or more, and 0 is outside its 95 % interval."""
+
+
+def slow_steps(differences: Floats, rules: Rules, share: float) -> SlowSteps:
+    """Compare the means of live pairs, given log(mean speed of head ÷ that of base), of shape (…, cases, pairs).
+
+    A value is NaN where there is none. ``share``: the share of the false-alarm rate that ``certain`` may use.
+    """
+    base, head = (side[..., None] for side in sides_of(differences))
+    known = (~np.isnan(differences)).sum(axis=-1) >= FEWEST_UNITS
+    found = estimate(
+        base,
+        head,
+        design=Design.PAIRS,
+        false_alarm_rate=share / SHARE_FOR_NOISE * rules.false_alarm_rate,
+        in_turn=np.ones(differences.shape[-2], dtype=bool),
+    )
+    is_slower = known & (found.difference <= -rules.log_threshold)
+    is_separable = found.by_separation <= rules.false_alarm_rate / differences.shape[-2]
+    comes_and_goes = known & (found.tail_head > 0) & (found.tail_base == 0)
+    return SlowSteps(
+        difference=np.where(known, found.difference, np.nan),
+        certain=is_slower & is_separable & (-found.difference > found.margin),
+        suspect=comes_and_goes | (is_slower & (-found.difference > found.half_interval)),
+    )
+
+
+def as_differences(cases: Sequence[Sequence[float]]) -> Floats:
+    """Return the differences of each case as an array of shape (cases, pairs), NaN where there is none."""
+    array = np.full((len(cases), max(map(len, cases), default=0) or 1), np.nan)
+    for row, values in enumerate(cases):
+        array[row, : len(values)] = values
+    return array
