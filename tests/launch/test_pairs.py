@@ -246,3 +246,24 @@ def test_a_ratio_is_a_factor_of_the_sides(seconds: list[float], factor: float) -
 
 def test_a_clock_that_shows_no_time_gives_no_ratio() -> None:
     assert speed_ratio([0.0, 1.0], [1.0, 1.0]) is None
+
+
+def test_a_slice_counts_by_its_10th_percentile_and_the_mean_of_all_steps_is_kept_beside_it() -> None:
+    """Every fifth step of b takes three times as long."""
+    machine = Machine()
+    a, b = pair(machine, step_seconds=0.01, needs_rounds=200)
+    a.step_seconds = 0.01
+    stalling = [0.03 if index % 5 == 4 else 0.01 for index in range(5)]
+    measure_b = b.measure
+
+    def measure(slice_seconds: float = math.inf) -> Progress:
+        before = len(b.rounds)
+        progress = measure_b(slice_seconds)
+        b.rounds[before:] = [stalling[index % 5] for index in range(before, len(b.rounds))]
+        return progress
+
+    b.measure = measure  # type: ignore[method-assign]
+    of_a, of_b = (outcome.metadata["pair"] for outcome in measure_pair((a, b), "seed", machine.clock))
+    assert (of_b["ratio"], of_b["statistic"]) == (pytest.approx(1.0), "p10")
+    assert of_b["mean_ratio"] == pytest.approx(1 / 1.4, rel=0.02)
+    assert of_a["mean_ratio"] == pytest.approx(1 / of_b["mean_ratio"])

@@ -1,7 +1,7 @@
 """Steps that take far longer than others, in live pairs.
 
 A live pair compares the 10th percentiles of its slices, which do not change if one step in five takes three times as
-long. The means of the same slices do, although they are noisier. So the means are compared as well: a case cannot be
+long. The mean of all its steps does, although it is noisier. So the means are compared as well: a case cannot be
 ``unchanged`` where they show a slowdown.
 """
 
@@ -25,7 +25,7 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class SlowSteps:
-    """The comparison of the means of each case's slices; arrays of shape (…, cases)."""
+    """The comparison of the means of each case's pairs; arrays of shape (…, cases)."""
 
     difference: Floats
     """Head minus base, in logarithms of speed; NaN where it is unknown."""

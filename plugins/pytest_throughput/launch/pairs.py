@@ -191,12 +191,10 @@ def unpaired(outcome: Outcome, reason: str) -> Outcome:
 
 def _with_pair(sides: tuple[_Side, _Side], order: str, pair_id: str) -> tuple[Outcome, Outcome]:
     slices = [side.slices() for side in sides]
-
-    def ratios(statistic: str) -> tuple[float | None, float | None]:
-        ratio = speed_ratio(*([each[f"{statistic}_seconds"] for each in one] for one in slices))
-        return (None, None) if ratio is None else (1 / ratio, ratio)
-
-    of_typical_steps, of_means = ratios(STATISTIC), ratios("mean")
+    ratio = speed_ratio(*([each[f"{STATISTIC}_seconds"] for each in one] for one in slices))
+    ratios = (None, None) if ratio is None else (1 / ratio, ratio)
+    means = [statistics.fmean(each["mean_seconds"] for each in one) for one in slices]
+    mean_ratios = (None, None) if ratio is None else (means[1] / means[0], means[0] / means[1])
 
     def paired(index: int) -> Outcome:
         side, outcome = sides[index], sides[index].close()
@@ -204,9 +202,9 @@ def _with_pair(sides: tuple[_Side, _Side], order: str, pair_id: str) -> tuple[Ou
             "id": pair_id,
             "side": "AB"[index],
             "order": order,
-            "ratio": of_typical_steps[index],
+            "ratio": ratios[index],
             "statistic": STATISTIC,
-            "mean_ratio": of_means[index],
+            "mean_ratio": mean_ratios[index],
             "stopped": side.is_stopped,
         }
         return replace(outcome, metadata={**outcome.metadata, "pair": pair, "slices": slices[index]})

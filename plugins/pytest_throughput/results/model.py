@@ -57,7 +57,7 @@ class Pair(NamedTuple):
     ratio: float
     """The speed of this side ÷ that of the other: the median over neighbouring slices."""
     mean_ratio: float | None = None
-    """The same by the means of the slices, which contain steps that take far longer than others; None where unknown."""
+    """The same by the mean of all slices, which contains steps that take far longer than others; None if unknown."""
 
 
 @dataclass(frozen=True)
