@@ -253,13 +253,12 @@ def test_a_slice_counts_by_its_10th_percentile_and_the_mean_of_all_steps_is_kept
     machine = Machine()
     a, b = pair(machine, step_seconds=0.01, needs_rounds=200)
     a.step_seconds = 0.01
-    stalling = [0.03 if index % 5 == 4 else 0.01 for index in range(5)]
     measure_b = b.measure
 
     def measure(slice_seconds: float = math.inf) -> Progress:
         before = len(b.rounds)
         progress = measure_b(slice_seconds)
-        b.rounds[before:] = [stalling[index % 5] for index in range(before, len(b.rounds))]
+        b.rounds[before:] = [0.03 if index % 5 == 4 else 0.01 for index in range(before, len(b.rounds))]
         return progress
 
     b.measure = measure  # type: ignore[method-assign]

@@ -251,3 +251,13 @@ def test_help_of_pytest_is_plain_text(installed: Callable[..., pytest.RunResult]
     assert "``" not in ours
     assert "throughput_fail_on (" in output  # as a key of the ini file
     assert sys.executable not in ours
+
+
+@pytest.mark.parametrize("returned", ["['/tmp']", "'/tmp'", "[pathlib.Path('/no/such/folder')]"])
+def test_a_hook_that_returns_no_folders_is_named(project: Project, returned: str) -> None:
+    project.tests(ISOLATED)
+    hook = f"import pathlib\ndef pytest_throughput_packages(config): return {returned}\n"
+    (project.path / "conftest.py").write_text(hook)
+    result = project.run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.stdout.fnmatch_lines(["*the hook pytest_throughput_packages returned *; expected a list of pathlib.Path*"])

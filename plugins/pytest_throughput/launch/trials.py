@@ -37,7 +37,7 @@ class TrialRun:
 
 def job_of(target: str, arguments: Mapping[str, Any], placement: Placement) -> Hashable:
     """Return what is measured; equal for the same function, arguments and placement."""
-    return target, json.dumps(dict(arguments)), placement
+    return target, json.dumps(dict(arguments), sort_keys=True), placement
 
 
 class Trials:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
@@ -257,9 +258,8 @@ class Measuring:
 
     @cached_property
     def _launcher(self) -> Launcher:
-        packages = self._config.hook.pytest_throughput_packages(config=self._config)
         own = Path(pytest_throughput.__file__).parent
-        staged = StagedPath([own, *(package for found in packages for package in found)])
+        staged = StagedPath([own, *_packages(self._config)])
         self._stack.callback(staged.remove)
         config = LauncherConfig(
             staged=staged,
@@ -284,6 +284,20 @@ class Measuring:
     def pytest_unconfigure(self) -> None:
         """End the last worker, remove its folder, release the devices."""
         self._stack.close()
+
+
+def _packages(config: pytest.Config) -> list[Path]:
+    """Return the folders of the packages that plug-ins bring. Raise pytest.UsageError for what is no folder."""
+    packages = []
+    for found in config.hook.pytest_throughput_packages(config=config):
+        for package in found if isinstance(found, (list, tuple)) else [found]:
+            if not isinstance(package, os.PathLike) or not os.path.isdir(package):
+                raise pytest.UsageError(
+                    f"the hook pytest_throughput_packages returned {found!r}; expected a list of pathlib.Path, each an "
+                    "existing folder"
+                )
+            packages.append(Path(package))
+    return packages
 
 
 def _report(item: pytest.Item, run: TrialRun) -> None:
