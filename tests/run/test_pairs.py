@@ -61,6 +61,8 @@ def test_both_sides_of_a_pair_are_ordinary_trials_that_say_how_they_were_measure
             assert statistics.fmean(rounds) == pytest.approx(one["mean_seconds"])
             assert np.quantile(rounds, 0.1) == pytest.approx(one["p10_seconds"])
         assert next(seconds, None) is None
+    title = "head against base, in live pairs (by the 10th percentile of the seconds per step)"
+    assert document["throughput"]["verdicts"]["title"] == title
     (verdict,) = document["throughput"]["verdicts"]["cases"]
     assert (verdict["trials_base"], verdict["trials_head"]) == (2, 2)
     assert verdict["ratio"] == pytest.approx(

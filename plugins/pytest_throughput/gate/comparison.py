@@ -39,6 +39,7 @@ _DESIGNS = {
     Design.PAIRED_RUNS: "in pairs of runs",
     Design.GROUPS: "as two groups of runs",
 }
+_LIVE_PAIRS = "in live pairs (by the 10th percentile of the seconds per step)"
 _VERDICTS = {
     Code.SLOWER: Verdict.REGRESSED,
     Code.FAR_SLOWER: Verdict.REGRESSED,
@@ -109,8 +110,9 @@ def between(base: Sequence[GivenRun], head: Sequence[GivenRun], *, paired: bool)
         design = Design.PAIRED_RUNS
     else:
         design = Design.GROUPS
+    how = _LIVE_PAIRS if any(map(_has_live_pairs, runs_head)) and in_one_run else _DESIGNS[design]
     return Comparison(
-        title=f"{_names(head)} against {_names(base)}, {_DESIGNS[design]}",
+        title=f"{_names(head)} against {_names(base)}, {how}",
         base=runs_base,
         head=runs_head,
         design=design,
@@ -164,6 +166,10 @@ def _check_hardware(runs: Sequence[JudgedRun]) -> None:
 
 def _scope(runs: Sequence[GivenRun]) -> Scope:
     return reduce(or_, (one.scope for one in runs))
+
+
+def _has_live_pairs(run: JudgedRun) -> bool:
+    return any(trial.pair is not None for case in run.cases.values() for trial in case.trials)
 
 
 def _names(runs: Sequence[GivenRun]) -> str:
