@@ -130,3 +130,55 @@ def test_an_unreadable_file_is_bad_usage(command: Command, files: Files) -> None
 @pytest.mark.parametrize("arguments", [(), ("--base", "a.json"), ("--base", "--head", "a.json")])
 def test_both_sides_have_to_be_given(command: Command, arguments: tuple[str, ...]) -> None:
     assert command("compare", *arguments)[0] == 2
+
+
+def test_several_metrics_of_two_environments(command: Command, files: Files) -> None:
+    document = result_files.our_document(1, environments=("base", "head"))
+    for benchmark in document["benchmarks"]:
+        info = benchmark["extra_info"]
+        is_slower = (info["case_id"], info["environment"]) == (CASES[2], "head")
+        info["first_step_seconds"] = (3.0 if is_slower else 2.0) * benchmark["stats"]["median"]
+    file = Path(result_files.write(Path(), "p.json", document)).name
+    sides = ("--base", f"{file}#base", "--head", f"{file}#head")
+    status, out, _ = command("compare", *sides, "--judge", "images_per_second,first_step_seconds")
+    assert status == 10
+    assert "1 regressed, 11 unchanged" in out
+    assert f"regressed  {CASES[2]} (first_step_seconds)" in out
+    status, out, _ = command("compare", *sides, "--judge", "images_per_second")
+    assert (status, "first_step_seconds" in out, "(images_per_second)" in out) == (0, False, False)
+
+
+def test_thresholds_by_case(command: Command, files: Files) -> None:
+    (file,) = files("p", [1], environments=("base", "head"), slower=SLOW)
+    sides = ("--base", f"{file}#base", "--head", f"{file}#head")
+    table = f'"{CASES[0]}" = "20%"\n"nothing-*" = "1%"\n'
+    Path("own.toml").write_text(f"[thresholds]\n{table}")
+    Path("pyproject.toml").write_text("[tool.other]\nx = 1\n")
+    assert command("compare", *sides)[0] == 10
+    status, out, _ = command("compare", *sides, "--thresholds", "own.toml")
+    assert (status, "thresholds that no case of this run has: nothing-*" in out) == (0, True)
+    Path("pyproject.toml").write_text(f"[tool.pytest-throughput.thresholds]\n{table}")
+    status, out, _ = command("compare", *sides, "--format", "json")
+    assert status == 0
+    assert {case["id"]: case["threshold"] for case in json.loads(out)["cases"]} == {
+        **dict.fromkeys(CASES, 0.03),
+        CASES[0]: 0.2,
+    }
+    Path("own.toml").write_text("[thresholds]\n'*' = '5%'\n")
+    assert command("compare", *sides, "--thresholds", "own.toml")[0] == 10  # The file wins entirely.
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--judge", ""), "argument --judge: expected names of metrics with commas"),
+        (("--judge", "a,a"), "argument --judge: a is named twice; expected each metric once"),
+        (("--thresholds", "none.toml"), "argument --thresholds: none.toml: No such file or directory; expected a read"),
+        ((), "pyproject.toml: [tool.pytest-throughput]: thresholds, '*': expected a share such as 3% or 0.03, got '5'"),
+    ],
+)
+def test_wrong_rules_are_refused(command: Command, files: Files, options: tuple[str, ...], message: str) -> None:
+    (file,) = files("p", [1], environments=("base", "head"))
+    Path("pyproject.toml").write_text("[tool.pytest-throughput.thresholds]\n'*' = 5\n")
+    status, _, err = command("compare", "--base", f"{file}#base", "--head", f"{file}#head", *options)
+    assert (status, message in err) == (2, True), err

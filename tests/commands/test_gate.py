@@ -64,8 +64,8 @@ def test_every_verdict_in_one_run(command: Command, files: Files) -> None:
     assert found["software_changes"] == {"torch": {"base": "2.12", "head": "2.13"}}
     assert (found["schema"], found["exit_status"]) == (1, 10)
     keys = (
-        "code detectable_ratio id noise_between noise_within ratio ratio_high ratio_low reason runs_base "
-        "trials_base trials_head verdict"
+        "code detectable_ratio id metric noise_between noise_within ratio ratio_high ratio_low reason runs_base "
+        "threshold trials_base trials_head verdict"
     )
     assert " ".join(sorted(found["cases"][0])) == keys
     _, table, _ = command("gate", "h.json", "--baseline", "kept")
@@ -285,3 +285,29 @@ def test_a_baseline_that_cannot_be_read(command: Command, files: Files, baseline
     Path(baseline, folder.name).symlink_to(folder.name)  # A loop.
     status, _, err = command("gate", *files("h", [9]), "--baseline", baseline)
     assert (status, "kept" in err) in [(2, True), (12, False)]
+
+
+def test_further_metrics_of_accepted_runs(command: Command, baseline: str, files: Files) -> None:
+    """Runs that are accepted now hold what may be judged later; their times and memory stand in no older one."""
+    with_memory = [result_files.our_document(seed) for seed in range(10, 14)]
+    for document in with_memory:
+        for benchmark in document["benchmarks"]:
+            benchmark["extra_info"]["peak_memory_bytes"] = 1_000_000
+    names = [Path(result_files.write(Path(), f"m{n}.json", each)).name for n, each in enumerate(with_memory)]
+    head = result_files.our_document(20)
+    for benchmark in head["benchmarks"]:
+        is_larger = benchmark["extra_info"]["case_id"] == CASES[1]
+        benchmark["extra_info"]["peak_memory_bytes"] = 1_200_000 if is_larger else 1_000_000
+    result_files.write(Path(), "h.json", head)
+    judge = ("gate", "h.json", "--baseline", baseline, "--judge", "peak_memory_bytes,compile_seconds")
+    status, out, _ = command(*judge)
+    assert status == 12
+    assert "no case has compile_seconds; the cases have: images_per_second, peak_memory_bytes" in out
+    assert "new: 6 cases" in out
+    command("accept", *names, "--baseline", baseline)
+    status, out, _ = command(*judge, "--format", "json")
+    assert status == 10
+    found = {(case["id"], case["metric"]): case["verdict"] for case in json.loads(out)["cases"]}
+    expected = {(case, "peak_memory_bytes"): "unchanged" for case in CASES}
+    assert found == expected | {(CASES[1], "peak_memory_bytes"): "regressed"}
+    assert command("gate", "h.json", "--baseline", baseline)[0] == 0

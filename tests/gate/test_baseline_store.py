@@ -155,7 +155,7 @@ def test_anything_else_is_a_damaged_file(content: bytes) -> None:
 
 @given(data=st.data(), value=json_values)
 def test_no_value_in_any_place_breaks_the_reader(data: st.DataObject, value: Any) -> None:
-    document = json.loads(encode(_small_run()))
+    document = json.loads(encode(_with_further_metrics()))
     places: list[tuple[Any, Any]] = []
 
     def walk(node: Any) -> None:
@@ -260,6 +260,47 @@ def test_a_named_metric_needs_its_value(key: str) -> None:
         decode(json.dumps(document).encode())
 
 
+def test_further_metrics_are_stored() -> None:
+    run = _with_further_metrics()
+    (case,) = json.loads(encode(run))["cases"]
+    assert case["further_metrics"] == [
+        {"name": "first_step_seconds", "unit": "s", "better": "lower"},
+        {"name": "accuracy", "unit": "", "better": "higher"},
+    ]
+    assert [trial.get("further_values") for trial in case["trials"]] == [{"first_step_seconds": 2.5}, None]
+    again = decode(encode(run)).cases["training-x"]
+    # They are not part of the equality of runs.
+    assert again.further_metrics == run.cases["training-x"].further_metrics
+    assert [trial.further_values for trial in again.trials] == [{"first_step_seconds": 2.5}, {}]
+    assert encode(decode(encode(run))) == encode(run)
+
+
+def test_a_run_that_was_accepted_without_further_metrics_is_still_the_same() -> None:
+    assert decode(encode(_small_run())) == _with_further_metrics()
+
+
+@pytest.mark.parametrize(
+    ("metrics", "values", "message"),
+    [
+        ([], {"x": 1.0}, "case training-x: trial 1 has a value of x, which further_metrics does not name"),
+        (["x", "x"], {}, "case training-x: a metric occurs twice"),
+        (["seconds"], {}, "case training-x: a metric occurs twice"),
+        (["x"], {"x": 0}, "expected a number of at least 1e-18"),
+        (["x"], {"x": None}, "expected a number"),
+        ([f"x{number}" for number in range(51)], {}, "expected a list of at most 50 entries"),
+        (["x" * 1_001], {}, "expected a text of at most 1000 characters"),
+        (["x"], [], "expected an object"),
+    ],
+)
+def test_further_metrics_are_checked(metrics: list[str], values: Any, message: str) -> None:
+    document = json.loads(encode(_small_run()))
+    (case,) = document["cases"]
+    case["further_metrics"] = [{"name": name, "unit": "s", "better": "lower"} for name in metrics]
+    case["trials"][0]["further_values"] = values
+    with pytest.raises(DamagedFile, match=message):
+        decode(json.dumps(document).encode())
+
+
 def test_an_id_occurs_once() -> None:
     document = json.loads(encode(_small_run()))
     document["cases"] *= 2
@@ -272,3 +313,11 @@ def _small_run() -> JudgedRun:
     trials = (JudgedTrial(1, 10.0, 0.1), JudgedTrial(2, 11.0, None))
     case = JudgedCase("training-x", "ok", trials, "n", "s", metric=metric)
     return JudgedRun("2026-01-01T00:00:00+00:00", {"cpu": {"cores": 2}}, "a", {"torch": "2"}, {case.id: case})
+
+
+def _with_further_metrics() -> JudgedRun:
+    run = _small_run()
+    case = run.cases["training-x"]
+    metrics = (JudgedMetric("first_step_seconds", "s", "lower"), JudgedMetric("accuracy", "", "higher"))
+    trials = (replace(case.trials[0], further_values={"first_step_seconds": 2.5}), case.trials[1])
+    return replace(run, cases={case.id: replace(case, trials=trials, further_metrics=metrics)})

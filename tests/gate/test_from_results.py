@@ -180,6 +180,50 @@ def test_cases_are_judged_by_their_primary_metric(read: Read) -> None:
     assert len({case.settings_digest for case in (seconds, epochs, rate)}) == 3
 
 
+def further(read: Read, **of_info: Any) -> tuple[dict[str, tuple[str, str]], dict[str, float]]:
+    """Return the further metrics of a case by name (unit and better), and the values of its trial."""
+    document = result_files.our_document(1, cases=result_files.CASES[:1], trials=1)
+    document["benchmarks"][0]["extra_info"] |= of_info
+    case = read(document).run.cases[result_files.CASES[0]]
+    metrics = {metric.name: (metric.unit, metric.better) for metric in case.further_metrics}
+    return metrics, dict(case.trials[0].further_values)
+
+
+def test_further_metrics_are_those_of_the_trial_and_some_of_its_metadata(read: Read) -> None:
+    own = [
+        {"name": name, "unit": unit, "value": value, "better": "lower"}
+        for name, unit, value in (("images_per_second", "images/s", 8.0), ("loss", "", 0.5), ("balance", "", -1.0))
+    ]
+    own[0]["better"] = "higher"
+    metrics, values = further(
+        read, metrics=own, first_step_seconds=2.0, build_seconds=0.5, peak_memory_bytes=1_000, compile_seconds=0.25
+    )
+    assert metrics == {
+        "loss": ("", "lower"),
+        "first_step_seconds": ("s", "lower"),
+        "compile_seconds": ("s", "lower"),
+        "build_seconds": ("s", "lower"),
+        "peak_memory_bytes": ("bytes", "lower"),
+    }
+    assert values == {
+        "loss": 0.5,
+        "first_step_seconds": 2.0,
+        "compile_seconds": 0.25,
+        "build_seconds": 0.5,
+        "peak_memory_bytes": 1_000.0,
+    }
+
+
+def test_what_is_unknown_or_no_number_is_no_metric(read: Read) -> None:
+    assert further(read, first_step_seconds=None, build_seconds="long", peak_memory_bytes=None) == ({}, {})
+    assert further(read, compile_seconds={"torch": 1}, build_seconds=0, peak_memory_bytes=1e300) == ({}, {})
+
+
+def test_further_metrics_are_bounded(read: Read) -> None:
+    many = [{"name": f"m{number}", "unit": "s", "value": 1.0, "better": "lower"} for number in range(80)]
+    assert len(further(read, metrics=many)[1]) == 50
+
+
 @pytest.mark.parametrize("metrics", [[], [{"name": "a b"}], [{"value": 0}], [{"better": "up"}], [{}, {}], {}, [1]])
 def test_a_damaged_metric_is_refused(read: Read, metrics: Any) -> None:
     document = with_primary("seconds_per_epoch", 4.0, "lower")

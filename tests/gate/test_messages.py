@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
 
+from pytest_throughput.gate.judged import JudgedMetric
 from pytest_throughput.gate.messages import Evidence, compared
 from pytest_throughput.gate.rules import Code, Design, Rules
+from pytest_throughput.gate.wording import SPEED, wording_of
 
 OPEN = Evidence(
     design=Design.PAIRS,
@@ -66,6 +69,42 @@ def test_what_else_would_decide(evidence: Evidence, ending: str) -> None:
 )
 def test_changes_beyond_a_factor_of_2_are_factors(log_ratio: float, words: str) -> None:
     assert compared(Code.SLOWER, replace(OPEN, difference=log_ratio)).startswith(f"{words} (95 % interval")
+
+
+BYTES, ACCURACY = JudgedMetric("peak_memory_bytes", "bytes", "lower"), JudgedMetric("accuracy", "", "higher")
+
+
+@pytest.mark.parametrize(
+    ("metric", "log_ratio", "words"),
+    [
+        (BYTES, -math.log(1.12), "12 % more"),
+        (BYTES, -math.log(2.4), "×2.4 as much"),
+        (BYTES, math.log(2), "50 % less"),
+        (BYTES, 0.0, "no change"),
+        (ACCURACY, -math.log(2), "50 % less"),
+        (ACCURACY, math.log(1.5), "50 % more"),
+        (JudgedMetric("seconds", "s", "lower"), -math.log(1.12), "12 % slower"),
+        (JudgedMetric("tokens_per_second", "tokens/s", "higher"), -math.log(1.12), "12 % slower"),
+        (None, -math.log(1.12), "12 % slower"),
+    ],
+)
+def test_the_words_fit_the_metric(metric: JudgedMetric | None, log_ratio: float, words: str) -> None:
+    evidence = replace(OPEN, difference=log_ratio, words=wording_of(metric))
+    assert compared(Code.SLOWER, evidence).startswith(f"{words} (95 % interval")
+
+
+@pytest.mark.parametrize("metric", [BYTES, ACCURACY])
+@pytest.mark.parametrize("code", [Code.NOISE, Code.SLOW_TRIALS, Code.MAYBE_FASTER, Code.SLOWER_AT_TIMES])
+def test_what_has_no_speed_is_not_slow(metric: JudgedMetric, code: Code) -> None:
+    evidence = replace(OPEN, difference=-0.2, outliers=2, tail_head=2, words=wording_of(metric))
+    assert not re.search("slow|fast|speed", compared(code, evidence))
+
+
+def test_the_detectable_change_of_other_metrics() -> None:
+    sentence = compared(Code.NOISE, replace(OPEN, words=wording_of(BYTES)))
+    assert "with this noise only an increase of 8.33 % or more is detectable" in sentence
+    assert wording_of(BYTES).at_least(math.log(3)) == "an increase of ×3 or more"
+    assert SPEED.at_least(math.log(3)) == "×3 slower or more"
 
 
 def test_nothing_is_said_to_be_detectable_where_nothing_was() -> None:

@@ -200,3 +200,24 @@ class TestNarrowTerminals:
         text = "".join(as_table(self.JUDGEMENT, width=width).split())
         for shown in (self.NAME, "0.810(0.800to0.820)", "5against25"):
             assert shown in text
+
+
+def test_metrics_are_named_where_they_have_to_be() -> None:
+    rate = case(Verdict.UNCHANGED, "a")
+    memory = replace(case(Verdict.REGRESSED, "a", ratio=0.8), metric="peak_memory_bytes", shows_metric=True)
+    judgement = judged(rate, memory)
+    for text in (as_table(judgement), as_table(judgement, width=40)):
+        assert "a (peak_memory_bytes)" in text and "ratio, below 1 is worse" in text
+        assert "images_per_second" not in text
+    assert "a (peak&#95;memory&#95;bytes)" in as_markdown(judgement)
+    found = json.loads(as_json(judgement))["cases"]
+    assert [(one["metric"], one["threshold"]) for one in found] == [
+        ("images_per_second", 0.03),
+        ("peak_memory_bytes", 0.03),
+    ]
+    assert "shows_metric" not in found[0]
+
+
+def test_a_doubling_of_memory_is_none_of_seconds() -> None:
+    memory = replace(case(Verdict.INCONCLUSIVE), detectable_ratio=None, shows_metric=True)
+    assert summary(judged(memory)) == "1 inconclusive (1 could not have shown a doubling)"

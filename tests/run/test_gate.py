@@ -264,6 +264,10 @@ def test_two_environments_are_compared_in_pairs(gated: Gated) -> None:
         ((BASELINE, "--throughput-false-alarm-rate=0.9"), "at most 0.5"),
         ((BASELINE, "--throughput-fail-on=slow"), "cannot fail on 'slow'"),
         ((BASELINE, "--throughput-confirm=-1"), "expected a whole number of at least 0, got '-1'"),
+        ((BASELINE, "--throughput-confirm=1001"), "expected a whole number of at most 1000, got '1001'"),
+        (("--throughput-judge=seconds",), "--throughput-judge: nothing is judged; give --throughput-baseline=DIR"),
+        ((BASELINE, "--throughput-judge=seconds,"), "expected names of metrics with commas"),
+        ((BASELINE, "--throughput-thresholds=no.toml"), "no.toml: No such file or directory; expected a readable"),
         ((BASELINE, *(option.replace("base/", "old/") for option in PAIRS)), "this run has old, head; call them base"),
     ],
 )
@@ -272,6 +276,57 @@ def test_what_contradicts_itself_is_refused_at_once(gated: Gated, options: tuple
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert message in result.stderr.str()
     assert not (gated.project.path / "measured").exists()
+
+
+METRICS = """
+import json
+from pathlib import Path
+from pytest_throughput import Metric, Once, Phase
+
+def job(environment):
+    grows = json.loads(Path("how.json").read_text())["grows"] if environment == "head" else 0
+    size = Metric("model_bytes", "bytes", 1000 * (1 + grows), "lower")
+    return Once([Phase("save", lambda: None, items=1, metrics=lambda _: [size])])
+"""
+SAVING = """
+def test_save(measure_isolated, throughput_environment):
+    measure_isolated("jobs:job", {"environment": throughput_environment}, phase="save")
+"""
+
+
+def test_metrics_of_a_job_are_judged_by_their_own_thresholds(gated: Gated) -> None:
+    """The size is the same in every trial, and the seconds of an empty phase decide nothing."""
+    (gated.project.path / "jobs.py").write_text(METRICS)
+    gated.project.tests(SAVING)
+    judging = (*PAIRS, "--throughput-gate=fail", "--throughput-judge=model_bytes,first_step_seconds")
+    result = gated.run(*judging, trials=5, grows=0.2)
+    sys.modules.pop("jobs", None)
+    assert result.ret == 10
+    result.stdout.fnmatch_lines(
+        [
+            "head against base, in pairs of trials: 1 regressed, 1 incomparable",
+            "regressed *test_save (model_bytes) *0.833 (0.833 to 0.833) *20 % more*",
+            "incomparable: *test_save (first_step_seconds): *measure with --throughput-isolation trial",
+        ]
+    )
+    (gated.project.path / "pyproject.toml").write_text(
+        "[tool.pytest-throughput.thresholds]\n'*test_save' = { 'model_*' = '30%' }\n'*test_load' = '1%'\n"
+    )
+    result = gated.run(*judging, trials=5, grows=0.2)
+    sys.modules.pop("jobs", None)
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        ["unchanged: *test_save (model_bytes)", "thresholds that no case of this run has: *load"]
+    )
+    found = gated.project.json()["throughput"]["verdicts"]["cases"]
+    assert [(case["metric"], case["threshold"]) for case in found] == [
+        ("model_bytes", 0.3),
+        ("first_step_seconds", 0.03),
+    ]
+    (gated.project.path / "pyproject.toml").write_text("[tool.pytest-throughput.thresholds]\n'*' = 5\n")
+    result = gated.run(*judging)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*pyproject.toml: *thresholds, '[*]': expected a share such as 3% or 0.03, got '5'"])
 
 
 class TestSecondLook:

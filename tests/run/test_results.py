@@ -367,6 +367,7 @@ def test_deselected_cases_are_named(project: Project) -> None:
     [
         ("trials=0", "expected a whole number of at least 1, got '0'"),
         ("trials=many", "expected a whole number of at least 1, got 'many'"),
+        ("trials=999999999", "expected a whole number of at most 1000, got '999999999'"),
         ("order=random", "invalid choice: 'random' (choose from *trials*paired*"),
         ("timeout=-1", "expected a number of seconds above 0, got '-1'"),
         ("timeout=nan", "expected a number of seconds above 0, got 'nan'"),

@@ -6,13 +6,15 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.gate.rules import Rules
 from pytest_throughput.gate.verdict import Incomparable, nothing_comparable
-from pytest_throughput.options.gate_options import BASELINE, FAIL_ON, FALSE_ALARM_RATE, THRESHOLD
+from pytest_throughput.options.gate_options import BASELINE, FAIL_ON, FALSE_ALARM_RATE, JUDGE, THRESHOLD, THRESHOLDS
 from pytest_throughput.options.option import Option
+from pytest_throughput.options.thresholds_file import project_thresholds
 
 if TYPE_CHECKING:
     from pytest_throughput.gate.comparison import Comparison
@@ -52,23 +54,24 @@ def add_items_param(parser: argparse.ArgumentParser) -> None:
 
 def add_rules(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how to judge and how to print the verdicts."""
-    for option in (THRESHOLD, FALSE_ALARM_RATE, FAIL_ON, _FORMAT):
+    for option in (JUDGE, THRESHOLD, THRESHOLDS, FALSE_ALARM_RATE, FAIL_ON, _FORMAT):
         option.add_to(parser)
 
 
 def judge(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> Answer:
     """Judge a comparison, and return the verdicts in the format of ``--format``.
 
-    Raise ValueError for runs that do not go together.
+    Raise ValueError for runs that do not go together, and for thresholds in pyproject.toml that cannot be read.
     """
     # Imported here because --help does not need these modules, which take long to import.
     from pytest_throughput.report import verdict_table as report
     from pytest_throughput.report.console import output_columns
 
-    rules = Rules(arguments.threshold, arguments.false_alarm_rate)
+    thresholds = arguments.thresholds or project_thresholds(Path())
+    rules = Rules(arguments.threshold, arguments.false_alarm_rate, arguments.judge or (), thresholds)
     try:
         comparison = compare()
-        judgement = comparison.judgement(comparison.verdicts(rules), arguments.fail_on)
+        judgement = comparison.judgement(comparison.verdicts(rules), arguments.fail_on, rules)
     except Incomparable as error:
         judgement = nothing_comparable(str(error))
     if arguments.format == "json":

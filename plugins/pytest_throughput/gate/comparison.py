@@ -1,16 +1,16 @@
 """From the runs of two sides to a judgement; read from top to bottom, this file is the way of a verdict.
 
-``with_baseline`` or ``between`` builds a :class:`Comparison`. Its ``verdicts`` calls ``judge``, which
-selects units of replication and figures (``observations``), estimates each case's change and its noise
-(``estimator``), decides (``decision``) and words the decision (``messages``). Its ``judgement`` turns the
-verdicts into an exit status (``verdict``).
+``with_baseline`` or ``between`` builds a :class:`Comparison`. Its ``verdicts`` calls ``judge``, which for
+each metric that is judged (``judged_metrics``) selects units of replication and figures (``observations``),
+estimates each case's change and its noise (``estimator``), decides (``decision``) and words the decision
+(``messages``). Its ``judgement`` turns the verdicts into an exit status (``verdict``).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -25,11 +25,13 @@ from pytest_throughput.gate.estimator import Estimates, estimate
 from pytest_throughput.gate.from_results import GivenRun
 from pytest_throughput.gate.given_sides import check_distinct, check_pairs
 from pytest_throughput.gate.judged import JudgedRun
-from pytest_throughput.gate.observations import Comparable, match, select_units
+from pytest_throughput.gate.judged_metrics import match_all, notes_on_rules
+from pytest_throughput.gate.observations import Comparable
 from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design, Rules
 from pytest_throughput.gate.scope import Scope, expected_of
 from pytest_throughput.gate.slow_steps import as_differences
 from pytest_throughput.gate.verdict import CaseVerdict, Incomparable, Judgement, Verdict, exit_status
+from pytest_throughput.gate.wording import bounded, wording_of
 from pytest_throughput.text import printable
 
 __all__ = ["Comparison", "between", "judge", "software_changes", "with_baseline"]
@@ -133,10 +135,10 @@ class Comparison:
     notes: tuple[str, ...] = ()
 
     def verdicts(self, rules: Rules) -> tuple[CaseVerdict, ...]:
-        """Return a verdict for every case. Raises ValueError where the runs do not fit the design."""
+        """Return a verdict for every case and metric. Raises ValueError where the runs do not fit the design."""
         return judge(self.base, self.head, design=self.design, rules=rules, is_expected=self._is_expected)
 
-    def judgement(self, verdicts: Sequence[CaseVerdict], fail_on: Collection[str]) -> Judgement:
+    def judgement(self, verdicts: Sequence[CaseVerdict], fail_on: Collection[str], rules: Rules) -> Judgement:
         """Return the result of the comparison, given its verdicts. ``fail_on``: see ``exit_status``."""
         base, head = ({case_id for run in side for case_id in run.cases} for side in (self.base, self.head))
         left_out = len(base - head - {one.id for one in verdicts})
@@ -144,6 +146,7 @@ class Comparison:
         if left_out:
             why = "not asked for" if self.scope.deselected is not None else "and whether they were asked for is unknown"
             notes.append(f"not in this run, {why}: {messages.count(left_out, 'case')} of the baseline")
+        notes += notes_on_rules(rules, verdicts, self.base, self.head)
         return Judgement(
             title=self.title,
             exit_status=exit_status(verdicts, fail_on),
@@ -187,7 +190,7 @@ def judge(
     rules: Rules,
     is_expected: Callable[[str], bool] = lambda case_id: True,
 ) -> tuple[CaseVerdict, ...]:
-    """Return a verdict for every case: first the cases of head in their order, then those that head lacks.
+    """Return a verdict for every case and metric: first the cases of head in their order, then those that head lacks.
 
     Both sides are runs ordered by time. ``is_expected`` says whether a case of base that head lacks was
     asked for and not deselected; only then is it reported as missing, otherwise it is left out.
@@ -195,13 +198,20 @@ def judge(
     Raises ValueError where the runs do not fit the design, or were measured on different hardware.
     """
     _check(base, head, design)
-    selection = select_units(base, head, design)
     in_head = dict.fromkeys(case_id for run in head for case_id in run.cases)
     only_in_base = dict.fromkeys(case_id for run in base for case_id in run.cases if case_id not in in_head)
     ids = [*in_head, *(case_id for case_id in only_in_base if is_expected(case_id))]
-    found = [match(case_id, base, head, selection, design) for case_id in ids]
-    compared = iter(_compare([one for one in found if isinstance(one, Comparable)], design, rules))
-    return tuple(next(compared) if isinstance(one, Comparable) else one for one in found)
+    found = match_all(ids, base, head, design, rules)
+    to_compare: dict[str, list[tuple[Comparable, float]]] = {}
+    for one in found:
+        if isinstance(one.found, Comparable):
+            to_compare.setdefault(one.asked, []).append((one.found, one.threshold))
+    # Each metric is judged by itself, and they share the false alarms of the run (Bonferroni).
+    shared = replace(rules, false_alarm_rate=rules.false_alarm_rate / max(len(to_compare), 1))
+    compared = {asked: iter(_compare(cases, design, shared)) for asked, cases in to_compare.items()}
+    return tuple(
+        one.named(next(compared[one.asked]) if isinstance(one.found, Comparable) else one.found) for one in found
+    )
 
 
 def _check(base: Sequence[JudgedRun], head: Sequence[JudgedRun], design: Design) -> None:
@@ -217,20 +227,21 @@ def _check(base: Sequence[JudgedRun], head: Sequence[JudgedRun], design: Design)
         raise ValueError(f"history: expected one run to judge against accepted ones, got {len(head)}")
 
 
-def _compare(cases: Sequence[Comparable], design: Design, rules: Rules) -> list[CaseVerdict]:
-    """Estimate and decide all cases at once, since they share what is known about the noise."""
-    if not cases:
-        return []
+def _compare(cases: Sequence[tuple[Comparable, float]], design: Design, rules: Rules) -> list[CaseVerdict]:
+    """Estimate and decide all cases at once, each with its threshold, since together they show the noise."""
     estimates = estimate(
-        _as_array([case.base for case in cases]),
-        _as_array([case.head for case in cases]),
+        _as_array([case.base for case, _ in cases]),
+        _as_array([case.head for case, _ in cases]),
         design=design,
         false_alarm_rate=rules.false_alarm_rate,
-        in_turn=np.array([case.in_turn for case in cases]),
+        in_turn=np.array([case.in_turn for case, _ in cases]),
     )
-    means = as_differences([case.means for case in cases]) if any(case.means for case in cases) else None
-    decisions = decide(estimates, rules, means)
-    return [_verdict(case, index, estimates, decisions, design, rules) for index, case in enumerate(cases)]
+    means = as_differences([case.means for case, _ in cases]) if any(case.means for case, _ in cases) else None
+    decisions = decide(estimates, rules, means, np.array([threshold for _, threshold in cases]))
+    return [
+        _verdict(case, index, estimates, decisions, design, replace(rules, threshold=threshold))
+        for index, (case, threshold) in enumerate(cases)
+    ]
 
 
 def _as_array(cases: Sequence[tuple[tuple[float, ...], ...]]) -> NDArray[np.float64]:
@@ -270,6 +281,7 @@ def _verdict(
         outliers=int(estimates.outliers[index]),
         detectable=float(decisions.detectable[index]),
         mean_difference=float(decisions.mean_difference[index]),
+        words=wording_of(case.metric),
     )
     has_interval = math.isfinite(evidence.half_interval) and evidence.units >= FEWEST_UNITS
     return CaseVerdict(
@@ -291,11 +303,11 @@ def _verdict(
 
 
 def _ratio(log_ratio: float) -> float:
-    return math.exp(messages.bounded(log_ratio))
+    return math.exp(bounded(log_ratio))
 
 
 def _share(deviation_of_logs: float) -> float | None:
-    return None if math.isnan(deviation_of_logs) else math.expm1(messages.bounded(deviation_of_logs))
+    return None if math.isnan(deviation_of_logs) else math.expm1(bounded(deviation_of_logs))
 
 
 def software_changes(base: Sequence[JudgedRun], head: Sequence[JudgedRun]) -> dict[str, tuple[str | None, str | None]]:

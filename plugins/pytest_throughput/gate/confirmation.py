@@ -21,7 +21,7 @@ def to_confirm(verdicts: Sequence[CaseVerdict], design: Design = Design.HISTORY)
     """Return the ids of the cases that more trials may decide, or should confirm."""
     # In pairs of trials, more trials are more units; in a history they are not.
     codes = WORTH_CONFIRMING | {Code.TOO_FEW_RUNS} if design is Design.PAIRS else WORTH_CONFIRMING
-    return tuple(one.id for one in verdicts if one.code in codes)
+    return tuple(dict.fromkeys(one.id for one in verdicts if one.code in codes))
 
 
 def after_confirmation(
@@ -32,8 +32,16 @@ def after_confirmation(
     ``second``: the verdicts on all cases with all trials. Raises ValueError where a confirmed case is
     not among them.
     """
-    again = {one.id: one for one in second}
+    before, again = _by_case(first), _by_case(second)
     absent = sorted(set(confirmed) - again.keys())
     if absent:
         raise ValueError(f"no verdict after confirmation on {', '.join(absent)}; expected one on every confirmed case")
-    return tuple(again[one.id] if one.id in confirmed else one for one in first)
+    return tuple(one for case_id in before for one in (again if case_id in confirmed else before)[case_id])
+
+
+def _by_case(verdicts: Sequence[CaseVerdict]) -> dict[str, list[CaseVerdict]]:
+    """Return the verdicts on each case, one for each metric that is judged."""
+    found: dict[str, list[CaseVerdict]] = {}
+    for one in verdicts:
+        found.setdefault(one.id, []).append(one)
+    return found

@@ -78,14 +78,16 @@ class Decisions:
         return np.isin(self.codes, [index for index, code in enumerate(CODES) if code in WORTH_CONFIRMING])
 
 
-def decide(estimates: Estimates, rules: Rules, means: Floats | None = None) -> Decisions:
+def decide(
+    estimates: Estimates, rules: Rules, means: Floats | None = None, thresholds: Floats | None = None
+) -> Decisions:
     """Decide all cases of a comparison; the first condition that holds gives a case's code.
 
     ``means``: for cases in live pairs, log(mean speed of head ÷ that of base) of each pair, of shape (…, cases, pairs);
-    NaN where there is none.
+    NaN where there is none. ``thresholds``: that of each case, of shape (cases); by default that of the rules.
     """
     cases = estimates.difference.shape[-1]
-    far = rules.log_threshold
+    far = np.log1p(np.full(cases, rules.threshold) if thresholds is None else thresholds)
     contention_limit = (1 - SHARE_FOR_NOISE - _SHARE_FOR_TAIL - _SHARE_FOR_MEANS) * rules.false_alarm_rate
     # With few cases nothing shows how far two modes lie apart, so that the limit is divided by the number of cases.
     separation_limit = rules.false_alarm_rate / (1 if cases >= FEWEST_CASES_TO_POOL else cases)
@@ -102,7 +104,7 @@ def decide(estimates: Estimates, rules: Rules, means: Floats | None = None) -> D
 
     is_tail_suspect = (estimates.tail_head > 0) & ((estimates.tail_base == 0) | (estimates.by_tail < _TAIL_IS_SUSPECT))
     tail_limit = _SHARE_FOR_TAIL * rules.false_alarm_rate / cases if estimates.trials_are_units else 0.0
-    slow = None if means is None else slow_steps(means, rules, _SHARE_FOR_MEANS)
+    slow = None if means is None else slow_steps(means, rules, _SHARE_FOR_MEANS, far)
     is_slow_on_average = np.zeros(difference.shape, dtype=bool) if slow is None else slow.certain
     has_slow_steps = is_slow_on_average if slow is None else slow.suspect
 

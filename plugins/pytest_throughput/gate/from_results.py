@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from pytest_throughput.gate.judged import (
+    MOST_METRICS,
     MOST_SETTINGS,
     Axes,
     JudgedCase,
@@ -21,7 +23,8 @@ from pytest_throughput.gate.judged import (
     hashed_machine_id,
 )
 from pytest_throughput.gate.scope import Scope
-from pytest_throughput.results.model import RATE, CaseResult, RunResult
+from pytest_throughput.measurement.metric import Metric
+from pytest_throughput.results.model import LEAST_FIGURE, MOST_FIGURE, RATE, CaseResult, RunResult, TrialResult
 from pytest_throughput.results.reader import read_run
 from pytest_throughput.results.untrusted_json import Unreadable
 from pytest_throughput.text import printable
@@ -35,6 +38,13 @@ _UNLESS_RECORDED: Mapping[str, Any] = {"allocator": "system", "environment_varia
 _LONGEST_NAME, _LONGEST_VALUE = 200, 500
 _RATES = (RATE, "calls_per_second", "items_per_second")
 """Primary metrics whose cases have digests without a metric, as in baselines from before other metrics existed."""
+_OF_METADATA: Mapping[str, str] = {
+    "first_step_seconds": "s",
+    "compile_seconds": "s",
+    "build_seconds": "s",
+    "peak_memory_bytes": "bytes",
+}
+"""Figures beside the metrics of a trial by which a case can be judged, with their units; lower values are better."""
 _MOST_TRIALS = 1_000
 
 
@@ -113,6 +123,7 @@ def _given(
 
 def _case(case: CaseResult) -> JudgedCase:
     metric, fixed = case.primary, _fixed_settings(case)
+    further = _further_metrics(case)
     trials = []
     for position, trial in enumerate(case.measured, 1):
         number = trial.trial if 1 <= trial.trial <= _MOST_TRIALS else position
@@ -120,7 +131,8 @@ def _case(case: CaseResult) -> JudgedCase:
         if trial.rounds_disturbed is not None and trial.rounds:
             disturbed = min(trial.rounds_disturbed / trial.rounds, 1.0)
         if trial.primary is not None:
-            trials.append(JudgedTrial(number, trial.primary.value, disturbed, trial.pair))
+            values = {one.name: one.value for one in _further(trial) if further.get(one.name) == _judged(one)}
+            trials.append(JudgedTrial(number, trial.primary.value, disturbed, trial.pair, values))
     return JudgedCase(
         id=case.id,
         status=case.status or "",
@@ -128,9 +140,36 @@ def _case(case: CaseResult) -> JudgedCase:
         network_hash=case.network_hash,
         settings_digest=None if fixed is None else _digest(fixed),
         axes=_axes(case),
-        metric=None if metric is None else JudgedMetric(metric.name, metric.unit, metric.better),
+        metric=None if metric is None else _judged(metric),
         settings={} if fixed is None else _texts(fixed),
+        further_metrics=tuple(further.values()),
     )
+
+
+def _judged(metric: Metric) -> JudgedMetric:
+    return JudgedMetric(metric.name, metric.unit, metric.better)
+
+
+def _further_metrics(case: CaseResult) -> dict[str, JudgedMetric]:
+    """Return the metrics beside the primary one by name, at most MOST_METRICS, as the first trial gives each."""
+    found: dict[str, JudgedMetric] = {}
+    for trial in case.measured:
+        for metric in _further(trial):
+            if len(found) < MOST_METRICS and case.primary is not None and metric.name != case.primary.name:
+                found.setdefault(metric.name, _judged(metric))
+    return found
+
+
+def _further(trial: TrialResult) -> Iterator[Metric]:
+    """Yield the further figures of a trial that can be judged: as with the primary one, those whose ratio is known."""
+    figures = list(trial.metrics[1:])
+    given = {metric.name for metric in trial.metrics}
+    for name, unit in _OF_METADATA.items():
+        value = trial.first_step_seconds if name == "first_step_seconds" else trial.metadata.get(name)
+        if name not in given and value is not None:
+            with suppress(ValueError):  # A step may give metadata of this name that are no number.
+                figures.append(Metric(name, unit, value, "lower"))
+    return (metric for metric in figures if LEAST_FIGURE <= metric.value <= MOST_FIGURE)
 
 
 def _axes(case: CaseResult) -> Axes:

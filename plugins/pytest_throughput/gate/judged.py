@@ -1,7 +1,9 @@
 """What the gate compares: the part of a run's results that verdicts depend on, which is also what a baseline stores.
 
 The model of all results is ``results/model.py``. ``from_results`` derives a ``JudgedRun`` from a
-``RunResult``: one value per trial, that of the primary metric, and digests instead of the settings.
+``RunResult``: for each trial its value of the primary metric and those of the further ones, and digests instead of the
+settings. What is judged is always one value per trial: ``JudgedCase.by`` puts a further metric in the place of the
+primary one.
 ``store_format`` writes it to a file of the baseline, and reads it back.
 """
 
@@ -11,13 +13,14 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_throughput.measurement.metric import BETTER
-from pytest_throughput.results.model import Pair
+from pytest_throughput.results.model import RATE, Pair
 
 __all__ = [
+    "MOST_METRICS",
     "MOST_SETTINGS",
     "Axes",
     "JudgedCase",
@@ -34,10 +37,13 @@ Axes = Mapping[str, str | int | None]
 MOST_SETTINGS = 100
 """The most settings of a case that are kept for messages."""
 
+MOST_METRICS = 50
+"""The most further metrics of a case that are kept."""
+
 
 @dataclass(frozen=True)
 class JudgedMetric:
-    """The metric that a case is judged by."""
+    """A metric that a case can be judged by."""
 
     name: str
     unit: str
@@ -61,6 +67,11 @@ class JudgedTrial:
     """Share of disturbed rounds; None where it is unknown. No verdict depends on it: a change can disturb itself."""
     pair: Pair | None = None
     """The live pair that it was measured in. A baseline does not store it."""
+    further_values: Mapping[str, float] = field(default_factory=dict, compare=False)
+    """The values above 0 of the case's further metrics, by name; one that is unknown is absent.
+
+    They are not compared: a run is still the same if it was accepted before further metrics were kept.
+    """
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.value) and self.value > 0):
@@ -83,6 +94,47 @@ class JudgedCase:
     """None where it is unknown: higher values are better then."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """The settings of the digest as JSON texts by name, for messages; empty where they are unknown."""
+    further_metrics: tuple[JudgedMetric, ...] = field(default=(), compare=False)
+    """The metrics that the case can be judged by instead of ``metric``. They are not compared, like their values."""
+
+    @property
+    def metric_name(self) -> str:
+        """The name of the metric; that of the rate where it is unknown."""
+        return RATE if self.metric is None else self.metric.name
+
+    @property
+    def metric_names(self) -> list[str]:
+        """The names of all metrics that the case can be judged by."""
+        return [self.metric_name, *(metric.name for metric in self.further_metrics)]
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether the metric is a rate, whatever the items are."""
+        return self.metric is None or (self.metric.better == "higher" and self.metric.name.endswith("_per_second"))
+
+    def by(self, name: str) -> JudgedCase | None:
+        """Return the case with a further metric in the place of the primary one; None if no trial has a value of it.
+
+        Unit and direction become settings of the case, so that a metric that changed is not compared.
+        """
+        metric = next((one for one in self.further_metrics if one.name == name), None)
+        trials = tuple(
+            JudgedTrial(trial.number, trial.further_values[name], trial.disturbed_share)
+            for trial in self.trials
+            if name in trial.further_values
+        )
+        if metric is None or not trials:
+            return None
+        digest = self.settings_digest and f"{self.settings_digest} {metric.unit} {metric.better}"
+        of_metric = {f"{name}.unit": metric.unit, f"{name}.better": metric.better} if self.settings else {}
+        return replace(
+            self,
+            trials=trials,
+            metric=metric,
+            settings_digest=digest,
+            settings={**self.settings, **of_metric},
+            further_metrics=(),
+        )
 
     def logarithm(self, trial: JudgedTrial) -> float:
         """Return the logarithm of a trial's value, negated where lower values are better: more is always better."""

@@ -7,21 +7,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design, Rules
+from pytest_throughput.gate.wording import SPEED, Wording, percent
 from pytest_throughput.text import printable
 
 __all__ = [
     "NETWORK_CHANGED",
     "Evidence",
-    "bounded",
     "compared",
     "count",
+    "lost_metric",
     "missing",
     "new",
+    "new_metric",
     "no_figures",
     "settings_changed",
     "too_few_in_groups",
     "too_few_machines",
     "too_few_runs",
+    "unknown_in_shared_process",
     "unseen_machine",
     "worse_status",
 ]
@@ -31,17 +34,17 @@ NETWORK_CHANGED = "the network differs from the baseline's; accept a run of the 
 _MOST_UNITS_WORTH_NAMING = 100
 """Messages do not recommend more units than this."""
 _MOST_SETTINGS_NAMED, _LONGEST_SETTING = 3, 80
-_LARGEST_LOG = 700.0
 _SURPLUS = 1.4
 """Factor on the width of the interval, since the noise and the difference are estimates."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The figures of one compared case. Differences are in logarithms of speed, head minus base."""
+    """The figures of one compared case. Differences are in logarithms, head minus base; worse is negative."""
 
     design: Design
     rules: Rules
+    """The rules, with the threshold of this case."""
     difference: float
     margin: float
     half_interval: float
@@ -58,6 +61,8 @@ class Evidence:
     """Smallest slowdown that these data could have shown; infinite where they could have shown none."""
     mean_difference: float = math.nan
     """The difference of the means of live pairs; NaN where it is unknown."""
+    words: Wording = SPEED
+    """The words for the metric."""
 
     @property
     def low(self) -> float:
@@ -81,6 +86,18 @@ def new(status_before: str | None, status_now: str) -> str:
     if status_now != "ok":
         return f"not in the baseline, and {status_now} now"
     return "not in the baseline; judged as soon as the baseline has it"
+
+
+def new_metric(name: str) -> str:
+    return f"the baseline does not have {name} of this case; judged as soon as it does"
+
+
+def lost_metric(name: str) -> str:
+    return f"the baseline has {name} of this case, and this run does not"
+
+
+def unknown_in_shared_process(name: str) -> str:
+    return f"{name} is unknown where one process measures several cases; measure with --throughput-isolation trial"
 
 
 def worse_status(status_before: str, status_now: str) -> str:
@@ -142,37 +159,35 @@ def compared(code: Code, evidence: Evidence) -> str:
     """Return the sentence for a case that was compared."""
     sentence = _SENTENCES[code](evidence)
     if evidence.outliers:
-        sentence += f" ({count(evidence.outliers, 'slow trial')} not counted)"
+        sentence += f" ({count(evidence.outliers, f'{evidence.words.bad} trial')} not counted)"
     return sentence
 
 
 def _changed(evidence: Evidence) -> str:
-    return f"{_change(evidence.difference)} ({_interval(evidence)})"
+    return f"{_changed_by(evidence)} ({_interval(evidence)})"
 
 
 def _far_slower(evidence: Evidence) -> str:
     return (
-        f"{_change(evidence.difference)}: {evidence.trials_base} trials of base and {evidence.trials_head} of head are "
+        f"{_changed_by(evidence)}: {evidence.trials_base} trials of base and {evidence.trials_head} of head are "
         "few, but no noise in these runs comes near this"
     )
 
 
 def _slower_at_times(evidence: Evidence) -> str:
     return (
-        f"{evidence.tail_head} of {evidence.trials_head} trials are far slower than the others, against "
-        f"{evidence.tail_base} of {evidence.trials_base} of base; the usual speed: {_change(evidence.difference)}"
+        f"{evidence.tail_head} of {evidence.trials_head} trials are {evidence.words.far} than the others, against "
+        f"{evidence.tail_base} of {evidence.trials_base} of base; {evidence.words.usual}: {_changed_by(evidence)}"
     )
 
 
 def _slower_on_average(evidence: Evidence) -> str:
-    return (
-        f"{_change(evidence.mean_difference)} on average, since some steps take far longer; a typical step: "
-        f"{_change(evidence.difference)}"
-    )
+    on_average = evidence.words.change(evidence.mean_difference)
+    return f"{on_average} on average, since some steps take far longer; a typical step: {_changed_by(evidence)}"
 
 
 def _within_threshold(evidence: Evidence) -> str:
-    return f"{_interval(evidence)}: a slowdown of {_percent(evidence.rules.threshold)} is ruled out"
+    return f"{_interval(evidence)}: {evidence.words.loss} of {percent(evidence.rules.threshold)} is ruled out"
 
 
 def _too_few_runs(evidence: Evidence) -> str:
@@ -186,54 +201,54 @@ def _too_few_runs(evidence: Evidence) -> str:
 
 
 def _too_few_trials(evidence: Evidence) -> str:
+    words = evidence.words
     return (
-        f"{_change(evidence.difference)}, but with {evidence.trials_base} trials of base and {evidence.trials_head} of "
-        "head, chance can put one side into a fast state and the other into a slow one; measure at least 5 of each"
+        f"{_changed_by(evidence)}, but with {evidence.trials_base} trials of base and {evidence.trials_head} of head, "
+        f"chance can put one side into a {words.good} state and the other into a {words.bad} one; "
+        "measure at least 5 of each"
     )
 
 
 def _contention(evidence: Evidence) -> str:
+    slowed = "slowed" if evidence.words.is_speed else "changed"
     return (
-        f"{_change(evidence.difference)}, but other work on the machine may have slowed all {evidence.trials_head} "
+        f"{_changed_by(evidence)}, but other work on the machine may have {slowed} all {evidence.trials_head} "
         "trials of head; measure more trials, or on a quieter machine"
     )
 
 
 def _slow_trials(evidence: Evidence) -> str:
     return (
-        f"{evidence.tail_head} of {evidence.trials_head} trials are far slower than the others, against "
-        f"{evidence.tail_base} of {evidence.trials_base} of base: a slowdown that comes and goes, or other work on the "
-        "machine; measure more trials"
+        f"{evidence.tail_head} of {evidence.trials_head} trials are {evidence.words.far} than the others, against "
+        f"{evidence.tail_base} of {evidence.trials_base} of base: {evidence.words.loss} that comes and goes, or other "
+        "work on the machine; measure more trials"
     )
 
 
 def _slow_steps(evidence: Evidence) -> str:
+    on_average = evidence.words.change(evidence.mean_difference)
     return (
-        f"a typical step: {_change(evidence.difference)}; on average: {_change(evidence.mean_difference)}; some steps "
-        "of head take far longer, or other work on the machine held them up; measure more trials"
+        f"a typical step: {_changed_by(evidence)}; on average: {on_average}; some steps of head take far longer, or "
+        "other work on the machine held them up; measure more trials"
     )
 
 
 def _maybe_faster(evidence: Evidence) -> str:
-    slowdown = _percent(evidence.rules.threshold)
-    return (
-        f"{_interval(evidence)}: a slowdown of {slowdown} is ruled out, but the speed-up is not certain; "
-        "measure more trials"
-    )
+    return f"{_within_threshold(evidence)}, but {evidence.words.gain} is not certain; measure more trials"
 
 
 def _near_threshold(evidence: Evidence) -> str:
-    threshold = _percent(evidence.rules.threshold)
+    threshold = percent(evidence.rules.threshold)
     return f"{_interval(evidence)}, too close to the threshold of {threshold} to decide; {_remedy(evidence)}"
 
 
 def _noise(evidence: Evidence) -> str:
     if not math.isfinite(evidence.half_interval):
-        return f"{_change(evidence.difference)}, and too few trials to estimate the noise; measure more trials"
+        return f"{_changed_by(evidence)}, and too few trials to estimate the noise; measure more trials"
     if math.isfinite(evidence.detectable):
-        power = f"with this noise only {_change(-evidence.detectable)} or more is detectable"
+        power = f"with this noise only {evidence.words.at_least(evidence.detectable)} is detectable"
     else:
-        power = "these data could not have shown a slowdown of any size"
+        power = f"these data could not have shown {evidence.words.loss} of any size"
     return f"{_interval(evidence)}; {power}; {_remedy(evidence)}"
 
 
@@ -275,26 +290,11 @@ def _remedy(evidence: Evidence) -> str:
 
 
 def _interval(evidence: Evidence) -> str:
-    return f"95 % interval {_change(evidence.low)} to {_change(evidence.high)}"
+    return f"95 % interval {evidence.words.change(evidence.low)} to {evidence.words.change(evidence.high)}"
 
 
-def bounded(log_ratio: float) -> float:
-    """Return the logarithm limited to a range whose exponential is finite; files are untrusted."""
-    return min(max(log_ratio, -_LARGEST_LOG), _LARGEST_LOG)
-
-
-def _change(log_ratio: float) -> str:
-    """Return a change of speed in words: 5 % slower is 5 % more seconds; ×3 slower, three times the seconds."""
-    log_ratio = bounded(log_ratio)
-    share = math.expm1(abs(log_ratio))
-    if share < 0.0005:
-        return "no change"
-    size = _percent(share) if share <= 1 else f"×{share + 1:.3g}"
-    return f"{size} {'slower' if log_ratio < 0 else 'faster'}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+def _changed_by(evidence: Evidence) -> str:
+    return evidence.words.change(evidence.difference)
 
 
 def count(number: int, noun: str) -> str:

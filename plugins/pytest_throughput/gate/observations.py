@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_throughput.gate import messages
-from pytest_throughput.gate.judged import JudgedCase, JudgedRun
+from pytest_throughput.gate.judged import JudgedCase, JudgedMetric, JudgedRun
 from pytest_throughput.gate.live_pairs import sides_of
 from pytest_throughput.gate.rules import FEWEST_FOR_FAR, FEWEST_UNITS, Code, Design
 from pytest_throughput.gate.verdict import CaseVerdict, Verdict
@@ -89,6 +89,8 @@ class Comparable:
     """Whether its pairs are live, so that nothing but the differences of their sides says anything."""
     means: tuple[float, ...] = ()
     """Of each live pair, log(mean speed of head ÷ that of base); empty where they are unknown."""
+    metric: JudgedMetric | None = None
+    """The metric whose values these are; None where it is unknown."""
 
 
 def match(

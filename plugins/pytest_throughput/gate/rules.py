@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from pytest_throughput.gate.thresholds import Thresholds
 
 __all__ = ["FEWEST_FOR_FAR", "FEWEST_UNITS", "WORTH_CONFIRMING", "Code", "Design", "Rules"]
 
@@ -35,6 +37,7 @@ class Code(StrEnum):
     NO_BASELINE = "no_baseline"
     NOT_IN_RUN = "not_in_run"
     STATUS = "status"
+    NO_METRIC = "no_metric"
     NETWORK_CHANGED = "network_changed"
     SETTINGS_CHANGED = "settings_changed"
 
@@ -84,7 +87,11 @@ class Rules:
     threshold: float = 0.03
     """Smallest slowdown that matters, as a share of the seconds: 0.03 means 3 % more seconds."""
     false_alarm_rate: float = 0.01
-    """Largest share of unchanged runs in which any case may be called regressed."""
+    """Largest share of unchanged runs in which any case may be called regressed, by any metric."""
+    metrics: tuple[str, ...] = ()
+    """The names of the metrics that are judged; empty to judge each case by its primary metric."""
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    """The thresholds of single cases and metrics; ``threshold`` is that of all others."""
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 10:
@@ -95,3 +102,8 @@ class Rules:
     @property
     def log_threshold(self) -> float:
         return math.log1p(self.threshold)
+
+    def threshold_of(self, case_id: str, metric: str) -> float:
+        """Return the threshold of a case that is judged by that metric."""
+        first = self.thresholds.first(case_id, metric)
+        return self.threshold if first is None else first.share

@@ -35,10 +35,11 @@ class SlowSteps:
     """Whether the mean is slower by the threshold or more, and 0 is outside its 95 % interval."""
 
 
-def slow_steps(differences: Floats, rules: Rules, share: float) -> SlowSteps:
+def slow_steps(differences: Floats, rules: Rules, share: float, far: Floats) -> SlowSteps:
     """Compare the means of live pairs, given log(mean speed of head ÷ that of base), of shape (…, cases, pairs).
 
     A value is NaN where there is none. ``share``: the share of the false-alarm rate that ``certain`` may use.
+    ``far``: the logarithm of each case's threshold, of shape (cases).
     """
     base, head = (side[..., None] for side in sides_of(differences))
     known = (~np.isnan(differences)).sum(axis=-1) >= FEWEST_UNITS
@@ -49,7 +50,7 @@ def slow_steps(differences: Floats, rules: Rules, share: float) -> SlowSteps:
         false_alarm_rate=share / SHARE_FOR_NOISE * rules.false_alarm_rate,
         in_turn=np.ones(differences.shape[-2], dtype=bool),
     )
-    is_slower = known & (found.difference <= -rules.log_threshold)
+    is_slower = known & (found.difference <= -far)
     is_separable = found.by_separation <= rules.false_alarm_rate / differences.shape[-2]
     comes_and_goes = known & (found.tail_head > 0) & (found.tail_base == 0)
     return SlowSteps(

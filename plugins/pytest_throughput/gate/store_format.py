@@ -6,12 +6,20 @@ An invalid file raises ``DamagedFile``, which says what is wrong and where. Unkn
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field, to_builtins
 
-from pytest_throughput.gate.judged import MOST_SETTINGS, JudgedCase, JudgedMetric, JudgedRun, JudgedTrial
+from pytest_throughput.gate.judged import (
+    MOST_METRICS,
+    MOST_SETTINGS,
+    JudgedCase,
+    JudgedMetric,
+    JudgedRun,
+    JudgedTrial,
+)
 from pytest_throughput.results.untrusted_json import parse_object
 from pytest_throughput.results.validation import convert, shown
 from pytest_throughput.text import printable
@@ -19,7 +27,7 @@ from pytest_throughput.text import printable
 __all__ = ["MOST_BYTES", "SCHEMA", "DamagedFile", "decode", "encode", "utc"]
 
 SCHEMA = 1
-MOST_BYTES = 32 * 2**20
+MOST_BYTES = 64 * 2**20
 _MOST_TRIALS = 1_000
 _MOST_OF_FINGERPRINT = 10_000
 
@@ -41,6 +49,8 @@ class _Trial(Struct):
     value: _Value | UnsetType = UNSET
     images_per_second: _Value | UnsetType = UNSET
     """In files without ``metric``, in place of ``value``: the primary metric, or its reciprocal if lower is better."""
+    further_values: Annotated[dict[_Text, _Value], Meta(max_length=MOST_METRICS)] | UnsetType = UNSET
+    """The values of ``further_metrics`` by name; absent in files from before they were kept."""
 
 
 class _Case(Struct):
@@ -49,6 +59,7 @@ class _Case(Struct):
     trials: Annotated[list[_Trial], Meta(max_length=_MOST_TRIALS)]
     axes: Annotated[dict[_Text, _Whole | _Text | None], Meta(max_length=50)]
     metric: _Metric | None = None
+    further_metrics: Annotated[list[_Metric], Meta(max_length=MOST_METRICS)] | UnsetType = UNSET
     network_hash: _Text | None = None
     settings_digest: _Text | None = None
     settings: Annotated[dict[_Text, _Text], Meta(max_length=MOST_SETTINGS)] = field(default_factory=dict)
@@ -75,9 +86,13 @@ def encode(run: JudgedRun) -> bytes:
         _Case(
             id=case.id,
             status=case.status,
-            trials=[_Trial(one.number, one.disturbed_share, one.value) for one in case.trials],
+            trials=[
+                _Trial(one.number, one.disturbed_share, one.value, further_values=dict(one.further_values) or UNSET)
+                for one in case.trials
+            ],
             axes=dict(case.axes),
-            metric=None if case.metric is None else _Metric(case.metric.name, case.metric.unit, case.metric.better),
+            metric=None if case.metric is None else _encoded(case.metric),
+            further_metrics=[_encoded(one) for one in case.further_metrics] or UNSET,
             network_hash=case.network_hash,
             settings_digest=case.settings_digest,
             settings=dict(case.settings),
@@ -88,6 +103,10 @@ def encode(run: JudgedRun) -> bytes:
         _Run(SCHEMA, run.started_at, dict(run.fingerprint), dict(run.software), cases, run.machine_id)
     )
     return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def _encoded(metric: JudgedMetric) -> _Metric:
+    return _Metric(metric.name, metric.unit, metric.better)
 
 
 def decode(content: bytes) -> JudgedRun:
@@ -119,20 +138,37 @@ def decode(content: bytes) -> JudgedRun:
 
 def _case(case: _Case) -> JudgedCase:
     try:
-        metric = None if case.metric is None else JudgedMetric(case.metric.name, case.metric.unit, case.metric.better)
+        metric = None if case.metric is None else _metric(case.metric)
+        further = () if case.further_metrics is UNSET else tuple(map(_metric, case.further_metrics))
     except ValueError as error:
         raise DamagedFile(f"case {printable(case.id)}: {printable(str(error))}") from None
-    trials = tuple(JudgedTrial(one.number, _value(one, case), one.disturbed_share) for one in case.trials)
+    names = [one.name for one in (metric, *further) if one is not None]
+    if len(set(names)) < len(names):
+        raise DamagedFile(f"case {printable(case.id)}: a metric occurs twice")
     return JudgedCase(
         id=case.id,
         status=case.status,
-        trials=trials,
+        trials=tuple(_trial(one, case, {each.name for each in further}) for one in case.trials),
         network_hash=case.network_hash,
         settings_digest=case.settings_digest,
         axes=case.axes,
         metric=metric,
         settings=case.settings,
+        further_metrics=further,
     )
+
+
+def _metric(metric: _Metric) -> JudgedMetric:
+    return JudgedMetric(metric.name, metric.unit, metric.better)
+
+
+def _trial(trial: _Trial, case: _Case, further: Collection[str]) -> JudgedTrial:
+    values = {} if trial.further_values is UNSET else trial.further_values
+    unnamed = next((name for name in values if name not in further), None)
+    if unnamed is not None:
+        where = f"case {printable(case.id)}: trial {trial.number} has a value of {printable(unnamed)}"
+        raise DamagedFile(f"{where}, which further_metrics does not name")
+    return JudgedTrial(trial.number, _value(trial, case), trial.disturbed_share, further_values=values)
 
 
 def _value(trial: _Trial, case: _Case) -> float:

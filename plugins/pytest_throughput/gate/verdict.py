@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any
 
 from pytest_throughput.exit_code import ExitCode
-from pytest_throughput.gate.rules import Code
+from pytest_throughput.gate.rules import Code, Rules
+from pytest_throughput.results.model import RATE
 
 __all__ = [
     "FAILABLE",
@@ -57,7 +58,10 @@ _COMPARED = (Verdict.IMPROVED, Verdict.UNCHANGED, Verdict.INCONCLUSIVE)
 
 @dataclass(frozen=True)
 class CaseVerdict:
-    """The verdict on one case. Ratios are those of speed, head ÷ base: below 1 is slower, for any metric."""
+    """The verdict on one case by one metric. Ratios below 1 are worse, whether higher or lower values are better.
+
+    A verdict on a case as a whole, such as missing, has the case's primary metric.
+    """
 
     id: str
     verdict: Verdict
@@ -79,6 +83,12 @@ class CaseVerdict:
     """Standard deviation of the trials within one unit, as a share."""
     is_decidable: bool = False
     """Whether any figures, of as many runs and trials, would have led to a verdict. It is not in the JSON."""
+    metric: str = RATE
+    threshold: float = Rules.threshold
+    """Smallest slowdown that matters in this case, as a share."""
+    shows_metric: bool = False
+    """Whether the metric has to be named beside the case: several are judged, or one that is not the primary one. It is
+    not in the JSON."""
 
     @property
     def is_underpowered(self) -> bool:
@@ -93,7 +103,7 @@ class CaseVerdict:
         return self.verdict not in (Verdict.NEW, Verdict.INCOMPARABLE)
 
     def to_json(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if name != "is_decidable"}
+        return {name: value for name, value in asdict(self).items() if name not in ("is_decidable", "shows_metric")}
 
 
 class Incomparable(Exception):

@@ -9,27 +9,39 @@ from pytest_throughput.gate.rules import Rules
 from pytest_throughput.gate.verdict import FAILABLE, Verdict
 from pytest_throughput.options.option import Option
 from pytest_throughput.options.readers import read_share
+from pytest_throughput.options.thresholds_file import read_threshold, read_thresholds
 
 __all__ = [
     "BASELINE",
     "FAIL_ON",
     "FALSE_ALARM_RATE",
+    "JUDGE",
     "THRESHOLD",
+    "THRESHOLDS",
     "read_baseline",
     "read_fail_on",
     "read_false_alarm_rate",
+    "read_judge",
     "read_threshold",
 ]
-
-
-def read_threshold(text: str) -> float:
-    """Return the smallest slowdown that matters, as a share of the seconds. Raise ValueError."""
-    return Rules(threshold=read_share(text)).threshold
 
 
 def read_false_alarm_rate(text: str) -> float:
     """Return the false-alarm rate, as a share of whole runs. Raise ValueError."""
     return Rules(false_alarm_rate=read_share(text)).false_alarm_rate
+
+
+def read_judge(text: str) -> tuple[str, ...]:
+    """Return the names of a comma-separated list of metrics. Raise ValueError."""
+    names = tuple(part.strip() for part in text.split(","))
+    for name in names:
+        if not name.isidentifier():
+            raise ValueError(
+                f"expected names of metrics with commas, such as images_per_second,peak_memory_bytes, got {text!r}"
+            )
+        if names.count(name) > 1:
+            raise ValueError(f"{name} is named twice; expected each metric once")
+    return names
 
 
 def read_fail_on(text: str) -> tuple[str, ...]:
@@ -65,6 +77,23 @@ THRESHOLD = Option(
     read=read_threshold,
     default="3%",
     help="The smallest slowdown that matters, as a share of the seconds per step, such as 3% or 0.03.",
+)
+THRESHOLDS = Option(
+    name="thresholds",
+    metavar="FILE.toml",
+    read=read_thresholds,
+    in_rootdir=True,
+    default_help="[tool.pytest-throughput.thresholds] of pyproject.toml",
+    help="The thresholds of single cases and metrics: a TOML file with the table [thresholds], which has patterns of "
+    "case ids and of metrics; the first that matches counts. All others have the one of the option threshold.",
+)
+JUDGE = Option(
+    name="judge",
+    metavar="LIST",
+    read=read_judge,
+    default_help="the primary metric of each case",
+    help="The metrics to judge, as a comma-separated list, such as "
+    "images_per_second,first_step_seconds,peak_memory_bytes; each by its own noise. They share the false-alarm rate.",
 )
 FALSE_ALARM_RATE = Option(
     name="false-alarm-rate",

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from pytest_throughput.gate.rules import Rules
-from pytest_throughput.options.gate_options import BASELINE, FAIL_ON, FALSE_ALARM_RATE, THRESHOLD
+from pytest_throughput.options.gate_options import BASELINE, FAIL_ON, FALSE_ALARM_RATE, JUDGE, THRESHOLD, THRESHOLDS
 from pytest_throughput.options.option import Option
-from pytest_throughput.options.readers import read_whole_number
+from pytest_throughput.options.readers import MOST_TRIALS, read_whole_number
+from pytest_throughput.options.thresholds_file import project_thresholds
 from pytest_throughput.options.values import OptionValues
 
 __all__ = ["BASE", "GATE_OPTIONS", "HEAD", "GateSettings"]
@@ -30,18 +31,21 @@ GATE_OPTIONS = (
         "it, and leave the exit status alone. 'off': do not judge it. The environments base and head are compared "
         "in pairs, with or without a baseline.",
     ),
+    JUDGE,
     THRESHOLD,
+    THRESHOLDS,
     FALSE_ALARM_RATE,
     Option(
         name="confirm",
         metavar="N",
-        read=read_whole_number(0),
+        read=read_whole_number(0, MOST_TRIALS),
         default="0",
-        help="The number of further trials that a flagged or undecided case gets at most before the verdict.",
+        help="The number of further trials that a flagged or undecided case gets at most before the verdict; at most "
+        "1000.",
     ),
     FAIL_ON,
 )
-_RULES = ("confirm", "threshold", "false-alarm-rate", "fail-on")
+_RULES = ("confirm", "judge", "threshold", "thresholds", "false-alarm-rate", "fail-on")
 _JUDGE_BY = (
     "give --throughput-baseline=DIR, or --throughput-gate=fail and two environments, "
     f"--throughput-interpreter {BASE}/NAME=COMMAND and {HEAD}/NAME=COMMAND"
@@ -82,8 +86,18 @@ class GateSettings:
             )
         elif not _can_be_read(baseline):
             raise pytest.UsageError(f"{values.spelled('baseline')}: cannot read {baseline}; expected a readable folder")
-        rules = Rules(values("threshold"), values("false-alarm-rate"))
-        return cls(mode, baseline, rules, values("fail-on"), values("confirm"))
+        return cls(mode, baseline, _rules(values), values("fail-on"), values("confirm"))
+
+
+def _rules(values: OptionValues) -> Rules:
+    """Return the rules. Raise pytest.UsageError for a pyproject.toml whose thresholds cannot be read."""
+    thresholds = values("thresholds")
+    if thresholds is None:
+        try:
+            thresholds = project_thresholds(values.config.rootpath)
+        except ValueError as error:
+            raise pytest.UsageError(str(error)) from None
+    return Rules(values("threshold"), values("false-alarm-rate"), values("judge") or (), thresholds)
 
 
 def _can_be_read(folder: Path) -> bool:

@@ -6,13 +6,15 @@ import math
 import re
 from collections.abc import Callable
 
-__all__ = ["read_byte_count", "read_duration", "read_positive", "read_share", "read_whole_number"]
+__all__ = ["MOST_TRIALS", "read_byte_count", "read_duration", "read_positive", "read_share", "read_whole_number"]
 
+MOST_TRIALS = 1_000
+"""The most trials of a case that can be asked for: all of them are collected before the first is measured."""
 _MOST_DIGITS = 18
 
 
-def read_whole_number(least: int) -> Callable[[str], int]:
-    """Return a function that reads a whole number of at least ``least``."""
+def read_whole_number(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return a function that reads a whole number of at least ``least``, and at most ``most`` if that is given."""
     expected = f"expected a whole number of at least {least}"
 
     def read(text: str) -> int:
@@ -22,6 +24,8 @@ def read_whole_number(least: int) -> Callable[[str], int]:
             raise ValueError(f"{expected}, of at most {_MOST_DIGITS} digits, got {text!r}")
         if int(text) < least:
             raise ValueError(f"{expected}, got {text!r}")
+        if most is not None and int(text) > most:
+            raise ValueError(f"expected a whole number of at most {most}, got {text!r}")
         return int(text)
 
     return read

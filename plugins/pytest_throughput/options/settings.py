@@ -16,7 +16,13 @@ from pytest_throughput.measurement.allocator import TUNED
 from pytest_throughput.measurement.plan import PLANS, Plan
 from pytest_throughput.options.gate_settings import GATE_OPTIONS, GateSettings
 from pytest_throughput.options.option import Option
-from pytest_throughput.options.readers import read_byte_count, read_duration, read_positive, read_whole_number
+from pytest_throughput.options.readers import (
+    MOST_TRIALS,
+    read_byte_count,
+    read_duration,
+    read_positive,
+    read_whole_number,
+)
 from pytest_throughput.options.values import OptionValues, add_to_pytest
 from pytest_throughput.options.worker_options import WORKER_OPTIONS, read_allocator, read_variables
 from pytest_throughput.telemetry.cpu import usable_physical_cores
@@ -29,10 +35,10 @@ OPTIONS = (
     Option(
         name="trials",
         metavar="N",
-        read=read_whole_number(1),
+        read=read_whole_number(1, MOST_TRIALS),
         default="1",
-        help="The number of trials of each case: each trial measures the case anew, in a fresh process with isolation "
-        "'trial'.",
+        help="The number of trials of each case, at most 1000: each trial measures the case anew, in a fresh process "
+        "with isolation 'trial'.",
     ),
     Option(
         name="order",

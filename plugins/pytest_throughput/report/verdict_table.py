@@ -31,7 +31,8 @@ _NARROWEST_REASON = 24
 _REFERENCE = re.compile(r"[@#]|:(?=//|[\w+-]+:)|\bgh-(?=\d)", re.IGNORECASE)
 """The beginnings of mentions, issues, URLs and emoji. GitHub and others find them even in escaped characters
 (``&#64;name`` is a mention, too), but not with a zero-width space after the beginning."""
-_HEADINGS = ("verdict", "case", "speed, head ÷ base", "trials", "why")
+_SPEED, _ANY_METRIC = "speed, head ÷ base", "ratio, below 1 is worse"
+"""Headings of the ratio: of cases that are judged by their primary metric, and where a metric is named."""
 
 
 def as_table(judgement: Judgement, *, width: int | None = None, colour: bool = False) -> str:
@@ -53,16 +54,17 @@ def as_markdown(judgement: Judgement) -> str:
     lines = [f"### Throughput: {summary(judgement)}", "", _escaped(judgement.title), ""]
     rows = _rows(judgement)
     if rows:
-        lines += ["| " + " | ".join(_HEADINGS) + " |", "|" + "---|" * len(_HEADINGS)]
+        headings = _headings(rows)
+        lines += ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
         for one in rows[:_MOST_ROWS]:
-            cells = (f"**{one.verdict}**", _escaped(_shown(one.id)), _ratio(one), _trials(one), _escaped(one.reason))
+            cells = (f"**{one.verdict}**", _escaped(_shown(one)), _ratio(one), _trials(one), _escaped(one.reason))
             lines.append("| " + " | ".join(cells) + " |")
         if len(rows) > _MOST_ROWS:
             lines += ["", f"and {len(rows) - _MOST_ROWS} more"]
         lines.append("")
     software = _software(judgement, _escaped)
     lines += ["Software:", "", *(f"- {name} {change}" for name, change in software), ""] if software else []
-    rest = _rest(judgement, lambda name: _escaped(_shown(name)), _escaped)
+    rest = _rest(judgement, lambda one: _escaped(_shown(one)), _escaped)
     rest += [_escaped(note) for note in judgement.notes]
     if rest:
         lines += ["<details><summary>the rest</summary>", "", *(f"- {line}" for line in rest), "", "</details>"]
@@ -78,7 +80,8 @@ def summary(judgement: Judgement) -> str:
     counts = [(verdict, len(judgement.of(verdict))) for verdict in (*_IN_FULL, *_IN_SHORT, Verdict.UNCHANGED)]
     text = ", ".join(f"{number} {verdict}" for verdict, number in counts if number) or "nothing to compare"
     underpowered = sum(one.is_underpowered for one in judgement.verdicts)
-    return f"{text} ({underpowered} could not have shown a doubling of the seconds)" if underpowered else text
+    doubling = "a doubling" if _names_metrics(judgement.verdicts) else "a doubling of the seconds"
+    return f"{text} ({underpowered} could not have shown {doubling})" if underpowered else text
 
 
 def _rows(judgement: Judgement) -> list[CaseVerdict]:
@@ -87,11 +90,12 @@ def _rows(judgement: Judgement) -> list[CaseVerdict]:
 
 def _table(rows: Sequence[CaseVerdict], width: int | None, colour: bool) -> list[str]:
     """Return a table; if only folded names would fit, the cells of each row one below the other."""
-    cells = [(str(one.verdict), _shown(one.id), _ratio(one), _trials(one), printable(one.reason)) for one in rows]
-    figures = [max(map(cell_len, column)) + _GAP for column in list(zip(_HEADINGS, *cells, strict=True))[:-1]]
+    headings = _headings(rows)
+    cells = [(str(one.verdict), _shown(one), _ratio(one), _trials(one), printable(one.reason)) for one in rows]
+    figures = [max(map(cell_len, column)) + _GAP for column in list(zip(headings, *cells, strict=True))[:-1]]
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     if width is None or width >= sum(figures) + _NARROWEST_REASON:
-        for heading in _HEADINGS:
+        for heading in headings:
             table.add_column(heading, overflow="fold", no_wrap=heading != "why")
         for one, row in zip(rows, cells, strict=True):
             table.add_row(*map(Text, row), style=_STYLES[one.verdict])
@@ -100,10 +104,18 @@ def _table(rows: Sequence[CaseVerdict], width: int | None, colour: bool) -> list
     table.add_column(overflow="fold")
     for one, (verdict, name, ratio, trials, reason) in zip(rows, cells, strict=True):
         table.add_row(Text(f"{verdict}: {name}"), style=_STYLES[one.verdict])
-        figure = "" if one.ratio is None else f"speed, head ÷ base: {ratio}; {trials} trials"
+        figure = "" if one.ratio is None else f"{headings[2]}: {ratio}; {trials} trials"
         for detail in filter(None, (figure, reason)):
             table.add_row(Padding(Text(detail), (0, 0, 0, min(4, width // 4))))
     return lines_of(table, width, colour)
+
+
+def _names_metrics(verdicts: Sequence[CaseVerdict]) -> bool:
+    return any(one.shows_metric for one in verdicts)
+
+
+def _headings(rows: Sequence[CaseVerdict]) -> tuple[str, ...]:
+    return ("verdict", "case", _ANY_METRIC if _names_metrics(rows) else _SPEED, "trials", "why")
 
 
 def _ratio(one: CaseVerdict) -> str:
@@ -128,21 +140,21 @@ def _software(judgement: Judgement, shown: Callable[[str], str]) -> list[tuple[s
     return [*changes, (f"{left} more", "--format json has all")] if left else changes
 
 
-def _rest(judgement: Judgement, shown_id: Callable[[str], str], shown: Callable[[str], str]) -> list[str]:
+def _rest(judgement: Judgement, shown_case: Callable[[CaseVerdict], str], shown: Callable[[str], str]) -> list[str]:
     """Return a line for each reason that one case has, and for each that several cases share."""
     lines = []
     for verdict in _IN_SHORT:
-        by_reason: dict[str, list[str]] = {}
+        by_reason: dict[str, list[CaseVerdict]] = {}
         for one in judgement.of(verdict):
-            by_reason.setdefault(one.reason, []).append(one.id)
-        for reason, ids in list(by_reason.items())[:_MOST_LINES]:
-            lines.append(f"{verdict}: {_listed([shown_id(each) for each in ids])}: {shown(reason)}")
+            by_reason.setdefault(one.reason, []).append(one)
+        for reason, cases in list(by_reason.items())[:_MOST_LINES]:
+            lines.append(f"{verdict}: {_listed([shown_case(each) for each in cases])}: {shown(reason)}")
         left = sum(map(len, list(by_reason.values())[_MOST_LINES:]))
         if left:
             lines.append(f"{verdict}: {left} more")
     unchanged = judgement.of(Verdict.UNCHANGED)
     if unchanged:
-        lines.append(f"unchanged: {_listed([shown_id(one.id) for one in unchanged])}")
+        lines.append(f"unchanged: {_listed([shown_case(one) for one in unchanged])}")
     return lines
 
 
@@ -152,9 +164,10 @@ def _listed(ids: Sequence[str]) -> str:
     return f"{len(ids)} cases ({', '.join(ids[:_MOST_IDS])}, …)"
 
 
-def _shown(name: str) -> str:
-    short = name if len(name) <= _LONGEST_ID else f"{name[:_LONGEST_ID]}…"
-    return printable(short)
+def _shown(one: CaseVerdict) -> str:
+    """Return the id of the case, and the metric if it has to be named."""
+    short = one.id if len(one.id) <= _LONGEST_ID else f"{one.id[:_LONGEST_ID]}…"
+    return printable(f"{short} ({one.metric})" if one.shows_metric else short)
 
 
 def _escaped(text: str) -> str:

@@ -126,7 +126,7 @@ class Gate:
                 from pytest_throughput.gate.confirmation import after_confirmation
 
                 verdicts = after_confirmation(self._before_confirmation, verdicts, self._confirmed)
-            return comparison.judgement(verdicts, self._settings.fail_on)
+            return comparison.judgement(verdicts, self._settings.fail_on, self._settings.rules)
         except Incomparable as error:
             return nothing_comparable(str(error))
         except Exception as error:
