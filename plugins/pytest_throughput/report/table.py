@@ -58,7 +58,14 @@ def notes(result: RunResult) -> list[str]:
     """Return the lines below the table: what all rows have in common, and the warnings."""
     shared = {name: value for name, value in _shared_axes(result.cases).items() if name not in CONTENDERS}
     lines = ["all rows: " + ", ".join(_shown_axis(name, value) for name, value in shared.items())] if shared else []
-    return lines + [warning.text for warning in warnings_of(result)]
+    return [*lines, *_anchors(result), *(warning.text for warning in warnings_of(result))]
+
+
+def _anchors(result: RunResult) -> list[str]:
+    """Return a line for each anchor that trials were measured beside, with its versions."""
+    found = [anchor for case in result.cases for anchor in case.metadata_values("anchor") if "digest" in anchor]
+    versions = {anchor["digest"]: anchor.get("versions", {}) for anchor in found}
+    return [printable(f"measured beside the anchor {shown_anchor(*each)}") for each in versions.items()]
 
 
 def _status(case: CaseResult) -> Text:
