@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_throughput.gate import messages
+from pytest_throughput.gate.anchors import anchors_compared
 from pytest_throughput.gate.baseline_store import Store
 from pytest_throughput.gate.decision import CODES, Decisions, decide
 from pytest_throughput.gate.estimator import Estimates, estimate
@@ -140,7 +141,7 @@ class Comparison:
         """Return the result of the comparison, given its verdicts. ``fail_on``: see ``exit_status``."""
         base, head = ({case_id for run in side for case_id in run.cases} for side in (self.base, self.head))
         left_out = len(base - head - {one.id for one in verdicts})
-        notes = list(self.notes)
+        notes = [*self.notes, *anchors_compared(verdicts, self.head)]
         if left_out:
             why = "not asked for" if self.scope.deselected is not None else "and whether they were asked for is unknown"
             notes.append(f"not in this run, {why}: {messages.count(left_out, 'case')} of the baseline")
@@ -200,8 +201,15 @@ def judge(
     only_in_base = dict.fromkeys(case_id for run in base for case_id in run.cases if case_id not in in_head)
     ids = [*in_head, *(case_id for case_id in only_in_base if is_expected(case_id))]
     found = [match(case_id, base, head, selection, design) for case_id in ids]
-    compared = iter(_compare([one for one in found if isinstance(one, Comparable)], design, rules))
-    return tuple(next(compared) if isinstance(one, Comparable) else one for one in found)
+    comparable = [one for one in found if isinstance(one, Comparable)]
+    verdicts: dict[str, CaseVerdict] = {}
+    # Shifts between runs do not move ratios to an anchor, so their noise is estimated apart. Each part of the cases has
+    # its share of the false-alarm rate.
+    for is_anchored in (False, True):
+        part = [one for one in comparable if (one.anchor is not None) is is_anchored]
+        share = replace(rules, false_alarm_rate=rules.false_alarm_rate * len(part) / len(comparable)) if part else rules
+        verdicts |= {one.id: one for one in _compare(part, design, share)}
+    return tuple(verdicts[one.id] if isinstance(one, Comparable) else one for one in found)
 
 
 def _check(base: Sequence[JudgedRun], head: Sequence[JudgedRun], design: Design) -> None:
@@ -270,6 +278,7 @@ def _verdict(
         outliers=int(estimates.outliers[index]),
         detectable=float(decisions.detectable[index]),
         mean_difference=float(decisions.mean_difference[index]),
+        is_anchored=case.anchor is not None,
     )
     has_interval = math.isfinite(evidence.half_interval) and evidence.units >= FEWEST_UNITS
     return CaseVerdict(
@@ -286,6 +295,7 @@ def _verdict(
         detectable_ratio=_ratio(-evidence.detectable) if math.isfinite(evidence.detectable) else None,
         noise_between=_share(estimates.noise_between[index]),
         noise_within=_share(estimates.noise_within[index]),
+        anchor=case.anchor,
         is_decidable=bool(decisions.decidable[index]),
     )
 

@@ -120,7 +120,7 @@ def _case(case: CaseResult) -> JudgedCase:
         if trial.rounds_disturbed is not None and trial.rounds:
             disturbed = min(trial.rounds_disturbed / trial.rounds, 1.0)
         if trial.primary is not None:
-            trials.append(JudgedTrial(number, trial.primary.value, disturbed, trial.pair))
+            trials.append(JudgedTrial(number, trial.primary.value, disturbed, trial.pair, trial.anchor))
     return JudgedCase(
         id=case.id,
         status=case.status or "",
@@ -130,7 +130,17 @@ def _case(case: CaseResult) -> JudgedCase:
         axes=_axes(case),
         metric=None if metric is None else JudgedMetric(metric.name, metric.unit, metric.better),
         settings={} if fixed is None else _texts(fixed),
+        anchor_versions=_anchor_versions(case),
     )
+
+
+def _anchor_versions(case: CaseResult) -> dict[str, str]:
+    beside = [trial.metadata["anchor"] for trial in case.measured if trial.anchor is not None]
+    versions = beside[-1].get("versions", {}) if beside else {}
+    return {
+        printable(name, _LONGEST_NAME) or "?": printable(version, _LONGEST_VALUE) or "?"
+        for name, version in list(versions.items())[:MOST_SETTINGS]
+    }
 
 
 def _axes(case: CaseResult) -> Axes:

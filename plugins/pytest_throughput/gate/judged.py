@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_throughput.measurement.metric import BETTER
+from pytest_throughput.results.anchor import Anchor
 from pytest_throughput.results.model import Pair
 
 __all__ = [
@@ -61,6 +62,8 @@ class JudgedTrial:
     """Share of disturbed rounds; None where it is unknown. No verdict depends on it: a change can disturb itself."""
     pair: Pair | None = None
     """The live pair that it was measured in. A baseline does not store it."""
+    anchor: Anchor | None = None
+    """The anchor that it was measured beside, with the ratio of the speeds."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.value) and self.value > 0):
@@ -83,6 +86,8 @@ class JudgedCase:
     """None where it is unknown: higher values are better then."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """The settings of the digest as JSON texts by name, for messages; empty where they are unknown."""
+    anchor_versions: Mapping[str, str] = field(default_factory=dict)
+    """The versions of the anchor of its last trial, for messages; empty without an anchor."""
 
     def logarithm(self, trial: JudgedTrial) -> float:
         """Return the logarithm of a trial's value, negated where lower values are better: more is always better."""

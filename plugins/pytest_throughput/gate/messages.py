@@ -58,6 +58,8 @@ class Evidence:
     """Smallest slowdown that these data could have shown; infinite where they could have shown none."""
     mean_difference: float = math.nan
     """The difference of the means of live pairs; NaN where it is unknown."""
+    is_anchored: bool = False
+    """Whether ratios to an anchor were compared."""
 
     @property
     def low(self) -> float:
@@ -261,8 +263,13 @@ def _remedy(evidence: Evidence) -> str:
     A number is named where at least 80 % of simulated unchanged cases were decided by as many
     (``benchmarks/gate_blind_spots.py``): for pairs without slow trials, whose estimate is within the threshold.
     """
+    if evidence.is_anchored:
+        return "measure more trials (--throughput-confirm), or use an idle machine"
     if evidence.design is Design.HISTORY:
-        return "accepted runs hardly help; compare pairs (--throughput-order paired), or use an idle machine"
+        return (
+            "accepted runs hardly help; compare pairs (--throughput-order paired), measure beside an anchor "
+            "(--throughput-anchor), or use an idle machine"
+        )
     if evidence.design is Design.GROUPS:
         return "compare runs that were measured in turn (--paired), or on an idle machine"
     # The interval has to become so narrow that it no longer contains the threshold.

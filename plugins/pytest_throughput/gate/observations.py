@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_throughput.gate import messages
+from pytest_throughput.gate.anchors import anchor_changed, common_anchor, relative_to
 from pytest_throughput.gate.judged import JudgedCase, JudgedRun
 from pytest_throughput.gate.live_pairs import sides_of
 from pytest_throughput.gate.rules import FEWEST_FOR_FAR, FEWEST_UNITS, Code, Design
@@ -89,6 +90,8 @@ class Comparable:
     """Whether its pairs are live, so that nothing but the differences of their sides says anything."""
     means: tuple[float, ...] = ()
     """Of each live pair, log(mean speed of head ÷ that of base); empty where they are unknown."""
+    anchor: str | None = None
+    """The digest of the anchor to which the figures are relative; None if they are absolute."""
 
 
 def match(
@@ -115,22 +118,29 @@ def _match_figures(
     case_id: str, measured: Sequence[JudgedCase], now: Sequence[JudgedCase], selection: Selection, design: Design
 ) -> CaseVerdict | Comparable:
     network, settings = now[-1].network_hash, now[-1].settings_digest
+
+    def alike(cases: Sequence[JudgedCase]) -> list[JudgedCase]:
+        return [
+            one for one in cases if _same(one.network_hash, network) and _same(one.settings_digest, settings)
+        ]
+
     same_network = [one for one in measured if _same(one.network_hash, network)]
     if not same_network:
         return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.NETWORK_CHANGED, messages.NETWORK_CHANGED)
-    if not any(_same(one.settings_digest, settings) for one in same_network):
+    if not alike(measured):
         reason = messages.settings_changed(same_network[-1].settings, now[-1].settings)
         return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.SETTINGS_CHANGED, reason)
+    anchor = None if design.is_paired else common_anchor(now)
+    if anchor is not None and not any(relative_to(one, anchor).trials for one in alike(measured)):
+        reason = anchor_changed(alike(measured), now[-1], anchor)
+        return CaseVerdict(case_id, Verdict.NEW, Code.ANCHOR_CHANGED, reason)
     if selection.refusal is not None:
         return CaseVerdict(case_id, Verdict.INCONCLUSIVE, *selection.refusal)
 
     def results(runs: Sequence[JudgedRun]) -> list[JudgedCase]:
-        all_results = [run.cases[case_id] for run in runs if case_id in run.cases]
-        return [
-            one
-            for one in all_results
-            if one.trials and _same(one.network_hash, network) and _same(one.settings_digest, settings)
-        ]
+        found = alike([run.cases[case_id] for run in runs if case_id in run.cases])
+        compared = found if anchor is None else [relative_to(one, anchor) for one in found]
+        return [one for one in compared if one.trials]
 
     if design is Design.PAIRS:
         return _in_pairs(case_id, results(selection.base[0]), results(selection.head[0]))
@@ -139,7 +149,7 @@ def _match_figures(
         for side in (selection.base, selection.head)
     )
     runs_base = sum(1 for unit in selection.base for run in unit if results((run,)))
-    return Comparable(case_id, units_base, units_head, runs_base)
+    return Comparable(case_id, units_base, units_head, runs_base, anchor=anchor)
 
 
 def _in_pairs(case_id: str, base: Sequence[JudgedCase], head: Sequence[JudgedCase]) -> Comparable:

@@ -37,6 +37,7 @@ class Code(StrEnum):
     STATUS = "status"
     NETWORK_CHANGED = "network_changed"
     SETTINGS_CHANGED = "settings_changed"
+    ANCHOR_CHANGED = "anchor_changed"
 
 
 WORTH_CONFIRMING = frozenset(

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from msgspec import UNSET, Meta, Struct, UnsetType, field, to_builtins
 
 from pytest_throughput.gate.judged import MOST_SETTINGS, JudgedCase, JudgedMetric, JudgedRun, JudgedTrial
+from pytest_throughput.results.anchor import Anchor
 from pytest_throughput.results.untrusted_json import parse_object
 from pytest_throughput.results.validation import convert, shown
 from pytest_throughput.text import printable
@@ -35,12 +36,19 @@ class _Metric(Struct):
     better: str
 
 
+class _Anchor(Struct):
+    digest: Annotated[str, Meta(min_length=16, max_length=16)]
+    ratio: _Value
+
+
 class _Trial(Struct):
     number: Annotated[int, Meta(ge=1, le=_MOST_TRIALS)]
     disturbed_share: Annotated[float, Meta(ge=0, le=1)] | None = None
     value: _Value | UnsetType = UNSET
     images_per_second: _Value | UnsetType = UNSET
     """In files without ``metric``, in place of ``value``: the primary metric, or its reciprocal if lower is better."""
+    anchor: _Anchor | UnsetType = UNSET
+    """The anchor that it was measured beside, and the speed relative to it; missing without one."""
 
 
 class _Case(Struct):
@@ -53,6 +61,8 @@ class _Case(Struct):
     settings_digest: _Text | None = None
     settings: Annotated[dict[_Text, _Text], Meta(max_length=MOST_SETTINGS)] = field(default_factory=dict)
     """The settings of the digest; empty in files from before they were kept."""
+    anchor_versions: Annotated[dict[_Text, _Text], Meta(max_length=MOST_SETTINGS)] | UnsetType = UNSET
+    """The versions of the anchor of its last trial; missing without one."""
 
 
 class _Run(Struct):
@@ -75,12 +85,21 @@ def encode(run: JudgedRun) -> bytes:
         _Case(
             id=case.id,
             status=case.status,
-            trials=[_Trial(one.number, one.disturbed_share, one.value) for one in case.trials],
+            trials=[
+                _Trial(
+                    one.number,
+                    one.disturbed_share,
+                    one.value,
+                    anchor=UNSET if one.anchor is None else _Anchor(*one.anchor),
+                )
+                for one in case.trials
+            ],
             axes=dict(case.axes),
             metric=None if case.metric is None else _Metric(case.metric.name, case.metric.unit, case.metric.better),
             network_hash=case.network_hash,
             settings_digest=case.settings_digest,
             settings=dict(case.settings),
+            anchor_versions=dict(case.anchor_versions) or UNSET,
         )
         for case in run.cases.values()
     ]
@@ -122,7 +141,15 @@ def _case(case: _Case) -> JudgedCase:
         metric = None if case.metric is None else JudgedMetric(case.metric.name, case.metric.unit, case.metric.better)
     except ValueError as error:
         raise DamagedFile(f"case {printable(case.id)}: {printable(str(error))}") from None
-    trials = tuple(JudgedTrial(one.number, _value(one, case), one.disturbed_share) for one in case.trials)
+    trials = tuple(
+        JudgedTrial(
+            one.number,
+            _value(one, case),
+            one.disturbed_share,
+            anchor=None if one.anchor is UNSET else Anchor(one.anchor.digest, one.anchor.ratio),
+        )
+        for one in case.trials
+    )
     return JudgedCase(
         id=case.id,
         status=case.status,
@@ -132,6 +159,7 @@ def _case(case: _Case) -> JudgedCase:
         axes=case.axes,
         metric=metric,
         settings=case.settings,
+        anchor_versions={} if case.anchor_versions is UNSET else case.anchor_versions,
     )
 
 

@@ -77,6 +77,8 @@ class CaseVerdict:
     """Standard deviation between units (runs, or the trials of pairs), as a share."""
     noise_within: float | None = None
     """Standard deviation of the trials within one unit, as a share."""
+    anchor: str | None = None
+    """The digest of the anchor, if ratios to an anchor were compared."""
     is_decidable: bool = False
     """Whether any figures, of as many runs and trials, would have led to a verdict. It is not in the JSON."""
 

@@ -22,7 +22,8 @@ class Anchor(NamedTuple):
 def anchor_of(metadata: Mapping[str, Any]) -> Anchor | None:
     """Return the anchor that the metadata of a trial name; None if it has no ratio to one."""
     found = metadata.get("anchor") or {}
-    return Anchor(found["digest"], found["ratio"]) if found.get("ratio") is not None else None
+    digest, ratio = found.get("digest"), found.get("ratio")
+    return None if digest is None or ratio is None else Anchor(digest, ratio)
 
 
 def versions_of(metadata: Mapping[str, Any]) -> dict[str, str]:
