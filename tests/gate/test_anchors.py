@@ -110,9 +110,7 @@ def test_a_first_anchor_begins_a_history(make_run: MakeRun) -> None:
     )
 
 
-def test_accepted_runs_with_the_same_anchor_are_used_and_no_others(
-    history: list[JudgedRun], make_run: MakeRun
-) -> None:
+def test_accepted_runs_with_the_same_anchor_are_used_and_no_others(history: list[JudgedRun], make_run: MakeRun) -> None:
     mixed = [*history[:3], make_run(30), beside(make_run(31), NEW)]
     verdict = against(mixed, beside(slow_hour(make_run), hour=0.7))["case-1"]
     assert (verdict.runs_base, verdict.trials_base) == (3, 15)

@@ -159,11 +159,15 @@ def test_two_that_do_not_fit_together_are_measured_one_after_the_other(beside: P
         (("--throughput-anchor=/no/such/python",), "--throughput-anchor: the command of anchor/* is '/no/such/python'"),
         (("--throughput-anchor=",), "expected [NAME=]COMMAND"),
         ((ANCHOR, ANCHOR), "--throughput-anchor: two anchors for every framework"),
-        ((ANCHOR, "--throughput-isolation=none"), "an anchor needs fresh processes, --throughput-isolation trial"),
+        ((ANCHOR, "--throughput-isolation=none"), "it needs fresh processes, --throughput-isolation trial, not none"),
         ((ANCHOR, "--throughput-isolation=framework"), "--throughput-isolation trial, not framework"),
         ((ANCHOR, "--throughput-order=paired"), "measures two environments in turn, and this run has one"),
         (
-            (ANCHOR, f"--throughput-interpreter=base/python={COMMAND}", f"--throughput-interpreter=head/python={COMMAND}"),
+            (
+                ANCHOR,
+                f"--throughput-interpreter=base/python={COMMAND}",
+                f"--throughput-interpreter=head/python={COMMAND}",
+            ),
             "and this run compares base and head with each other; leave out --throughput-anchor",
         ),
     ],
@@ -183,9 +187,7 @@ def test_an_anchor_of_the_ini_file_is_for_runs_of_one_environment(beside: Projec
 
 
 def test_a_run_is_not_resumed_beside_another_anchor(beside: Project) -> None:
-    (beside.path / "conftest.py").write_text(
-        "import pytest\ndef pytest_runtest_teardown(item): pytest.exit('ended')\n"
-    )
+    (beside.path / "conftest.py").write_text("import pytest\ndef pytest_runtest_teardown(item): pytest.exit('ended')\n")
     beside.run("--benchmark-json=run.json", HEAD, ANCHOR, "--throughput-trials=2")
     resume = (HEAD, "--throughput-trials=2", "--throughput-resume=run.json.journal.jsonl")
     result = beside.run("--benchmark-json=run.json", f"{ANCHOR} -B", *resume)

@@ -120,9 +120,7 @@ def _match_figures(
     network, settings = now[-1].network_hash, now[-1].settings_digest
 
     def alike(cases: Sequence[JudgedCase]) -> list[JudgedCase]:
-        return [
-            one for one in cases if _same(one.network_hash, network) and _same(one.settings_digest, settings)
-        ]
+        return [one for one in cases if _same(one.network_hash, network) and _same(one.settings_digest, settings)]
 
     same_network = [one for one in measured if _same(one.network_hash, network)]
     if not same_network:

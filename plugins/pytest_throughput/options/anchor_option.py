@@ -26,7 +26,7 @@ def read_anchors(values: OptionValues, environments: tuple[str, ...], isolation:
     if len(environments) > 1:
         if values.on_command_line("anchor"):
             raise pytest.UsageError(
-                "--throughput-anchor measures one environment beside another that stays the same, and this run compares "
+                "--throughput-anchor measures an environment beside one that stays the same, and this run compares "
                 f"{' and '.join(environments)} with each other; leave out --throughput-anchor, or the environments of "
                 "--throughput-interpreter"
             )
@@ -39,6 +39,6 @@ def read_anchors(values: OptionValues, environments: tuple[str, ...], isolation:
         isolation = "trial"
     if anchors and isolation != "trial":
         raise pytest.UsageError(
-            f"{values.spelled('anchor')}: an anchor needs fresh processes, --throughput-isolation trial, not {isolation}"
+            f"{values.spelled('anchor')}: it needs fresh processes, --throughput-isolation trial, not {isolation}"
         )
     return anchors, isolation

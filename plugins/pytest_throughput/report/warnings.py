@@ -85,7 +85,14 @@ def warnings_of(result: RunResult) -> list[ResultWarning]:
             "to measure the device, try a larger batch or compiled-graphs"
         )
         found.append(_about(host_bound, WarningKind.HOST_BOUND, text))
-    return found + _unpaired(cases) + _without_anchor(cases) + _disturbed(cases) + _variables_removed(cases) + _other_allocator(cases)
+    return (
+        found
+        + _unpaired(cases)
+        + _without_anchor(cases)
+        + _disturbed(cases)
+        + _variables_removed(cases)
+        + _other_allocator(cases)
+    )
 
 
 def host_bound_ratio(case: CaseResult) -> float | None:
@@ -122,7 +129,9 @@ def _swapped(cases: Sequence[CaseResult]) -> list[ResultWarning]:
 
 def _unpaired(cases: Sequence[CaseResult]) -> list[ResultWarning]:
     """Return one warning for each reason."""
-    return _by_reason(cases, WarningKind.UNPAIRED, "not measured in live pairs", lambda case: case.metadata_values("unpaired"))
+    return _by_reason(
+        cases, WarningKind.UNPAIRED, "not measured in live pairs", lambda case: case.metadata_values("unpaired")
+    )
 
 
 def _without_anchor(cases: Sequence[CaseResult]) -> list[ResultWarning]:
@@ -142,7 +151,9 @@ def _by_reason(
         texts = (value for value in reasons(case) if isinstance(value, str))
         for reason in dict.fromkeys(map(printable, texts)):
             by_reason.setdefault(reason, []).append(case)
-    return [_about(found, kind, f"{what}: {', '.join(map(_name, found))}: {reason}") for reason, found in by_reason.items()]
+    return [
+        _about(found, kind, f"{what}: {', '.join(map(_name, found))}: {reason}") for reason, found in by_reason.items()
+    ]
 
 
 def _disturbed(cases: Sequence[CaseResult]) -> list[ResultWarning]:

@@ -20,9 +20,7 @@ from pytest_throughput.worker.protocol import Outcome, Request
 __all__ = ["described", "run_beside_anchor"]
 
 
-def run_beside_anchor(
-    trials: Trials, anchors: Anchors, request: Request, placement: Placement, items: int
-) -> TrialRun:
+def run_beside_anchor(trials: Trials, anchors: Anchors, request: Request, placement: Placement, items: int) -> TrialRun:
     """Run a trial, and the same in the anchor's interpreter. The metadata of the trial get ``anchor``.
 
     The trial is measured alone if its framework has no anchor.
