@@ -32,12 +32,24 @@ RULES = Rules()
 OLD, NEW = {"python": "3.11.7", "torch": "2.11.0"}, {"python": "3.11.7", "torch": "2.12.0"}
 
 
-def beside(run: JudgedRun, versions: Mapping[str, str] = OLD, *, hour: float = 1.0, only: str = "case") -> JudgedRun:
-    """Return the run with an anchor of 100 images/s beside each trial; all ran ``hour`` times as fast as otherwise."""
+def beside(
+    run: JudgedRun,
+    versions: Mapping[str, str] = OLD,
+    *,
+    hour: float = 1.0,
+    only: str = "case",
+    mean_slower: float = 0.0,
+) -> JudgedRun:
+    """Return the run with an anchor of 100 images/s beside each trial; all ran ``hour`` times as fast as otherwise.
+
+    ``mean_slower``: the share by which single steps make the mean of a trial longer.
+    """
     generator = random.Random(run.started_at)
 
     def anchored(value: float) -> Anchor:
-        return Anchor(digest_of(versions), value / 100 * generator.lognormvariate(0, 0.005))
+        ratio = value / 100 * generator.lognormvariate(0, 0.005)
+        mean_ratio = ratio / (1 + mean_slower) * generator.lognormvariate(0, 0.005)
+        return Anchor(digest_of(versions), ratio, mean_ratio)
 
     cases = {
         case.id: replace(
@@ -133,6 +145,15 @@ def test_no_trial_of_head_is_left_out_for_its_anchor(history: list[JudgedRun], m
     assert verdicts["case-1"].anchor is not None
 
 
+def test_steps_that_take_far_longer_forbid_unchanged(history: list[JudgedRun], make_run: MakeRun) -> None:
+    """The ratio is that of typical steps, which a slowdown of every third step does not change."""
+    verdicts = against(history, beside(make_run(9, deviation=0.005), mean_slower=0.2))
+    assert {(one.verdict, one.code) for one in verdicts.values()} == {(Verdict.INCONCLUSIVE, Code.SLOW_STEPS)}
+    assert "on average: 2" in verdicts["case-0"].reason
+    slower = against(history, beside(slow_hour(make_run), mean_slower=0.2))["case-1"]
+    assert slower.code is Code.SLOWER
+
+
 def test_cases_without_an_anchor_keep_their_own_noise(make_run: MakeRun) -> None:
     """Most cases have an anchor. Hours that move the others only are no regressions of them."""
     names = [*(f"case-{index}" for index in range(8)), "plain-0", "plain-1"]
@@ -185,7 +206,7 @@ def test_the_store_keeps_digest_ratio_and_versions(make_run: MakeRun) -> None:
     document = json.loads(encode(run))
     cases = {case["id"]: case for case in document["cases"]}
     assert cases["case-0"]["anchor_versions"] == OLD
-    assert cases["case-0"]["trials"][0]["anchor"].keys() == {"digest", "ratio"}
+    assert cases["case-0"]["trials"][0]["anchor"].keys() == {"digest", "ratio", "mean_ratio"}
     # A run without an anchor has the same bytes as before there were anchors.
     assert "anchor" not in json.dumps(cases["case-1"])
 

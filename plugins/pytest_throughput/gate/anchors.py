@@ -25,13 +25,14 @@ def common_anchor(cases: Sequence[JudgedCase]) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def relative_to(case: JudgedCase, digest: str) -> JudgedCase:
-    """Return the case with the trials that were measured beside this anchor, and their ratios to it as values."""
-    trials = tuple(
-        replace(trial, value=trial.anchor.ratio)
-        for trial in case.trials
-        if trial.anchor is not None and trial.anchor.digest == digest
-    )
+def relative_to(case: JudgedCase, digest: str, *, by_mean: bool = False) -> JudgedCase:
+    """Return the case with the trials that were measured beside this anchor, and their ratios to it as values.
+
+    ``by_mean``: take the ratios of the means, and leave out the trials that have none.
+    """
+    beside = [(trial, trial.anchor) for trial in case.trials if trial.anchor and trial.anchor.digest == digest]
+    ratios = [(trial, anchor.mean_ratio if by_mean else anchor.ratio) for trial, anchor in beside]
+    trials = tuple(replace(trial, value=ratio) for trial, ratio in ratios if ratio is not None)
     # The ratio of speeds is higher where the trial is better, whatever the metric.
     return replace(case, trials=trials, metric=None)
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pytest_throughput.gate import messages
 from pytest_throughput.gate.anchors import anchors_compared
 from pytest_throughput.gate.baseline_store import Store
-from pytest_throughput.gate.decision import CODES, Decisions, decide
+from pytest_throughput.gate.decision import CODES, Decisions, decide, unless_slow_on_average
 from pytest_throughput.gate.estimator import Estimates, estimate
 from pytest_throughput.gate.from_results import GivenRun
 from pytest_throughput.gate.given_sides import check_distinct, check_pairs
@@ -29,7 +29,7 @@ from pytest_throughput.gate.judged import JudgedRun
 from pytest_throughput.gate.observations import Comparable, match, select_units
 from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design, Rules
 from pytest_throughput.gate.scope import Scope, expected_of
-from pytest_throughput.gate.slow_steps import as_differences
+from pytest_throughput.gate.slow_steps import as_differences, suspect_beside_anchor
 from pytest_throughput.gate.verdict import CaseVerdict, Incomparable, Judgement, Verdict, exit_status
 from pytest_throughput.text import printable
 
@@ -238,6 +238,9 @@ def _compare(cases: Sequence[Comparable], design: Design, rules: Rules) -> list[
     )
     means = as_differences([case.means for case in cases]) if any(case.means for case in cases) else None
     decisions = decide(estimates, rules, means)
+    if all(case.anchor is not None for case in cases):
+        by_mean = (_as_array([case.by_mean[side] for case in cases]) for side in (0, 1))
+        decisions = unless_slow_on_average(decisions, *suspect_beside_anchor(*by_mean, design, rules))
     return [_verdict(case, index, estimates, decisions, design, rules) for index, case in enumerate(cases)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -92,6 +92,8 @@ class Comparable:
     """Of each live pair, log(mean speed of head ÷ that of base); empty where they are unknown."""
     anchor: str | None = None
     """The digest of the anchor to which the figures are relative; None if they are absolute."""
+    by_mean: tuple[Units, Units] = ((), ())
+    """The figures of base and head by the means of the slices; empty without an anchor."""
 
 
 def match(
@@ -135,19 +137,25 @@ def _match_figures(
     if selection.refusal is not None:
         return CaseVerdict(case_id, Verdict.INCONCLUSIVE, *selection.refusal)
 
-    def results(runs: Sequence[JudgedRun]) -> list[JudgedCase]:
+    def results(runs: Sequence[JudgedRun], *, by_mean: bool = False) -> list[JudgedCase]:
         found = alike([run.cases[case_id] for run in runs if case_id in run.cases])
-        compared = found if anchor is None else [relative_to(one, anchor) for one in found]
+        compared = found if anchor is None else [relative_to(one, anchor, by_mean=by_mean) for one in found]
         return [one for one in compared if one.trials]
+
+    def units(side: Sequence[Unit], *, by_mean: bool = False) -> Units:
+        return tuple(
+            tuple(one.logarithm(trial) for one in results(unit, by_mean=by_mean) for trial in one.trials)
+            for unit in side
+        )
 
     if design is Design.PAIRS:
         return _in_pairs(case_id, results(selection.base[0]), results(selection.head[0]))
-    units_base, units_head = (
-        tuple(tuple(one.logarithm(trial) for one in results(unit) for trial in one.trials) for unit in side)
-        for side in (selection.base, selection.head)
-    )
     runs_base = sum(1 for unit in selection.base for run in unit if results((run,)))
-    return Comparable(case_id, units_base, units_head, runs_base, anchor=anchor)
+    compared = Comparable(case_id, units(selection.base), units(selection.head), runs_base, anchor=anchor)
+    if anchor is None:
+        return compared
+    by_mean = units(selection.base, by_mean=True), units(selection.head, by_mean=True)
+    return replace(compared, by_mean=by_mean)
 
 
 def _in_pairs(case_id: str, base: Sequence[JudgedCase], head: Sequence[JudgedCase]) -> Comparable:

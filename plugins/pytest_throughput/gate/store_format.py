@@ -39,6 +39,7 @@ class _Metric(Struct):
 class _Anchor(Struct):
     digest: Annotated[str, Meta(min_length=16, max_length=16)]
     ratio: _Value
+    mean_ratio: _Value | None = None
 
 
 class _Trial(Struct):
@@ -146,7 +147,7 @@ def _case(case: _Case) -> JudgedCase:
             one.number,
             _value(one, case),
             one.disturbed_share,
-            anchor=None if one.anchor is UNSET else Anchor(one.anchor.digest, one.anchor.ratio),
+            anchor=None if one.anchor is UNSET else Anchor(one.anchor.digest, one.anchor.ratio, one.anchor.mean_ratio),
         )
         for one in case.trials
     )

@@ -17,13 +17,15 @@ class Anchor(NamedTuple):
     """Equal for anchors with equal versions."""
     ratio: float
     """The speed of the trial ÷ that of the anchor."""
+    mean_ratio: float | None = None
+    """The same by means, which contain steps that take far longer than others; None where it is unknown."""
 
 
 def anchor_of(metadata: Mapping[str, Any]) -> Anchor | None:
     """Return the anchor that the metadata of a trial name; None if it has no ratio to one."""
     found = metadata.get("anchor") or {}
     digest, ratio = found.get("digest"), found.get("ratio")
-    return None if digest is None or ratio is None else Anchor(digest, ratio)
+    return None if digest is None or ratio is None else Anchor(digest, ratio, found.get("mean_ratio"))
 
 
 def versions_of(metadata: Mapping[str, Any]) -> dict[str, str]:

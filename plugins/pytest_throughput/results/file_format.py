@@ -96,6 +96,7 @@ class AnchorBlock(Struct):
     digest: Annotated[str, Meta(min_length=16, max_length=16)] | None = None
     versions: Annotated[dict[str, str], Meta(max_length=200)] = field(default_factory=dict)
     ratio: Figure | None = None
+    mean_ratio: Figure | None = None
     reason: str | None = None
 
 

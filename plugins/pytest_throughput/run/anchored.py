@@ -56,22 +56,23 @@ def _beside(outcome: Outcome, anchor: Outcome, items: int) -> Outcome:
         alone = {name: value for name, value in outcome.metadata.items() if name != "unpaired"}
         reason = f"the anchor is {anchor.status}: {anchor.reason}"
         return _with_anchor(replace(outcome, metadata=alone), {"reason": reason})
-    seconds, seconds_anchor = (
-        statistics.median(one.measurement.seconds_per_step) for one in (outcome, anchor) if one.measurement is not None
-    )
-    if "pair" in outcome.metadata:
-        ratio = outcome.metadata["pair"]["ratio"]
-    else:
-        ratio = seconds_anchor / seconds if seconds and seconds_anchor else None
-    versions = versions_of(anchor.metadata)
+    rounds, rounds_anchor = outcome.measurement.seconds_per_step, anchor.measurement.seconds_per_step
+    pair, versions = outcome.metadata.get("pair"), versions_of(anchor.metadata)
+    median_anchor = statistics.median(rounds_anchor)
     own = {
         "digest": digest_of(versions),
         "versions": versions,
-        "ratio": ratio,
-        "images_per_second": items / seconds_anchor if seconds_anchor else None,
+        "ratio": pair["ratio"] if pair else _ratio(median_anchor, statistics.median(rounds)),
+        "mean_ratio": pair["mean_ratio"] if pair else _ratio(statistics.fmean(rounds_anchor), statistics.fmean(rounds)),
+        "images_per_second": _ratio(items, median_anchor),
         "slices": anchor.metadata.get("slices"),
     }
     return _with_anchor(outcome, own)
+
+
+def _ratio(dividend: float, divisor: float) -> float | None:
+    """Return the quotient; None if the clock could not resolve one of the two."""
+    return dividend / divisor if dividend and divisor else None
 
 
 def _with_anchor(outcome: Outcome, anchor: Mapping[str, Any]) -> Outcome:
