@@ -208,7 +208,8 @@ def test_verdicts_in_a_result_validate_and_broken_results_do_not(project: Projec
 def test_trials_beside_an_anchor_and_without_it_validate(project: Project) -> None:
     (project.path / "odd.py").write_text(ODD_STEP)
     project.tests(PAIRS + "def test_other(measure_step): measure_step(lambda: None)\n")
-    assert project.run(f"--throughput-anchor={sys.executable}", "--benchmark-json=run.json").ret == 0
+    options = (f"--throughput-anchor={sys.executable}", "--throughput-protocol=paper")
+    assert project.run(*options, "--benchmark-json=run.json").ret == 0
     document = read((project.path / "run.json").read_text())
     assert problems(RUN, document) == []
     for place, benchmark in enumerate(document["benchmarks"]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -149,7 +150,7 @@ def test_steps_that_take_far_longer_forbid_unchanged(history: list[JudgedRun], m
     """The ratio is that of typical steps, which a slowdown of every third step does not change."""
     verdicts = against(history, beside(make_run(9, deviation=0.005), mean_slower=0.2))
     assert {(one.verdict, one.code) for one in verdicts.values()} == {(Verdict.INCONCLUSIVE, Code.SLOW_STEPS)}
-    assert "on average: 2" in verdicts["case-0"].reason
+    assert re.search(r"on average: (19|2\d)\S* % slower", verdicts["case-0"].reason)
     slower = against(history, beside(slow_hour(make_run), mean_slower=0.2))["case-1"]
     assert slower.code is Code.SLOWER
 

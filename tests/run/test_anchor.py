@@ -78,10 +78,11 @@ def test_a_trial_holds_the_ratio_to_its_anchor(beside: Project, capsys: pytest.C
     assert (found["settings"]["isolation"], found["environment"]) == ("trial", "default")
     assert "pairing" not in found["settings"]
     # Any reader can check the ratio.
-    for name, seconds in (("ratio", "p10_seconds"), ("mean_ratio", "mean_seconds")):
-        pairs = zip(anchor["slices"], found["slices"], strict=True)
-        logs = [math.log(one[seconds] / other[seconds]) for one, other in pairs]
-        assert anchor[name] == found["pair"][name] == pytest.approx(math.exp(statistics.median(logs)))
+    pairs = list(zip(anchor["slices"], found["slices"], strict=True))
+    logs = [math.log(one["p10_seconds"] / other["p10_seconds"]) for one, other in pairs]
+    assert anchor["ratio"] == found["pair"]["ratio"] == pytest.approx(math.exp(statistics.median(logs)))
+    means = [statistics.fmean(slice_["mean_seconds"] for slice_ in side) for side in zip(*pairs, strict=True)]
+    assert anchor["mean_ratio"] == found["pair"]["mean_ratio"] == pytest.approx(means[0] / means[1])
     assert anchor["ratio"] == pytest.approx(0.5, rel=0.02)
     assert anchor["images_per_second"] == pytest.approx(4 / 0.01, rel=0.02)
     assert found["images_per_second"] == pytest.approx(4 / 0.02, rel=0.02)
@@ -183,15 +184,17 @@ def test_what_contradicts_an_anchor_is_refused(beside: Project, options: tuple[s
 def test_an_anchor_of_the_ini_file_is_for_runs_of_one_environment(beside: Project) -> None:
     (beside.path / "pytest.ini").write_text(f"[pytest]\nthroughput_anchor = {COMMAND}\n")
     two = [f"--throughput-interpreter={name}/python={sys.executable} -X utf8=0" for name in ("base", "head")]
-    result = beside.run("--benchmark-json=run.json", *two)
-    assert result.ret == 0
-    assert all("anchor" not in each["extra_info"] for each in beside.json()["benchmarks"])
+    for options in (two, [f"--throughput-interpreter=python={COMMAND}"]):
+        result = beside.run("--collect-only", *options)
+        assert result.ret == 0
+        assert ("throughput anchor: " in result.stdout.str()) is (options is not two)
 
 
 def test_a_run_is_not_resumed_beside_another_anchor(beside: Project) -> None:
     (beside.path / "conftest.py").write_text("import pytest\ndef pytest_runtest_teardown(item): pytest.exit('ended')\n")
-    beside.run("--benchmark-json=run.json", HEAD, ANCHOR, "--throughput-trials=2")
-    resume = (HEAD, "--throughput-trials=2", "--throughput-resume=run.json.journal.jsonl")
+    beside.tests("def test_it(measure_step): measure_step(lambda: None)")
+    beside.run("--benchmark-json=run.json", ANCHOR, "--throughput-trials=2")
+    resume = ("--throughput-trials=2", "--throughput-resume=run.json.journal.jsonl")
     result = beside.run("--benchmark-json=run.json", f"{ANCHOR} -B", *resume)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*was measured with other settings (anchors then *"])
