@@ -266,10 +266,7 @@ def _remedy(evidence: Evidence) -> str:
     if evidence.is_anchored:
         return "measure more trials (--throughput-confirm), or use an idle machine"
     if evidence.design is Design.HISTORY:
-        return (
-            "accepted runs hardly help; compare pairs (--throughput-order paired), measure beside an anchor "
-            "(--throughput-anchor), or use an idle machine"
-        )
+        return "more runs hardly help; use --throughput-order paired, --throughput-anchor or an idle machine"
     if evidence.design is Design.GROUPS:
         return "compare runs that were measured in turn (--paired), or on an idle machine"
     # The interval has to become so narrow that it no longer contains the threshold.
