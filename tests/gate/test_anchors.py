@@ -156,12 +156,20 @@ def test_steps_that_take_far_longer_forbid_unchanged(history: list[JudgedRun], m
 
 
 def test_cases_without_an_anchor_keep_their_own_noise(make_run: MakeRun) -> None:
-    """Most cases have an anchor. Hours that move the others only are no regressions of them."""
+    """Most cases have an anchor. The hours move the others only, which are judged as if they were alone."""
     names = [*(f"case-{index}" for index in range(8)), "plain-0", "plain-1"]
     history = [beside(make_run(seed, cases=names, deviation=0.002), hour=hour) for seed, hour in enumerate(HOURS)]
-    verdicts = against(history, beside(make_run(9, cases=names, deviation=0.002), hour=0.75))
+    head = beside(make_run(9, cases=names, deviation=0.002), hour=0.75)
+    verdicts = against(history, head)
     assert {verdicts[name].verdict for name in names[:8]} == {Verdict.UNCHANGED}
     assert {verdicts[name].verdict for name in names[8:]} == {Verdict.INCONCLUSIVE}
+
+    def without_anchor(run: JudgedRun) -> JudgedRun:
+        return replace(run, cases={name: run.cases[name] for name in names[8:]})
+
+    rules = replace(RULES, false_alarm_rate=0.2 * RULES.false_alarm_rate)  # They are a fifth of the cases.
+    alone = judge(list(map(without_anchor, history)), [without_anchor(head)], design=Design.HISTORY, rules=rules)
+    assert [verdicts[name] for name in names[8:]] == list(alone)
 
 
 def test_two_sides_in_turn_are_compared_without_the_anchor(history: list[JudgedRun]) -> None:

@@ -239,8 +239,8 @@ def _compare(cases: Sequence[Comparable], design: Design, rules: Rules) -> list[
     means = as_differences([case.means for case in cases]) if any(case.means for case in cases) else None
     decisions = decide(estimates, rules, means)
     if all(case.anchor is not None for case in cases):
-        by_mean = (_as_array([case.by_mean[side] for case in cases]) for side in (0, 1))
-        decisions = unless_slow_on_average(decisions, *suspect_beside_anchor(*by_mean, design, rules))
+        base, head = (_as_array([case.by_mean[side] for case in cases]) for side in (0, 1))
+        decisions = unless_slow_on_average(decisions, *suspect_beside_anchor(base, head, design, rules))
     return [_verdict(case, index, estimates, decisions, design, rules) for index, case in enumerate(cases)]
 
 
