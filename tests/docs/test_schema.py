@@ -205,6 +205,21 @@ def test_verdicts_in_a_result_validate_and_broken_results_do_not(project: Projec
         assert (problems(RUN, lacking) == []) == (key == "case_id"), key
 
 
+def test_trials_beside_an_anchor_and_without_it_validate(project: Project) -> None:
+    (project.path / "odd.py").write_text(ODD_STEP)
+    project.tests(PAIRS + "def test_other(measure_step): measure_step(lambda: None)\n")
+    options = (f"--throughput-anchor={sys.executable}", "--throughput-protocol=paper")
+    assert project.run(*options, "--benchmark-json=run.json").ret == 0
+    document = read((project.path / "run.json").read_text())
+    assert problems(RUN, document) == []
+    for place, benchmark in enumerate(document["benchmarks"]):
+        anchor = benchmark["extra_info"]["anchor"]
+        for name in anchor:
+            broken = copy.deepcopy(document)
+            del broken["benchmarks"][place]["extra_info"]["anchor"][name]
+            assert problems(RUN, broken) != [], name
+
+
 def test_further_keys_validate(project: Project) -> None:
     def extended(value: Any) -> Any:
         if isinstance(value, list):

@@ -49,7 +49,7 @@ def test_each_kind_of_verdict_on_figures(make_run: MakeRun) -> None:
     assert slower.noise_within == pytest.approx(0.01, rel=0.5)
     assert slower.noise_between == pytest.approx(0.01 / math.sqrt(5), rel=0.8)
     assert "slower (95 % interval" in slower.reason
-    assert "compare pairs (--throughput-order paired)" in verdicts["case-3"].reason
+    assert "use --throughput-order paired, --throughput-anchor" in verdicts["case-3"].reason
 
 
 def test_memory_is_bounded_where_one_case_has_far_more_trials_than_the_others(make_run: MakeRun) -> None:
@@ -65,7 +65,7 @@ def test_the_json_has_the_documented_keys(make_run: MakeRun) -> None:
     document = against([make_run(seed) for seed in range(3)], make_run(9))["case-0"].to_json()
     assert list(document) == [
         *("id", "verdict", "code", "reason", "ratio", "ratio_low", "ratio_high", "trials_base", "trials_head"),
-        *("runs_base", "detectable_ratio", "noise_between", "noise_within", "metric", "threshold"),
+        *("runs_base", "detectable_ratio", "noise_between", "noise_within", "metric", "threshold", "anchor"),
     ]
     assert document["verdict"] == "unchanged"
 

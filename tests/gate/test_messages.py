@@ -55,7 +55,8 @@ def test_pairs_that_would_decide() -> None:
             "about 17 pairs would decide, or fewer on an idle machine",
         ),
         (replace(OPEN, design=Design.GROUPS), "measured in turn (--paired), or on an idle machine"),
-        (replace(OPEN, design=Design.HISTORY), "compare pairs (--throughput-order paired), or use an idle machine"),
+        (replace(OPEN, design=Design.HISTORY), "use --throughput-order paired, --throughput-anchor or an idle machine"),
+        (replace(OPEN, is_anchored=True), "measure more trials (--throughput-confirm), or use an idle machine"),
         (replace(OPEN, half_interval=math.inf), "too few trials to estimate the noise; measure more trials"),
     ],
 )

@@ -34,6 +34,7 @@ def kinds(*cases: CaseResult) -> list[tuple[WarningKind, tuple[str, ...]]]:
         (case("a", swapped_bytes=300 << 20), WarningKind.SWAPPED),
         (case("a", enqueue_ratio=0.95), WarningKind.HOST_BOUND),
         (case("a", unpaired="this run does not measure it in base"), WarningKind.UNPAIRED),
+        (case("a", anchor={"reason": "the anchor is crashed: killed by SIGSEGV"}), WarningKind.NO_ANCHOR),
         (case("a", disturbed_by="2 other processes on the GPU"), WarningKind.DISTURBED),
         (case("a", rounds_disturbed=2), WarningKind.DISTURBED_ROUNDS),
         (case("a", removed_variables=["TF_XLA_FLAGS"]), WarningKind.VARIABLES_REMOVED),

@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_throughput.gate import messages
+from pytest_throughput.gate.anchors import anchors_compared
 from pytest_throughput.gate.baseline_store import Store
-from pytest_throughput.gate.decision import CODES, Decisions, decide
+from pytest_throughput.gate.decision import CODES, Decisions, decide, unless_slow_on_average
 from pytest_throughput.gate.estimator import Estimates, estimate
 from pytest_throughput.gate.from_results import GivenRun
 from pytest_throughput.gate.given_sides import check_distinct, check_pairs
@@ -29,7 +30,7 @@ from pytest_throughput.gate.judged_metrics import match_all, notes_on_rules
 from pytest_throughput.gate.observations import Comparable
 from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design, Rules
 from pytest_throughput.gate.scope import Scope, expected_of
-from pytest_throughput.gate.slow_steps import as_differences
+from pytest_throughput.gate.slow_steps import as_differences, suspect_beside_anchor
 from pytest_throughput.gate.verdict import CaseVerdict, Incomparable, Judgement, Verdict, exit_status
 from pytest_throughput.gate.wording import bounded, wording_of
 from pytest_throughput.text import printable
@@ -142,7 +143,7 @@ class Comparison:
         """Return the result of the comparison, given its verdicts. ``fail_on``: see ``exit_status``."""
         base, head = ({case_id for run in side for case_id in run.cases} for side in (self.base, self.head))
         left_out = len(base - head - {one.id for one in verdicts})
-        notes = list(self.notes)
+        notes = [*self.notes, *anchors_compared(verdicts, self.head)]
         if left_out:
             why = "not asked for" if self.scope.deselected is not None else "and whether they were asked for is unknown"
             notes.append(f"not in this run, {why}: {messages.count(left_out, 'case')} of the baseline")
@@ -214,6 +215,21 @@ def judge(
     )
 
 
+def _compare(cases: Sequence[tuple[Comparable, float]], design: Design, rules: Rules) -> list[CaseVerdict]:
+    """Judge the cases of one metric, each with its threshold; those beside an anchor apart from the others.
+
+    Shifts between runs do not move ratios to an anchor, so their noise is estimated apart. Each part of the cases has
+    its share of the false-alarm rate.
+    """
+    verdicts: dict[int, CaseVerdict] = {}
+    for is_anchored in (False, True):
+        part = [index for index, (case, _) in enumerate(cases) if (case.anchor is not None) is is_anchored]
+        if part:
+            share = replace(rules, false_alarm_rate=rules.false_alarm_rate * len(part) / len(cases))
+            verdicts |= zip(part, _compare_alike([cases[index] for index in part], design, share), strict=True)
+    return [verdicts[index] for index in range(len(cases))]
+
+
 def _check(base: Sequence[JudgedRun], head: Sequence[JudgedRun], design: Design) -> None:
     if not base or not head:
         raise ValueError("expected at least one run on each side")
@@ -227,7 +243,7 @@ def _check(base: Sequence[JudgedRun], head: Sequence[JudgedRun], design: Design)
         raise ValueError(f"history: expected one run to judge against accepted ones, got {len(head)}")
 
 
-def _compare(cases: Sequence[tuple[Comparable, float]], design: Design, rules: Rules) -> list[CaseVerdict]:
+def _compare_alike(cases: Sequence[tuple[Comparable, float]], design: Design, rules: Rules) -> list[CaseVerdict]:
     """Estimate and decide all cases at once, each with its threshold, since together they show the noise."""
     estimates = estimate(
         _as_array([case.base for case, _ in cases]),
@@ -237,7 +253,12 @@ def _compare(cases: Sequence[tuple[Comparable, float]], design: Design, rules: R
         in_turn=np.array([case.in_turn for case, _ in cases]),
     )
     means = as_differences([case.means for case, _ in cases]) if any(case.means for case, _ in cases) else None
-    decisions = decide(estimates, rules, means, np.array([threshold for _, threshold in cases]))
+    thresholds = np.array([threshold for _, threshold in cases])
+    decisions = decide(estimates, rules, means, thresholds)
+    if all(case.anchor is not None for case, _ in cases):
+        base, head = (_as_array([case.by_mean[side] for case, _ in cases]) for side in (0, 1))
+        suspect = suspect_beside_anchor(base, head, design, rules, np.log1p(thresholds))
+        decisions = unless_slow_on_average(decisions, *suspect)
     return [
         _verdict(case, index, estimates, decisions, design, replace(rules, threshold=threshold))
         for index, (case, threshold) in enumerate(cases)
@@ -282,6 +303,7 @@ def _verdict(
         detectable=float(decisions.detectable[index]),
         mean_difference=float(decisions.mean_difference[index]),
         words=wording_of(case.metric),
+        is_anchored=case.anchor is not None,
     )
     has_interval = math.isfinite(evidence.half_interval) and evidence.units >= FEWEST_UNITS
     return CaseVerdict(
@@ -298,6 +320,7 @@ def _verdict(
         detectable_ratio=_ratio(-evidence.detectable) if math.isfinite(evidence.detectable) else None,
         noise_between=_share(estimates.noise_between[index]),
         noise_within=_share(estimates.noise_within[index]),
+        anchor=case.anchor,
         is_decidable=bool(decisions.decidable[index]),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from pytest_throughput.gate.rules import FEWEST_FOR_FAR, FEWEST_UNITS, WORTH_CON
 from pytest_throughput.gate.shrinkage import FEWEST_CASES_TO_POOL
 from pytest_throughput.gate.slow_steps import slow_steps
 
-__all__ = ["CODES", "Decisions", "decide"]
+__all__ = ["CODES", "Decisions", "decide", "unless_slow_on_average"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -76,6 +76,15 @@ class Decisions:
     def worth_confirming(self) -> Bools:
         """Whether the case gets confirmation trials, if there are any."""
         return np.isin(self.codes, [index for index, code in enumerate(CODES) if code in WORTH_CONFIRMING])
+
+
+def unless_slow_on_average(decisions: Decisions, mean_difference: Floats, suspect: Bools) -> Decisions:
+    """Return the decisions; a suspect case, whose mean may be slower, is neither ``unchanged`` nor ``improved``."""
+    clear = np.isin(
+        decisions.codes, [CODES.index(code) for code in (Code.FASTER, Code.MAYBE_FASTER, Code.WITHIN_THRESHOLD)]
+    )
+    codes = np.where(clear & suspect, CODES.index(Code.SLOW_STEPS), decisions.codes)
+    return replace(decisions, codes=codes, mean_difference=mean_difference)
 
 
 def decide(

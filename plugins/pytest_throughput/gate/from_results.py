@@ -132,7 +132,7 @@ def _case(case: CaseResult) -> JudgedCase:
             disturbed = min(trial.rounds_disturbed / trial.rounds, 1.0)
         if trial.primary is not None:
             values = {one.name: one.value for one in _further(trial) if further.get(one.name) == _judged(one)}
-            trials.append(JudgedTrial(number, trial.primary.value, disturbed, trial.pair, values))
+            trials.append(JudgedTrial(number, trial.primary.value, disturbed, trial.pair, trial.anchor, values))
     return JudgedCase(
         id=case.id,
         status=case.status or "",
@@ -143,6 +143,7 @@ def _case(case: CaseResult) -> JudgedCase:
         metric=None if metric is None else _judged(metric),
         settings={} if fixed is None else _texts(fixed),
         further_metrics=tuple(further.values()),
+        anchor_versions=_anchor_versions(case),
     )
 
 
@@ -170,6 +171,15 @@ def _further(trial: TrialResult) -> Iterator[Metric]:
             with suppress(ValueError):  # A step may give metadata of this name that are no number.
                 figures.append(Metric(name, unit, value, "lower"))
     return (metric for metric in figures if LEAST_FIGURE <= metric.value <= MOST_FIGURE)
+
+
+def _anchor_versions(case: CaseResult) -> dict[str, str]:
+    beside = [trial.metadata["anchor"] for trial in case.measured if trial.anchor is not None]
+    versions = beside[-1].get("versions", {}) if beside else {}
+    return {
+        printable(name, _LONGEST_NAME) or "?": printable(version, _LONGEST_VALUE) or "?"
+        for name, version in list(versions.items())[:MOST_SETTINGS]
+    }
 
 
 def _axes(case: CaseResult) -> Axes:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_throughput.measurement.metric import BETTER
+from pytest_throughput.results.anchor import Anchor
 from pytest_throughput.results.model import RATE, Pair
 
 __all__ = [
@@ -67,6 +68,8 @@ class JudgedTrial:
     """Share of disturbed rounds; None where it is unknown. No verdict depends on it: a change can disturb itself."""
     pair: Pair | None = None
     """The live pair that it was measured in. A baseline does not store it."""
+    anchor: Anchor | None = None
+    """The anchor that it was measured beside, with the ratio of the speeds."""
     further_values: Mapping[str, float] = field(default_factory=dict, compare=False)
     """The values above 0 of the case's further metrics, by name; one that is unknown is absent.
 
@@ -94,6 +97,8 @@ class JudgedCase:
     """None where it is unknown: higher values are better then."""
     settings: Mapping[str, str] = field(default_factory=dict)
     """The settings of the digest as JSON texts by name, for messages; empty where they are unknown."""
+    anchor_versions: Mapping[str, str] = field(default_factory=dict)
+    """The versions of the anchor of its last trial, for messages; empty without an anchor."""
     further_metrics: tuple[JudgedMetric, ...] = field(default=(), compare=False)
     """The metrics that the case can be judged by instead of ``metric``. They are not compared, like their values."""
 

@@ -63,6 +63,8 @@ class Evidence:
     """The difference of the means of live pairs; NaN where it is unknown."""
     words: Wording = SPEED
     """The words for the metric."""
+    is_anchored: bool = False
+    """Whether ratios to an anchor were compared."""
 
     @property
     def low(self) -> float:
@@ -276,8 +278,10 @@ def _remedy(evidence: Evidence) -> str:
     A number is named where at least 80 % of simulated unchanged cases were decided by as many
     (``benchmarks/gate_blind_spots.py``): for pairs without slow trials, whose estimate is within the threshold.
     """
+    if evidence.is_anchored:
+        return "measure more trials (--throughput-confirm), or use an idle machine"
     if evidence.design is Design.HISTORY:
-        return "accepted runs hardly help; compare pairs (--throughput-order paired), or use an idle machine"
+        return "more runs hardly help; use --throughput-order paired, --throughput-anchor or an idle machine"
     if evidence.design is Design.GROUPS:
         return "compare runs that were measured in turn (--paired), or on an idle machine"
     # The interval has to become so narrow that it no longer contains the threshold.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from pytest_throughput.gate import messages
+from pytest_throughput.gate.anchors import anchor_changed, common_anchor, relative_to
 from pytest_throughput.gate.judged import JudgedCase, JudgedMetric, JudgedRun
 from pytest_throughput.gate.live_pairs import sides_of
 from pytest_throughput.gate.rules import FEWEST_FOR_FAR, FEWEST_UNITS, Code, Design
@@ -91,6 +92,10 @@ class Comparable:
     """Of each live pair, log(mean speed of head ÷ that of base); empty where they are unknown."""
     metric: JudgedMetric | None = None
     """The metric whose values these are; None where it is unknown."""
+    anchor: str | None = None
+    """The digest of the anchor to which the figures are relative; None if they are absolute."""
+    by_mean: tuple[Units, Units] = ((), ())
+    """The figures of base and head by the means of the slices; empty without an anchor."""
 
 
 def match(
@@ -117,31 +122,42 @@ def _match_figures(
     case_id: str, measured: Sequence[JudgedCase], now: Sequence[JudgedCase], selection: Selection, design: Design
 ) -> CaseVerdict | Comparable:
     network, settings = now[-1].network_hash, now[-1].settings_digest
+
+    def alike(cases: Sequence[JudgedCase]) -> list[JudgedCase]:
+        return [one for one in cases if _same(one.network_hash, network) and _same(one.settings_digest, settings)]
+
     same_network = [one for one in measured if _same(one.network_hash, network)]
     if not same_network:
         return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.NETWORK_CHANGED, messages.NETWORK_CHANGED)
-    if not any(_same(one.settings_digest, settings) for one in same_network):
+    if not alike(measured):
         reason = messages.settings_changed(same_network[-1].settings, now[-1].settings)
         return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.SETTINGS_CHANGED, reason)
+    anchor = None if design.is_paired else common_anchor(now)
+    if anchor is not None and not any(relative_to(one, anchor).trials for one in alike(measured)):
+        reason = anchor_changed(alike(measured), now[-1], anchor)
+        return CaseVerdict(case_id, Verdict.NEW, Code.ANCHOR_CHANGED, reason)
     if selection.refusal is not None:
         return CaseVerdict(case_id, Verdict.INCONCLUSIVE, *selection.refusal)
 
-    def results(runs: Sequence[JudgedRun]) -> list[JudgedCase]:
-        all_results = [run.cases[case_id] for run in runs if case_id in run.cases]
-        return [
-            one
-            for one in all_results
-            if one.trials and _same(one.network_hash, network) and _same(one.settings_digest, settings)
-        ]
+    def results(runs: Sequence[JudgedRun], *, by_mean: bool = False) -> list[JudgedCase]:
+        found = alike([run.cases[case_id] for run in runs if case_id in run.cases])
+        compared = found if anchor is None else [relative_to(one, anchor, by_mean=by_mean) for one in found]
+        return [one for one in compared if one.trials]
+
+    def units(side: Sequence[Unit], *, by_mean: bool = False) -> Units:
+        return tuple(
+            tuple(one.logarithm(trial) for one in results(unit, by_mean=by_mean) for trial in one.trials)
+            for unit in side
+        )
 
     if design is Design.PAIRS:
         return _in_pairs(case_id, results(selection.base[0]), results(selection.head[0]))
-    units_base, units_head = (
-        tuple(tuple(one.logarithm(trial) for one in results(unit) for trial in one.trials) for unit in side)
-        for side in (selection.base, selection.head)
-    )
     runs_base = sum(1 for unit in selection.base for run in unit if results((run,)))
-    return Comparable(case_id, units_base, units_head, runs_base)
+    compared = Comparable(case_id, units(selection.base), units(selection.head), runs_base, anchor=anchor)
+    if anchor is None:
+        return compared
+    by_mean = units(selection.base, by_mean=True), units(selection.head, by_mean=True)
+    return replace(compared, by_mean=by_mean)
 
 
 def _in_pairs(case_id: str, base: Sequence[JudgedCase], head: Sequence[JudgedCase]) -> Comparable:

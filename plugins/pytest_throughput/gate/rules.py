@@ -40,6 +40,7 @@ class Code(StrEnum):
     NO_METRIC = "no_metric"
     NETWORK_CHANGED = "network_changed"
     SETTINGS_CHANGED = "settings_changed"
+    ANCHOR_CHANGED = "anchor_changed"
 
 
 WORTH_CONFIRMING = frozenset(

@@ -17,7 +17,7 @@ from pytest_throughput.gate.estimator import SHARE_FOR_NOISE, estimate
 from pytest_throughput.gate.live_pairs import sides_of
 from pytest_throughput.gate.rules import FEWEST_UNITS, Design, Rules
 
-__all__ = ["SlowSteps", "as_differences", "slow_steps"]
+__all__ = ["SlowSteps", "as_differences", "slow_steps", "suspect_beside_anchor"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -58,6 +58,21 @@ def slow_steps(differences: Floats, rules: Rules, share: float, far: Floats) -> 
         certain=is_slower & is_separable & (-found.difference > found.margin),
         suspect=comes_and_goes | (is_slower & (-found.difference > found.half_interval)),
     )
+
+
+def suspect_beside_anchor(
+    base: Floats, head: Floats, design: Design, rules: Rules, far: Floats
+) -> tuple[Floats, Bools]:
+    """Compare the means of trials beside an anchor, given log(mean speed ÷ that of the anchor), as for ``estimate``.
+
+    Return the differences (NaN where they are unknown), and where a case cannot be ``unchanged``, as ``suspect``.
+    ``far``: the logarithm of each case's threshold, of shape (cases).
+    """
+    found = estimate(base, head, design=design, false_alarm_rate=rules.false_alarm_rate)
+    known = found.units >= FEWEST_UNITS
+    comes_and_goes = known & (found.tail_head > 0) & (found.tail_base == 0)
+    is_slower = known & (found.difference <= -far) & (-found.difference > found.half_interval)
+    return np.where(known, found.difference, np.nan), comes_and_goes | is_slower
 
 
 def as_differences(cases: Sequence[Sequence[float]]) -> Floats:

@@ -20,6 +20,7 @@ from pytest_throughput.gate.judged import (
     JudgedRun,
     JudgedTrial,
 )
+from pytest_throughput.results.anchor import Anchor
 from pytest_throughput.results.untrusted_json import parse_object
 from pytest_throughput.results.validation import convert, shown
 from pytest_throughput.text import printable
@@ -43,6 +44,12 @@ class _Metric(Struct):
     better: str
 
 
+class _Anchor(Struct):
+    digest: Annotated[str, Meta(min_length=16, max_length=16)]
+    ratio: _Value
+    mean_ratio: _Value | None = None
+
+
 class _Trial(Struct):
     number: Annotated[int, Meta(ge=1, le=_MOST_TRIALS)]
     disturbed_share: Annotated[float, Meta(ge=0, le=1)] | None = None
@@ -51,6 +58,8 @@ class _Trial(Struct):
     """In files without ``metric``, in place of ``value``: the primary metric, or its reciprocal if lower is better."""
     further_values: Annotated[dict[_Text, _Value], Meta(max_length=MOST_METRICS)] | UnsetType = UNSET
     """The values of ``further_metrics`` by name; absent in files from before they were kept."""
+    anchor: _Anchor | UnsetType = UNSET
+    """The anchor that it was measured beside, and the speed relative to it; missing without one."""
 
 
 class _Case(Struct):
@@ -64,6 +73,8 @@ class _Case(Struct):
     settings_digest: _Text | None = None
     settings: Annotated[dict[_Text, _Text], Meta(max_length=MOST_SETTINGS)] = field(default_factory=dict)
     """The settings of the digest; empty in files from before they were kept."""
+    anchor_versions: Annotated[dict[_Text, _Text], Meta(max_length=MOST_SETTINGS)] | UnsetType = UNSET
+    """The versions of the anchor of its last trial; missing without one."""
 
 
 class _Run(Struct):
@@ -87,7 +98,13 @@ def encode(run: JudgedRun) -> bytes:
             id=case.id,
             status=case.status,
             trials=[
-                _Trial(one.number, one.disturbed_share, one.value, further_values=dict(one.further_values) or UNSET)
+                _Trial(
+                    one.number,
+                    one.disturbed_share,
+                    one.value,
+                    further_values=dict(one.further_values) or UNSET,
+                    anchor=UNSET if one.anchor is None else _Anchor(*one.anchor),
+                )
                 for one in case.trials
             ],
             axes=dict(case.axes),
@@ -96,6 +113,7 @@ def encode(run: JudgedRun) -> bytes:
             network_hash=case.network_hash,
             settings_digest=case.settings_digest,
             settings=dict(case.settings),
+            anchor_versions=dict(case.anchor_versions) or UNSET,
         )
         for case in run.cases.values()
     ]
@@ -155,6 +173,7 @@ def _case(case: _Case) -> JudgedCase:
         metric=metric,
         settings=case.settings,
         further_metrics=further,
+        anchor_versions={} if case.anchor_versions is UNSET else case.anchor_versions,
     )
 
 
@@ -168,7 +187,8 @@ def _trial(trial: _Trial, case: _Case, further: Collection[str]) -> JudgedTrial:
     if unnamed is not None:
         where = f"case {printable(case.id)}: trial {trial.number} has a value of {printable(unnamed)}"
         raise DamagedFile(f"{where}, which further_metrics does not name")
-    return JudgedTrial(trial.number, _value(trial, case), trial.disturbed_share, further_values=values)
+    anchor = None if trial.anchor is UNSET else Anchor(trial.anchor.digest, trial.anchor.ratio, trial.anchor.mean_ratio)
+    return JudgedTrial(trial.number, _value(trial, case), trial.disturbed_share, anchor=anchor, further_values=values)
 
 
 def _value(trial: _Trial, case: _Case) -> float:

@@ -86,6 +86,8 @@ class CaseVerdict:
     metric: str = RATE
     threshold: float = Rules.threshold
     """Smallest slowdown that matters in this case, as a share."""
+    anchor: str | None = None
+    """The digest of the anchor, if ratios to an anchor were compared."""
     shows_metric: bool = False
     """Whether the metric has to be named beside the case: several are judged, or one that is not the primary one. It is
     not in the JSON."""

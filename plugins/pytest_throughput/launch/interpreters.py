@@ -17,10 +17,11 @@ from typing import Any
 
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 
-__all__ = ["Interpreter", "Interpreters", "parse_interpreter"]
+__all__ = ["NAME", "Interpreter", "Interpreters", "parse_interpreter", "split_command"]
 
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+NAME = re.compile(r"[A-Za-z0-9_.-]+")
+"""The names of frameworks and environments."""
 _PROBE = (
     "import importlib.util, json, sys; "
     "print(json.dumps([name for name in sys.argv[1:] if importlib.util.find_spec(name)]))"
@@ -90,16 +91,21 @@ def parse_interpreter(text: str) -> Interpreter:
         raise ValueError(f"{DEFAULT_ENVIRONMENT!r} is what has no ENVIRONMENT/; give {text!r} another name")
     if not slash:
         environment = DEFAULT_ENVIRONMENT
-    try:
-        command = tuple(shlex.split(command_text))
-    except ValueError as error:
-        raise ValueError(f"cannot split the command of {text!r}: {error}") from None
-    if not (equals and command and _NAME.fullmatch(name) and _NAME.fullmatch(environment)):
+    command = split_command(command_text, text)
+    if not (equals and command and NAME.fullmatch(name) and NAME.fullmatch(environment)):
         raise ValueError(
             f"expected [ENVIRONMENT/]NAME=COMMAND, such as pytorch=/opt/torch/bin/python "
             f"or head/pytorch=/opt/head/bin/python, got {text!r}"
         )
     return Interpreter(environment, name, command)
+
+
+def split_command(command: str, text: str) -> tuple[str, ...]:
+    """Return the words of the command that the option's ``text`` gives. Raise ValueError if they cannot be split."""
+    try:
+        return tuple(shlex.split(command))
+    except ValueError as error:
+        raise ValueError(f"cannot split the command of {text!r}: {error}") from None
 
 
 class Interpreters:

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from pytest_throughput.launch.anchors import Anchors
 from pytest_throughput.launch.interpreters import Interpreters, parse_interpreter
 from pytest_throughput.launch.isolation import ISOLATIONS
 from pytest_throughput.launch.variables import WorkerVariables
 from pytest_throughput.measurement.allocator import TUNED
 from pytest_throughput.measurement.plan import PLANS, Plan
+from pytest_throughput.options.anchor_option import ANCHOR, read_anchors
 from pytest_throughput.options.gate_settings import GATE_OPTIONS, GateSettings
 from pytest_throughput.options.option import Option
 from pytest_throughput.options.readers import (
@@ -81,6 +83,7 @@ OPTIONS = (
         help="The command that starts Python for the framework NAME, in the environment ENVIRONMENT. Can be given "
         "several times.",
     ),
+    ANCHOR,
     Option(
         name="pythonpath",
         metavar="DIR",
@@ -160,6 +163,8 @@ class Settings:
     threads: int
     """The number of intra-op threads."""
     timeout_seconds: float
+    anchors: Anchors = field(default_factory=Anchors)
+    """The interpreters beside which trials are measured."""
     variables: WorkerVariables = field(default_factory=WorkerVariables)
     """The environment variables of workers."""
     allocator: str = TUNED
@@ -178,6 +183,8 @@ class Settings:
     """The settings of the gate."""
     interpreter_option: str = "--throughput-interpreter"
     """The option of the interpreters as the user wrote it, for messages."""
+    anchor_option: str = "--throughput-anchor"
+    """The option of the anchors as the user wrote it, for messages."""
 
     @classmethod
     def from_pytest_config(cls, config: pytest.Config) -> Settings:
@@ -192,6 +199,7 @@ class Settings:
             except ValueError as error:
                 raise pytest.UsageError(f"{values.spelled('interpreter')}: {error}") from None
             order, isolation = _order_and_isolation(values, interpreters)
+            anchors, isolation = read_anchors(values, interpreters.environments, isolation)
             settings = cls(
                 trials=values("trials"),
                 order=order,
@@ -202,6 +210,7 @@ class Settings:
                 pythonpath=_pythonpath(values),
                 threads=values("threads") or usable_physical_cores(),
                 timeout_seconds=values("timeout"),
+                anchors=anchors,
                 variables=read_variables(values, isolation),
                 allocator=read_allocator(values),
                 memory_limit_bytes=values("memory-limit"),
@@ -211,8 +220,9 @@ class Settings:
                 lock=values("lock") == "on",
                 gate=GateSettings.from_values(values, interpreters.environments),
                 interpreter_option=values.spelled("interpreter"),
+                anchor_option=values.spelled("anchor"),
             )
-            if values.on_command_line("interpreter"):
+            if values.on_command_line("interpreter") or values.on_command_line("anchor"):
                 settings.refuse_missing_interpreters()
             config.stash[_SETTINGS] = settings
         return config.stash[_SETTINGS]
@@ -234,18 +244,20 @@ class Settings:
             "allocator": self.allocator,
             "environment_variables": self.variables.chosen(os.environ),
             "interpreters": self.interpreters.commands,
+            "anchors": self.anchors.commands,
         }
 
     def refuse_missing_interpreters(self) -> None:
         """Raise pytest.UsageError if the command of an interpreter does not exist, or cannot be executed."""
-        missing = self.interpreters.missing
-        if missing is not None:
-            program = missing.command[0]
-            raise pytest.UsageError(
-                f"{self.interpreter_option}: the command of {missing.label} is {program!r}, "
-                f"which {'cannot be executed' if Path(program).exists() else 'does not exist'}; "
-                "expected the path of a program, or the name of one that PATH finds"
-            )
+        given = ((self.interpreter_option, self.interpreters.missing), (self.anchor_option, self.anchors.missing))
+        for option, missing in given:
+            if missing is not None:
+                program = missing.command[0]
+                raise pytest.UsageError(
+                    f"{option}: the command of {missing.label} is {program!r}, "
+                    f"which {'cannot be executed' if Path(program).exists() else 'does not exist'}; "
+                    "expected the path of a program, or the name of one that PATH finds"
+                )
 
 
 def add_options(parser: pytest.Parser) -> None:

@@ -11,6 +11,7 @@ from pytest_throughput.naming import CONTENDERS, DEFAULT_ENVIRONMENT
 from pytest_throughput.report.columns import Column, Row, lay_out
 from pytest_throughput.report.figures import figure_columns
 from pytest_throughput.report.warnings import host_bound_ratio, warnings_of
+from pytest_throughput.results.anchor import shown_anchor
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import printable
 
@@ -58,7 +59,14 @@ def notes(result: RunResult) -> list[str]:
     """Return the lines below the table: what all rows have in common, and the warnings."""
     shared = {name: value for name, value in _shared_axes(result.cases).items() if name not in CONTENDERS}
     lines = ["all rows: " + ", ".join(_shown_axis(name, value) for name, value in shared.items())] if shared else []
-    return lines + [warning.text for warning in warnings_of(result)]
+    return [*lines, *_anchors(result), *(warning.text for warning in warnings_of(result))]
+
+
+def _anchors(result: RunResult) -> list[str]:
+    """Return a line for each anchor that trials were measured beside, with its versions."""
+    found = [anchor for case in result.cases for anchor in case.metadata_values("anchor") if anchor.get("digest")]
+    versions = {anchor["digest"]: anchor.get("versions", {}) for anchor in found}
+    return [printable(f"measured beside the anchor {shown_anchor(*each)}") for each in versions.items()]
 
 
 def _status(case: CaseResult) -> Text:

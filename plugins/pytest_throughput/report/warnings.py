@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from pytest_throughput.measurement.allocator import SYSTEM, TUNED
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
@@ -39,6 +40,8 @@ class WarningKind(Enum):
     """The host takes as long to launch a step as the device takes to execute it."""
     UNPAIRED = "unpaired"
     """A run in pairs measured trials of a case alone."""
+    NO_ANCHOR = "no_anchor"
+    """A run with an anchor measured trials of a case without it."""
     DISTURBED = "disturbed"
     """Something else disturbed a whole trial, such as a GPU that was throttled."""
     DISTURBED_ROUNDS = "disturbed_rounds"
@@ -82,7 +85,14 @@ def warnings_of(result: RunResult) -> list[ResultWarning]:
             "to measure the device, try a larger batch or compiled-graphs"
         )
         found.append(_about(host_bound, WarningKind.HOST_BOUND, text))
-    return found + _unpaired(cases) + _disturbed(cases) + _variables_removed(cases) + _other_allocator(cases)
+    return (
+        found
+        + _unpaired(cases)
+        + _without_anchor(cases)
+        + _disturbed(cases)
+        + _variables_removed(cases)
+        + _other_allocator(cases)
+    )
 
 
 def host_bound_ratio(case: CaseResult) -> float | None:
@@ -119,14 +129,30 @@ def _swapped(cases: Sequence[CaseResult]) -> list[ResultWarning]:
 
 def _unpaired(cases: Sequence[CaseResult]) -> list[ResultWarning]:
     """Return one warning for each reason."""
+    return _by_reason(
+        cases, WarningKind.UNPAIRED, "not measured in live pairs", lambda case: case.metadata_values("unpaired")
+    )
+
+
+def _without_anchor(cases: Sequence[CaseResult]) -> list[ResultWarning]:
+    """Return one warning for each reason."""
+
+    def reasons(case: CaseResult) -> list[Any]:
+        return [anchor.get("reason") for anchor in case.metadata_values("anchor")]
+
+    return _by_reason(cases, WarningKind.NO_ANCHOR, "measured without the anchor", reasons)
+
+
+def _by_reason(
+    cases: Sequence[CaseResult], kind: WarningKind, what: str, reasons: Callable[[CaseResult], list[Any]]
+) -> list[ResultWarning]:
     by_reason: dict[str, list[CaseResult]] = {}
     for case in cases:
-        texts = (value for value in case.metadata_values("unpaired") if isinstance(value, str))
+        texts = (value for value in reasons(case) if isinstance(value, str))
         for reason in dict.fromkeys(map(printable, texts)):
             by_reason.setdefault(reason, []).append(case)
     return [
-        _about(found, WarningKind.UNPAIRED, f"not measured in live pairs: {', '.join(map(_name, found))}: {reason}")
-        for reason, found in by_reason.items()
+        _about(found, kind, f"{what}: {', '.join(map(_name, found))}: {reason}") for reason, found in by_reason.items()
     ]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from pytest_throughput.results.model import LEAST_FIGURE, MOST_FIGURE
 
@@ -90,6 +90,16 @@ class PairBlock(Struct):
     mean_ratio: Figure | None = None
 
 
+class AnchorBlock(Struct):
+    """The object ``anchor``: the environment beside which a trial was measured, or the reason why there is none."""
+
+    digest: Annotated[str, Meta(min_length=16, max_length=16)] | None = None
+    versions: Annotated[dict[str, str], Meta(max_length=200)] = field(default_factory=dict)
+    ratio: Figure | None = None
+    mean_ratio: Figure | None = None
+    reason: str | None = None
+
+
 class _Info(Struct):
     case_id: str
     trial: Whole
@@ -98,6 +108,7 @@ class _Info(Struct):
     metrics: Annotated[list[MetricBlock], Meta(max_length=1_000)] | None = None
     """The metrics; None in older files, which have none."""
     pair: PairBlock | None = None
+    anchor: AnchorBlock | None = None
 
 
 class _OurStats(Struct):

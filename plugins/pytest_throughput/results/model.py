@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from pytest_throughput.measurement.metric import Metric
+from pytest_throughput.results.anchor import Anchor, anchor_of
 from pytest_throughput.results.statistics import geometric_mean_interval
 
 __all__ = [
@@ -101,6 +102,11 @@ class TrialResult:
         settings, pair = self.metadata.get("settings") or {}, self.metadata.get("pair")
         is_paired = settings.get("pairing") == "slices" and isinstance(pair, dict) and pair.get("ratio") is not None
         return Pair(pair["id"], pair["ratio"], pair.get("mean_ratio")) if is_paired and pair is not None else None
+
+    @property
+    def anchor(self) -> Anchor | None:
+        """The anchor that the trial was measured beside; None where there is none, or no ratio to it."""
+        return anchor_of(self.metadata)
 
     @property
     def images_per_second(self) -> float | None:

@@ -22,7 +22,7 @@ from pytest_throughput.launch.trials import TrialRun, Trials, job_of
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.writer import extra_info
-from pytest_throughput.run import replay
+from pytest_throughput.run import anchored, replay
 from pytest_throughput.run.arguments import check_target, step_here, whole_number_of_items
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.jobs import part_of
@@ -98,6 +98,8 @@ class Measuring:
                 run = self._trials.run_largest_batch(request, placement, largest)
             elif phase is None and self.settings.order == "paired" and plan != ONCE:
                 run = self._pairs.run(self._trials, found, request, placement, items, self._with_settings)
+            elif phase is None and self.settings.anchors and plan != ONCE:
+                run = anchored.run_beside_anchor(self._trials, self.settings.anchors, request, placement, items)
             else:
                 run = self._trials.run(request, placement, items)
             return replace(run, error=self._error)
@@ -254,7 +256,9 @@ class Measuring:
 
     def _with_settings(self, outcome: Outcome, isolation: str) -> Outcome:
         recorded = with_settings(outcome, isolation, self.settings)
-        return recorded if recorded.measurement is None else self._pairs.described(recorded)
+        if recorded.measurement is None:
+            return recorded
+        return anchored.described(self._pairs.described(recorded), self.settings.anchors)
 
     @cached_property
     def _launcher(self) -> Launcher:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_throughput.launch.anchors import EVERY
 from pytest_throughput.options.settings import Settings
 from pytest_throughput.results.ledger import Ledger
 from pytest_throughput.run.collection import MeasuredItem, measured
@@ -14,6 +15,7 @@ from pytest_throughput.run.devices import Devices
 from pytest_throughput.run.jobs import Jobs
 from pytest_throughput.run.observers import Observer, TrialStore
 from pytest_throughput.telemetry.gpus import is_device
+from pytest_throughput.text import printable
 
 __all__ = ["ThroughputSession"]
 
@@ -47,6 +49,12 @@ class ThroughputSession:
     def _waiting(self, name: str, holder: int | None) -> None:
         if self.observer is not None:
             self.observer.waiting(name, holder)
+
+    def pytest_report_header(self) -> str | None:
+        """Name the commands of the anchor."""
+        commands = self.settings.anchors.commands
+        named = ", ".join(command if name == EVERY else f"{name}={command}" for name, command in commands.items())
+        return f"throughput anchor: {printable(named)}" if named else None
 
     # Collection
 

@@ -1,0 +1,79 @@
+"""Measure a trial beside the anchor: both are alive, in turn, and the trial's metadata hold the ratio of their speeds.
+
+The anchor is no test of its own. Its versions and slices are stored in the trial that was measured beside it.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pytest_throughput.launch.anchors import Anchors
+from pytest_throughput.launch.launcher import Placement
+from pytest_throughput.launch.trials import TrialRun, Trials
+from pytest_throughput.results.anchor import digest_of, versions_of
+from pytest_throughput.run.jobs import part_of
+from pytest_throughput.worker.protocol import Outcome, Request
+
+__all__ = ["described", "run_beside_anchor"]
+
+
+def run_beside_anchor(trials: Trials, anchors: Anchors, request: Request, placement: Placement, items: int) -> TrialRun:
+    """Run a trial, and the same in the anchor's interpreter. The metadata of the trial get ``anchor``.
+
+    The trial is measured alone if its framework has no anchor.
+    """
+    interpreter = anchors.find(placement.interpreter.name)
+    if interpreter is None:
+        run = trials.run(request, placement, items)
+        reason = f"--throughput-anchor names none for {placement.interpreter.name}"
+        return replace(run, outcome=_with_anchor(run.outcome, {"reason": reason}))
+    run, anchor = trials.run_pair(request, (placement, replace(placement, interpreter=interpreter)), items)
+    outcome = part_of(anchor.outcome, None, request.target)
+    return replace(run, outcome=_beside(run.outcome, outcome, items))
+
+
+def described(outcome: Outcome, anchors: Anchors) -> Outcome:
+    """Return the outcome of a measured trial; with the reason if this run has an anchor and the trial has none."""
+    if not anchors or "anchor" in outcome.metadata:
+        return outcome
+    if outcome.metadata["settings"]["isolation"] == "none":
+        reason = "measure_step has pytest's own interpreter only; use measure_isolated"
+    elif "phase" in outcome.metadata:
+        reason = "a job of phases runs once, and has no slices"
+    else:
+        reason = "the largest batch is searched in trials of its own"
+    return _with_anchor(outcome, {"reason": reason})
+
+
+def _beside(outcome: Outcome, anchor: Outcome, items: int) -> Outcome:
+    """Return the trial's outcome with that of the anchor, or with the reason why the anchor has no figures."""
+    if outcome.measurement is None:
+        return outcome
+    if anchor.measurement is None:
+        alone = {name: value for name, value in outcome.metadata.items() if name != "unpaired"}
+        reason = f"the anchor is {anchor.status}: {anchor.reason}"
+        return _with_anchor(replace(outcome, metadata=alone), {"reason": reason})
+    rounds, rounds_anchor = outcome.measurement.seconds_per_step, anchor.measurement.seconds_per_step
+    pair, versions = outcome.metadata.get("pair"), versions_of(anchor.metadata)
+    median_anchor = statistics.median(rounds_anchor)
+    own = {
+        "digest": digest_of(versions),
+        "versions": versions,
+        "ratio": pair["ratio"] if pair else _ratio(median_anchor, statistics.median(rounds)),
+        "mean_ratio": pair["mean_ratio"] if pair else _ratio(statistics.fmean(rounds_anchor), statistics.fmean(rounds)),
+        "images_per_second": _ratio(items, median_anchor),
+        "slices": anchor.metadata.get("slices"),
+    }
+    return _with_anchor(outcome, own)
+
+
+def _ratio(dividend: float, divisor: float) -> float | None:
+    """Return the quotient; None if the clock could not resolve one of the two."""
+    return dividend / divisor if dividend and divisor else None
+
+
+def _with_anchor(outcome: Outcome, anchor: Mapping[str, Any]) -> Outcome:
+    return replace(outcome, metadata={**outcome.metadata, "anchor": dict(anchor)})
