@@ -252,9 +252,9 @@ def report(recording: Recording, runs: int, resamplings: int) -> None:
         for count in counts[1:]:
             most = min(map(len, recording.values()))
             for pairs in (count for count in (5, 8, 12) if count <= most):
-                shown = with_intervals(recording.values(statistic=statistic, blocks=count), pairs, runs, resamplings)
+                rate = with_intervals(recording.values(statistic=statistic, blocks=count), pairs, runs, resamplings)
                 order = ["alarm", "cleared", *(f"{one:.0%}" for one in FOUND), "missed"]
-                print(f"| {pairs} | {count} | " + " | ".join(shown[name] for name in order) + " |", flush=True)
+                print(f"| {pairs} | {count} | " + " | ".join(rate[name] for name in order) + " |", flush=True)
 
 
 def _open_seconds(outcome: Outcome) -> float:
