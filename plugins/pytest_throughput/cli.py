@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +19,8 @@ from pytest_throughput.text import printable
 __all__ = ["main"]
 
 _COMMANDS = (show, accept, gate, compare, doctor)
+_INTERRUPTED = 128 + signal.SIGINT
+"""The status that a shell gives to a command that Ctrl-C ends."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +49,8 @@ def _answer(arguments: Sequence[str] | None) -> Answer:
         answer: Answer = parsed.run(parsed)
     except _Parsed as answered:
         return answered.answer
+    except KeyboardInterrupt:
+        return Answer(status=_INTERRUPTED, problem="pytest-throughput: interrupted")
     except StoreError as error:
         return Answer(status=ExitCode.NOT_WRITTEN if error.was_writing else ExitCode.BAD_USAGE, problem=_problem(error))
     except ValueError as error:  # Also Unreadable: files that cannot be used, or do not go together.

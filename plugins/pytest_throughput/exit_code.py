@@ -24,4 +24,4 @@ class ExitCode(IntEnum):
     NOT_WRITTEN = 14
     """The results or the output could not be written."""
     NOTHING_MEASURED = 15
-    """No test measured anything, although all of them measure."""
+    """No test measured anything, although all of them measure; or ``doctor --noise`` could not measure."""

@@ -1,4 +1,4 @@
-"""The interval of a case's mean: against scipy, and by simulation of its coverage."""
+"""The intervals of means and deviations: against scipy, and by simulation of their coverage."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import stdtr
 
-from pytest_throughput.results.statistics import geometric_mean_interval
+from pytest_throughput.results.statistics import deviation_about_zero, geometric_mean_interval
 
 
 @pytest.mark.parametrize("confidence", [0.2, 0.95, 0.999])
@@ -54,3 +54,20 @@ def test_the_interval_scales_with_the_unit(values: list[float], factor: float) -
     one = geometric_mean_interval(values)
     other = geometric_mean_interval([value * factor for value in values])
     assert other == pytest.approx([part * factor for part in one if part is not None], rel=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6, 40])
+def test_the_interval_of_a_deviation_covers_it_as_often_as_it_says(count: int) -> None:
+    generator = random.Random(count)
+    repetitions = 1000
+    found = [deviation_about_zero([generator.gauss(0.0, 0.05) for _ in range(count)]) for _ in range(repetitions)]
+    covered = sum(one.low <= 0.05 <= one.high for one in found)
+    assert covered / repetitions == pytest.approx(0.95, abs=3.5 * math.sqrt(0.95 * 0.05 / repetitions))
+    assert statistics.fmean(one.value**2 for one in found) == pytest.approx(0.05**2, rel=0.2)
+
+
+def test_a_deviation_of_values_that_agree_is_zero() -> None:
+    found = deviation_about_zero([0.0, 0.0])
+    assert (found.value, found.low, found.high, found.count) == (0.0, 0.0, 0.0, 2)
+    with pytest.raises(ValueError, match="at least one value"):
+        deviation_about_zero([])

@@ -1,4 +1,4 @@
-"""The answer of a command, and the only function that writes to standard output and standard error."""
+"""The answer of a command, and the only functions that write to standard output and standard error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TextIO
 from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.text import printable_lines
 
-__all__ = ["Answer", "deliver"]
+__all__ = ["Answer", "deliver", "note"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,11 @@ def deliver(answer: Answer) -> int:
         return answer.status
     _write(sys.stderr, f"pytest-throughput: the output could not be written: {error.strerror}")
     return answer.status or ExitCode.NOT_WRITTEN
+
+
+def note(text: str) -> None:
+    """Write a line to standard error while a command works."""
+    _write(sys.stderr, f"pytest-throughput: {text}")
 
 
 def _write(stream: TextIO | None, text: str) -> OSError | None:

@@ -46,13 +46,25 @@ def add(parsers: Any) -> None:
     """Add the command to argparse's subparsers."""
     parser = parsers.add_parser("doctor", help="look at GPUs, CPU and frameworks", description=__doc__)
     _INTERPRETER.add_to(parser)
+    parser.add_argument(
+        "--noise",
+        action="store_true",
+        help="Measure for a minute how far equal processes differ on this machine, with one thread, and name the "
+        "causes that show and the slowdowns that the gate would find. NumPy of the first --interpreter computes. "
+        "Default: off.",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> Answer:
-    """Return the findings; the exit status is always 0."""
-    gpus, cpu = diagnose_gpus(), diagnose_cpu()
+    """Return the findings; the exit status is 0, unless noise was to be measured and was not."""
     interpreters = arguments.interpreter or [Interpreter("default", "python", (sys.executable,))]
+    if arguments.noise:
+        # Imported here: it takes the time of numpy and scipy, which the other findings do not need.
+        from pytest_throughput.commands.noise import measure_noise
+
+        return measure_noise(interpreters[0])
+    gpus, cpu = diagnose_gpus(), diagnose_cpu()
     sections = {
         "GPUs": gpus.lines,
         "CPU": cpu.lines,

@@ -1,4 +1,4 @@
-"""Read the limits of processors and memory that control groups, such as those of a container, set for this process."""
+"""Read what control groups, such as those of a container, do to this process: limits of processors and memory."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["PROC", "SYS", "available_memory_bytes", "cpu_quota", "read_text"]
+__all__ = ["PROC", "SYS", "available_memory_bytes", "cpu_quota", "read_text", "throttled_seconds"]
 
 PROC = Path("/proc")
 SYS = Path("/sys")
+
+_THROTTLED_UNITS = {"throttled_usec": 1e-6, "throttled_time": 1e-9}
+"""The names in ``cpu.stat`` of version 2 and 1, with their units in seconds."""
 
 
 def cpu_quota(proc: Path = PROC, sys: Path = SYS) -> float | None:
@@ -22,6 +25,20 @@ def cpu_quota(proc: Path = PROC, sys: Path = SYS) -> float | None:
             parts = [read_text(folder / f"cpu.cfs_{name}_us") or "" for name in ("quota", "period")]
         quotas.append(_ratio(*[*parts, "", ""][:2]))
     return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def throttled_seconds(proc: Path = PROC, sys: Path = SYS) -> float | None:
+    """Return for how long a cgroup has held its processes up because its CPU quota was used up; None if unknown.
+
+    It is the longest such time of the cgroups that this process is in, since they were made.
+    """
+    found = []
+    for folder in _folders("cpu", proc, sys):
+        for line in (read_text(folder / "cpu.stat") or "").splitlines():
+            name, _, value = line.partition(" ")
+            if name in _THROTTLED_UNITS and value.isdecimal():
+                found.append(int(value) * _THROTTLED_UNITS[name])
+    return max(found, default=None)
 
 
 def available_memory_bytes(proc: Path = PROC, sys: Path = SYS) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_throughput.telemetry.cgroup import PROC, SYS, cpu_quota, read_text
 
-__all__ = ["cpu_model", "usable_physical_cores"]
+__all__ = ["cores_of_processors", "cpu_model", "usable_physical_cores"]
 
 
 def cpu_model(proc: Path = PROC) -> str | None:
@@ -26,13 +26,19 @@ def cpu_model(proc: Path = PROC) -> str | None:
 
 def usable_physical_cores(proc: Path = PROC, sys: Path = SYS) -> int:
     """Return how many physical cores the affinity and the cgroup's CPU quota leave this process; at least 1."""
+    cores, quota = len(cores_of_processors(sys)), cpu_quota(proc, sys)
+    return max(1, min(cores, math.floor(quota) if quota is not None else cores))
+
+
+def cores_of_processors(sys: Path = SYS) -> dict[str, list[int]]:
+    """Return the processors that this process may use, by a name of the physical core that they belong to."""
     if hasattr(os, "sched_getaffinity"):
         logical = os.sched_getaffinity(0)
     else:
         logical = set(range(os.cpu_count() or 1))
-    # Hardware threads of one core name the same siblings; without that file each counts as a core.
-    cores = {
-        read_text(sys / f"devices/system/cpu/cpu{number}/topology/thread_siblings") or number for number in logical
-    }
-    quota = cpu_quota(proc, sys)
-    return max(1, min(len(cores), math.floor(quota) if quota is not None else len(cores)))
+    cores: dict[str, list[int]] = {}
+    for number in sorted(logical):
+        # Hardware threads of one core name the same siblings; without that file each counts as a core.
+        siblings = read_text(sys / f"devices/system/cpu/cpu{number}/topology/thread_siblings")
+        cores.setdefault(siblings or str(number), []).append(number)
+    return cores

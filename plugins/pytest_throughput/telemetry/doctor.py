@@ -18,7 +18,7 @@ from pytest_throughput.telemetry.gpus import Gpu, list_gpus
 from pytest_throughput.telemetry.probe import CLOCK_REASONS, GpuProbe, Reading, reason_of
 from pytest_throughput.text import byte_count, printable, share
 
-__all__ = ["Diagnosis", "diagnose_cpu", "diagnose_gpus"]
+__all__ = ["Diagnosis", "diagnose_cpu", "diagnose_gpus", "who_computes"]
 
 _SYS = Path("/sys")
 _LOOKING_SECONDS = 1.0
@@ -181,7 +181,8 @@ def diagnose_cpu(sys: Path = _SYS, look: Callable[[float], object] = time.sleep)
     found.lines.append(f"busy in the last second: {share(busy)}; stolen by the hypervisor: {share(stolen)}")
     if busy is not None and busy > _BUSY_SHARE:
         found.to_mend.append(
-            f"others keep {busy * logical:.1f} of {logical} processors busy{_who()}; measure when they have ended"
+            f"others keep {busy * logical:.1f} of {logical} processors busy{who_computes()}; "
+            "measure when they have ended"
         )
     if stolen is not None and stolen > _STOLEN_SHARE:
         found.to_mend.append("other virtual machines take this one's processors; measure on a machine of its own")
@@ -196,8 +197,8 @@ def _turbo(sys: Path) -> bool | None:
     return None
 
 
-def _who() -> str:
-    """Return the names of the three processes that used most CPU time in the last 0.2 seconds."""
+def who_computes() -> str:
+    """Return the three processes that use most CPU time in the next 0.2 seconds: ``: cc1 (4711), …``, empty if none."""
     processes = [process for process in psutil.process_iter(["name"]) if process.pid != os.getpid()]
     for process in processes:
         _used(process)
