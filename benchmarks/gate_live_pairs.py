@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from pair_estimators import NOISES, SLICE_NOISE, halves
 
 from pytest_throughput.gate.decision import Decisions, decide
-from pytest_throughput.gate.estimator import estimate
-from pytest_throughput.gate.live_pairs import sides_of
-from pytest_throughput.gate.rules import Design, Rules
+from pytest_throughput.gate.live_pairs import estimate_live_pairs
+from pytest_throughput.gate.rules import Rules
 from pytest_throughput.launch.pairs import LEAST_BLOCKS
 
 Floats = NDArray[np.float64]
@@ -68,10 +67,7 @@ def differences(
 
 
 def decided(found: Floats) -> Decisions:
-    base, head = (side[..., None] for side in sides_of(found))
-    every = np.ones(found.shape[-2], dtype=bool)
-    estimates = estimate(base, head, design=Design.PAIRS, false_alarm_rate=RULES.false_alarm_rate, in_turn=every)
-    return decide(estimates, RULES)
+    return decide(estimate_live_pairs(found, RULES.false_alarm_rate), RULES)
 
 
 def rates(process: str, spread: float, noise: str, runs: int, cases: int, pairs: int) -> Iterator[float]:

@@ -39,9 +39,8 @@ import pytest_throughput
 from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
 from pytest_throughput.gate.decision import Decisions, decide
-from pytest_throughput.gate.estimator import estimate
-from pytest_throughput.gate.live_pairs import sides_of
-from pytest_throughput.gate.rules import Design, Rules
+from pytest_throughput.gate.live_pairs import estimate_live_pairs
+from pytest_throughput.gate.rules import Rules
 from pytest_throughput.launch import pairs as live_pairs
 from pytest_throughput.launch.interpreters import Interpreter
 from pytest_throughput.launch.launcher import LauncherConfig, Placement
@@ -185,10 +184,7 @@ def drawn(rng: np.random.Generator, values: Sequence[Floats], runs: int, pairs: 
 
 def decided(differences: Floats) -> Decisions:
     """Judge runs of live pairs, given log(speed of head ÷ speed of base) of shape (runs, cases, pairs)."""
-    base, head = (side[..., None] for side in sides_of(differences))
-    every = np.ones(differences.shape[-2], dtype=bool)
-    estimates = estimate(base, head, design=Design.PAIRS, false_alarm_rate=RULES.false_alarm_rate, in_turn=every)
-    return decide(estimates, RULES)
+    return decide(estimate_live_pairs(differences, RULES.false_alarm_rate), RULES)
 
 
 def rates(values: Sequence[Floats], pairs: int, runs: int, rng: np.random.Generator) -> dict[str, float]:

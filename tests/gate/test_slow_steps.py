@@ -9,9 +9,8 @@ import pytest
 
 from pytest_throughput.gate.comparison import judge
 from pytest_throughput.gate.decision import CODES, Decisions, decide
-from pytest_throughput.gate.estimator import estimate
 from pytest_throughput.gate.judged import JudgedCase, JudgedRun, JudgedTrial
-from pytest_throughput.gate.live_pairs import sides_of
+from pytest_throughput.gate.live_pairs import estimate_live_pairs
 from pytest_throughput.gate.rules import Code, Design, Rules
 from pytest_throughput.gate.slow_steps import slow_steps
 from pytest_throughput.gate.verdict import CaseVerdict, Verdict
@@ -23,9 +22,7 @@ RUNS = 2000
 
 def decided(typical: np.ndarray, means: np.ndarray) -> Decisions:
     """Judge live pairs, given log(head ÷ base) of typical steps and of means, of shape (runs, cases, pairs)."""
-    base, head = (side[..., None] for side in sides_of(typical))
-    every = np.ones(typical.shape[-2], dtype=bool)
-    return decide(estimate(base, head, design=Design.PAIRS, false_alarm_rate=0.01, in_turn=every), RULES, means)
+    return decide(estimate_live_pairs(typical, 0.01), RULES, means)
 
 
 def pairs_of(typical: np.ndarray, rng: np.random.Generator, spread: float) -> np.ndarray:

@@ -1,11 +1,14 @@
-"""Live pairs for the estimator, which takes a value of each side: a live pair has one, that of its slices."""
+"""Live pairs for the estimator, which takes a value of each side: a live pair has one value, that of its slices."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["sides_of"]
+from pytest_throughput.gate.estimator import Estimates, estimate
+from pytest_throughput.gate.rules import Design
+
+__all__ = ["estimate_live_pairs", "sides_of"]
 
 Floats = NDArray[np.float64]
 
@@ -23,3 +26,10 @@ def sides_of(differences: Floats) -> tuple[Floats, Floats]:
     median = sum(np.take_along_axis(ordered, index, axis=-1) for index in middle) / 2
     deviation = differences - median
     return -median / 2 - np.maximum(deviation, 0.0), median / 2 + np.minimum(deviation, 0.0)
+
+
+def estimate_live_pairs(differences: Floats, false_alarm_rate: float) -> Estimates:
+    """Compare the sides of live pairs, given their differences (head minus base), of shape (…, cases, pairs)."""
+    base, head = (side[..., None] for side in sides_of(differences))
+    every = np.ones(differences.shape[-2], dtype=bool)
+    return estimate(base, head, design=Design.PAIRS, false_alarm_rate=false_alarm_rate, in_turn=every)

@@ -7,9 +7,8 @@ import math
 import numpy as np
 
 from pytest_throughput.gate.decision import decide
-from pytest_throughput.gate.estimator import estimate
-from pytest_throughput.gate.live_pairs import sides_of
-from pytest_throughput.gate.rules import Design, Rules
+from pytest_throughput.gate.live_pairs import estimate_live_pairs
+from pytest_throughput.gate.rules import Rules
 
 __all__ = ["FOUND", "LARGEST_SLOWDOWN", "MOST_PAIRS", "pairs_needed", "power", "smallest_found"]
 
@@ -35,14 +34,7 @@ def power(deviation: float, slowdown: float, pairs: int, cases: int, rules: Rule
     """
     differences = deviation * np.random.default_rng(_SEED).standard_normal((_RUNS, cases, pairs))
     differences[:, 0] -= math.log1p(slowdown)
-    base, head = (side[..., None] for side in sides_of(differences))
-    estimates = estimate(
-        base,
-        head,
-        design=Design.PAIRS,
-        false_alarm_rate=rules.false_alarm_rate,
-        in_turn=np.ones(cases, dtype=bool),
-    )
+    estimates = estimate_live_pairs(differences, rules.false_alarm_rate)
     return float(decide(estimates, rules).regressed[:, 0].mean())
 
 

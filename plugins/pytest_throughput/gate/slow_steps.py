@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_throughput.gate.estimator import SHARE_FOR_NOISE, estimate
-from pytest_throughput.gate.live_pairs import sides_of
+from pytest_throughput.gate.live_pairs import estimate_live_pairs
 from pytest_throughput.gate.rules import FEWEST_UNITS, Design, Rules
 
 __all__ = ["SlowSteps", "as_differences", "slow_steps", "suspect_beside_anchor"]
@@ -41,15 +41,8 @@ def slow_steps(differences: Floats, rules: Rules, share: float, far: Floats) -> 
     A value is NaN where there is none. ``share``: the share of the false-alarm rate that ``certain`` may use.
     ``far``: the logarithm of each case's threshold, of shape (cases).
     """
-    base, head = (side[..., None] for side in sides_of(differences))
     known = (~np.isnan(differences)).sum(axis=-1) >= FEWEST_UNITS
-    found = estimate(
-        base,
-        head,
-        design=Design.PAIRS,
-        false_alarm_rate=share / SHARE_FOR_NOISE * rules.false_alarm_rate,
-        in_turn=np.ones(differences.shape[-2], dtype=bool),
-    )
+    found = estimate_live_pairs(differences, share / SHARE_FOR_NOISE * rules.false_alarm_rate)
     is_slower = known & (found.difference <= -far)
     is_separable = found.by_separation <= rules.false_alarm_rate / differences.shape[-2]
     comes_and_goes = known & (found.tail_head > 0) & (found.tail_base == 0)
