@@ -113,7 +113,7 @@ def pair(launcher: FreshWorkers, case: Case, slowdown: float) -> dict[str, Any]:
 
     started_at, began_at, load = datetime.now(UTC), time.monotonic(), os.getloadavg()[0]
     sides = start(case.batch_size), start(round(case.batch_size * (1 + slowdown)))
-    outcomes = live_pairs.measure_pair(sides, pair_id=f"{started_at:%s%f}")
+    outcomes = live_pairs.measure_in_turn(sides, group_id=f"{started_at:%s%f}")
     known = {
         "started_at": started_at.isoformat(timespec="seconds"),
         "wall_seconds": round(time.monotonic() - began_at, 2),

@@ -6,6 +6,9 @@ the name of the environment is last: ``test[a-t2-head]``.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 __all__ = [
     "CONTENDERS",
     "DEFAULT_ENVIRONMENT",
@@ -14,6 +17,7 @@ __all__ = [
     "trial_id",
     "without_environment",
     "without_trial",
+    "work_of",
 ]
 
 TRIAL, ENVIRONMENT = "throughput_trial", "throughput_environment"
@@ -22,6 +26,11 @@ DEFAULT_ENVIRONMENT = "default"
 """The environment of interpreters that are given without one."""
 CONTENDERS = ("framework", "execution", "layout")
 """The axes of a case that say how its work is done. Its other axes are the work, which is compared between these."""
+
+
+def work_of(case_id: str, axes: Mapping[str, Any]) -> Hashable:
+    """Return the axes of a case that are its work; the case's id if it has no such axes."""
+    return tuple((name, str(value)) for name, value in axes.items() if name not in CONTENDERS) or case_id
 
 
 def trial_id(trial: int) -> str:

@@ -49,6 +49,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "throughput_case(id, **axes): the case that a measuring test belongs to, and its axes."
     )
+    config.addinivalue_line(
+        "markers",
+        "throughput_target(target, arguments, **keywords): what a test will give measure_isolated, so that it can be "
+        "measured in turn with other cases of the same work.",
+    )
     session = ThroughputSession(config, Settings.from_pytest_config(config))
     config.stash[_SESSION] = session
     config.pluginmanager.register(session, "pytest-throughput")

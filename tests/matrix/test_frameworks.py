@@ -12,6 +12,7 @@ import pytest
 from short_protocols import SHORT
 
 from dlworkloads.frameworks.registry import OURS
+from pytest_throughput.launch import pairs
 from pytest_throughput.measurement.plan import PLANS
 
 ROOT = Path(__file__).parents[2]
@@ -171,6 +172,19 @@ def test_cases_with_different_variables_share_no_worker(project: pytest.Pytester
     run(project, *options, "--benchmark-json=run.json").assert_outcomes(passed=2)
     benchmarks = json.loads((project.path / "run.json").read_text())["benchmarks"]
     assert [each["extra_info"]["settings"]["beads"] for each in benchmarks] == ["1", "8"]
+
+
+def test_frameworks_are_measured_in_turn_each_with_its_own_variables(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pairs, "SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(pairs, "LEAST_BLOCKS", 1)
+    options = ("--framework=abacus,numpy", "--model=mnist_cnn", "--batch-size=1", "-k", "inference")
+    run(project, *options, "--throughput-order=paired", "--benchmark-json=run.json").assert_outcomes(passed=2)
+    infos = [each["extra_info"] for each in json.loads((project.path / "run.json").read_text())["benchmarks"]]
+    assert [(info["framework"], info["pair"]["side"]) for info in infos] == [("abacus", "A"), ("numpy", "B")]
+    assert [info["settings"].get("beads") for info in infos] == ["1", None]
+    assert infos[0]["pair"]["id"] == infos[1]["pair"]["id"]
 
 
 @pytest.mark.slow

@@ -83,14 +83,14 @@ def test_frameworks_stand_side_by_side_for_the_same_work(ledger: Ledger) -> None
         settle(ledger, case, trial(1, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, build_seconds=0.4))
     lines = table.render(ledger.result(), width=None, colour=False).splitlines()
     rows = [line.split() for line in lines if "vgg16" in line or "graph" in line]
-    assert [row[:4] for row in rows] == [
-        ["inference", "vgg16", "pytorch", "eager"],
-        ["tensorflow", "graph", "32.00", "±0.0"],
-        ["training", "vgg16", "pytorch", "eager"],
-        ["tensorflow", "graph", "32.00", "±0.0"],
+    assert [row[:5] for row in rows] == [
+        ["inference", "vgg16", "pytorch", "eager", "32.00"],
+        ["tensorflow", "graph", "32.00", "1.00", "±0.0"],
+        ["training", "vgg16", "pytorch", "eager", "32.00"],
+        ["tensorflow", "graph", "32.00", "1.00", "±0.0"],
     ]
     assert "± rounds" in "\n".join(lines)
-    assert table.notes(ledger.result()) == ["all rows: batch 8, fp32, cpu"]
+    assert table.notes(ledger.result())[0] == "all rows: batch 8, fp32, cpu"
 
 
 def test_several_trials_are_summed_up_by_their_geometric_mean(ledger: Ledger) -> None:
@@ -237,6 +237,47 @@ def test_a_narrow_terminal_folds_and_loses_nothing(ledger: Ledger, width: int) -
     text = table.render(ledger.result(), width=width, colour=False)
     assert "32.00" in text or width < 80
     assert "…" not in text or width < 80
+
+
+class TestRatios:
+    """The column that compares the rows of a work."""
+
+    @staticmethod
+    def column(ledger: Ledger) -> list[list[str]]:
+        lines = table.render(ledger.result(), width=None, colour=False).splitlines()
+        start = next(line.index("÷ fastest") for line in lines if "÷ fastest" in line)
+        return [line[start - 4 : start + len("÷ fastest")].split() for line in lines[2:]]
+
+    def test_one_trial_has_a_ratio_without_an_interval(self, ledger: Ledger) -> None:
+        for case, seconds in zip(ledger.result().cases, (0.25, 0.4, 0.1, 0.4), strict=True):
+            settle(ledger, case, trial(1, seconds))
+        assert [cell[-1:] for cell in self.column(ledger)] == [["0.400"], ["1"], ["1"], ["1.00"]]
+        *_, note = table.notes(ledger.result())
+        assert note.startswith("÷ fastest: ")
+
+    def test_several_trials_have_an_interval(self, ledger: Ledger) -> None:
+        first, _, other, _ = ledger.result().cases
+        for number, seconds in enumerate((0.1, 0.11, 0.1), start=1):
+            settle(ledger, first, trial(number, seconds))
+            settle(ledger, other, trial(number, 2 * seconds * (1.01 if number == 2 else 1)))
+        cell = self.column(ledger)[1]
+        assert cell == ["0.498", "±1.4", "%"]
+
+    def test_a_single_row_of_each_work_has_none(self, ledger: Ledger) -> None:
+        inference, training, *_ = ledger.result().cases
+        settle(ledger, inference, trial(1, 0.2))
+        settle(ledger, training, trial(1, 0.4))
+        assert "fastest" not in table.render(ledger.result(), width=None, colour=False)
+        assert not any("fastest" in note for note in table.notes(ledger.result()))
+
+    def test_it_stays_in_a_narrow_terminal_where_it_has_an_interval(self, ledger: Ledger) -> None:
+        for number in (1, 2):
+            for case in ledger.result().cases:
+                settle(ledger, case, trial(number, 0.25))
+        for width in (60, 80):
+            lines = table.render(ledger.result(), width=width, colour=False).splitlines()
+            assert "÷ fastest" in lines[0] + lines[1]
+            assert max(map(len, lines[:-1])) <= width
 
 
 def test_markup_in_names_is_shown_as_it_is() -> None:

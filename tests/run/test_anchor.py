@@ -149,7 +149,7 @@ def test_two_that_do_not_fit_together_are_measured_one_after_the_other(beside: P
         "    return open_step()\n"
     )
     found = info(beside.run_json(HEAD, ANCHOR), "test_it.py::test_it")
-    assert found["unpaired"] == "both sides together ran out of memory: two are too many"
+    assert found["unpaired"] == "the sides together ran out of memory: two are too many"
     assert found["anchor"]["slices"] is None
     assert found["anchor"]["ratio"] == pytest.approx(0.5, rel=0.02)
     assert found["anchor"]["mean_ratio"] == pytest.approx(0.5, rel=0.02)
@@ -164,7 +164,10 @@ def test_two_that_do_not_fit_together_are_measured_one_after_the_other(beside: P
         ((ANCHOR, ANCHOR), "--throughput-anchor: two anchors for every framework"),
         ((ANCHOR, "--throughput-isolation=none"), "it needs fresh processes, --throughput-isolation trial, not none"),
         ((ANCHOR, "--throughput-isolation=framework"), "--throughput-isolation trial, not framework"),
-        ((ANCHOR, "--throughput-order=paired"), "measures two environments in turn, and this run has one"),
+        (
+            (ANCHOR, "--throughput-order=paired"),
+            "--throughput-order paired measures the cases of a work with each other; leave out one of them",
+        ),
         (
             (
                 ANCHOR,
@@ -188,6 +191,10 @@ def test_an_anchor_of_the_ini_file_is_for_runs_of_one_environment(beside: Projec
         result = beside.run("--collect-only", *options)
         assert result.ret == 0
         assert ("throughput anchor: " in result.stdout.str()) is (options is not two)
+    # Of an order that measures the cases of a work with each other and an anchor, the one on the command line wins.
+    assert "throughput anchor: " not in beside.run("--collect-only", "--throughput-order=paired").stdout.str()
+    (beside.path / "pytest.ini").write_text("[pytest]\nthroughput_order = paired\n")
+    assert "throughput anchor: " in beside.run("--collect-only", ANCHOR).stdout.str()
 
 
 def test_a_run_is_not_resumed_beside_another_anchor(beside: Project) -> None:

@@ -111,16 +111,18 @@ def test_pairs_imply_a_fresh_process_for_each_trial(matrix: Project) -> None:
     result.stderr.fnmatch_lines(["*--throughput-order: paired needs fresh processes*not framework*"])
 
 
-def test_pairs_of_one_environment_are_refused(matrix: Project) -> None:
-    result = matrix.run("--throughput-order=paired")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(
-        ["ERROR: --throughput-order paired measures two environments*--throughput-interpreter base/NAME=COMMAND*"]
-    )
-    # A rule of the project for runs that have two.
-    in_file = ("-o", "throughput_order=paired", "--throughput-isolation=framework")
-    assert len(collected(matrix, *in_file, "-k", "pt-vgg")) == 1
-    result = matrix.run(*in_file, *BOTH)
+def test_with_one_environment_the_cases_of_a_work_follow_each_other_trial_by_trial(matrix: Project) -> None:
+    works = [[f"case[pt-{model}{{}}]", f"case[tf-{model}{{}}]"] for model in ("vgg", "alex")]
+    trials = [
+        each.format("" if trial == 1 else f"-t{trial}")
+        for work in works
+        for trial in (1, 2, 3)
+        for each in (work if trial % 2 else work[::-1])
+    ]
+    assert collected(matrix, "--throughput-order=paired", "--throughput-trials=3") == [*trials, "plain"]
+    in_file = ("-o", "throughput_order=paired")
+    assert collected(matrix, *in_file, "--throughput-trials=3") == [*trials, "plain"]
+    result = matrix.run(*in_file, "--throughput-isolation=framework")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*throughput_order in *: paired needs fresh processes*not framework*"])
 

@@ -74,7 +74,7 @@ def test_a_side_whose_partner_is_not_run_is_measured_alone(project: Project) -> 
     project.tests(ONE_CASE)
     document = project.run_json(*PAIRED, "test_it.py::test_it[head]")
     (info,) = sides(document).values()
-    assert info["unpaired"] == "this run does not measure it in base"
+    assert info["unpaired"] == "this run does not measure its trial in base"
     assert info["settings"]["pairing"] == "trials"
     assert "pair" not in info
 
@@ -123,10 +123,8 @@ def test_a_step_of_this_process_says_what_to_use_instead(project: Project) -> No
     project.tests("def test_it(measure_step): measure_step(lambda: None)")
     result = project.run("--benchmark-json=run.json", *PAIRED)
     (info,) = sides(project.json()).values()
-    assert info["unpaired"] == "measure_step has pytest's own interpreter only; use measure_isolated"
-    result.stdout.fnmatch_lines(
-        ["not measured in live pairs: test_it.py::test_it (base): measure_step*measure_isolated"]
-    )
+    assert info["unpaired"] == "measure_step measures in pytest's own process; use measure_isolated"
+    result.stdout.fnmatch_lines(["not measured in turn: test_it.py::test_it (base): measure_step*measure_isolated"])
 
 
 def test_confirmation_adds_live_pairs(project: Project) -> None:
@@ -162,7 +160,7 @@ def test_what_does_not_fit_together_is_measured_one_after_the_other(project: Pro
     )
     found = sides(project.run_json(*PAIRED, "--throughput-trials=2"))
     assert len(found) == 4
-    assert {info["unpaired"] for info in found.values()} == {"both sides together ran out of memory: two are too many"}
+    assert {info["unpaired"] for info in found.values()} == {"the sides together ran out of memory: two are too many"}
     assert {info["settings"]["pairing"] for info in found.values()} == {"trials"}
     # The second pair does not exhaust the memory again.
     assert (project.path / "refused").read_text() == "x"

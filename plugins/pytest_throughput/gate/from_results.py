@@ -196,7 +196,7 @@ def _fixed_settings(case: CaseResult) -> dict[str, Any] | None:
         return None
     fixed: dict[str, Any] = {name: value for name, value in settings.items() if name not in _CHOSEN_WHILE_MEASURING}
     # Whole trials are the same with and without pairs. A trial that fell back to one does not change its case.
-    if fixed.pop("pairing", None) is not None and any(trial.pair is not None for trial in case.measured):
+    if fixed.pop("pairing", None) is not None and any(trial.group is not None for trial in case.measured):
         fixed["pairing"] = "slices"
     # Whether steps were pipelined is a setting; how many shared a round is not. Old files give only the latter.
     fixed["pipelined"] = fixed.pop("pipelining", settings.get("steps_per_round") not in (None, 1))

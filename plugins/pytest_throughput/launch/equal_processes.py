@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pytest_throughput.launch.interpreters import Interpreter
 from pytest_throughput.launch.launcher import LauncherConfig, Placement
-from pytest_throughput.launch.pairs import STATISTIC, MeasuredApart, measure_pair
+from pytest_throughput.launch.pairs import STATISTIC, MeasuredApart, measure_in_turn
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.launch.workers import FreshWorkers
 from pytest_throughput.measurement.allocator import SYSTEM, TUNED
@@ -142,7 +142,7 @@ class EqualWorkers:
         launcher = self._launchers[TUNED]
         trials = (launcher.start(self._request, self._placement), launcher.start(self._request, self._placement))
         try:
-            first, second = measure_pair(trials, pair_id=secrets.token_hex(8))
+            first, second = measure_in_turn(trials, group_id=secrets.token_hex(8))
         except MeasuredApart as apart:
             raise NotMeasured(f"no live pair: {apart}") from None
         return _measured(first), _measured(second)

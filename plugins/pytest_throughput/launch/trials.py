@@ -6,20 +6,20 @@ import json
 import re
 import secrets
 import statistics
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_throughput.launch.batch_search import search_largest
-from pytest_throughput.launch.launcher import LaunchedTrial, Launcher, Placement
-from pytest_throughput.launch.pairs import MeasuredApart, measure_pair, unpaired
+from pytest_throughput.launch.launcher import Launcher, Placement
+from pytest_throughput.launch.pairs import MeasuredApart, measure_in_turn, unpaired
 from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.telemetry.utilisation import Utilisation
 from pytest_throughput.telemetry.watch import Telemetry, Watch
 from pytest_throughput.worker.protocol import Outcome, Request
 
-__all__ = ["TrialRun", "Trials", "job_of"]
+__all__ = ["Side", "TrialRun", "Trials", "job_of"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,21 @@ class TrialRun:
     """How many items one of its steps worked through; for phases see ``Outcome.items``."""
     error: Exception | None = None
     """The exception that ended a trial in this process, if a debugger needs it."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of several trials that are measured in turn."""
+
+    request: Request
+    placement: Placement
+    items: int
+    """How many items one of its steps works through."""
+
+    @property
+    def job(self) -> Hashable:
+        """What is measured; equal for the same function, arguments and placement."""
+        return job_of(self.request.target, self.request.arguments, self.placement)
 
 
 def job_of(target: str, arguments: Mapping[str, Any], placement: Placement) -> Hashable:
@@ -49,7 +64,7 @@ class Trials:
         self._telemetry = Telemetry()
         self._utilisation = Utilisation(peak_tflops)
         self._apart: dict[Hashable, str] = {}
-        """The reasons why the sides of a pair cannot be alive together, by what the pair measures."""
+        """The reasons why the sides of a group cannot be alive together, by what they measure."""
 
     def run(self, request: Request, placement: Placement, items: int) -> TrialRun:
         """Run one trial by the request's plan. ``items``: how many items a step works through."""
@@ -61,40 +76,33 @@ class Trials:
         outcome = self._with_hint(outcome, request)
         return TrialRun(self._observed(outcome, items, watch), stderr, items)
 
-    def run_pair(
-        self, request: Request, placements: tuple[Placement, Placement], items: int
-    ) -> tuple[TrialRun, TrialRun]:
-        """Run a trial in each placement, both alive and in turn; one after the other if they cannot be alive together.
+    def run_in_turn(self, sides: Sequence[Side]) -> list[TrialRun]:
+        """Run the trials of all sides, all alive and in turn; one after the other if they cannot be alive together.
 
-        The placements have the same device. Sides that could not be alive together are not tried again.
+        The sides have the same device. Sides that could not be alive together are not tried again.
         """
-        job = tuple(job_of(request.target, request.arguments, replace(each, trial=0)) for each in placements)
-        if job not in self._apart:
+        group = tuple(replace(side, placement=replace(side.placement, trial=0)).job for side in sides)
+        if group not in self._apart:
             try:
-                return self._run_in_turn(request, placements, items)
+                return self._run_in_turn(sides)
             except MeasuredApart as apart:
-                self._apart[job] = str(apart)
-        order = secrets.SystemRandom().sample((0, 1), 2)
-        runs = {side: self.run(request, placements[side], items) for side in order}
-        reason = self._apart[job]
-        first, second = (replace(runs[side], outcome=unpaired(runs[side].outcome, reason)) for side in (0, 1))
-        return first, second
+                self._apart[group] = str(apart)
+        order = secrets.SystemRandom().sample(range(len(sides)), len(sides))
+        runs = {index: self.run(sides[index].request, sides[index].placement, sides[index].items) for index in order}
+        return [replace(run, outcome=unpaired(run.outcome, self._apart[group])) for _, run in sorted(runs.items())]
 
-    def _run_in_turn(
-        self, request: Request, placements: tuple[Placement, Placement], items: int
-    ) -> tuple[TrialRun, TrialRun]:
-        trials = self._launcher.start(request, placements[0]), self._launcher.start(request, placements[1])
-        with self._telemetry.watching(placements[0].device, isolated=True) as watch:
-            outcomes = measure_pair(trials, pair_id=secrets.token_hex(8))
-
-        def run(trial: LaunchedTrial, outcome: Outcome) -> TrialRun:
-            outcome = self._observed(self._with_hint(outcome, request), items, watch)
+    def _run_in_turn(self, sides: Sequence[Side]) -> list[TrialRun]:
+        trials = [self._launcher.start(side.request, side.placement) for side in sides]
+        with self._telemetry.watching(sides[0].placement.device, isolated=True) as watch:
+            outcomes = measure_in_turn(trials, group_id=secrets.token_hex(8))
+        runs = []
+        for side, trial, outcome in zip(sides, trials, outcomes, strict=True):
+            outcome = self._observed(self._with_hint(outcome, side.request), side.items, watch)
             if outcome.metadata.get("images_per_joule") is not None:
-                # The energy is that of both sides.
+                # The energy is that of all sides.
                 outcome = replace(outcome, metadata={**outcome.metadata, "images_per_joule": None})
-            return TrialRun(outcome, trial.stderr, items)
-
-        return run(trials[0], outcomes[0]), run(trials[1], outcomes[1])
+            runs.append(TrialRun(outcome, trial.stderr, side.items))
+        return runs
 
     def run_largest_batch(self, request: Request, placement: Placement, argument: str) -> TrialRun:
         """Run a trial with the largest value of an argument for which memory suffices; it is the number of items.

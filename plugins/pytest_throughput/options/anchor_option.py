@@ -31,6 +31,13 @@ def read_anchors(values: OptionValues, environments: tuple[str, ...], isolation:
                 "--throughput-interpreter"
             )
         return Anchors(), isolation  # An anchor in the ini file applies only to runs with one environment.
+    if values("order") == "paired" and values.on_command_line("order"):
+        if values.on_command_line("anchor"):
+            raise pytest.UsageError(
+                "--throughput-anchor measures each trial beside an environment that stays the same, and "
+                "--throughput-order paired measures the cases of a work with each other; leave out one of them"
+            )
+        return Anchors(), isolation
     try:
         anchors = Anchors(values("anchor"))
     except ValueError as error:

@@ -48,8 +48,9 @@ OPTIONS = (
         default="trials",
         help="'trials': the first trial of every case, then the second of every case, and so on; within a trial, "
         "frameworks and environments in turn for each network and batch size, backwards in every second trial. "
-        "'paired': case by case in live pairs: a trial of each of two environments, both alive, measured in turn in "
-        "slices of 0.2 s, A B B A or B A A B; implies isolation 'trial'.",
+        "'paired': trials that are compared are alive together and measured in turn, in slices of 0.2 s: with "
+        "environments such as base and head the trials of each case, with one environment those of the frameworks, "
+        "executions and layouts of each work; implies isolation 'trial'.",
     ),
     Option(
         name="protocol",
@@ -198,8 +199,10 @@ class Settings:
                 interpreters = Interpreters(values("interpreter"))
             except ValueError as error:
                 raise pytest.UsageError(f"{values.spelled('interpreter')}: {error}") from None
-            order, isolation = _order_and_isolation(values, interpreters)
+            order, isolation = _order_and_isolation(values)
             anchors, isolation = read_anchors(values, interpreters.environments, isolation)
+            if anchors:
+                order = "trials"  # An order in the ini file does not apply to runs with an anchor.
             settings = cls(
                 trials=values("trials"),
                 order=order,
@@ -265,18 +268,11 @@ def add_options(parser: pytest.Parser) -> None:
     add_to_pytest(OPTIONS, parser, parser.getgroup("throughput", "measuring steps (pytest-throughput)"))
 
 
-def _order_and_isolation(values: OptionValues, interpreters: Interpreters) -> tuple[str, str]:
-    """Return order and isolation, which depend on each other and on the environments. Raise pytest.UsageError."""
+def _order_and_isolation(values: OptionValues) -> tuple[str, str]:
+    """Return order and isolation, which depend on each other. Raise pytest.UsageError."""
     order, isolation = values("order"), values("isolation")
     if order == "paired" and "isolation" not in values.given:
         isolation = "trial"
-    if order == "paired" and len(interpreters.environments) < 2:
-        if values.on_command_line("order"):
-            raise pytest.UsageError(
-                "--throughput-order paired measures two environments in turn, and this run has one; give two, as in "
-                "--throughput-interpreter base/NAME=COMMAND --throughput-interpreter head/NAME=COMMAND"
-            )
-        order = "trials"  # An order in the ini file applies only to runs with several environments.
     if order == "paired" and isolation != "trial":
         raise pytest.UsageError(
             f"{values.spelled('order')}: paired needs fresh processes, --throughput-isolation trial, not {isolation}"

@@ -11,7 +11,8 @@ from rich.text import Text
 from pytest_throughput.measurement.correlation import independent_count
 from pytest_throughput.measurement.stopping import relative_half_width
 from pytest_throughput.report.columns import Column
-from pytest_throughput.results.model import CaseResult
+from pytest_throughput.report.ratios import Ratio, ratios_to_fastest
+from pytest_throughput.results.model import CaseResult, Estimate
 from pytest_throughput.text import byte_count, duration, factor, percent, printable, share, significant
 
 __all__ = ["figure_columns", "median_of", "numbers"]
@@ -25,17 +26,21 @@ def figure_columns(cases: Sequence[CaseResult]) -> list[Column]:
     several_trials = any(len(case.trials) > 1 for case in cases)
     units = _units(cases)
     heading = units[0] if len(units) == 1 else "result"
+    ratios = ratios_to_fastest(cases)
+    # An interval is what the trials were made for; a ratio without one is only convenient.
+    ratio_rank = 2 if any(ratio.estimate.low is not None for ratio in ratios.values()) else 3
     figures: dict[str, tuple[int, list[str]]] = {
         "largest\nbatch": (1, [_largest_batch(case) for case in cases]),
         heading: (0, [_primary(case, with_unit=len(units) > 1) for case in cases]),
+        "÷ fastest": (ratio_rank, [_ratio(ratios.get(case.key)) for case in cases]),
         "± trials" if several_trials else "± rounds": (2, [_spread(case, several_trials) for case in cases]),
-        "ms/step": (3, [_milliseconds(case) for case in cases]),
-        "of\npeak": (5, [share(median_of(case, "model_flops_utilisation")) for case in cases]),
-        "images/J": (6, [significant(median_of(case, "images_per_joule")) for case in cases]),
-        "first\nstep": (8, [duration(_first_step_seconds(case)) for case in cases]),
-        "build": (9, [duration(median_of(case, "build_seconds")) for case in cases]),
-        "peak\nmemory": (7, [byte_count(max(numbers(case, "peak_memory_bytes"), default=None)) for case in cases]),
-        "disturbed\nrounds": (4, [_disturbed(case) for case in cases]),
+        "ms/step": (4, [_milliseconds(case) for case in cases]),
+        "of\npeak": (6, [share(median_of(case, "model_flops_utilisation")) for case in cases]),
+        "images/J": (7, [significant(median_of(case, "images_per_joule")) for case in cases]),
+        "first\nstep": (9, [duration(_first_step_seconds(case)) for case in cases]),
+        "build": (10, [duration(median_of(case, "build_seconds")) for case in cases]),
+        "peak\nmemory": (8, [byte_count(max(numbers(case, "peak_memory_bytes"), default=None)) for case in cases]),
+        "disturbed\nrounds": (5, [_disturbed(case) for case in cases]),
     }
     return [
         Column(heading, [Text(cell) for cell in cells], rank)
@@ -68,19 +73,31 @@ def _primary(case: CaseResult, *, with_unit: bool) -> str:
 
 
 def _spread(case: CaseResult, several_trials: bool) -> str:
-    """Return half the 95 % interval as a share of the mean over trials, or else of the median over rounds.
-
-    An interval that reaches beyond twice the mean is a factor: on logarithms, where it was computed, it is symmetric.
-    """
+    """Return half the 95 % interval as a share of the mean over trials, or else of the median over rounds."""
     if not several_trials:
         rounds = case.measured[0].seconds_per_step if case.measured else ()
         # The rule that ends a trial is cautious, and raises the correlation; the table shows the likely interval.
         worth = independent_count(rounds, standard_errors=0.0)
         return percent(relative_half_width(rounds, worth) if rounds else None)
-    mean, low, high = case.estimate()
+    return _half_interval(case.estimate())
+
+
+def _half_interval(estimate: Estimate) -> str:
+    """Return half the interval as a share of the mean.
+
+    An interval that reaches beyond twice the mean is a factor: on logarithms, where it was computed, it is symmetric.
+    """
+    mean, low, high = estimate
     if mean is None or low is None or high is None:
         return "-"
     return percent((high - low) / 2 / mean) if high <= 2 * mean else factor(high / mean)
+
+
+def _ratio(ratio: Ratio | None) -> str:
+    if ratio is None or not ratio.in_turn:
+        return "-" if ratio is None else "1"
+    mean = significant(ratio.estimate.mean, 3)
+    return mean if ratio.estimate.low is None else f"{mean} {_half_interval(ratio.estimate)}"
 
 
 def _milliseconds(case: CaseResult) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -10,6 +10,7 @@ from rich.text import Text
 from pytest_throughput.naming import CONTENDERS, DEFAULT_ENVIRONMENT
 from pytest_throughput.report.columns import Column, Row, lay_out
 from pytest_throughput.report.figures import figure_columns
+from pytest_throughput.report.ratios import legend, ratios_to_fastest
 from pytest_throughput.report.warnings import host_bound_ratio, warnings_of
 from pytest_throughput.results.anchor import shown_anchor
 from pytest_throughput.results.model import CaseResult, RunResult
@@ -56,10 +57,11 @@ def render(result: RunResult, *, width: int | None, colour: bool) -> str:
 
 
 def notes(result: RunResult) -> list[str]:
-    """Return the lines below the table: what all rows have in common, and the warnings."""
+    """Return the lines below the table: what all rows have in common, what the ratios are, and the warnings."""
     shared = {name: value for name, value in _shared_axes(result.cases).items() if name not in CONTENDERS}
     lines = ["all rows: " + ", ".join(_shown_axis(name, value) for name, value in shared.items())] if shared else []
-    return [*lines, *_anchors(result), *(warning.text for warning in warnings_of(result))]
+    ratios = legend(ratios_to_fastest(result.cases))
+    return [*lines, *ratios, *_anchors(result), *(warning.text for warning in warnings_of(result))]
 
 
 def _anchors(result: RunResult) -> list[str]:
@@ -80,9 +82,9 @@ def _status(case: CaseResult) -> Text:
 
 def _side_by_side(cases: Sequence[CaseResult]) -> list[CaseResult]:
     """Return the cases with those of the same work together, otherwise in the order of the run."""
-    works: dict[str, list[CaseResult]] = {}
+    works: dict[Hashable, list[CaseResult]] = {}
     for case in cases:
-        works.setdefault(_work(case, {}), []).append(case)
+        works.setdefault(case.work, []).append(case)
     return [case for together in works.values() for case in together]
 
 

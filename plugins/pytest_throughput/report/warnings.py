@@ -39,7 +39,7 @@ class WarningKind(Enum):
     HOST_BOUND = "host_bound"
     """The host takes as long to launch a step as the device takes to execute it."""
     UNPAIRED = "unpaired"
-    """A run in pairs measured trials of a case alone."""
+    """A run that measures in turn measured trials of a case alone."""
     NO_ANCHOR = "no_anchor"
     """A run with an anchor measured trials of a case without it."""
     DISTURBED = "disturbed"
@@ -130,7 +130,7 @@ def _swapped(cases: Sequence[CaseResult]) -> list[ResultWarning]:
 def _unpaired(cases: Sequence[CaseResult]) -> list[ResultWarning]:
     """Return one warning for each reason."""
     return _by_reason(
-        cases, WarningKind.UNPAIRED, "not measured in live pairs", lambda case: case.metadata_values("unpaired")
+        cases, WarningKind.UNPAIRED, "not measured in turn", lambda case: case.metadata_values("unpaired")
     )
 
 

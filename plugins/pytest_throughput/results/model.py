@@ -6,12 +6,13 @@ plausibility and writer take these classes and no others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from pytest_throughput.measurement.metric import Metric
+from pytest_throughput.naming import work_of
 from pytest_throughput.results.anchor import Anchor, anchor_of
 from pytest_throughput.results.statistics import geometric_mean_interval
 
@@ -98,10 +99,25 @@ class TrialResult:
 
     @property
     def pair(self) -> Pair | None:
-        """The live pair that the trial was measured in; None where it was measured alone."""
+        """The live pair that the trial was measured in; None where it was measured alone, or with more than one."""
+        if self.group is None or (ratio := self.metadata["pair"].get("ratio")) is None:
+            return None
+        return Pair(self.group, ratio, self.metadata["pair"].get("mean_ratio"))
+
+    @property
+    def group(self) -> str | None:
+        """The id that trials share whose n-th slices are neighbours; None where the trial was not measured in turn."""
         settings, pair = self.metadata.get("settings") or {}, self.metadata.get("pair")
-        is_paired = settings.get("pairing") == "slices" and isinstance(pair, dict) and pair.get("ratio") is not None
-        return Pair(pair["id"], pair["ratio"], pair.get("mean_ratio")) if is_paired and pair is not None else None
+        return pair.get("id") if settings.get("pairing") == "slices" and isinstance(pair, dict) else None
+
+    @property
+    def slice_seconds(self) -> tuple[float, ...]:
+        """The median seconds per step of each slice; empty unless the clock resolved all of them."""
+        slices = self.metadata.get("slices")
+        each_slice = slices if isinstance(slices, list) else []
+        found = [one.get("median_seconds") if isinstance(one, dict) else None for one in each_slice]
+        is_known = all(type(each) in (int, float) and LEAST_FIGURE <= each <= MOST_FIGURE for each in found)
+        return tuple(found) if is_known else ()
 
     @property
     def anchor(self) -> Anchor | None:
@@ -139,6 +155,11 @@ class CaseResult:
     def key(self) -> tuple[str, str]:
         """Id and environment, which together are unique in a run."""
         return self.id, self.environment
+
+    @cached_property
+    def work(self) -> Hashable:
+        """What was done, without how it was done: see ``work_of``."""
+        return work_of(self.id, self.axes)
 
     @cached_property
     def measured(self) -> tuple[TrialResult, ...]:

@@ -11,28 +11,29 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_throughput.launch.anchors import Anchors
-from pytest_throughput.launch.launcher import Placement
-from pytest_throughput.launch.trials import TrialRun, Trials
+from pytest_throughput.launch.trials import Side, TrialRun, Trials
 from pytest_throughput.results.anchor import digest_of, versions_of
 from pytest_throughput.run.jobs import part_of
-from pytest_throughput.worker.protocol import Outcome, Request
+from pytest_throughput.worker.protocol import Outcome
 
 __all__ = ["described", "run_beside_anchor"]
 
 
-def run_beside_anchor(trials: Trials, anchors: Anchors, request: Request, placement: Placement, items: int) -> TrialRun:
+def run_beside_anchor(trials: Trials, anchors: Anchors, side: Side) -> TrialRun:
     """Run a trial, and the same in the anchor's interpreter. The metadata of the trial get ``anchor``.
 
     The trial is measured alone if its framework has no anchor.
     """
-    interpreter = anchors.find(placement.interpreter.name)
+    name = side.placement.interpreter.name
+    interpreter = anchors.find(name)
     if interpreter is None:
-        run = trials.run(request, placement, items)
-        reason = f"--throughput-anchor names none for {placement.interpreter.name}"
+        run = trials.run(side.request, side.placement, side.items)
+        reason = f"--throughput-anchor names none for {name}"
         return replace(run, outcome=_with_anchor(run.outcome, {"reason": reason}))
-    run, anchor = trials.run_pair(request, (placement, replace(placement, interpreter=interpreter)), items)
-    outcome = part_of(anchor.outcome, None, request.target)
-    return replace(run, outcome=_beside(run.outcome, outcome, items))
+    of_anchor = replace(side, placement=replace(side.placement, interpreter=interpreter))
+    run, anchor = trials.run_in_turn([side, of_anchor])
+    outcome = part_of(anchor.outcome, None, side.request.target)
+    return replace(run, outcome=_beside(run.outcome, outcome, side.items))
 
 
 def described(outcome: Outcome, anchors: Anchors) -> Outcome:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pytest
 
 from pytest_throughput.measurement.metadata import RESERVED, json_metadata
 from pytest_throughput.naming import (
-    CONTENDERS,
     DEFAULT_ENVIRONMENT,
     ENVIRONMENT,
     TRIAL,
     trial_id,
     without_environment,
     without_trial,
+    work_of,
 )
 from pytest_throughput.options.settings import Settings
 from pytest_throughput.results.ended_trial import EndedTrial
@@ -39,11 +40,10 @@ class MeasuredItem:
     """The node id of the case's first trial in the environment."""
     axes: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def work(self) -> Hashable:
-        """The axes that say what is done, without those that say how (``CONTENDERS``); the case's id if it has none."""
-        axes = tuple((name, str(value)) for name, value in self.axes.items() if name not in CONTENDERS)
-        return axes or self.case_id
+        """What is done, without how it is done: see ``work_of``."""
+        return work_of(self.case_id, self.axes)
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -108,7 +108,7 @@ def in_order(items: list[pytest.Item], settings: Settings) -> list[pytest.Item]:
 
     Every second trial goes through the frameworks and environments of a work backwards (A B B A), so that drift cancels
     between them. Works keep their order: all trials of a case are then equally far apart, as independent as each
-    other.
+    other. With the order ``paired``, trials that are measured in turn follow each other.
     """
     ours = {index: found for index, item in enumerate(items) if (found := measured(item, settings))}
     environments = settings.interpreters.environments
@@ -123,8 +123,10 @@ def in_order(items: list[pytest.Item], settings: Settings) -> list[pytest.Item]:
         return each.trial, works[each.work], turn if each.trial % 2 else -turn
 
     def paired(each: MeasuredItem) -> tuple[int, ...]:
-        place = environments.index(each.environment)
-        return cases[each.case_id], each.trial, place if each.trial % 2 else -place
+        case = cases[each.case_id]
+        compared = case, environments.index(each.environment)
+        group, place = compared if len(environments) > 1 else (works[each.work], case)
+        return group, each.trial, place if each.trial % 2 else -place
 
     key = paired if settings.order == "paired" else by_trials
     result = list(items)

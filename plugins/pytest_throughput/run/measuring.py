@@ -18,17 +18,18 @@ from pytest_throughput.launch.batch_search import refuse_endless_search
 from pytest_throughput.launch.isolation import ISOLATIONS
 from pytest_throughput.launch.launcher import Launcher, LauncherConfig, Placement
 from pytest_throughput.launch.staging import StagedPath
-from pytest_throughput.launch.trials import TrialRun, Trials, job_of
+from pytest_throughput.launch.trials import Side, TrialRun, Trials
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.writer import extra_info
 from pytest_throughput.run import anchored, replay
-from pytest_throughput.run.arguments import check_target, step_here, whole_number_of_items
+from pytest_throughput.run.arguments import step_here, whole_number_of_items
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.jobs import part_of
 from pytest_throughput.run.live_pairs import LivePairs
 from pytest_throughput.run.recorded_settings import with_settings
 from pytest_throughput.run.session import ThroughputSession
+from pytest_throughput.run.targets import Target, read_target
 from pytest_throughput.text import printable, printable_lines, shortened
 from pytest_throughput.worker.protocol import Outcome, Request
 from pytest_throughput.worker.trial import OnError, run_opened_step
@@ -50,7 +51,7 @@ class Measuring:
         self.settings = session.settings
         self._error: Exception | None = None
         """The exception that ended the latest trial, if a debugger needs it."""
-        self._pairs = LivePairs(session)
+        self._pairs = LivePairs(session, self._side)
         self._stack = ExitStack()
         """Closes what the run has opened, in the reverse order."""
         self._stack.callback(session.devices.release)
@@ -77,49 +78,61 @@ class Measuring:
         """
         __tracebackhide__ = True
         found = self._find(node)
-        arguments, variables = arguments or {}, variables or {}
-        check_target(target, arguments, device, variables)
-        items = whole_number_of_items(items)
-        if phase is not None and (items != 1 or largest is not None):
-            raise ValueError("phase: leave out items and largest, since a phase itself counts its items")
-        self._session.devices.add(device)
-        placement = Placement(
-            interpreter=self.settings.interpreters.find(found.environment, interpreter),
-            trial=found.trial,
-            devices=(self._session.devices.find(device),),
-            variables=tuple(variables.items()),
+        asked = read_target(
+            target,
+            arguments,
+            items=items,
+            device=device,
+            interpreter=interpreter,
+            largest=largest,
+            phase=phase,
+            variables=variables,
         )
+        side = self._side(found, asked)
         if largest is not None:
             refuse_endless_search(self.settings.isolation, self.settings.memory_limit_bytes, device)
 
         def run_target(plan: Plan) -> TrialRun:
-            request = Request(target, dict(arguments), plan, self.settings.steps_per_round)
+            request = replace(side.request, plan=plan)
             if largest is not None:
-                run = self._trials.run_largest_batch(request, placement, largest)
+                run = self._trials.run_largest_batch(request, side.placement, largest)
             elif phase is None and self.settings.order == "paired" and plan != ONCE:
-                run = self._pairs.run(self._trials, found, request, placement, items, self._with_settings)
+                run = self._pairs.run(self._trials, found, side, self._with_settings)
             elif phase is None and self.settings.anchors and plan != ONCE:
-                run = anchored.run_beside_anchor(self._trials, self.settings.anchors, request, placement, items)
+                run = anchored.run_beside_anchor(self._trials, self.settings.anchors, side)
             else:
-                run = self._trials.run(request, placement, items)
+                run = self._trials.run(request, side.placement, side.items)
             return replace(run, error=self._error)
 
-        job = job_of(target, arguments, placement)
-        stderr = self._pairs.begin(found, job)
+        stderr = self._pairs.begin(found, side.job)
 
         def run_trial(plan: Plan) -> TrialRun:
             if phase is None:
                 run = run_target(plan)
                 return replace(run, outcome=part_of(run.outcome, None, target))
             # A job that an exception has ended is not run again for its other phases.
-            return self._session.jobs.take(job, phase, target, lambda: self._run(lambda: run_target(plan), items))
+            return self._session.jobs.take(
+                side.job, phase, target, lambda: self._run(lambda: run_target(plan), side.items)
+            )
 
         # The number of items of a search or a phase is known only after the trial.
-        counted = items if largest is None and phase is None else None
-        has_run = phase is not None and self._session.jobs.has(job, phase)
+        counted = side.items if largest is None and phase is None else None
+        has_run = phase is not None and self._session.jobs.has(side.job, phase)
         self._measure(
             found, benchmark, clock, counted, self.settings.isolation, run_trial, has_run=has_run, stderr=stderr
         )
+
+    def _side(self, found: MeasuredItem, asked: Target) -> Side:
+        """Return what the test measures, by the protocol of the run, and where."""
+        self._session.devices.add(asked.device)
+        placement = Placement(
+            interpreter=self.settings.interpreters.find(found.environment, asked.interpreter),
+            trial=found.trial,
+            devices=(self._session.devices.find(asked.device),),
+            variables=tuple(asked.variables.items()),
+        )
+        request = Request(asked.target, dict(asked.arguments), self.settings.plan, self.settings.steps_per_round)
+        return Side(request, placement, asked.items)
 
     def measure_step(
         self,

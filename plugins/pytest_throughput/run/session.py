@@ -14,6 +14,7 @@ from pytest_throughput.run.collection import MeasuredItem, measured
 from pytest_throughput.run.devices import Devices
 from pytest_throughput.run.jobs import Jobs
 from pytest_throughput.run.observers import Observer, TrialStore
+from pytest_throughput.run.targets import target_of
 from pytest_throughput.telemetry.gpus import is_device
 from pytest_throughput.text import printable
 
@@ -81,6 +82,7 @@ class ThroughputSession:
                     f"{item.nodeid} is the node id of trial {alike.trial} of {alike.case_id} and of trial "
                     f"{found.trial} of {found.case_id}: give the parameter of one of them another id"
                 )
+            target_of(item)  # A wrong marker is refused before anything is measured.
             self.items[item.nodeid] = found
             self.ledger.ask(found.case_id, found.environment, found.trial, found.axes)
             if is_device(label := str(found.axes.get("device"))):

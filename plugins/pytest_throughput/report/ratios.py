@@ -1,0 +1,98 @@
+"""The ratios between the rows of one work: how fast each is, compared with the fastest, and how well that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_throughput.launch.pairs import speed_ratio
+from pytest_throughput.results.model import RATE, CaseResult, Estimate, TrialResult
+from pytest_throughput.results.statistics import geometric_mean_interval
+
+__all__ = ["Ratio", "legend", "ratio_between", "ratios_to_fastest"]
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The speed of a row divided by that of another one."""
+
+    estimate: Estimate
+    """The geometric mean over trials, with its interval where there are two or more independent trials."""
+    in_turn: tuple[bool, ...]
+    """For each trial whether both rows were measured in turn; empty for the ratio of a row to itself."""
+
+
+_TO_ITSELF = Ratio(Estimate(1.0, None, None), ())
+
+
+def ratio_between(row: CaseResult, other: CaseResult) -> Ratio | None:
+    """Return the speed of ``row`` divided by that of ``other``, which has the same primary metric.
+
+    Trials with the same number are compared: by their slices where they were measured in turn, else by their primary
+    metrics. The interval is Student's, of the logarithms of the trials' ratios. Return None if no number has a trial in
+    both rows.
+    """
+    others = {trial.trial: trial for trial in other.measured}
+    both = [(trial, others[trial.trial]) for trial in row.measured if trial.trial in others]
+    if not both:
+        return None
+    of_slices = [_ratio_of_slices(*trials) for trials in both]
+    ratios = [one or _ratio_of_trials(*trials) for one, trials in zip(of_slices, both, strict=True)]
+    estimate = Estimate(*geometric_mean_interval(ratios))
+    if row.estimate().low is None or other.estimate().low is None:  # Their trials are not independent.
+        estimate = Estimate(estimate.mean, None, None)
+    return Ratio(estimate, tuple(one is not None for one in of_slices))
+
+
+def ratios_to_fastest(cases: Sequence[CaseResult]) -> Mapping[tuple[str, str], Ratio]:
+    """Return the ratio of each row to the fastest row of its work, by key.
+
+    Only rows with the same primary metric are compared. A row that cannot be compared with another one has no ratio.
+    """
+    comparable: dict[Hashable, list[CaseResult]] = {}
+    for case in cases:
+        if case.primary is not None:
+            metric = case.primary.name, case.primary.unit, case.primary.better
+            comparable.setdefault((case.work, metric), []).append(case)
+    found = {}
+    for rows in comparable.values():
+        fastest = max(rows, key=_speed)
+        for row in rows if len(rows) > 1 else ():
+            ratio = _TO_ITSELF if row is fastest else ratio_between(row, fastest)
+            if ratio is not None:
+                found[row.key] = ratio
+    return found
+
+
+def legend(ratios: Mapping[tuple[str, str], Ratio]) -> list[str]:
+    """Return the line below the table that says what the ratios are; none if there are none."""
+    in_turn = [one for ratio in ratios.values() for one in ratio.in_turn]
+    if not in_turn:
+        return []
+    how = "measured in turn" if all(in_turn) else "in turn where possible" if any(in_turn) else "one after the other"
+    meaning = "÷ fastest: speed ÷ that of the work's fastest row"
+    if any(ratio.estimate.low is not None for ratio in ratios.values()):
+        return [f"{meaning}, and half its 95 % interval over trials ({how})"]
+    return [f"{meaning}; --throughput-order paired --throughput-trials 5 gives its interval"]
+
+
+def _speed(case: CaseResult) -> float:
+    mean = case.estimate().mean or 0.0
+    return 1 / mean if mean and case.primary is not None and case.primary.better == "lower" else mean
+
+
+def _ratio_of_trials(trial: TrialResult, other: TrialResult) -> float:
+    assert trial.primary is not None
+    assert other.primary is not None
+    ratio = trial.primary.value / other.primary.value
+    return 1 / ratio if trial.primary.better == "lower" else ratio
+
+
+def _ratio_of_slices(trial: TrialResult, other: TrialResult) -> float | None:
+    """Return the ratio of the rates in neighbouring slices; None if the trials were not measured in turn."""
+    seconds, of_other = trial.slice_seconds, other.slice_seconds
+    is_rate = trial.primary is not None and trial.primary.name == RATE
+    if not (is_rate and seconds and trial.group == other.group is not None and len(seconds) == len(of_other)):
+        return None
+    steps = speed_ratio(of_other, seconds)
+    return None if steps is None else steps * trial.items / other.items
