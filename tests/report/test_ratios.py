@@ -54,7 +54,9 @@ def test_trials_with_the_same_number_are_compared() -> None:
     ratio = between(row("a", [10.0, 30.0, 24.0]), row("b", [20.0, 50.0, 60.0]))
     assert ratio.estimate == geometric_mean_interval([0.5, 0.6, 0.4])
     assert ratio.in_turn == (False, False, False)
-    assert between(row("a", [10.0, 30.0]), row("b", [60.0, 7.0], first=2)).estimate == (pytest.approx(0.5), None, None)
+    mean, low, high = between(row("a", [10.0, 30.0]), row("b", [60.0, 7.0], first=2)).estimate
+    assert mean == pytest.approx(0.5)
+    assert (low, high) == (None, None)
     assert ratio_between(row("a", [10.0]), row("b", [60.0], first=2)) is None
 
 
@@ -91,7 +93,8 @@ def test_slices_that_cannot_be_compared_leave_the_trials(metadata: dict[str, Any
     known = in_turn("x", 0.1, 0.1)
     for of_one, of_other in ((metadata, known), (known, metadata)):
         ratio = between(row("a", [10.0], metadata=[of_one]), row("b", [40.0], metadata=[of_other]))
-        assert (ratio.estimate.mean, ratio.in_turn) == (pytest.approx(0.25), (False,))
+        assert ratio.estimate.mean == pytest.approx(0.25)
+        assert ratio.in_turn == (False,)
 
 
 def test_seconds_are_faster_where_they_are_fewer() -> None:

@@ -116,8 +116,8 @@ class TrialResult:
         slices = self.metadata.get("slices")
         each_slice = slices if isinstance(slices, list) else []
         found = [one.get("median_seconds") if isinstance(one, dict) else None for one in each_slice]
-        is_known = all(type(each) in (int, float) and LEAST_FIGURE <= each <= MOST_FIGURE for each in found)
-        return tuple(found) if is_known else ()
+        known = tuple(each for each in found if isinstance(each, int | float) and LEAST_FIGURE <= each <= MOST_FIGURE)
+        return known if len(known) == len(found) else ()
 
     @property
     def anchor(self) -> Anchor | None:
