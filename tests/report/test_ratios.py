@@ -177,6 +177,15 @@ def test_each_row_is_compared_with_the_fastest_of_its_work() -> None:
     assert found["b-vgg16", "default"].estimate.low is None
 
 
+def test_the_fastest_row_is_the_fastest_in_turn() -> None:
+    """Its rate was the lower one, since other work slowed more of its slices in both trials."""
+    one = row("a", [90.0, 90.0], metadata=[in_turn(group, 0.01, 0.01, 0.05, 0.05) for group in "xy"])
+    other = row("b", [100.0, 100.0], metadata=[in_turn(group, 0.011, 0.011, 0.055, 0.055) for group in "xy"])
+    found = ratios_to_fastest([one, other])
+    assert (found["a-vgg16", "default"].in_turn, found["a-vgg16", "default"].estimate.mean) == ((), 1.0)
+    assert found["b-vgg16", "default"].estimate.mean == pytest.approx(1 / 1.1)
+
+
 @pytest.mark.parametrize(
     ("in_turns", "low", "text"),
     [
