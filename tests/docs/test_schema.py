@@ -220,6 +220,28 @@ def test_trials_beside_an_anchor_and_without_it_validate(project: Project) -> No
             assert problems(RUN, broken) != [], name
 
 
+def test_trials_of_a_larger_group_validate(project: Project) -> None:
+    project.tests(
+        """
+        import pytest
+
+        @pytest.mark.throughput_target("steps:sleep", {"milliseconds": 0.1})
+        @pytest.mark.parametrize("framework", [
+            pytest.param(name, marks=pytest.mark.throughput_case(name, framework=name, model="m")) for name in "abc"
+        ])
+        def test_it(measure_isolated, framework):
+            measure_isolated("steps:sleep", {"milliseconds": 0.1})
+        """
+    )
+    assert project.run("--throughput-order=paired", "--benchmark-json=run.json").ret == 0
+    document = read((project.path / "run.json").read_text())
+    assert problems(RUN, document) == []
+    pairs_found = [benchmark["extra_info"]["pair"] for benchmark in document["benchmarks"]]
+    assert [(pair["side"], pair["ratio"], pair["mean_ratio"]) for pair in pairs_found] == [
+        (letter, None, None) for letter in "ABC"
+    ]
+
+
 def test_further_keys_validate(project: Project) -> None:
     def extended(value: Any) -> Any:
         if isinstance(value, list):

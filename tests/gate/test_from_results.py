@@ -95,16 +95,18 @@ def test_how_many_steps_shared_a_round_makes_no_case_incomparable(read: Read) ->
 
 
 def test_live_pairs_are_like_with_like_and_whole_trials_are_as_ever(read: Read) -> None:
-    def digest_of(pairing: str, ratio: float | None) -> str | None:
+    def digest_of(pairing: str, ratio: float | None, group: str | None = None) -> str | None:
         document = changed("throughput", "cases", 0, "settings", to={"threads": 2, "pairing": pairing})
         info = document["benchmarks"][0]["extra_info"]
         info["settings"] = {"pairing": pairing}
-        if ratio is not None:
-            info["pair"] = {"id": "a", "ratio": ratio}
+        if ratio is not None or group is not None:
+            info["pair"] = {"id": group or "a", "ratio": ratio}
         return read(document).run.cases[result_files.CASES[0]].settings_digest
 
     assert digest_of("trials", None) == digest(read, threads=2)
     assert digest_of("slices", 1.0) != digest_of("trials", None)
+    # A group of more than two sides has no ratio.
+    assert digest_of("slices", None, "a") == digest_of("slices", 1.0)
 
 
 def test_the_ratio_of_a_pair_is_read(read: Read) -> None:
