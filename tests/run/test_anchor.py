@@ -112,7 +112,7 @@ def test_what_cannot_be_anchored_says_why(beside: Project) -> None:
         "broken": "the anchor is failed: RuntimeError: no such kernel",
         "other": "--throughput-anchor names none for other",
         "job": "a job of phases runs once, and has no slices",
-        "here": "measure_step has pytest's own interpreter only; use measure_isolated",
+        "here": "measure_step measures in pytest's own process; use measure_isolated",
     }
     for name, reason in reasons.items():
         found = info(beside.json(), f"test_it.py::test_{name}")

@@ -14,6 +14,7 @@ from pytest_throughput.launch.anchors import Anchors
 from pytest_throughput.launch.trials import Side, TrialRun, Trials
 from pytest_throughput.results.anchor import digest_of, versions_of
 from pytest_throughput.run.jobs import part_of
+from pytest_throughput.run.live_pairs import reason_to_be_alone
 from pytest_throughput.worker.protocol import Outcome
 
 __all__ = ["described", "run_beside_anchor"]
@@ -40,13 +41,7 @@ def described(outcome: Outcome, anchors: Anchors) -> Outcome:
     """Return the outcome of a measured trial; with the reason if this run has an anchor and the trial has none."""
     if not anchors or "anchor" in outcome.metadata:
         return outcome
-    if outcome.metadata["settings"]["isolation"] == "none":
-        reason = "measure_step has pytest's own interpreter only; use measure_isolated"
-    elif "phase" in outcome.metadata:
-        reason = "a job of phases runs once, and has no slices"
-    else:
-        reason = "the largest batch is searched in trials of its own"
-    return _with_anchor(outcome, {"reason": reason})
+    return _with_anchor(outcome, {"reason": reason_to_be_alone(outcome.metadata)})
 
 
 def _beside(outcome: Outcome, anchor: Outcome, items: int) -> Outcome:

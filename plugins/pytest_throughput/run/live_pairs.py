@@ -16,7 +16,7 @@ from pytest_throughput.run.sides import MeasuredAlone, Sides
 from pytest_throughput.run.targets import Target
 from pytest_throughput.worker.protocol import Outcome
 
-__all__ = ["LivePairs"]
+__all__ = ["LivePairs", "reason_to_be_alone"]
 
 
 class LivePairs:
@@ -64,17 +64,8 @@ class LivePairs:
         is_paired = "slices" in metadata
         metadata["settings"] = {**metadata["settings"], "pairing": "slices" if is_paired else "trials"}
         if not is_paired:
-            metadata.setdefault("unpaired", self._reason(metadata))
+            metadata.setdefault("unpaired", reason_to_be_alone(metadata))
         return replace(outcome, metadata=metadata)
-
-    @staticmethod
-    def _reason(metadata: Mapping[str, Any]) -> str:
-        """Return why a trial is none that ``run`` has measured."""
-        if metadata["settings"]["isolation"] == "none":
-            return "measure_step measures in pytest's own process; use measure_isolated"
-        if "phase" in metadata:
-            return "a job of phases runs once, and has no slices"
-        return "the largest batch is searched in trials of its own"
 
     def begin(self, found: MeasuredItem, job: Hashable) -> str:
         """Return the standard error of the trial that is kept for the test; empty without any.
@@ -85,3 +76,12 @@ class LivePairs:
         if measured != job and self._session.trial_store is not None:
             self._session.trial_store.take(found)
         return stderr
+
+
+def reason_to_be_alone(metadata: Mapping[str, Any]) -> str:
+    """Return why a measured trial could have no other beside it, in words."""
+    if metadata["settings"]["isolation"] == "none":
+        return "measure_step measures in pytest's own process; use measure_isolated"
+    if "phase" in metadata:
+        return "a job of phases runs once, and has no slices"
+    return "the largest batch is searched in trials of its own"
