@@ -194,13 +194,13 @@ def pytest_benchmark_rules(base: Floats, head: Floats, cases: int) -> dict[str, 
     """Judge sessions of pytest-benchmark, given the minimum, mean and median of each.
 
     With one session a side, ``min:5%`` and its like are ``--benchmark-compare-fail``; of several sessions the least
-    minimum counts, and the mean of the means or medians. The tests compare the sessions' minima, at the false-alarm rate
-    of a run divided by the number of cases.
+    minimum counts, and the mean of the means or medians. The tests compare the sessions' minima, at the false-alarm
+    rate of a run divided by the number of cases.
     """
     units = base.shape[1]
     found: dict[str, Bools] = {}
-    for index, name in enumerate(("min", "mean", "median")):
-        old, new = (side[..., index].min(axis=-1) if not index else side[..., index].mean(axis=-1) for side in (base, head))
+    for index, (name, of_sessions) in enumerate((("min", np.min), ("mean", np.mean), ("median", np.mean))):
+        old, new = (of_sessions(side[..., index], axis=-1) for side in (base, head))
         found.update({f"{name}:{limit}%": new / old > 1 + limit / 100 for limit in _PER_CENT})
     if units > 1:
         old, new = np.log(base[..., 0]), np.log(head[..., 0])

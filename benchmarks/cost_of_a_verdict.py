@@ -30,6 +30,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -79,11 +80,9 @@ def pool_of_units(lines: Lines, tool: str, values: Callable[[Sequence[float]], S
         if one["tool"] == tool:
             units.setdefault(one["case"], []).append(one)
     cases = sorted(units)
-    return Pool(
-        tuple(cases),
-        tuple(_of_equal_length([values(side["samples"]) for one in units[case] for side in one["sides"]]) for case in cases),
-        tuple(np.array([sum(side["wall_seconds"] for side in one["sides"]) for one in units[case]]) for case in cases),
-    )
+    processes = [[values(side["samples"]) for one in units[case] for side in one["sides"]] for case in cases]
+    seconds = [[sum(side["wall_seconds"] for side in one["sides"]) for one in units[case]] for case in cases]
+    return Pool(tuple(cases), tuple(map(_of_equal_length, processes)), tuple(map(np.array, seconds)))
 
 
 def _of_equal_length(processes: Sequence[Sequence[float]]) -> Floats:
@@ -132,7 +131,7 @@ def _blocks(pair: Mapping[str, Any]) -> tuple[list[float], float]:
     """Return the start of each block, and the typical seconds of a block."""
     started_at = sorted(one[_STARTED_AT] for side in pair["sides"] for one in side)
     starts = started_at[::4]
-    return starts, statistics.median(later - earlier for earlier, later in zip(starts, starts[1:], strict=False))
+    return starts, statistics.median(later - earlier for earlier, later in pairwise(starts))
 
 
 # ---------------------------------------------------------------------------- tools
@@ -212,9 +211,13 @@ def rivals(lines: Lines) -> Iterator[Contender]:
         counts = _counts(2, pool.units)
         yield Contender(tool, pool, tuple(with_rules(asv_rules, units) for units in counts))
     for tool in ("pytest-benchmark", "pytest-benchmark-careful"):
-        pool = pool_of_units(lines, tool, lambda rounds: [min(rounds), statistics.fmean(rounds), statistics.median(rounds)])
+        pool = pool_of_units(lines, tool, _statistics)
         counts = _counts(1, pool.units)
         yield Contender(tool, pool, tuple(with_rules(pytest_benchmark_rules, units) for units in counts))
+
+
+def _statistics(rounds: Sequence[float]) -> list[float]:
+    return [min(rounds), statistics.fmean(rounds), statistics.median(rounds)]
 
 
 def _counts(least: int, most: int) -> list[int]:
@@ -238,8 +241,9 @@ def report(contenders: Iterable[Contender], runs: int, resamplings: int) -> None
             seconds, name = cheapest(rates, slowdown)
             interval = [cheapest(each, slowdown)[0] for each in again]
             row.append(f"{_seconds(seconds)}{_interval(interval)}")
-            # Where nothing suffices, the plan that comes nearest.
-            details.append(_detail(one.name, slowdown, name if seconds < math.inf else _nearest(rates, slowdown), rates))
+            if math.isinf(seconds):
+                name = _nearest(rates, slowdown)
+            details.append(_detail(one.name, slowdown, name, rates))
         table.append(row)
     _print_table(
         "Worker-seconds per case until decided (95 % interval); – where no number of units that was recorded suffices",
@@ -338,7 +342,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(required=True, dest="command")
     of_record = commands.add_parser("record", help="measure with another tool, and append to the file")
     of_record.add_argument("--tool", required=True, choices=sorted(TOOLS))
-    of_record.add_argument("--seconds", type=float, default=600.0, help="default 10 minutes; the last unit is completed")
+    of_record.add_argument(
+        "--seconds", type=float, default=600.0, help="default 10 minutes; the last unit is completed"
+    )
     of_record.add_argument("file", type=Path, help="JSON, a line for each unit and case")
     of_judge = commands.add_parser("judge", help="read the files, and print the tables")
     of_judge.add_argument("--pairs", type=Path, help="the live pairs that pair_recordings.py has recorded")

@@ -187,11 +187,12 @@ TOOLS = {
 
 def _environment() -> dict[str, str]:
     """Return the variables of a tool's process: one thread, and a path to the suite and to its benchmarks."""
-    path = (_CHECKOUT / "plugins", _CHECKOUT / "fixtures", RIVALS.parent)
+    path = os.pathsep.join(map(str, (_CHECKOUT / "plugins", _CHECKOUT / "fixtures", RIVALS.parent)))
     return {
         **os.environ,
         **dict.fromkeys(THREAD_VARIABLES, str(THREADS)),
-        "PYTHONPATH": os.pathsep.join(map(str, path)),
+        "PYTHONPATH": path,
+        "ASV_PYTHONPATH": path,
         "COST_CASES": json.dumps(cases()),
     }
 
@@ -210,6 +211,7 @@ def _run(command: Sequence[str], environment: Mapping[str, str], folder: str, ou
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
             process.kill()
+            process.wait()
             raise
         wall_seconds = time.monotonic() - began_at
         process.returncode = os.waitstatus_to_exitcode(status)

@@ -2,7 +2,7 @@
 # This program runs on the code of commit 14f5efd, whose modules have other names.
 """Judge runs of pairs by the gate of commit 14f5efd, as a server: arrays come in, decisions go out, both pickled.
 
-    PYTHONPATH=OLD/plugins python gate_14f5efd.py
+PYTHONPATH=OLD/plugins python gate_14f5efd.py
 """
 
 from __future__ import annotations

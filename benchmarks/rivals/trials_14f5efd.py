@@ -1,8 +1,9 @@
 # mypy: ignore-errors
+# ruff: noqa: I001
 # This program runs on the code of commit 14f5efd, whose modules have other names.
 """Measure a trial of each side of each case as commit 14f5efd does, and print them as a JSON object by case id.
 
-    PYTHONPATH=OLD/plugins:OLD/fixtures python trials_14f5efd.py SEED
+PYTHONPATH=OLD/plugins:OLD/fixtures python trials_14f5efd.py SEED
 """
 
 from __future__ import annotations

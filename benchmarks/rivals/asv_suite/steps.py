@@ -8,7 +8,7 @@ from rivals.opened import CASES, opened
 class Steps:
     """asv's attributes as they are: 2 rounds, 0.1 s of warm-up, 5 samples of at least 0.01 s in a process."""
 
-    params = list(CASES)
+    params = tuple(CASES)
     param_names = ("case",)
 
     def setup(self, case: str) -> None:
