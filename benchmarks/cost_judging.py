@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 __all__ = ["SLOWDOWNS", "Judge", "Look", "Plan", "Pool", "Rates", "Rules", "asv_rules", "cheapest", "in_looks"]
-__all__ += ["pytest_benchmark_rules", "with_rules"]
+__all__ += ["limits_of_sessions", "significance_of_sessions", "with_rules"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -165,7 +165,8 @@ def _ranks_of_interval(count: int) -> tuple[int, int]:
 def _u_statistic(old: Floats, new: Floats) -> NDArray[np.int_]:
     """Return how many pairs of samples there are in which the new one is larger; both of shape (runs, samples)."""
     count = new.shape[-1]
-    ranks = np.argsort(np.argsort(np.concatenate([old, new], axis=-1), axis=-1), axis=-1)[:, -count:]
+    order = np.argsort(np.concatenate([old, new], axis=-1), axis=-1, kind="stable")
+    ranks = np.where(order >= count, np.arange(2 * count), 0)
     return np.asarray(ranks.sum(axis=-1) - count * (count - 1) // 2)
 
 
@@ -173,7 +174,7 @@ def _u_statistic(old: Floats, new: Floats) -> NDArray[np.int_]:
 def _critical_u(count: int, two_sided: float) -> int:
     """Return the largest U whose two-sided p is below the limit, -1 if none is; exact up to 20 samples a side."""
     if count > 20:
-        z = special.ndtri(two_sided / 2)
+        z = float(special.ndtri(two_sided / 2))
         return math.ceil(count**2 / 2 + z * math.sqrt(count**2 * (2 * count + 1) / 12)) - 1
     orderings = [1]  # The coefficients of the Gaussian binomial.
     for number in range(1, count + 1):
@@ -190,33 +191,31 @@ _PER_CENT = (3, 5, 10, 15, 20)
 """Limits of ``--benchmark-compare-fail``."""
 
 
-def pytest_benchmark_rules(base: Floats, head: Floats, cases: int) -> dict[str, Bools]:
-    """Judge sessions of pytest-benchmark, given the minimum, mean and median of each.
+def limits_of_sessions(base: Floats, head: Floats, cases: int) -> dict[str, Bools]:
+    """Judge by ``--benchmark-compare-fail``, given the minimum, mean and median of each session of pytest-benchmark.
 
-    With one session a side, ``min:5%`` and its like are ``--benchmark-compare-fail``; of several sessions the least
-    minimum counts, and the mean of the means or medians. The tests compare the sessions' minima, at the false-alarm
-    rate of a run divided by the number of cases.
+    Of several sessions the least minimum counts, and the mean of the means or medians.
     """
-    units = base.shape[1]
     found: dict[str, Bools] = {}
-    for index, (name, of_sessions) in enumerate((("min", np.min), ("mean", np.mean), ("median", np.mean))):
-        old, new = (of_sessions(side[..., index], axis=-1) for side in (base, head))
+    for index, name in enumerate(("min", "mean", "median")):
+        old, new = (side[..., index] for side in (base, head))
+        old, new = (side.min(axis=-1) if name == "min" else side.mean(axis=-1) for side in (old, new))
         found.update({f"{name}:{limit}%": new / old > 1 + limit / 100 for limit in _PER_CENT})
-    if units > 1:
-        old, new = np.log(base[..., 0]), np.log(head[..., 0])
-        rate = _MOST_ALARMS / cases
-        error = np.sqrt((old.var(axis=-1, ddof=1) + new.var(axis=-1, ddof=1)) / units)
-        within = 2 * units - 2
-        found["t-test"] = _above(new.mean(axis=-1) - old.mean(axis=-1), error, within, rate)
-        paired = new - old
-        error = paired.std(axis=-1, ddof=1) / math.sqrt(units)
-        found["paired t-test"] = _above(paired.mean(axis=-1), error, units - 1, rate)
-        found["U test"] = units**2 - _u_statistic(old, new) <= _critical_u(units, 2 * rate)
     return found
 
 
-def _above(difference: Floats, error: Floats, degrees: int, rate: float) -> Bools:
-    return np.asarray(difference > -special.stdtrit(degrees, rate) * error)
+def significance_of_sessions(base: Floats, head: Floats, cases: int) -> dict[str, Bools]:
+    """Judge the minima of at least two sessions by tests, at the false-alarm rate of a run ÷ the number of cases."""
+    units, rate = base.shape[1], _MOST_ALARMS / cases
+    old, new = np.log(base[..., 0]), np.log(head[..., 0])
+    of_groups = np.sqrt((old.var(axis=-1, ddof=1) + new.var(axis=-1, ddof=1)) / units)
+    of_pairs = (new - old).std(axis=-1, ddof=1) / math.sqrt(units)
+    difference = new.mean(axis=-1) - old.mean(axis=-1)
+    return {
+        "t-test": difference > -special.stdtrit(2 * units - 2, rate) * of_groups,
+        "paired t-test": difference > -special.stdtrit(units - 1, rate) * of_pairs,
+        "U test": units**2 - _u_statistic(old, new) <= _critical_u(units, 2 * rate),
+    }
 
 
 # ---------------------------------------------------------------------------- rules that judge all cases together
@@ -273,8 +272,8 @@ def _look_by_look(
     for look in looks:
         units = np.where(undecided, look.units, units)
         measured = np.arange(base.shape[-1]) < units[..., None]
-        sides = (np.where(measured, side, np.nan)[..., : look.units] for side in (base, head))
-        now_regressed, now_unchanged, goes_on = judge(*sides, look.false_alarm_rate)
+        old, new = (np.where(measured, side, np.nan)[..., : look.units] for side in (base, head))
+        now_regressed, now_unchanged, goes_on = judge(old, new, look.false_alarm_rate)
         regressed = np.where(undecided, now_regressed, regressed)
         unchanged = np.where(undecided, now_unchanged, unchanged)
         undecided = undecided & goes_on

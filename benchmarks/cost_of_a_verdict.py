@@ -46,7 +46,8 @@ from cost_judging import (
     asv_rules,
     cheapest,
     in_looks,
-    pytest_benchmark_rules,
+    limits_of_sessions,
+    significance_of_sessions,
     with_rules,
 )
 from cost_recordings import OLD_COMMIT, RIVALS, TOOLS, old_code, record
@@ -162,10 +163,10 @@ def judge_pairs(base: Floats, head: Floats, false_alarm_rate: float) -> tuple[An
 
 def planned_looks(first: int, last: int) -> tuple[Look, ...]:
     """Return looks at a growing number of pairs; the last has most of the false-alarm rate."""
-    counts = sorted({first, round(math.sqrt(first * last)), last})
-    early = 0.2 * RULES.false_alarm_rate / max(len(counts) - 1, 1)
-    rates = [early] * (len(counts) - 1) + [0.8 * RULES.false_alarm_rate]
-    return tuple(Look(count, rate) for count, rate in zip(counts, rates, strict=True))
+    *early, last = sorted({first, round(math.sqrt(first * last)), last})
+    share = 0.2 / len(early) if early else 0.0
+    looks = [Look(count, share * RULES.false_alarm_rate) for count in early]
+    return (*looks, Look(last, (1 - share * len(early)) * RULES.false_alarm_rate))
 
 
 def ours(pool: Pool) -> Iterator[Contender]:
@@ -198,9 +199,8 @@ def old_judge() -> Iterator[Judge]:
 
 def of_old(pool: Pool, judge: Judge) -> Contender:
     """Return the old commit's pairs of whole trials: a fixed number, or 5 and a second look with N more."""
-    most = pool.units
-    at_once = [in_looks(judge, [Look(units)]) for units in range(4, most + 1)]
-    confirmed = [in_looks(judge, [Look(5), Look(units)]) for units in range(6, most + 1)]
+    at_once = [in_looks(judge, [Look(units)]) for units in _counts(4, pool.units)]
+    confirmed = [in_looks(judge, [Look(5), Look(units)]) for units in _counts(6, pool.units)]
     return Contender(f"{OLD_COMMIT}, pairs of trials", pool, (*at_once, *confirmed))
 
 
@@ -208,12 +208,12 @@ def rivals(lines: Lines) -> Iterator[Contender]:
     """Yield the other tools that were recorded."""
     for tool in ("asv", "asv-careful"):
         pool = pool_of_units(lines, tool, list)
-        counts = _counts(2, pool.units)
-        yield Contender(tool, pool, tuple(with_rules(asv_rules, units) for units in counts))
+        yield Contender(tool, pool, tuple(with_rules(asv_rules, units) for units in _counts(2, pool.units)))
     for tool in ("pytest-benchmark", "pytest-benchmark-careful"):
         pool = pool_of_units(lines, tool, _statistics)
-        counts = _counts(1, pool.units)
-        yield Contender(tool, pool, tuple(with_rules(pytest_benchmark_rules, units) for units in counts))
+        for name, rules, least in (("limits", limits_of_sessions, 1), ("tests", significance_of_sessions, 2)):
+            plans = tuple(with_rules(rules, units) for units in _counts(least, pool.units))
+            yield Contender(f"{tool}, {name}", pool, plans)
 
 
 def _statistics(rounds: Sequence[float]) -> list[float]:
@@ -231,7 +231,7 @@ def report(contenders: Iterable[Contender], runs: int, resamplings: int) -> None
     """Print for each tool the seconds until decided and the rates of its cheapest plans."""
     table, details = [], []
     for one in contenders:
-        if not one.pool.units:
+        if not (one.pool.units and one.plans):
             continue
         rng = np.random.default_rng(1)
         rates = one.rates(one.pool, runs, rng)
@@ -350,7 +350,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     of_judge.add_argument("--pairs", type=Path, help="the live pairs that pair_recordings.py has recorded")
     of_judge.add_argument("--state", default="quiet", help="of the recorded pairs; default quiet")
     of_judge.add_argument("--blocks", type=int, default=LEAST_BLOCKS, help=f"of a live pair; default {LEAST_BLOCKS}")
-    of_judge.add_argument("--runs", type=int, default=6000, help="simulated for each rate; default 6000")
+    of_judge.add_argument("--runs", type=int, default=4000, help="simulated for each rate; default 4000")
     of_judge.add_argument("--resamplings", type=int, default=40, help="for the intervals; default 40")
     of_judge.add_argument("file", type=Path, nargs="?", help="recorded units of other tools")
     options = parser.parse_args(arguments)

@@ -10,7 +10,16 @@ from pathlib import Path
 import cost_judging
 import numpy as np
 import pytest
-from cost_judging import Look, Pool, asv_rules, cheapest, in_looks, pytest_benchmark_rules, with_rules
+from cost_judging import (
+    Look,
+    Pool,
+    asv_rules,
+    cheapest,
+    in_looks,
+    limits_of_sessions,
+    significance_of_sessions,
+    with_rules,
+)
 from cost_of_a_verdict import judge_pairs, log_ratio, main, planned_looks, seconds_of_pair
 
 CASES = tuple("abcdef")
@@ -26,7 +35,7 @@ def pool(noise: float, units: int = 12, samples: int = 1) -> Pool:
 
 def recorded_pair(rng: np.random.Generator, case: str, slowdown: float, blocks: int = 8) -> dict[str, object]:
     """Return a line of ``pair_recordings.py``: slices of 0.2 s that begin every 0.25 s, with 5 s around them."""
-    noise = 0.01 * rng.standard_normal()
+    noise = 0.0 if slowdown else 0.01 * rng.standard_normal()
     sides: list[list[list[float]]] = [[], []]
     for number in range(4 * blocks):
         side = (0, 1, 1, 0)[number % 4]
@@ -40,17 +49,17 @@ def test_a_pair_costs_what_it_would_have_with_fewer_blocks() -> None:
     pair = recorded_pair(np.random.default_rng(1), "a", 0.1)
     assert seconds_of_pair(pair, 8) == pytest.approx(13)
     assert seconds_of_pair(pair, 6) == pytest.approx(11)
-    assert log_ratio(pair, 6) == pytest.approx(-math.log1p(0.1), abs=0.05)
+    assert log_ratio(pair, 6) == pytest.approx(-math.log1p(0.1))
 
 
 def test_quiet_pairs_are_decided_at_the_first_look_and_noisy_ones_cost_all() -> None:
     rng = np.random.default_rng(1)
     plan = in_looks(judge_pairs, planned_looks(5, 12))
-    (quiet,) = plan(pool(0.004), 300, rng).values()
-    assert quiet.alarms <= 0.02
+    (quiet,) = plan(pool(0.004), 90, rng).values()
+    assert quiet.alarms <= 0.03
     assert quiet.found[0.30] == 1
     assert quiet.seconds[0.30] == 50
-    (noisy,) = plan(pool(0.3), 300, rng).values()
+    (noisy,) = plan(pool(0.3), 90, rng).values()
     assert noisy.found[0.05] < 0.1
     assert noisy.seconds[0.05] > 100
     assert cheapest({"noisy": noisy}, 0.05)[0] == math.inf
@@ -73,12 +82,12 @@ def test_looks_judge_only_what_is_undecided() -> None:
 
 def test_rules_of_other_tools_find_slowdowns_beyond_their_limits() -> None:
     rng = np.random.default_rng(1)
-    found = with_rules(pytest_benchmark_rules, 1)(pool(0.001, samples=3), 200, rng)
+    found = with_rules(limits_of_sessions, 1)(pool(0.001, samples=3), 200, rng)
     assert found["1 × min:5%"].found == {0.05: pytest.approx(0.5, abs=0.2), 0.10: 1, 0.30: 1}
     assert found["1 × min:20%"].found == {0.05: 0, 0.10: 0, 0.30: 1}
     assert found["1 × min:20%"].seconds_to_decide(0.30) == 10
     assert math.isinf(found["1 × min:20%"].seconds_to_decide(0.10))
-    found = with_rules(pytest_benchmark_rules, 6)(pool(0.01, samples=3), 2000, rng)
+    found = with_rules(significance_of_sessions, 6)(pool(0.01, samples=3), 2000, rng)
     for test in ("t-test", "paired t-test", "U test"):
         assert found[f"6 × {test}"].alarms < 0.03
         assert found[f"6 × {test}"].found[0.30] == 1
@@ -99,7 +108,7 @@ def test_the_critical_value_of_the_u_test_is_exact(count: int) -> None:
 
 def test_the_tables_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(1)
-    pairs = [recorded_pair(rng, case, 0.0) for case in CASES for _ in range(6)]
+    pairs = [recorded_pair(rng, case, 0.0) for case in CASES for _ in range(5)]
     pairs += [recorded_pair(rng, case, 0.1) for case in CASES]
     units = [
         {
@@ -117,10 +126,10 @@ def test_the_tables_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[st
     ]
     for name, lines in (("pairs.jsonl", pairs), ("units.jsonl", units)):
         (tmp_path / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
-    main(["judge", "--pairs", f"{tmp_path}/pairs.jsonl", "--runs=100", "--resamplings=2", f"{tmp_path}/units.jsonl"])
+    main(["judge", "--pairs", f"{tmp_path}/pairs.jsonl", "--runs=40", "--resamplings=1", f"{tmp_path}/units.jsonl"])
     printed = capsys.readouterr().out
-    assert "| live pairs, in looks | 6 | 11.0 |" in printed
+    assert "| live pairs, in looks | 5 | 11.0 |" in printed
     assert "| asv | 4 | 6.0 |" in printed
-    assert "| pytest-benchmark | 4 | 6.0 |" in printed
-    assert "| a | – | 10." in printed or "| a | – | 9." in printed
+    assert "| pytest-benchmark, tests | 4 | 6.0 |" in printed
+    assert "| a | – | 10.0 (1) | – |" in printed
     assert "| a | 5.00 | 1.00 | 11.00 |" in printed
