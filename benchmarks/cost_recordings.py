@@ -124,7 +124,7 @@ def asv_round(lot: random.Random, *, suite: str, variables: Mapping[str, str]) -
     return {case: {"order": order, "sides": [of_case["a"], of_case["b"]]} for case, of_case in sides.items()}
 
 
-def pytest_benchmark_session(lot: random.Random, *, options: Sequence[str], variables: Mapping[str, str]) -> Unit:
+def pytest_benchmark_session(lot: random.Random, *, variables: Mapping[str, str]) -> Unit:
     """Measure a session of pytest-benchmark on each side: all steps in one process, whose seconds they share."""
     sides: dict[str, dict[str, Any]] = {}
     order = "".join(lot.sample("ab", 2))
@@ -132,7 +132,7 @@ def pytest_benchmark_session(lot: random.Random, *, options: Sequence[str], vari
         with tempfile.TemporaryDirectory() as folder:
             answer = Path(folder, "run.json")
             command = [sys.executable, "-m", "pytest", "-q", "-p", "pytest_benchmark.plugin", "-p", "no:cacheprovider"]
-            command += ["-c", os.devnull, f"--rootdir={folder}", f"--benchmark-json={answer}", *options]
+            command += ["-c", os.devnull, f"--rootdir={folder}", f"--benchmark-json={answer}"]
             environment = {**_environment(), **variables, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
             took = _run([*command, str(RIVALS / "pytest_benchmark_suite.py")], environment, folder)
             found = json.loads(answer.read_text())["benchmarks"]
@@ -172,17 +172,13 @@ def old_code() -> Iterator[Path]:
 TOOLS = {
     "asv": Tool(lambda lot: asv_round(lot, suite="Steps", variables={}), "asv"),
     "asv-careful": Tool(lambda lot: asv_round(lot, suite="CarefulSteps", variables=_KEEP_MEMORY), "asv"),
-    "pytest-benchmark": Tool(
-        lambda lot: pytest_benchmark_session(lot, options=(), variables={}),
-        "pytest_benchmark",
-    ),
+    "pytest-benchmark": Tool(lambda lot: pytest_benchmark_session(lot, variables={}), "pytest_benchmark"),
     "pytest-benchmark-careful": Tool(
-        lambda lot: pytest_benchmark_session(lot, options=("--benchmark-warmup=on",), variables=_KEEP_MEMORY),
-        "pytest_benchmark",
+        lambda lot: pytest_benchmark_session(lot, variables=_KEEP_MEMORY), "pytest_benchmark"
     ),
     OLD_COMMIT: Tool(old_trials, "torch"),
 }
-"""By the name of ``--tool``. The careful ones have longer warm-ups, and keep the memory of the C library."""
+"""By the name of ``--tool``. Careful users of asv also give a longer warm-up and longer samples."""
 
 
 def _environment() -> dict[str, str]:
