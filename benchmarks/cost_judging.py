@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-__all__ = ["SLOWDOWNS", "Judge", "Look", "Plan", "Pool", "Rates", "Rules", "asv_rules", "cheapest", "in_looks"]
+from pytest_throughput.gate.rules import Rules
+
+__all__ = ["SLOWDOWNS", "CaseRules", "Judge", "Look", "Plan", "Pool", "Rates", "asv_rules", "cheapest", "in_looks"]
 __all__ += ["limits_of_sessions", "significance_of_sessions", "with_rules"]
 
 Floats = NDArray[np.float64]
@@ -101,11 +103,11 @@ def cheapest(rates: Mapping[str, Rates], slowdown: float) -> tuple[float, str]:
 
 # ---------------------------------------------------------------------------- rules that judge each case by itself
 
-Rules = Callable[[Floats, Floats, int], Mapping[str, Bools]]
+CaseRules = Callable[[Floats, Floats, int], Mapping[str, Bools]]
 """Given both sides of shape (runs, units, samples) and the number of cases, return by each rule which are slower."""
 
 
-def with_rules(rules: Rules, units: int) -> Plan:
+def with_rules(rules: CaseRules, units: int) -> Plan:
     """Return a plan of so many units a side, judged by several rules."""
 
     def plan(pool: Pool, runs: int, rng: np.random.Generator) -> dict[str, Rates]:
@@ -220,26 +222,26 @@ def significance_of_sessions(base: Floats, head: Floats, cases: int) -> dict[str
 
 # ---------------------------------------------------------------------------- rules that judge all cases together
 
-Judge = Callable[[Floats, Floats, float], tuple[Bools, Bools, Bools]]
-"""Given the logarithms of speed of both sides, of shape (runs, cases, units), NaN where none is measured, and the
-false-alarm rate of a run, return which cases are slower, which are unchanged, and which would get further units."""
+Judge = Callable[[Floats, Floats, Rules], tuple[Bools, Bools, Bools]]
+"""Given the logarithms of speed of both sides, of shape (runs, cases, units), NaN where none is measured, and the rules
+of the look, return which cases are slower, which are unchanged, and which would get further units."""
 
 
 @dataclass(frozen=True)
 class Look:
     """A judgement that was planned."""
 
-    units: int
+    trials: int
     """The units on each side of a case that is still undecided."""
-    false_alarm_rate: float = _MOST_ALARMS
+    rules: Rules = field(default_factory=Rules)
 
 
 def in_looks(judge: Judge, looks: Sequence[Look]) -> Plan:
     """Return a plan that measures further units of the cases that a look has not decided, until the last look."""
-    name = " → ".join(str(look.units) for look in looks)
+    name = " → ".join(str(look.trials) for look in looks)
 
     def plan(pool: Pool, runs: int, rng: np.random.Generator) -> dict[str, Rates]:
-        most, count = looks[-1].units, len(pool.cases)
+        most, count = looks[-1].trials, len(pool.cases)
         slowed = np.arange(runs), np.arange(runs) % count
 
         def judged(slowdown: float) -> tuple[Bools, Bools, Floats]:
@@ -270,10 +272,10 @@ def _look_by_look(
     regressed, unchanged = ~undecided, ~undecided
     units = np.zeros(base.shape[:2], dtype=int)
     for look in looks:
-        units = np.where(undecided, look.units, units)
+        units = np.where(undecided, look.trials, units)
         measured = np.arange(base.shape[-1]) < units[..., None]
-        old, new = (np.where(measured, side, np.nan)[..., : look.units] for side in (base, head))
-        now_regressed, now_unchanged, goes_on = judge(old, new, look.false_alarm_rate)
+        old, new = (np.where(measured, side, np.nan)[..., : look.trials] for side in (base, head))
+        now_regressed, now_unchanged, goes_on = judge(old, new, look.rules)
         regressed = np.where(undecided, now_regressed, regressed)
         unchanged = np.where(undecided, now_unchanged, unchanged)
         undecided = undecided & goes_on

@@ -29,7 +29,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -153,20 +153,23 @@ class Contender:
         return found
 
 
-def judge_pairs(base: Floats, head: Floats, false_alarm_rate: float) -> tuple[Any, Any, Any]:
+def judge_pairs(base: Floats, head: Floats, rules: Rules) -> tuple[Any, Any, Any]:
     """Judge live pairs by the present gate."""
     every = np.ones(base.shape[-2], dtype=bool)
     sides = base[..., None], head[..., None]
-    decisions = decide(estimate(*sides, design=Design.PAIRS, false_alarm_rate=false_alarm_rate, in_turn=every), RULES)
+    estimates = estimate(*sides, design=Design.PAIRS, false_alarm_rate=rules.false_alarm_rate, in_turn=every)
+    decisions = decide(estimates, rules)
     return decisions.regressed, decisions.unchanged, decisions.worth_confirming & ~decisions.regressed
 
 
 def planned_looks(first: int, last: int) -> tuple[Look, ...]:
     """Return looks at a growing number of pairs; the last has most of the false-alarm rate."""
     *early, last = sorted({first, round(math.sqrt(first * last)), last})
-    share = 0.2 / len(early) if early else 0.0
-    looks = [Look(count, share * RULES.false_alarm_rate) for count in early]
-    return (*looks, Look(last, (1 - share * len(early)) * RULES.false_alarm_rate))
+    if not early:
+        return (Look(last),)
+    of_early = replace(RULES, false_alarm_rate=0.1 * RULES.false_alarm_rate / len(early))
+    of_last = replace(RULES, false_alarm_rate=0.9 * RULES.false_alarm_rate)
+    return (*(Look(count, of_early) for count in early), Look(last, of_last))
 
 
 def ours(pool: Pool) -> Iterator[Contender]:
@@ -188,7 +191,7 @@ def old_judge() -> Iterator[Judge]:
             questions, answers = process.stdin, process.stdout
             assert questions is not None and answers is not None
 
-            def judge(base: Floats, head: Floats, false_alarm_rate: float) -> tuple[Any, Any, Any]:
+            def judge(base: Floats, head: Floats, rules: Rules) -> tuple[Any, Any, Any]:
                 pickle.dump((base[..., None], head[..., None]), questions)
                 questions.flush()
                 regressed, unchanged, worth_confirming = pickle.load(answers)

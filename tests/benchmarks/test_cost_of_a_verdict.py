@@ -22,6 +22,8 @@ from cost_judging import (
 )
 from cost_of_a_verdict import judge_pairs, log_ratio, main, planned_looks, seconds_of_pair
 
+from pytest_throughput.gate.rules import Rules
+
 CASES = tuple("abcdef")
 
 
@@ -68,13 +70,14 @@ def test_quiet_pairs_are_decided_at_the_first_look_and_noisy_ones_cost_all() -> 
 def test_looks_judge_only_what_is_undecided() -> None:
     asked = []
 
-    def judge(base: np.ndarray, head: np.ndarray, rate: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        asked.append((base.shape[-1], rate, int(np.isnan(base[..., -1]).sum())))
+    def judge(base: np.ndarray, head: np.ndarray, rules: Rules) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        asked.append((base.shape[-1], rules.false_alarm_rate, int(np.isnan(base[..., -1]).sum())))
         everywhere = np.ones(base.shape[:2], dtype=bool)
         is_first = np.arange(base.shape[1]) == 0
         return ~everywhere, everywhere & is_first, everywhere & ~is_first
 
-    (rates,) = in_looks(judge, [Look(4, 0.002), Look(8, 0.008)])(pool(0.01), 10, np.random.default_rng(1)).values()
+    looks = [Look(4, Rules(false_alarm_rate=0.002)), Look(8, Rules(false_alarm_rate=0.008))]
+    (rates,) = in_looks(judge, looks)(pool(0.01), 10, np.random.default_rng(1)).values()
     assert asked[:2] == [(4, 0.002, 0), (8, 0.008, 10)]
     assert rates.seconds[0.0] == pytest.approx(10 * (4 + 5 * 8) / 6)
     assert rates.cleared == pytest.approx(1 / 6)
