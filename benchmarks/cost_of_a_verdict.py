@@ -53,14 +53,13 @@ from cost_judging import (
 from cost_recordings import OLD_COMMIT, RIVALS, TOOLS, old_code, record
 
 from pytest_throughput.gate.decision import decide
-from pytest_throughput.gate.estimator import estimate
-from pytest_throughput.gate.rules import Design, Rules
+from pytest_throughput.gate.live_pairs import estimate_live_pairs
+from pytest_throughput.gate.rules import Rules
 from pytest_throughput.launch.pairs import LEAST_BLOCKS, speed_ratio
 
 RULES = Rules()
-OURS = "live pairs"
-FIRST_LOOK, LAST_LOOK = 5, 12
-"""The pairs of the first and of the last look."""
+FIRST_LOOKS, LAST_LOOK = (4, 5), 12
+"""The pairs of the first look, and of the last."""
 SHOWN = (0.0, *SLOWDOWNS)
 
 Lines = Sequence[Mapping[str, Any]]
@@ -154,11 +153,8 @@ class Contender:
 
 
 def judge_pairs(base: Floats, head: Floats, rules: Rules) -> tuple[Any, Any, Any]:
-    """Judge live pairs by the present gate."""
-    every = np.ones(base.shape[-2], dtype=bool)
-    sides = base[..., None], head[..., None]
-    estimates = estimate(*sides, design=Design.PAIRS, false_alarm_rate=rules.false_alarm_rate, in_turn=every)
-    decisions = decide(estimates, rules)
+    """Judge live pairs by the present gate. A look shares the margin; the other limits are those of the run."""
+    decisions = decide(estimate_live_pairs(head - base, rules.false_alarm_rate), RULES)
     return decisions.regressed, decisions.unchanged, decisions.worth_confirming & ~decisions.regressed
 
 
@@ -172,13 +168,13 @@ def planned_looks(first: int, last: int) -> tuple[Look, ...]:
     return (*(Look(count, of_early) for count in early), Look(last, of_last))
 
 
-def ours(pool: Pool) -> Iterator[Contender]:
-    """Yield the live pairs, in planned looks and with a number that is known beforehand."""
-    last = min(LAST_LOOK, pool.units)
-    looks = planned_looks(min(FIRST_LOOK, last), last)
-    yield Contender(f"{OURS}, in looks", pool, (in_looks(judge_pairs, looks),))
+def ours(pool: Pool, blocks: int) -> Iterator[Contender]:
+    """Yield live pairs of so many blocks, in planned looks and with a number of pairs that is known beforehand."""
+    name, last = f"live pairs of {blocks} blocks", min(LAST_LOOK, pool.units)
+    looks = (planned_looks(first, last) for first in FIRST_LOOKS if first <= last)
+    yield Contender(f"{name}, in looks", pool, tuple(in_looks(judge_pairs, each) for each in looks))
     at_once = (in_looks(judge_pairs, [Look(units)]) for units in range(2, last + 1))
-    yield Contender(f"{OURS}, at once", pool, tuple(at_once))
+    yield Contender(f"{name}, at once", pool, tuple(at_once))
 
 
 @contextmanager
@@ -304,19 +300,18 @@ def report_real_slowdowns(lines: Lines, state: str) -> None:
     _print_table("Measured slowdowns in per cent, mean (pairs)", columns, rows)
 
 
-def report_parts(lines: Lines, state: str, blocks: int) -> None:
+def report_parts(lines: Lines, state: str) -> None:
     """Print where the seconds of a live pair go."""
+    parts: dict[str, list[tuple[float, float]]] = {}
+    for one in lines:
+        if one["state"] == state and "sides" in one:
+            starts, block = _blocks(one)
+            parts.setdefault(one["case"], []).append((one["wall_seconds"] - block * len(starts), block))
     rows = []
-    for case in sorted({one["case"] for one in lines}):
-        pairs = [one for one in lines if one["case"] == case and one["state"] == state and "sides" in one]
-        around, block = [], []
-        for one in pairs:
-            starts, seconds = _blocks(one)
-            block.append(seconds)
-            around.append(one["wall_seconds"] - seconds * len(starts))
-        typical = statistics.median(around), statistics.median(block)
-        rows.append([case, *(f"{each:.2f}" for each in (*typical, typical[0] + blocks * typical[1]))])
-    columns = ["case", "start, import, open, warm-up, close", "a block of 4 slices", f"a pair of {blocks} blocks"]
+    for case, of_case in sorted(parts.items()):
+        around, block = (statistics.median(each) for each in zip(*of_case, strict=True))
+        rows.append([case, f"{around:.2f}", f"{block:.2f}", f"{around + LEAST_BLOCKS * block:.2f}"])
+    columns = ["case", "start, import, open, warm-up, close", "a block of 4 slices", f"a pair of {LEAST_BLOCKS} blocks"]
     _print_table("Seconds of a live pair, median", columns, rows)
 
 
@@ -326,10 +321,13 @@ def _print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str
         print(f"| {' | '.join(row)} |", flush=True)
 
 
-def judge(units: Path | None, pairs: Path | None, state: str, blocks: int, runs: int, resamplings: int) -> None:
+def judge(
+    units: Path | None, pairs: Path | None, state: str, blocks: Sequence[int], runs: int, resamplings: int
+) -> None:
     """Print all tables that the recordings allow."""
     of_tools, of_pairs = ([] if file is None else read(file) for file in (units, pairs))
-    contenders = [*ours(pool_of_pairs(of_pairs, state, blocks)), *rivals(of_tools)]
+    contenders = [one for count in blocks for one in ours(pool_of_pairs(of_pairs, state, count), count)]
+    contenders += rivals(of_tools)
     old = pool_of_units(of_tools, OLD_COMMIT, lambda rounds: [statistics.median(rounds)])
     with ExitStack() as stack:
         if old.units:
@@ -337,7 +335,7 @@ def judge(units: Path | None, pairs: Path | None, state: str, blocks: int, runs:
         report(contenders, runs, resamplings)
     if of_pairs:
         report_real_slowdowns(of_pairs, state)
-        report_parts(of_pairs, state, blocks)
+        report_parts(of_pairs, state)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -352,15 +350,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     of_judge = commands.add_parser("judge", help="read the files, and print the tables")
     of_judge.add_argument("--pairs", type=Path, help="the live pairs that pair_recordings.py has recorded")
     of_judge.add_argument("--state", default="quiet", help="of the recorded pairs; default quiet")
-    of_judge.add_argument("--blocks", type=int, default=LEAST_BLOCKS, help=f"of a live pair; default {LEAST_BLOCKS}")
+    help_of_blocks = f"of a live pair; repeatable; default {LEAST_BLOCKS}"
+    of_judge.add_argument("--blocks", type=int, action="append", help=help_of_blocks)
     of_judge.add_argument("--runs", type=int, default=4000, help="simulated for each rate; default 4000")
     of_judge.add_argument("--resamplings", type=int, default=40, help="for the intervals; default 40")
     of_judge.add_argument("file", type=Path, nargs="?", help="recorded units of other tools")
     options = parser.parse_args(arguments)
     if options.command == "record":
         record(options.tool, options.file, options.seconds)
-    else:
-        judge(options.file, options.pairs, options.state, options.blocks, options.runs, options.resamplings)
+        return
+    blocks = options.blocks or [LEAST_BLOCKS]
+    judge(options.file, options.pairs, options.state, blocks, options.runs, options.resamplings)
 
 
 if __name__ == "__main__":

@@ -129,9 +129,19 @@ def test_the_tables_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[st
     ]
     for name, lines in (("pairs.jsonl", pairs), ("units.jsonl", units)):
         (tmp_path / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
-    main(["judge", "--pairs", f"{tmp_path}/pairs.jsonl", "--runs=40", "--resamplings=1", f"{tmp_path}/units.jsonl"])
+    main(
+        [
+            "judge",
+            "--pairs",
+            f"{tmp_path}/pairs.jsonl",
+            "--blocks=6",
+            "--runs=40",
+            "--resamplings=1",
+            f"{tmp_path}/units.jsonl",
+        ]
+    )
     printed = capsys.readouterr().out
-    assert "| live pairs, in looks | 5 | 11.0 |" in printed
+    assert "| live pairs of 6 blocks, in looks | 5 | 11.0 |" in printed
     assert "| asv | 4 | 6.0 |" in printed
     assert "| pytest-benchmark, tests | 4 | 6.0 |" in printed
     assert "| a | – | 10.0 (1) | – |" in printed
