@@ -70,6 +70,16 @@ def badly_closed(fails):
         raise RuntimeError("closing failed, too")
     return Step(run, close=close)
 
+def leaving(file):
+    # An object that is freed, at the earliest, when Python ends.
+    import atexit, steps
+    class Kept:
+        def __del__(self): open(file, "a").write("freed")
+    steps.kept = Kept()
+    atexit.register(lambda: open(file, "a").write("left"))
+    threading.Thread(target=time.sleep, args=(1000,)).start()
+    return Step(lambda: None)
+
 def variable(name, ballast=""):
     return Step(lambda: None, metadata={"value": os.environ.get(name)})
 """
@@ -189,6 +199,13 @@ def test_closing_badly_takes_nothing_back(worker: Worker, fails: bool, status: s
     assert outcome.status == status
     assert (outcome.reason or "").endswith(reason or "")
     assert "closing failed, too" in worker.new_stderr()
+
+
+def test_the_end_runs_what_was_registered_for_it_and_frees_nothing(worker: Worker, tmp_path: Path) -> None:
+    file = tmp_path / "left"
+    assert worker.run(once("leaving", file=str(file)), 30).status == "ok"
+    worker.close()
+    assert file.read_text() == "left"
 
 
 def test_variables_travel_with_the_request(worker: Worker) -> None:

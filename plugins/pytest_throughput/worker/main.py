@@ -7,6 +7,7 @@ standard input is empty.
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
 import math
 import os
@@ -21,7 +22,7 @@ from pytest_throughput.worker.start import begin
 __all__ = ["main"]
 
 
-def main() -> int:
+def main() -> None:
     """Answer questions until there are no more."""
     environment = begin(sys.argv[1:])
     requests, answers, errors = _take_over_standard_streams()
@@ -75,7 +76,6 @@ def main() -> int:
             _open_standard_streams(errors)
             answer["reusable"] = not request.own_process and process_settings() == settings and not works_on()
         _write_all(answers, encode(answer))
-    return 0
 
 
 class _Pipes:
@@ -145,5 +145,20 @@ def _forget_the_current_folder() -> None:
         del sys.path[0]
 
 
+def _leave() -> None:
+    """Run the functions that were registered for the exit, and end this process at once.
+
+    Python would first free every object of the framework, which takes about a second for PyTorch and two for
+    TensorFlow, and would wait for threads that the step has left.
+    """
+    with suppress(Exception):
+        atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(0)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
+    _leave()
