@@ -46,7 +46,7 @@ SLOWDOWNS = (0.05, 0.10, 0.30)
 _CASES_TIMES_RUNS = 6_000
 """Simulated for each scenario."""
 _FOLDER = Path(pytest_throughput.gate.rules.__file__).parent
-_MODULES = ("outliers", "far_slower", "shrinkage", "estimator", "decision")
+_MODULES = ("outliers", "shrinkage", "far_slower", "estimator", "slow_steps", "decision")
 _REGRESSED = [CODES.index(code) for code in (Code.SLOWER, Code.FAR_SLOWER, Code.SLOWER_AT_TIMES)]
 _DECIDED = [*_REGRESSED, CODES.index(Code.FASTER), CODES.index(Code.WITHIN_THRESHOLD)]
 
@@ -252,7 +252,7 @@ VARIANTS = (
     ),
     variant(
         "pairs are never compared one by one",
-        ("estimator", "if design.is_paired:\n        compared", "if False:\n        compared"),
+        ("estimator", "if design.is_paired:\n        live", "if False:\n        live"),
     ),
     variant(
         "pairs are always compared one by one",

@@ -9,6 +9,7 @@ four are slowed at once, by 3, 5, 10 and 30 %, and each is counted by itself.
 ``python benchmarks/gate_operating_characteristics.py`` takes about half an hour of one core and prints
 summaries; ``--csv FILE`` keeps every cell. ``--scale 4`` simulates four times as many runs. Seeded.
 ``--only anchor`` simulates runs that are measured beside an anchor, in a minute.
+``--confirmation`` simulates confirmation only, with up to 5 more trials, which takes five minutes.
 ``--cell two-humped,0,0.03,10,5,0 --runs 10000`` looks at one cell for longer: the noise, the shift, the
 size (0: mixed), cases, trials and accepted runs (0: pairs).
 """
@@ -27,10 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from pytest_throughput.gate.confirmation import planned_looks
 from pytest_throughput.gate.decision import Decisions, decide
 from pytest_throughput.gate.estimator import estimate
 from pytest_throughput.gate.rules import Design, Rules
 
+Counts = NDArray[np.int_]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Generator = np.random.Generator
@@ -180,12 +183,13 @@ class Calls:
 
     regressed: Bools
     unchanged: Bools | None = None
-    extra_trials: float = 0.0
-    """Of head, for each case, on average."""
+    extra_trials: Counts | None = None
+    """Trials of head for confirmation."""
 
 
-def our_gate(cell: Cell, base: Floats, head: Floats) -> Decisions:
-    return decide(estimate(base, head, design=cell.design, false_alarm_rate=RULES.false_alarm_rate), RULES)
+def our_gate(cell: Cell, base: Floats, head: Floats, rules: Rules = RULES) -> Decisions:
+    estimates = estimate(base, head, design=cell.design, false_alarm_rate=rules.level, missed_rate=rules.missed_rate)
+    return decide(estimates, rules)
 
 
 def our_gate_at_once(cell: Cell, base: Floats, head: Floats) -> Calls:
@@ -194,28 +198,24 @@ def our_gate_at_once(cell: Cell, base: Floats, head: Floats) -> Calls:
 
 
 def our_gate_confirmed(cell: Cell, base: Floats, head: Floats) -> Calls:
-    """Judge with ``cell.trials``; judge flagged and undecided cases again with all trials."""
+    """Judge at the planned looks, each with further trials of the cases that are undecided by then."""
     stored = cell.design is Design.HISTORY
+    trials = np.full(head.shape[:2], cell.trials)
+    undecided = np.ones(head.shape[:2], dtype=bool)
+    regressed, unchanged = ~undecided, ~undecided
 
-    def judge(confirmed: Bools) -> Decisions:
-        """Judge with the confirmation trials of these cases only."""
+    def so_far(side: Floats) -> Floats:
+        numbers = np.arange(cell.trials + CONFIRM)
+        measured = numbers < trials[..., None]
+        return np.where(measured[..., None, :] if stored else measured[..., None], side, np.nan)
 
-        def limited(side: Floats) -> Floats:
-            side = side.copy()
-            extra = side[..., cell.trials :] if stored else side[..., cell.trials :, :]
-            extra[~confirmed] = np.nan
-            return side
-
-        return our_gate(cell, base if stored else limited(base), limited(head))
-
-    first = judge(np.zeros(head.shape[:2], dtype=bool))
-    asked = first.worth_confirming
-    second = judge(asked)
-    return Calls(
-        regressed=asked & second.regressed,
-        unchanged=np.where(asked, second.unchanged, first.unchanged),
-        extra_trials=float(asked.mean()) * CONFIRM,
-    )
+    for look in planned_looks(cell.trials, CONFIRM, RULES):
+        trials = np.where(undecided, look.trials, trials)
+        decisions = our_gate(cell, base if stored else so_far(base), so_far(head), look.rules)
+        regressed = np.where(undecided, decisions.regressed, regressed)
+        unchanged = np.where(undecided, decisions.unchanged, unchanged)
+        undecided = undecided & decisions.worth_confirming
+    return Calls(regressed, unchanged, trials - cell.trials)
 
 
 def with_rounds(cell: Cell, random: Generator, logs: Floats) -> Floats:
@@ -277,7 +277,8 @@ class Result:
     alarms: int
     detected: dict[float, int] = field(default_factory=dict)
     unchanged: dict[float, int] = field(default_factory=dict)
-    extra_trials: float = 0.0
+    extra_trials: dict[float, float] = field(default_factory=dict)
+    """Trials of head for confirmation, on average, of a case with that slowdown; 0: of an unchanged run."""
 
     @property
     def false_alarm_rate(self) -> float:
@@ -294,19 +295,23 @@ class Result:
             "false_alarms": self.false_alarm_rate,
             **{f"detected_{slowdown:.0%}": self.rate(slowdown) for slowdown in SLOWDOWNS},
             **{f"unchanged_{slowdown:.0%}": self.unchanged.get(slowdown, 0) / self.runs for slowdown in SLOWDOWNS},
-            "extra_trials": self.extra_trials,
+            **{f"extra_trials_{slowdown:.0%}": self.extra_trials.get(slowdown, 0.0) for slowdown in (0.0, *SLOWDOWNS)},
         }
 
 
 def count(cell: Cell, gate: str, base: Floats, head: Floats, judge: Callable[[Floats, Floats], Calls]) -> Result:
     calls = judge(base, head)
-    result = Result(cell, gate, len(head), int(calls.regressed.any(axis=-1).sum()), extra_trials=calls.extra_trials)
+    result = Result(cell, gate, len(head), int(calls.regressed.any(axis=-1).sum()))
+    if calls.extra_trials is not None:
+        result.extra_trials[0.0] = float(calls.extra_trials.mean())
     for changed, where in slowed(cell, head):
         calls = judge(base, changed)
         for index, slowdown in where.items():
             result.detected[slowdown] = int(calls.regressed[:, index].sum())
             if calls.unchanged is not None:
                 result.unchanged[slowdown] = int(calls.unchanged[:, index].sum())
+            if calls.extra_trials is not None:
+                result.extra_trials[slowdown] = float(calls.extra_trials[:, index].mean())
     return result
 
 
@@ -331,22 +336,28 @@ def cell_of(text: str) -> Cell:
     return Cell(family, float(shift), float(size), int(cases), int(trials), int(history))
 
 
-def simulate_at_length(cell: Cell, runs: int) -> None:
+def simulate_at_length(cell: Cell, runs: int, *, confirmed: bool) -> None:
     """Simulate in portions, which limits the memory, and print the rates."""
     total = Result(cell, "ours", 0, 0, dict.fromkeys(SLOWDOWNS, 0), dict.fromkeys(SLOWDOWNS, 0))
+    gate, more = (our_gate_confirmed, CONFIRM) if confirmed else (our_gate_at_once, 0)
+    used = dict.fromkeys((0.0, *SLOWDOWNS), 0.0)
     random = cell.generator("at length")
     while total.runs < runs:
         portion = min(max(100_000 // (cell.cases * cell.trials * max(cell.history, 2)), 1), runs - total.runs)
-        base, head = both_sides(cell, random, portion)
-        one = count(cell, "ours", base, head, lambda b, h: our_gate_at_once(cell, b, h))
+        base, head = both_sides(cell, random, portion, more)
+        one = count(cell, "ours", base, head, lambda b, h: gate(cell, b, h))
         total.runs, total.alarms = total.runs + one.runs, total.alarms + one.alarms
         for slowdown in SLOWDOWNS:
             total.detected[slowdown] += one.detected[slowdown]
             total.unchanged[slowdown] += one.unchanged[slowdown]
+        for slowdown, trials in one.extra_trials.items():
+            used[slowdown] += trials * one.runs / runs
     print(f"{describe(cell)}: {total.runs} runs, {100 * total.false_alarm_rate:.2f} % false alarms")
     for slowdown in SLOWDOWNS:
         found, unchanged = (100 * rates[slowdown] / total.runs for rates in (total.detected, total.unchanged))
         print(f"  {slowdown:.0%} slower: found in {found:.1f} %, called unchanged in {unchanged:.1f} %")
+    if confirmed:
+        print(f"  trials for confirmation: {', '.join(f'{each:.2f} at {slow:.0%}' for slow, each in used.items())}")
 
 
 def simulate_confirmed(cell: Cell, scale: float) -> Result:
@@ -435,13 +446,13 @@ def report_detection(title: str, results: Sequence[Result]) -> None:
     table(title, ["noise", "shift", *(f"CV {size:.1%}" for size in sizes)], rows)
 
 
-def report_missed(results: Sequence[Result]) -> None:
-    """Real slowdowns of 5 % that were called unchanged."""
-    worst = sorted(results, key=lambda one: -one.unchanged[0.05] / one.runs)[:3]
-    total = sum(one.unchanged[0.05] for one in results), sum(one.runs for one in results)
-    print(f"\nA real slowdown of 5 % called unchanged: {share(*total)} % of all; at worst")
+def report_missed(results: Sequence[Result], slowdown: float = 0.05) -> None:
+    """Print how many real slowdowns were called unchanged."""
+    worst = sorted(results, key=lambda one: -one.unchanged[slowdown] / one.runs)[:3]
+    total = sum(one.unchanged[slowdown] for one in results), sum(one.runs for one in results)
+    print(f"\nA real slowdown of {slowdown:.0%} called unchanged: {share(*total)} % of all; at worst")
     for one in worst:
-        print(f"- {share(one.unchanged[0.05], one.runs)} % of {one.runs}: {describe(one.cell)}")
+        print(f"- {share(one.unchanged[slowdown], one.runs)} % of {one.runs}: {describe(one.cell)}")
 
 
 def report_beside_others(results: Sequence[Result]) -> None:
@@ -461,22 +472,21 @@ def report_beside_others(results: Sequence[Result]) -> None:
     table("All families together; slowdowns at CV up to 1 %, in per cent", columns, rows)
 
 
-def report_confirmation(results: Sequence[Result], at_once: Sequence[Result]) -> None:
+def report_confirmation(results: Sequence[Result], scale: float) -> None:
     rows = []
     for one in results:
-        before = next(other for other in at_once if other.cell == one.cell)
         if one.cell.cases == 10 and one.cell.shift == 0:
+            before = simulate(one.cell, scale)
             row = [named(one.cell), one.cell.family, f"{one.cell.size:.1%}"]
-            row += [f"{100 * result.rate(0.05):.0f}" for result in (before, one)]
-            row += [f"{one.extra_trials:.1f}"]
+            row += [f"{100 * before.rate(0.05):.0f} → {100 * one.rate(0.05):.0f}"]
+            row += [" / ".join(f"{one.extra_trials[slowdown]:.1f}" for slowdown in (0.0, *SLOWDOWNS[1:]))]
             rows.append(row)
     columns = [
         "design",
         "noise",
         "CV",
-        "5 % found at once",
-        f"with {CONFIRM} to confirm",
-        "trials spent of a calm case",
+        f"5 % found at once → with up to {CONFIRM} to confirm",
+        "trials that cases with 0 / 5 / 10 / 30 % use",
     ]
     table("Confirmation, 10 cases, 5 trials, no shift", columns, rows)
 
@@ -503,11 +513,23 @@ def report_anchor(scale: float) -> None:
     table("Slowdowns of 5 / 10 / 30 % found, in per cent: 10 cases, 5 trials, CV 1 %", columns, rows)
 
 
+def with_confirmation(cells: Sequence[Cell], scale: float) -> list[Result]:
+    """Simulate confirmation and report it."""
+    confirmed = [simulate_confirmed(cell, scale) for cell in cells]
+    report_false_alarms(f"False alarms with {CONFIRM} confirmation trials, in per cent of runs", confirmed)
+    report_suspects(confirmed)
+    for slowdown in (0.03, 0.05):
+        report_missed(confirmed, slowdown)
+    report_confirmation(confirmed, scale)
+    return confirmed
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="False alarms and detection of the gate, by simulation.")
     parser.add_argument("--scale", type=float, default=1.0, help="more runs of each cell; default 1")
     parser.add_argument("--csv", type=Path, help="where to keep every cell")
     parser.add_argument("--without-others", action="store_true", help="our gate alone")
+    parser.add_argument("--confirmation", action="store_true", help="confirmation alone, also with --cell")
     parser.add_argument("--cell", type=cell_of, action="append", help="only this one; repeatable")
     parser.add_argument("--runs", type=int, default=1000, help="of each --cell; default 1000")
     parser.add_argument("--only", choices=["anchor"], help="only runs beside an anchor")
@@ -516,7 +538,7 @@ def main() -> None:
         report_anchor(options.scale)
         return
     for cell in options.cell or ():
-        simulate_at_length(cell, options.runs)
+        simulate_at_length(cell, options.runs, confirmed=options.confirmation)
     if options.cell:
         return
 
@@ -539,6 +561,11 @@ def main() -> None:
         for cases in CASES
         for trials in TRIALS
     ]
+    of_five = [cell for cell in (*pairs, *stored) if cell.trials == 5 and cell.history in (0, 5) and cell.size != MIXED]
+    of_five = [cell for cell in of_five if cell.shift in (0.0, 0.03)]
+    if options.confirmation:
+        with_confirmation(of_five, options.scale)
+        return
     ours = [simulate(cell, options.scale) for cell in (*pairs, *stored)]
     required = [one for one in ours if one.cell.size != MIXED]
     mixed = [one for one in ours if one.cell.size == MIXED]
@@ -553,14 +580,7 @@ def main() -> None:
             name = f"{named(some[0].cell)}, 10 cases, {trials} trials"
             report_detection(f"Slowdowns of 3 / 5 / 10 / 30 % found, in per cent: {name}", some)
 
-    of_five = [cell for cell in (*pairs, *stored) if cell.trials == 5 and cell.history in (0, 5) and cell.size != MIXED]
-    of_five = [cell for cell in of_five if cell.shift in (0.0, 0.03)]
-    confirmed = [simulate_confirmed(cell, options.scale) for cell in of_five]
-    report_false_alarms(f"False alarms with {CONFIRM} confirmation trials, in per cent of runs", confirmed)
-    report_suspects(confirmed)
-    report_missed(confirmed)
-    report_confirmation(confirmed, ours)
-
+    confirmed = with_confirmation(of_five, options.scale)
     others: list[Result] = []
     if not options.without_others:
         for cell in of_five:

@@ -35,7 +35,9 @@ def step(name, trial, environment):
     if ending == "interrupt": raise KeyboardInterrupt
     if ending: raise RuntimeError(ending)
     if how.get("later", {}).get(name) == trial: raise KeyboardInterrupt
-    noise = random.Random(f"{how['seed']} {name} {trial} {environment}").lognormvariate(0, how.get("noise", 0.004))
+    noise = random.Random(f"{how['seed']} {name} {trial} {environment}").lognormvariate(
+        0, how.get("noises", {}).get(name, how.get("noise", 0.004))
+    )
     slower = how.get("slower", {}).get(name, 0) if environment != "base" else 0
     seconds = 0.01 * noise * (1 + slower)
     return Step(lambda: virtual_clock.move(seconds), metadata={"versions": {"steps": how.get("version", "1")}})
@@ -51,6 +53,10 @@ def test_plain(): pass
 """
 PAIRS = tuple(f"--throughput-interpreter={name}/python={sys.executable}" for name in ("base", "head"))
 BASELINE = "--throughput-baseline=kept"
+NEAR = 0.027
+"""A slowdown so near the threshold that it remains undecided."""
+BARELY = 0.035
+"""A slowdown that few trials show at the false-alarm rate of the run, but not at that of its first look."""
 
 
 class Gated:
@@ -63,7 +69,7 @@ class Gated:
         project.tests(TESTS)
 
     def run(self, *arguments: str, seed: int = 9, trials: int = 3, **how: Any) -> pytest.RunResult:
-        """``how``: ``slower``, ``noise``, ``ending`` and so on, of the steps."""
+        """``how``: ``slower``, ``noise``, ``noises`` (by name), ``ending`` and so on, of the steps."""
         (self.project.path / "how.json").write_text(json.dumps({"seed": seed, **how}))
         (self.project.path / "measured").unlink(missing_ok=True)
         common = ("--throughput-protocol=paper", "--throughput-isolation=none", f"--throughput-trials={trials}")
@@ -329,7 +335,7 @@ def test_metrics_of_a_job_are_judged_by_their_own_thresholds(gated: Gated) -> No
     result.stderr.fnmatch_lines(["*pyproject.toml: *thresholds, '[*]': expected a share such as 3% or 0.03, got '5'"])
 
 
-class TestSecondLook:
+class TestPlannedLooks:
     def test_trials_in_reserve_are_hidden_until_they_are_needed(self, gated: Gated) -> None:
         gated.accept_some()
         result = gated.run(BASELINE, "--throughput-confirm=4", "-k", "not f")
@@ -338,38 +344,50 @@ class TestSecondLook:
         result.assert_outcomes(passed=16, deselected=3)
         assert len(gated.measured) == 15
 
-    def test_flagged_cases_get_more_trials_in_the_same_run(self, gated: Gated) -> None:
+    def test_undecided_cases_get_more_trials_in_the_same_run(self, gated: Gated) -> None:
         gated.accept_some()
-        result = gated.run(BASELINE, "--throughput-confirm=2", slower={"c": 0.1})
-        assert result.ret == 10
-        result.stdout.fnmatch_lines(["confirming with 2 more trials: test_it.py::test_it?c?"])
+        result = gated.run(BASELINE, "--throughput-confirm=2", slower={"c": NEAR})
+        result.stdout.fnmatch_lines(["confirming with 2 more trials of 1 case (look 2 of 2): test_it.py::test_it?c?"])
         result.assert_outcomes(passed=21)
         assert gated.measured[-2:] == ["c4d", "c5d"]
         block = gated.project.json()["throughput"]
         assert [len(case["trials"]) for case in block["cases"]] == [3, 3, 5, 3, 3, 3]
         assert block["complete"] is True
-        (verdict,) = [case for case in block["verdicts"]["cases"] if case["verdict"] == "regressed"]
-        assert verdict["trials_head"] == 5
+        found = {case["id"][-2]: case for case in block["verdicts"]["cases"]}
+        assert [(found[name]["look"], found[name]["trials_head"]) for name in "abcdef"] == [
+            (2, 5) if name == "c" else (1, 3) for name in "abcdef"
+        ]
 
-    def test_a_false_alarm_can_be_taken_back(self, gated: Gated) -> None:
+    def test_an_early_look_needs_more_evidence_than_a_run_without_confirmation(self, gated: Gated) -> None:
         """What only the first trials show, the verdict over all trials need not."""
         steps = STEPS.replace("noise * (1 + slower)", "noise * (1 + slower * (trial <= 3))")
         gated.accept_some()
         (gated.project.path / "steps.py").write_text(steps)
-        assert gated.run(BASELINE, slower={"c": 0.06}).ret == 10
-        assert gated.run(BASELINE, "--throughput-confirm=12", slower={"c": 0.06}).ret == 0
-        assert len(gated.measured) == 18 + 12
+        assert gated.run(BASELINE, slower={"c": BARELY}).ret == 10
+        assert gated.run(BASELINE, "--throughput-confirm=6", slower={"c": BARELY}).ret == 0
+        assert gated.verdicts()["c"] != "regressed"
 
-    @pytest.mark.slow
-    def test_pairs_are_continued_in_turn(self, gated: Gated) -> None:
-        result = gated.run(*PAIRS, "--throughput-gate=fail", "--throughput-confirm=3", trials=2, slower={"c": 0.1})
+    def test_clear_cases_are_decided_early_and_noisy_ones_use_all_pairs(self, gated: Gated) -> None:
+        how = {"slower": {"c": 1.0}, "noises": {"d": 0.1}}
+        result = gated.run(*PAIRS, "--throughput-gate=fail", "--throughput-confirm=6", **how)
         assert result.ret == 10
-        turns = [f"c{n}{side}" for n in range(1, 6) for side in ("bh" if n % 2 else "hb")]
-        assert [one for one in gated.measured if one[0] == "c"] == turns
-        (verdict,) = [
-            case for case in gated.project.json()["throughput"]["verdicts"]["cases"] if case["verdict"] == "regressed"
-        ]
-        assert (verdict["trials_base"], verdict["trials_head"]) == (5, 5)
+        found = {case["id"][-2]: case for case in gated.project.json()["throughput"]["verdicts"]["cases"]}
+        # Three pairs are too few for a doubling; four are enough.
+        assert {name: (one["verdict"], one["look"], one["trials_head"]) for name, one in found.items()} == {
+            **dict.fromkeys("abef", ("unchanged", 1, 3)),
+            "c": ("regressed", 2, 4),
+            "d": ("inconclusive", 4, 9),
+        }
+        result.stdout.fnmatch_lines(
+            [
+                "confirming with 1 more pair of 2 cases (look 2 of 4): test_it.py::test_it?d?, test_it.py::test_it?c?",
+                "confirming with 2 more pairs of 1 case (look 3 of 4): test_it.py::test_it?d?",
+                "confirming with 3 more pairs of 1 case (look 4 of 4): test_it.py::test_it?d?",
+            ]
+        )
+        # The widest interval first, and every second pair backwards.
+        turns = [f"d{n}{side}" for n in range(5, 10) for side in ("bh" if n % 2 else "hb")]
+        assert gated.measured[36:] == ["d4h", "d4b", "c4h", "c4b", *turns]
 
     def test_fresh_processes_and_paired_order(self, project: Project) -> None:
         """With real workers; the figures are whatever they are."""
@@ -384,27 +402,38 @@ class TestSecondLook:
 
     def test_a_budget_that_is_spent_ends_it(self, gated: Gated, monkeypatch: pytest.MonkeyPatch) -> None:
         gated.accept_some()
-        # The clock is read when the run begins, and for each of 18 trials before its fixtures and before it measures.
-        seconds = iter([0.0] * (1 + 2 * 18) + [1e6] * 10)
+        # The clock is read when the run begins, for each of 20 trials before its fixtures and before it measures, and
+        # after look 2.
+        seconds = iter([0.0] * (1 + 2 * 20 + 1) + [1e6] * 10)
         monkeypatch.setattr("pytest_throughput.run.checkpoint.monotonic", lambda: next(seconds))
-        result = gated.run(BASELINE, "--throughput-confirm=2", "--throughput-budget=1m", slower={"c": 0.1})
-        assert result.ret == 10
-        result.assert_outcomes(passed=19, skipped=2)
-        result.stdout.fnmatch_lines(["*to go on, repeat the command with --throughput-resume=*"])
-        assert gated.project.json()["throughput"]["complete"] is False
+        result = gated.run(BASELINE, "--throughput-confirm=6", "--throughput-budget=1m", slower={"c": NEAR})
+        result.assert_outcomes(passed=21, skipped=1)
+        result.stdout.fnmatch_lines(
+            [
+                "confirmation ended before look 3 of 4: --throughput-budget of 60.0 s is spent; cases that were *",
+                "*to go on, repeat the command with --throughput-resume=*",
+            ]
+        )
+        block = gated.project.json()["throughput"]
+        assert block["complete"] is False
+        assert block["verdicts"]["notes"][0].startswith("confirmation ended")
+        assert [(case["look"], case["trials_head"]) for case in block["verdicts"]["cases"][2:4]] == [(3, 5), (1, 3)]
 
-    def test_an_interrupted_confirmation_can_be_resumed(self, gated: Gated) -> None:
+    def test_a_resumed_confirmation_comes_to_the_same_verdicts(self, gated: Gated) -> None:
         gated.accept_some()
-        options = (BASELINE, "--throughput-confirm=2")
+        options = (BASELINE, "--throughput-confirm=6")
+        how = {"slower": {"c": NEAR, "e": 0.1}, "noises": {"d": 0.1}}
+        gated.run(*options, **how)
+        expected = gated.project.json()["throughput"]["verdicts"]["cases"]
+        assert [(case["look"], case["trials_head"]) for case in expected[2:4]] == [(4, 9), (4, 9)]
         with pytest.raises(KeyboardInterrupt):
-            gated.run(*options, slower={"c": 0.1}, later={"c": 5})
-        assert gated.measured[-2:] == ["c4d", "c5d"]
-        assert gated.verdicts()["c"] == "regressed"
-        result = gated.run(*options, "--throughput-resume=run.json.journal.jsonl", slower={"c": 0.1})
+            gated.run(*options, **how, later={"c": 6})
+        assert gated.measured[-1] == "c6d"
+        assert gated.verdicts()["e"] == "regressed"
+        result = gated.run(*options, "--throughput-resume=run.json.journal.jsonl", **how)
         assert result.ret == 10
-        assert gated.measured == ["c5d"]
-        (case,) = [case for case in gated.project.json()["throughput"]["cases"] if len(case["trials"]) == 5]
-        assert [trial["resumed"] for trial in case["trials"]] == [True, True, True, True, False]
+        assert "c6d" in gated.measured and "c5d" not in gated.measured
+        assert gated.project.json()["throughput"]["verdicts"]["cases"] == expected
 
     def test_what_stops_pytest_stops_it(self, gated: Gated) -> None:
         gated.accept_some()

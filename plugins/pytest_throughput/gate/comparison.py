@@ -249,7 +249,8 @@ def _compare_alike(cases: Sequence[tuple[Comparable, float]], design: Design, ru
         _as_array([case.base for case, _ in cases]),
         _as_array([case.head for case, _ in cases]),
         design=design,
-        false_alarm_rate=rules.false_alarm_rate,
+        false_alarm_rate=rules.level,
+        missed_rate=rules.missed_rate,
         in_turn=np.array([case.in_turn for case, _ in cases]),
     )
     means = as_differences([case.means for case, _ in cases]) if any(case.means for case, _ in cases) else None

@@ -74,7 +74,7 @@ class Decisions:
 
     @property
     def worth_confirming(self) -> Bools:
-        """Whether the case gets confirmation trials, if there are any."""
+        """Whether the case is undecided and gets confirmation trials, if there are any."""
         return np.isin(self.codes, [index for index, code in enumerate(CODES) if code in WORTH_CONFIRMING])
 
 
@@ -97,6 +97,8 @@ def decide(
     """
     cases = estimates.difference.shape[-1]
     far = np.log1p(np.full(cases, rules.threshold) if thresholds is None else thresholds)
+    # These two limits need not be shared out over looks: what separates all trials of the sides at one look has also
+    # separated those of all looks before it.
     contention_limit = (1 - SHARE_FOR_NOISE - _SHARE_FOR_TAIL - _SHARE_FOR_MEANS) * rules.false_alarm_rate
     # With few cases nothing shows how far two modes lie apart, so that the limit is divided by the number of cases.
     separation_limit = rules.false_alarm_rate / (1 if cases >= FEWEST_CASES_TO_POOL else cases)
@@ -109,10 +111,10 @@ def decide(
     looks_slower = (-difference > margin) & (difference <= -far)
     looks_faster = (difference > margin) & (difference >= far)
     is_far = (gap.size >= gap.needed) & (estimates.units >= FEWEST_FOR_FAR)
-    ruled_out = difference - estimates.half_interval > -far
+    ruled_out = difference - estimates.clearing_margin > -far
 
     is_tail_suspect = (estimates.tail_head > 0) & ((estimates.tail_base == 0) | (estimates.by_tail < _TAIL_IS_SUSPECT))
-    tail_limit = _SHARE_FOR_TAIL * rules.false_alarm_rate / cases if estimates.trials_are_units else 0.0
+    tail_limit = _SHARE_FOR_TAIL * rules.level / cases if estimates.trials_are_units else 0.0
     slow = None if means is None else slow_steps(means, rules, _SHARE_FOR_MEANS, far)
     is_slow_on_average = np.zeros(difference.shape, dtype=bool) if slow is None else slow.certain
     has_slow_steps = is_slow_on_average if slow is None else slow.suspect

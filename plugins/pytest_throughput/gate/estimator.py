@@ -35,6 +35,7 @@ SHARE_FOR_NOISE = 0.5
 _SHARE_FOR_COMMON = 0.9
 """Share of the noise's part that the common part may use: it is known from few units, so its margin is widest."""
 _TAIL_OF_INTERVAL = 0.025
+"""The rate of misses of a run that is judged once: a slowdown is then ruled out by the interval that is shown."""
 _PAIRS_AGREE = 0.5
 """Pairs are compared one by one if their differences have less than this share of unrelated trials' variance."""
 _MUCH_NOISIER = 6.0
@@ -53,6 +54,8 @@ class Estimates:
     """Smallest difference that is significant at the run-wide false-alarm rate."""
     half_interval: Floats
     """Half the 95 % interval of the difference."""
+    clearing_margin: Floats
+    """How far above a slowdown the difference must be to rule the slowdown out."""
     noise_between: Floats
     """Standard deviation between the units of one side; NaN where it is unknown."""
     noise_within: Floats
@@ -79,13 +82,19 @@ class Estimates:
 
 
 def estimate(
-    base: Floats, head: Floats, *, design: Design, false_alarm_rate: float, in_turn: Bools | None = None
+    base: Floats,
+    head: Floats,
+    *,
+    design: Design,
+    false_alarm_rate: float,
+    missed_rate: float = _TAIL_OF_INTERVAL,
+    in_turn: Bools | None = None,
 ) -> Estimates:
     """Compare two sides, given as logarithms of speed of shape (…, cases, units, trials), NaN where there is no trial.
 
     In a paired design the i-th unit of base belongs to the i-th unit of head. Axes before the cases are
-    separate comparisons (a simulation has thousands). ``in_turn``: the cases of live pairs, of shape (cases), none by
-    default; the two values of a live pair tell their difference and nothing else.
+    separate comparisons (a simulation has thousands). The rates are those of ``Rules``. ``in_turn``: the cases of live
+    pairs, of shape (cases), none by default; the two values of a live pair tell their difference and nothing else.
     """
     flat_base, flat_head = (side.reshape(*side.shape[:-2], -1) for side in (base, head))
     is_long = not design.is_paired and flat_base.shape[-1] >= _LONG_HISTORY * flat_head.shape[-1]
@@ -96,10 +105,11 @@ def estimate(
     is_typical = ~found.is_exception
     # A run contains all cases; a pair contains one case, so that nothing is common to all cases.
     shared = design is not Design.PAIRS and base.shape[-3] >= FEWEST_CASES_TO_POOL
-    compared = _compare_groups(units_base, units_head, is_typical, shared, false_alarm_rate)
+    rates = false_alarm_rate, missed_rate
+    compared = _compare_groups(units_base, units_head, is_typical, shared, rates)
     if design.is_paired:
         live = np.zeros(base.shape[-3], dtype=bool) if in_turn is None else in_turn
-        compared = _prefer_pairs(units_base, units_head, is_typical, compared, shared, live, false_alarm_rate)
+        compared = _prefer_pairs(units_base, units_head, is_typical, compared, shared, live, rates)
     there = ~np.isnan(found.logs)
     trials_base, trials_head = there[..., ~found.is_head].sum(axis=-1), there[..., found.is_head].sum(axis=-1)
     if design.is_paired:
@@ -115,6 +125,7 @@ def estimate(
         difference=compared.difference,
         margin=compared.margin,
         half_interval=compared.half_interval,
+        clearing_margin=compared.clearing_margin,
         noise_between=np.where(
             compared.spread.own_degrees > 0, np.sqrt(compared.spread.common + compared.spread.own), np.nan
         ),
@@ -142,11 +153,12 @@ class _Compared:
     difference: Floats
     margin: Floats
     half_interval: Floats
+    clearing_margin: Floats
     spread: Spread
     """The spread of the units of one side, not of the differences between the sides."""
 
 
-def _compare_groups(base: Units, head: Units, is_typical: Bools, shared: bool, false_alarm_rate: float) -> _Compared:
+def _compare_groups(base: Units, head: Units, is_typical: Bools, shared: bool, rates: tuple[float, float]) -> _Compared:
     """Compare the mean of base's units with the mean of head's."""
     spread = spread_of([(base.means, base.there), (head.means, head.there)], shared=shared)
     own, degrees = moderated_variances(spread.own, spread.own_degrees, is_typical)
@@ -165,18 +177,24 @@ def _compare_groups(base: Units, head: Units, is_typical: Bools, shared: bool, f
     of_head = np.where(is_noisier, np.maximum(of_head, of_head_trials / head.typical_trials), of_head)
     degrees = np.where(is_noisier, np.minimum(degrees, head_degrees), degrees)
 
-    margin, half_interval = _widths(
+    widths = _widths(
         spread.common * (per_base + per_head),
         spread.common_degrees,
         own * per_base + of_head * per_head,
         degrees,
-        false_alarm_rate,
+        rates,
     )
-    return _Compared(head.mean - base.mean, margin, half_interval, spread)
+    return _Compared(head.mean - base.mean, *widths, spread)
 
 
 def _prefer_pairs(
-    base: Units, head: Units, is_typical: Bools, groups: _Compared, shared: bool, live: Bools, false_alarm_rate: float
+    base: Units,
+    head: Units,
+    is_typical: Bools,
+    groups: _Compared,
+    shared: bool,
+    live: Bools,
+    rates: tuple[float, float],
 ) -> _Compared:
     """Compare pair by pair if the trials of a pair agree better than unrelated trials; otherwise keep ``groups``.
 
@@ -192,8 +210,8 @@ def _prefer_pairs(
     own, degrees = moderated_variances(spread.own, spread.own_degrees, is_typical)
     complete = both.sum(axis=-1)
     pairs = np.maximum(complete, 1)
-    margin, half_interval = _widths(
-        spread.common / pairs, spread.common_degrees, own / pairs, degrees, false_alarm_rate
+    margin, half_interval, clearing_margin = _widths(
+        spread.common / pairs, spread.common_degrees, own / pairs, degrees, rates
     )
     by_pairs = complete >= FEWEST_UNITS
     if complete.shape[-1] >= FEWEST_CASES_TO_POOL:
@@ -206,6 +224,7 @@ def _prefer_pairs(
         np.where(by_pairs, differences.sum(axis=-1) / pairs, groups.difference),
         np.where(by_pairs, margin, groups.margin),
         np.where(by_pairs, half_interval, groups.half_interval),
+        np.where(by_pairs, clearing_margin, groups.clearing_margin),
         replace(
             groups.spread,
             own=np.where(live, spread.own / 2, groups.spread.own),
@@ -222,17 +241,19 @@ def _within(*sides: Units) -> tuple[Floats, Floats]:
 
 
 def _widths(
-    common: Floats, common_degrees: Floats, own: Floats, own_degrees: Floats, false_alarm_rate: float
-) -> tuple[Floats, Floats]:
-    """Return the margin and half the 95 % interval, from the squared standard errors of the two parts of a difference.
+    common: Floats, common_degrees: Floats, own: Floats, own_degrees: Floats, rates: tuple[float, float]
+) -> tuple[Floats, Floats, Floats]:
+    """Return margin, half the 95 % interval and clearing margin, from the squared standard errors of the two parts.
 
-    Two margins are valid, and the narrower one is used. ``separately`` adds a margin for the common
-    part, which one test covers for all cases, to a margin for the own part, which is tested once per
-    case (Bonferroni). ``together`` adds the two as independent errors and tests each case; where there
-    is a common part each quantile uses twice the rate, since both parts are rarely extreme at once (in
-    simulations the false alarms stay below half of the rate).
+    Two margins are valid, and the narrower one is used. ``separately`` adds a margin for the common part, which one
+    test covers for all cases, to a margin for the own part, which is tested once per case (Bonferroni). ``together``
+    adds the two as independent errors and tests each case; where there is a common part each quantile uses twice the
+    rate, since both parts are rarely extreme at once (in simulations the false alarms stay below half of the rate).
+
+    ``rates``: of false alarms and of misses, as in ``Rules``.
     """
     cases = own.shape[-1]
+    false_alarm_rate, missed_rate = rates
     rate = SHARE_FOR_NOISE * false_alarm_rate
     at_once = np.where(common > 0, 2.0, 1.0) * rate / cases
     quantile: Callable[[Floats, Floats | float], Floats] = special.stdtrit
@@ -244,7 +265,8 @@ def _widths(
 
     separately = sum(parts(rate * _SHARE_FOR_COMMON, rate * (1 - _SHARE_FOR_COMMON) / cases))
     together = np.hypot(*parts(at_once, at_once))
-    return np.minimum(separately, together), np.hypot(*parts(_TAIL_OF_INTERVAL, _TAIL_OF_INTERVAL))
+    half_interval, clearing_margin = (np.hypot(*parts(tail, tail)) for tail in (_TAIL_OF_INTERVAL, missed_rate))
+    return np.minimum(separately, together), half_interval, clearing_margin
 
 
 @dataclass(frozen=True)

@@ -45,10 +45,6 @@ class Code(StrEnum):
 
 WORTH_CONFIRMING = frozenset(
     {
-        Code.SLOWER,
-        Code.FAR_SLOWER,
-        Code.SLOWER_AT_TIMES,
-        Code.SLOWER_ON_AVERAGE,
         Code.NOISE,
         Code.NEAR_THRESHOLD,
         Code.CONTENTION,
@@ -58,7 +54,7 @@ WORTH_CONFIRMING = frozenset(
         Code.TOO_FEW_TRIALS,
     }
 )
-"""Codes for which more trials of head (and of base, in pairs) may change the verdict or should confirm it.
+"""Codes of undecided cases that more trials of head (and of base, in pairs) may decide.
 
 A lack of accepted runs is not among them: more trials of one run do not show how runs differ.
 """
@@ -83,7 +79,7 @@ class Design(StrEnum):
 
 @dataclass(frozen=True)
 class Rules:
-    """When a case counts as regressed. Raises ValueError for values out of range."""
+    """When a case counts as regressed, and when as unchanged. Raises ValueError for values out of range."""
 
     threshold: float = 0.03
     """Smallest slowdown that matters, as a share of the seconds: 0.03 means 3 % more seconds."""
@@ -93,12 +89,21 @@ class Rules:
     """The names of the metrics that are judged; empty to judge each case by its primary metric."""
     thresholds: Thresholds = field(default_factory=Thresholds)
     """The thresholds of single cases and metrics; ``threshold`` is that of all others."""
+    share: float = 1.0
+    """The share of the false alarms that this judgement may raise, where it is one of several looks at a run."""
+    missed_rate: float = 0.025
+    """Largest share of slowdowns of exactly the threshold that this judgement may call unchanged."""
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 10:
             raise ValueError(f"threshold: expected a share above 0, such as 0.03 for 3 %, got {self.threshold!r}")
         if not 0 < self.false_alarm_rate <= 0.5:
             raise ValueError(f"false-alarm rate: expected a share above 0, at most 0.5, got {self.false_alarm_rate!r}")
+
+    @property
+    def level(self) -> float:
+        """The rate of false alarms of this judgement."""
+        return self.share * self.false_alarm_rate
 
     @property
     def log_threshold(self) -> float:

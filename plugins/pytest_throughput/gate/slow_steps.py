@@ -42,7 +42,7 @@ def slow_steps(differences: Floats, rules: Rules, share: float, far: Floats) -> 
     ``far``: the logarithm of each case's threshold, of shape (cases).
     """
     known = (~np.isnan(differences)).sum(axis=-1) >= FEWEST_UNITS
-    found = estimate_live_pairs(differences, share / SHARE_FOR_NOISE * rules.false_alarm_rate)
+    found = estimate_live_pairs(differences, share / SHARE_FOR_NOISE * rules.level)
     is_slower = known & (found.difference <= -far)
     is_separable = found.by_separation <= rules.false_alarm_rate / differences.shape[-2]
     comes_and_goes = known & (found.tail_head > 0) & (found.tail_base == 0)

@@ -81,6 +81,8 @@ class CaseVerdict:
     """Standard deviation between units (runs, or the trials of pairs), as a share."""
     noise_within: float | None = None
     """Standard deviation of the trials within one unit, as a share."""
+    look: int = 1
+    """The number of the planned look that gave the verdict; 1 if the run was judged once."""
     is_decidable: bool = False
     """Whether any figures, of as many runs and trials, would have led to a verdict. It is not in the JSON."""
     metric: str = RATE

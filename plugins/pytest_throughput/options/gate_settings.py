@@ -40,8 +40,8 @@ GATE_OPTIONS = (
         metavar="N",
         read=read_whole_number(0, MOST_TRIALS),
         default="0",
-        help="The number of further trials that a flagged or undecided case gets at most before the verdict; at most "
-        "1000.",
+        help="The number of further trials that an undecided case gets at most, up to 1000. They come in planned steps, "
+        "after each of which the run is judged.",
     ),
     FAIL_ON,
 )
@@ -64,7 +64,7 @@ class GateSettings:
     fail_on: tuple[str, ...] = FAIL_ON.default_value
     """The verdicts with which the gate fails."""
     confirm_trials: int = 0
-    """The most further trials of a case that is flagged or undecided."""
+    """The most further trials of an undecided case."""
 
     @classmethod
     def from_values(cls, values: OptionValues, environments: Sequence[str]) -> GateSettings:

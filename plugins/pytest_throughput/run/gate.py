@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_throughput.gate.confirmation import after_look, planned_looks, to_confirm
+from pytest_throughput.gate.messages import count
+from pytest_throughput.gate.rules import Design
 from pytest_throughput.gate.verdict import Incomparable, Judgement, nothing_comparable
 from pytest_throughput.options.gate_settings import BASE, HEAD
 from pytest_throughput.run.benchmark_json import BenchmarkJson
-from pytest_throughput.run.collection import in_order, measured
+from pytest_throughput.run.collection import MeasuredItem, in_order, measured
 from pytest_throughput.run.output import show
 from pytest_throughput.run.result import run_result
 from pytest_throughput.run.session import ThroughputSession
-from pytest_throughput.text import printable
+from pytest_throughput.text import duration, printable
 
 if TYPE_CHECKING:
     from pytest_throughput.gate.comparison import Comparison
@@ -24,6 +29,9 @@ if TYPE_CHECKING:
     from pytest_throughput.gate.verdict import CaseVerdict
 
 __all__ = ["Gate"]
+
+_MOST_NAMED = 5
+"""The most cases that are named in the line of a look."""
 
 
 class Gate:
@@ -37,10 +45,13 @@ class Gate:
         self._session = session
         self._results = results
         self._settings = session.settings.gate
-        self._before_confirmation: tuple[CaseVerdict, ...] = ()
-        """The verdicts by which cases were chosen for confirmation; empty if no case was confirmed."""
-        self._confirmed: tuple[str, ...] = ()
-        """Ids of the cases that got confirmation trials."""
+        self._looks = planned_looks(session.settings.trials, self._settings.confirm_trials, self._settings.rules)
+        self._look = self._looks[0]
+        """The look whose trials were begun last."""
+        self._verdicts: tuple[CaseVerdict, ...] = ()
+        """The verdicts after the last look that was held; empty before the first."""
+        self._ended_early = False
+        """Whether the budget ended the confirmation."""
         self._judgement: Judgement | None = None
 
     # Confirmation
@@ -62,39 +73,59 @@ class Gate:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
-        """Run the confirmation trials of flagged and undecided cases, after all others."""
+        """Run the confirmation trials of undecided cases, after all others."""
         done: Any = yield
         if self._session.is_measuring and self._session.confirmation_items:
             self._confirm(session)
         return done  # type: ignore[no-any-return]
 
     def _confirm(self, session: pytest.Session) -> None:
-        try:
-            comparison = self._compare()
-            self._before_confirmation = comparison.verdicts(self._settings.rules)
-        except Exception:  # `_judge` meets the same error at the end of the run, and reports it.
-            return
-        from pytest_throughput.gate.confirmation import to_confirm
+        for look, following in pairwise(self._looks):
+            try:
+                comparison = self._compare()
+                now = comparison.verdicts(look.rules)
+            except Exception:  # `_judge` meets the same error at the end of the run, and reports it.
+                return
+            self._verdicts = after_look(self._verdicts, now, look.number)
+            undecided = to_confirm(self._verdicts, comparison.design)
+            chosen = self._confirmation_items(undecided, range(look.trials + 1, following.trials + 1))
+            if not chosen:
+                return
+            self._look = following
+            unit = "more pair" if comparison.design is Design.PAIRS else "more trial"
+            self._show_look(count(following.trials - look.trials, unit), chosen)
+            self._run(session, chosen)
+            store = self._session.trial_store
+            if store is not None and store.is_spent() and not self._session.ledger.is_complete:
+                self._ended_early = True
+                return
 
-        undecided = set(to_confirm(self._before_confirmation, comparison.design))
+    def _confirmation_items(self, case_ids: Sequence[str], trials: Collection[int]) -> list[MeasuredItem]:
+        """Return the tests of these trials, case by case in the order of ``case_ids``."""
         compared = (
             {BASE, HEAD} if self._settings.baseline is None else {*self._session.settings.interpreters.environments}
         )
-        chosen = [
-            found
-            for found in self._session.confirmation_items.values()
-            if found.case_id in undecided and found.environment in compared
+        place = {case_id: index for index, case_id in enumerate(case_ids)}
+        found = [
+            one
+            for one in self._session.confirmation_items.values()
+            if one.case_id in place and one.environment in compared and one.trial in trials
         ]
-        self._confirmed = tuple(dict.fromkeys(found.case_id for found in chosen))
-        if not chosen:
-            return
+        return sorted(found, key=lambda one: place[one.case_id])
+
+    def _show_look(self, more: str, chosen: Sequence[MeasuredItem]) -> None:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            cases = (
-                printable(", ".join(self._confirmed)) if len(self._confirmed) < 6 else f"{len(self._confirmed)} cases"
-            )
-            trials = "1 more trial" if len(chosen) == 1 else f"{len(chosen)} more trials"
-            show(reporter, f"\nconfirming with {trials}: {cases}")
+            cases = tuple(dict.fromkeys(one.case_id for one in chosen))
+            names = f": {printable(', '.join(cases))}" if len(cases) <= _MOST_NAMED else ""
+            show(reporter, f"\nconfirming with {more} of {count(len(cases), 'case')} ({self._which_look}){names}")
+
+    @property
+    def _which_look(self) -> str:
+        return f"look {self._look.number} of {len(self._looks)}"
+
+    def _run(self, session: pytest.Session, chosen: Sequence[MeasuredItem]) -> None:
+        # The first case of `chosen` stays the first.
         items = in_order([found.item for found in chosen], self._session.settings)
         for found in chosen:
             self._session.items[found.item.nodeid] = found
@@ -121,18 +152,26 @@ class Gate:
     def _judge(self) -> Judgement:
         try:
             comparison = self._compare()
-            verdicts = comparison.verdicts(self._settings.rules)
-            if self._confirmed:
-                from pytest_throughput.gate.confirmation import after_confirmation
-
-                verdicts = after_confirmation(self._before_confirmation, verdicts, self._confirmed)
-            return comparison.judgement(verdicts, self._settings.fail_on, self._settings.rules)
+            # However the trials ended, the last judgement is by the rules of the last look.
+            verdicts = after_look(self._verdicts, comparison.verdicts(self._looks[-1].rules), self._look.number)
+            judgement = comparison.judgement(verdicts, self._settings.fail_on, self._settings.rules)
+            return replace(judgement, notes=(*judgement.notes, *self._notes))
         except Incomparable as error:
             return nothing_comparable(str(error))
         except Exception as error:
             # An exception in a hook would hide the results.
             why = f"{type(error).__name__}: {printable(str(error))}"
             return Judgement("the run could not be judged", pytest.ExitCode.INTERNAL_ERROR, notes=(why,))
+
+    @property
+    def _notes(self) -> list[str]:
+        if not self._ended_early:
+            return []
+        budget = duration(self._session.settings.budget_seconds)
+        return [
+            f"confirmation ended before {self._which_look}: --throughput-budget of {budget} is spent; cases that were "
+            "undecided by then are judged by what was measured"
+        ]
 
     def _compare(self) -> Comparison:
         from pytest_throughput.gate.comparison import between, with_baseline
