@@ -9,7 +9,7 @@ four are slowed at once, by 3, 5, 10 and 30 %, and each is counted by itself.
 ``python benchmarks/gate_operating_characteristics.py`` takes about half an hour of one core and prints
 summaries; ``--csv FILE`` keeps every cell. ``--scale 4`` simulates four times as many runs. Seeded.
 ``--only anchor`` simulates runs that are measured beside an anchor, in a minute.
-``--confirmation`` simulates confirmation only, with up to 5 more trials, which takes five minutes.
+``--only confirmation`` simulates confirmation, with up to 5 more trials, in five minutes.
 ``--cell two-humped,0,0.03,10,5,0 --runs 10000`` looks at one cell for longer: the noise, the shift, the
 size (0: mixed), cases, trials and accepted runs (0: pairs).
 """
@@ -529,16 +529,15 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0, help="more runs of each cell; default 1")
     parser.add_argument("--csv", type=Path, help="where to keep every cell")
     parser.add_argument("--without-others", action="store_true", help="our gate alone")
-    parser.add_argument("--confirmation", action="store_true", help="confirmation alone, also with --cell")
     parser.add_argument("--cell", type=cell_of, action="append", help="only this one; repeatable")
     parser.add_argument("--runs", type=int, default=1000, help="of each --cell; default 1000")
-    parser.add_argument("--only", choices=["anchor"], help="only runs beside an anchor")
+    parser.add_argument("--only", choices=["anchor", "confirmation"], help="only these; confirmation also with --cell")
     options = parser.parse_args()
     if options.only == "anchor":
         report_anchor(options.scale)
         return
     for cell in options.cell or ():
-        simulate_at_length(cell, options.runs, confirmed=options.confirmation)
+        simulate_at_length(cell, options.runs, confirmed=options.only == "confirmation")
     if options.cell:
         return
 
@@ -563,7 +562,7 @@ def main() -> None:
     ]
     of_five = [cell for cell in (*pairs, *stored) if cell.trials == 5 and cell.history in (0, 5) and cell.size != MIXED]
     of_five = [cell for cell in of_five if cell.shift in (0.0, 0.03)]
-    if options.confirmation:
+    if options.only == "confirmation":
         with_confirmation(of_five, options.scale)
         return
     ours = [simulate(cell, options.scale) for cell in (*pairs, *stored)]

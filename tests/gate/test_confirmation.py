@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -101,6 +102,20 @@ class TestWhichVerdictCounts:
             "few": (Verdict.FAILED, 2),
         }
         assert to_confirm(after_look(first, now, 2)) == ("noisier",)
+
+    def test_metrics_of_a_case_are_decided_one_by_one(self) -> None:
+        memory = replace(of("a", Verdict.INCONCLUSIVE, Code.NOISE, 0.9), metric="peak_memory_bytes")
+        first = after_look((), [of("a", Verdict.UNCHANGED, Code.WITHIN_THRESHOLD, 0.99), memory, memory], 1)
+        assert to_confirm(first) == ("a",)
+        second = after_look(first, [of("a", Verdict.INCONCLUSIVE, Code.NOISE), memory], 2)
+        assert [(one.verdict, one.look) for one in second] == [(Verdict.UNCHANGED, 1), (Verdict.INCONCLUSIVE, 2)]
+
+    def test_what_was_detectable_is_that_of_the_last_judgement(self) -> None:
+        """A slowdown that is too small for the first look would have been left to the later ones."""
+        unchanged = of("a", Verdict.UNCHANGED, Code.WITHIN_THRESHOLD)
+        first = after_look((), [replace(unchanged, detectable_ratio=0.4)], 1)
+        (verdict,) = after_look(first, [replace(unchanged, detectable_ratio=0.9)], 2)
+        assert (verdict.look, verdict.detectable_ratio) == (1, 0.9)
 
 
 def in_looks(base: Floats, head: Floats, trials: int) -> tuple[Bools, Bools, Counts]:

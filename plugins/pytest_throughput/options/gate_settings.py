@@ -40,8 +40,8 @@ GATE_OPTIONS = (
         metavar="N",
         read=read_whole_number(0, MOST_TRIALS),
         default="0",
-        help="The number of further trials that an undecided case gets at most, up to 1000. They come in planned steps, "
-        "after each of which the run is judged.",
+        help="The number of further trials that an undecided case gets at most; at most 1000. They come in planned "
+        "steps, after each of which the run is judged.",
     ),
     FAIL_ON,
 )
