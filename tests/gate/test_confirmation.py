@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pytest_throughput.gate.confirmation import after_look, planned_looks, to_confirm
 from pytest_throughput.gate.decision import decide
 from pytest_throughput.gate.estimator import estimate
+from pytest_throughput.gate.live_pairs import sides_of
 from pytest_throughput.gate.rules import Code, Design, Rules
 from pytest_throughput.gate.verdict import CaseVerdict, Verdict
 
@@ -118,8 +119,8 @@ class TestWhichVerdictCounts:
         assert (verdict.look, verdict.detectable_ratio) == (1, 0.9)
 
 
-def in_looks(base: Floats, head: Floats, trials: int) -> tuple[Bools, Bools, Counts]:
-    """Judge pairs, of shape (runs, cases, pairs, 1), at planned looks.
+def in_looks(base: Floats, head: Floats, trials: int, *, live: bool = False) -> tuple[Bools, Bools, Counts]:
+    """Judge pairs, of shape (runs, cases, pairs, 1), at planned looks; as live pairs, by their differences alone.
 
     Return for each case whether it is regressed, whether it is unchanged, and how many pairs it took.
     """
@@ -130,9 +131,12 @@ def in_looks(base: Floats, head: Floats, trials: int) -> tuple[Bools, Bools, Cou
         taken = np.where(undecided, look.trials, taken)
         measured = (np.arange(head.shape[2]) < taken[..., None])[..., None]
         so_far = [np.where(measured, side, math.nan) for side in (base, head)]
+        if live:
+            so_far = [side[..., None] for side in sides_of((so_far[1] - so_far[0])[..., 0])]
         estimates = estimate(
             *so_far,
             design=Design.PAIRS,
+            in_turn=np.full(head.shape[1], live),
             false_alarm_rate=look.rules.level,
             missed_rate=look.rules.missed_rate,
         )
@@ -161,11 +165,12 @@ NOISES = ["contended", *(pytest.param(noise, marks=pytest.mark.slow) for noise i
 
 @pytest.mark.parametrize("noise", NOISES)
 @pytest.mark.parametrize("cases", [pytest.param(1, marks=pytest.mark.slow), 10])
-def test_looks_raise_few_false_alarms(noise: str, cases: int) -> None:
+@pytest.mark.parametrize("live", [pytest.param(True, marks=pytest.mark.slow), False])
+def test_looks_raise_few_false_alarms(noise: str, cases: int, live: bool) -> None:
     random = np.random.default_rng([cases, len(noise)])
     runs, shape = 1000, (1000, cases, 10, 1)
     base, head = (side(noise, 0.03, shape, random) for _ in range(2))
-    regressed, unchanged, taken = in_looks(base, head, 5)
+    regressed, unchanged, taken = in_looks(base, head, 5, live=live)
     assert regressed.any(axis=-1).mean() <= at_most(0.01, runs)
     assert taken.mean() > 6 and unchanged.any()
 
@@ -173,11 +178,12 @@ def test_looks_raise_few_false_alarms(noise: str, cases: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("deviation", [0.003, 0.01, 0.02, 0.04])
 @pytest.mark.parametrize("cases", [1, 10])
-def test_few_slowdowns_of_exactly_the_threshold_are_called_unchanged(deviation: float, cases: int) -> None:
+@pytest.mark.parametrize("live", [False, True])
+def test_few_slowdowns_of_exactly_the_threshold_are_called_unchanged(deviation: float, cases: int, live: bool) -> None:
     random = np.random.default_rng([cases, int(1000 * deviation)])
     shape = (4000 // cases, cases, 12, 1)
     base, head = (side("gaussian", deviation, shape, random) for _ in range(2))
-    _, unchanged, _ = in_looks(base, head - Rules().log_threshold, 4)
+    _, unchanged, _ = in_looks(base, head - Rules().log_threshold, 4, live=live)
     assert unchanged.mean() <= at_most(0.05, unchanged.size)
 
 
