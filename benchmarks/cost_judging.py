@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from pytest_throughput.gate.confirmation import Look
 from pytest_throughput.gate.rules import Rules
 
-__all__ = ["SLOWDOWNS", "CaseRules", "Judge", "Look", "Plan", "Pool", "Rates", "asv_rules", "cheapest", "in_looks"]
+__all__ = ["SLOWDOWNS", "CaseRules", "Judge", "Plan", "Pool", "Rates", "asv_rules", "cheapest", "in_looks"]
 __all__ += ["limits_of_sessions", "significance_of_sessions", "with_rules"]
 
 Floats = NDArray[np.float64]
@@ -225,15 +226,6 @@ def significance_of_sessions(base: Floats, head: Floats, cases: int) -> dict[str
 Judge = Callable[[Floats, Floats, Rules], tuple[Bools, Bools, Bools]]
 """Given the logarithms of speed of both sides, of shape (runs, cases, units), NaN where none is measured, and the rules
 of the look, return which cases are slower, which are unchanged, and which would get further units."""
-
-
-@dataclass(frozen=True)
-class Look:
-    """A judgement that was planned."""
-
-    trials: int
-    """The units on each side of a case that is still undecided."""
-    rules: Rules = field(default_factory=Rules)
 
 
 def in_looks(judge: Judge, looks: Sequence[Look]) -> Plan:

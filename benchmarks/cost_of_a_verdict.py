@@ -29,7 +29,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,6 @@ from cost_judging import (
     SLOWDOWNS,
     Floats,
     Judge,
-    Look,
     Plan,
     Pool,
     Rates,
@@ -52,6 +51,7 @@ from cost_judging import (
 )
 from cost_recordings import OLD_COMMIT, RIVALS, TOOLS, old_code, record
 
+from pytest_throughput.gate.confirmation import Look, planned_looks
 from pytest_throughput.gate.decision import decide
 from pytest_throughput.gate.live_pairs import estimate_live_pairs
 from pytest_throughput.gate.rules import Rules
@@ -153,27 +153,17 @@ class Contender:
 
 
 def judge_pairs(base: Floats, head: Floats, rules: Rules) -> tuple[Any, Any, Any]:
-    """Judge live pairs by the present gate. A look shares the margin; the other limits are those of the run."""
-    decisions = decide(estimate_live_pairs(head - base, rules.false_alarm_rate), RULES)
+    """Judge live pairs by the present gate."""
+    decisions = decide(estimate_live_pairs(head - base, rules), rules)
     return decisions.regressed, decisions.unchanged, decisions.worth_confirming & ~decisions.regressed
-
-
-def planned_looks(first: int, last: int) -> tuple[Look, ...]:
-    """Return looks at a growing number of pairs; the last has most of the false-alarm rate."""
-    *early, last = sorted({first, round(math.sqrt(first * last)), last})
-    if not early:
-        return (Look(last),)
-    of_early = replace(RULES, false_alarm_rate=0.1 * RULES.false_alarm_rate / len(early))
-    of_last = replace(RULES, false_alarm_rate=0.9 * RULES.false_alarm_rate)
-    return (*(Look(count, of_early) for count in early), Look(last, of_last))
 
 
 def ours(pool: Pool, blocks: int) -> Iterator[Contender]:
     """Yield live pairs of so many blocks, in planned looks and with a number of pairs that is known beforehand."""
     name, last = f"live pairs of {blocks} blocks", min(LAST_LOOK, pool.units)
-    looks = (planned_looks(first, last) for first in FIRST_LOOKS if first <= last)
+    looks = (planned_looks(first, last - first, RULES) for first in FIRST_LOOKS if first <= last)
     yield Contender(f"{name}, in looks", pool, tuple(in_looks(judge_pairs, each) for each in looks))
-    at_once = (in_looks(judge_pairs, [Look(units)]) for units in range(2, last + 1))
+    at_once = (in_looks(judge_pairs, [Look(1, units, RULES)]) for units in range(2, last + 1))
     yield Contender(f"{name}, at once", pool, tuple(at_once))
 
 
@@ -198,8 +188,8 @@ def old_judge() -> Iterator[Judge]:
 
 def of_old(pool: Pool, judge: Judge) -> Contender:
     """Return the old commit's pairs of whole trials: a fixed number, or 5 and a second look with N more."""
-    at_once = [in_looks(judge, [Look(units)]) for units in _counts(4, pool.units)]
-    confirmed = [in_looks(judge, [Look(5), Look(units)]) for units in _counts(6, pool.units)]
+    at_once = [in_looks(judge, [Look(1, units, RULES)]) for units in _counts(4, pool.units)]
+    confirmed = [in_looks(judge, [Look(1, 5, RULES), Look(1, units, RULES)]) for units in _counts(6, pool.units)]
     return Contender(f"{OLD_COMMIT}, pairs of trials", pool, (*at_once, *confirmed))
 
 

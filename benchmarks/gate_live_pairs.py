@@ -67,7 +67,7 @@ def differences(
 
 
 def decided(found: Floats) -> Decisions:
-    return decide(estimate_live_pairs(found, RULES.false_alarm_rate), RULES)
+    return decide(estimate_live_pairs(found, RULES), RULES)
 
 
 def rates(process: str, spread: float, noise: str, runs: int, cases: int, pairs: int) -> Iterator[float]:

@@ -184,7 +184,7 @@ def drawn(rng: np.random.Generator, values: Sequence[Floats], runs: int, pairs: 
 
 def decided(differences: Floats) -> Decisions:
     """Judge runs of live pairs, given log(speed of head ÷ speed of base) of shape (runs, cases, pairs)."""
-    return decide(estimate_live_pairs(differences, RULES.false_alarm_rate), RULES)
+    return decide(estimate_live_pairs(differences, RULES), RULES)
 
 
 def rates(values: Sequence[Floats], pairs: int, runs: int, rng: np.random.Generator) -> dict[str, float]:

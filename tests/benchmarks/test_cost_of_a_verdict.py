@@ -11,7 +11,6 @@ import cost_judging
 import numpy as np
 import pytest
 from cost_judging import (
-    Look,
     Pool,
     asv_rules,
     cheapest,
@@ -20,9 +19,11 @@ from cost_judging import (
     significance_of_sessions,
     with_rules,
 )
-from cost_of_a_verdict import LEAST_BLOCKS, judge_pairs, log_ratio, main, planned_looks, seconds_of_pair
+from cost_of_a_verdict import judge_pairs, log_ratio, main, seconds_of_pair
 
+from pytest_throughput.gate.confirmation import Look, planned_looks
 from pytest_throughput.gate.rules import Rules
+from pytest_throughput.launch.pairs import LEAST_BLOCKS
 
 CASES = tuple("abcdef")
 
@@ -56,7 +57,7 @@ def test_a_pair_costs_what_it_would_have_with_fewer_blocks() -> None:
 
 def test_quiet_pairs_are_decided_at_the_first_look_and_noisy_ones_cost_all() -> None:
     rng = np.random.default_rng(1)
-    plan = in_looks(judge_pairs, planned_looks(5, 12))
+    plan = in_looks(judge_pairs, planned_looks(5, 7, Rules()))
     (quiet,) = plan(pool(0.004), 90, rng).values()
     assert quiet.alarms <= 0.03
     assert quiet.found[0.30] == 1
@@ -76,7 +77,7 @@ def test_looks_judge_only_what_is_undecided() -> None:
         is_first = np.arange(base.shape[1]) == 0
         return ~everywhere, everywhere & is_first, everywhere & ~is_first
 
-    looks = [Look(4, Rules(false_alarm_rate=0.002)), Look(8, Rules(false_alarm_rate=0.008))]
+    looks = [Look(1, 4, Rules(false_alarm_rate=0.002)), Look(2, 8, Rules(false_alarm_rate=0.008))]
     (rates,) = in_looks(judge, looks)(pool(0.01), 10, np.random.default_rng(1)).values()
     assert asked[:2] == [(4, 0.002, 0), (8, 0.008, 10)]
     assert rates.seconds[0.0] == pytest.approx(10 * (4 + 5 * 8) / 6)

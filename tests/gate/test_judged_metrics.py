@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.gate.comparison import Comparison, judge
+from pytest_throughput.gate.confirmation import after_look, to_confirm
 from pytest_throughput.gate.decision import decide
 from pytest_throughput.gate.estimator import estimate
 from pytest_throughput.gate.judged import JudgedCase, JudgedMetric, JudgedRun, JudgedTrial
@@ -278,12 +279,13 @@ def test_patterns_that_match_nothing_are_named() -> None:
     assert notes == ("thresholds that no case of this run has: training-*, * with speed",)
 
 
-def test_confirmed_cases_are_those_of_any_metric() -> None:
-    from pytest_throughput.gate.confirmation import after_confirmation, to_confirm
-
+def test_confirmed_cases_are_those_of_any_metric_and_each_metric_keeps_what_it_decided() -> None:
     first = judge([run_of(1)], [run_of(2, worse={"peak_memory_bytes": 0.2})], design=Design.PAIRS, rules=THREE)
-    assert to_confirm(first) == ("a", "b")
+    assert sorted(to_confirm(first, Design.PAIRS)) == ["a", "b"]
     second = judge([run_of(3)], [run_of(4)], design=Design.PAIRS, rules=THREE)
-    merged = after_confirmation(first, second, ("b",))
-    assert [(one.id, one.metric) for one in merged] == [(one.id, one.metric) for one in first]
-    assert [one.verdict for one in merged if one.metric == "peak_memory_bytes"] == ["regressed", "unchanged"]
+    merged = after_look(first, second, 2)
+    assert [(one.id, one.metric) for one in merged] == [(one.id, one.metric) for one in second]
+    for before, now, after in zip(first, second, merged, strict=True):
+        is_decided = before.verdict in ("regressed", "improved", "unchanged")
+        assert after.verdict == (before.verdict if is_decided else now.verdict)
+        assert after.look == (before.look if is_decided else 2)

@@ -22,7 +22,7 @@ RUNS = 2000
 
 def decided(typical: np.ndarray, means: np.ndarray) -> Decisions:
     """Judge live pairs, given log(head ÷ base) of typical steps and of means, of shape (runs, cases, pairs)."""
-    return decide(estimate_live_pairs(typical, 0.01), RULES, means)
+    return decide(estimate_live_pairs(typical, RULES), RULES, means)
 
 
 def pairs_of(typical: np.ndarray, rng: np.random.Generator, spread: float) -> np.ndarray:

@@ -368,7 +368,7 @@ class TestPlannedLooks:
         assert gated.verdicts()["c"] != "regressed"
 
     def test_clear_cases_are_decided_early_and_noisy_ones_use_all_pairs(self, gated: Gated) -> None:
-        how = {"slower": {"c": 1.0}, "noises": {"d": 0.1}}
+        how: dict[str, Any] = {"slower": {"c": 1.0}, "noises": {"d": 0.1}}
         result = gated.run(*PAIRS, "--throughput-gate=fail", "--throughput-confirm=6", **how)
         assert result.ret == 10
         found = {case["id"][-2]: case for case in gated.project.json()["throughput"]["verdicts"]["cases"]}
@@ -422,7 +422,7 @@ class TestPlannedLooks:
     def test_a_resumed_confirmation_comes_to_the_same_verdicts(self, gated: Gated) -> None:
         gated.accept_some()
         options = (BASELINE, "--throughput-confirm=6")
-        how = {"slower": {"c": NEAR, "e": 0.1}, "noises": {"d": 0.1}}
+        how: dict[str, Any] = {"slower": {"c": NEAR, "e": 0.1}, "noises": {"d": 0.1}}
         gated.run(*options, **how)
         expected = gated.project.json()["throughput"]["verdicts"]["cases"]
         assert [(case["look"], case["trials_head"]) for case in expected[2:4]] == [(4, 9), (4, 9)]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_throughput.gate.estimator import Estimates, estimate
-from pytest_throughput.gate.rules import Design
+from pytest_throughput.gate.rules import Design, Rules
 
 __all__ = ["estimate_live_pairs", "sides_of"]
 
@@ -28,8 +28,15 @@ def sides_of(differences: Floats) -> tuple[Floats, Floats]:
     return -median / 2 - np.maximum(deviation, 0.0), median / 2 + np.minimum(deviation, 0.0)
 
 
-def estimate_live_pairs(differences: Floats, false_alarm_rate: float) -> Estimates:
+def estimate_live_pairs(differences: Floats, rules: Rules) -> Estimates:
     """Compare the sides of live pairs, given their differences (head minus base), of shape (…, cases, pairs)."""
     base, head = (side[..., None] for side in sides_of(differences))
     every = np.ones(differences.shape[-2], dtype=bool)
-    return estimate(base, head, design=Design.PAIRS, false_alarm_rate=false_alarm_rate, in_turn=every)
+    return estimate(
+        base,
+        head,
+        design=Design.PAIRS,
+        false_alarm_rate=rules.level,
+        missed_rate=rules.missed_rate,
+        in_turn=every,
+    )

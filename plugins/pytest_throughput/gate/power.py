@@ -34,7 +34,7 @@ def power(deviation: float, slowdown: float, pairs: int, cases: int, rules: Rule
     """
     differences = deviation * np.random.default_rng(_SEED).standard_normal((_RUNS, cases, pairs))
     differences[:, 0] -= math.log1p(slowdown)
-    estimates = estimate_live_pairs(differences, rules.false_alarm_rate)
+    estimates = estimate_live_pairs(differences, rules)
     return float(decide(estimates, rules).regressed[:, 0].mean())
 
 

@@ -8,7 +8,7 @@ long. The mean of all its steps does, although it is noisier. So the means are c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ def slow_steps(differences: Floats, rules: Rules, share: float, far: Floats) -> 
     ``far``: the logarithm of each case's threshold, of shape (cases).
     """
     known = (~np.isnan(differences)).sum(axis=-1) >= FEWEST_UNITS
-    found = estimate_live_pairs(differences, share / SHARE_FOR_NOISE * rules.level)
+    found = estimate_live_pairs(differences, replace(rules, share=share / SHARE_FOR_NOISE * rules.share))
     is_slower = known & (found.difference <= -far)
     is_separable = found.by_separation <= rules.false_alarm_rate / differences.shape[-2]
     comes_and_goes = known & (found.tail_head > 0) & (found.tail_base == 0)
