@@ -50,12 +50,12 @@ from cost_judging import (
     with_rules,
 )
 from cost_recordings import OLD_COMMIT, RIVALS, TOOLS, old_code, record
+from pair_recordings import JUDGED, log_ratio
 
 from pytest_throughput.gate.confirmation import Look, planned_looks
-from pytest_throughput.gate.decision import decide
-from pytest_throughput.gate.live_pairs import estimate_live_pairs
+from pytest_throughput.gate.decision import decide_live_pairs
 from pytest_throughput.gate.rules import Rules
-from pytest_throughput.launch.pairs import LEAST_BLOCKS, speed_ratio
+from pytest_throughput.launch.pairs import LEAST_BLOCKS
 
 RULES = Rules()
 FIRST_LOOKS, LAST_LOOK = (4, 5), 12
@@ -101,7 +101,7 @@ def pool_of_pairs(lines: Lines, state: str, blocks: int) -> Pool:
         if one["state"] == state and not one["slowdown"] and "sides" in one:
             pairs.setdefault(one["case"], []).append(one)
     cases = sorted(pairs)
-    halves = [np.array([log_ratio(pair, blocks) for pair in pairs[case]])[:, None] / 2 for case in cases]
+    halves = [np.array([log_ratio(pair, JUDGED, blocks) for pair in pairs[case]])[:, None] / 2 for case in cases]
     return Pool(
         tuple(cases),
         tuple(np.exp(np.stack([half, -half], axis=1)) for half in halves),
@@ -109,16 +109,8 @@ def pool_of_pairs(lines: Lines, state: str, blocks: int) -> Pool:
     )
 
 
-_STARTED_AT, _TENTH_PERCENTILE = 0, 3
-"""Positions in a recorded slice."""
-
-
-def log_ratio(pair: Mapping[str, Any], blocks: int) -> float:
-    """Return log(speed of the second side ÷ speed of the first) after so many blocks."""
-    first, second = ([one[_TENTH_PERCENTILE] for one in side[: 2 * blocks]] for side in pair["sides"])
-    ratio = speed_ratio(first, second)
-    assert ratio is not None
-    return math.log(ratio)
+_STARTED_AT = 0
+"""The position in a recorded slice."""
 
 
 def seconds_of_pair(pair: Mapping[str, Any], blocks: int) -> float:
@@ -153,8 +145,8 @@ class Contender:
 
 
 def judge_pairs(base: Floats, head: Floats, rules: Rules) -> tuple[Any, Any, Any]:
-    """Judge live pairs by the present gate."""
-    decisions = decide(estimate_live_pairs(head - base, rules), rules)
+    """Judge live pairs by the present gate, without their means."""
+    decisions = decide_live_pairs(head - base, rules)
     return decisions.regressed, decisions.unchanged, decisions.worth_confirming & ~decisions.regressed
 
 
@@ -281,7 +273,9 @@ def report_real_slowdowns(lines: Lines, state: str) -> None:
     for one in lines:
         if one["state"] == state and one["slowdown"] and "sides" in one:
             blocks = len(one["sides"][0]) // 2
-            slower.setdefault((one["case"], one["slowdown"]), []).append(100 * math.expm1(-log_ratio(one, blocks)))
+            slower.setdefault((one["case"], one["slowdown"]), []).append(
+                100 * math.expm1(-log_ratio(one, JUDGED, blocks))
+            )
     rows = []
     for case in sorted({case for case, _ in slower}):
         found = [slower.get((case, slowdown), []) for slowdown in SLOWDOWNS]

@@ -196,7 +196,7 @@ def _environment() -> dict[str, str]:
 def _run(command: Sequence[str], environment: Mapping[str, str], folder: str, output: int | None = None) -> Unit:
     """Run a process to its end, and return its wall seconds and those that it took of the processors.
 
-    Raise CalledProcessError with the end of what it has written if it fails.
+    Raise SubprocessError with the end of what it has written if it fails.
     """
     with tempfile.TemporaryFile() as written:
         began_at = time.monotonic()

@@ -4,7 +4,7 @@ A pair has 6 blocks of four slices. The logarithm of a slice's seconds is the su
 time (``pair_estimators.NOISES``: common to both sides, and passing by) and the noise of the slice. Processes are
 Gaussian, heavy-tailed (Student's t, 3 degrees of freedom) or two-humped (fast or slow by chance). The table gives, in
 per cent: runs with a false alarm, slowdowns of 5, 10 and 30 % found in one case, real slowdowns of 5 % called
-unchanged, and unchanged cases that are left undecided.
+unchanged, and unchanged cases that are left undecided. The means of the slices are not simulated.
 
     python benchmarks/gate_live_pairs.py
 """
@@ -19,8 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pair_estimators import NOISES, SLICE_NOISE, halves
 
-from pytest_throughput.gate.decision import Decisions, decide
-from pytest_throughput.gate.live_pairs import estimate_live_pairs
+from pytest_throughput.gate.decision import decide_live_pairs
 from pytest_throughput.gate.rules import Rules
 from pytest_throughput.launch.pairs import LEAST_BLOCKS
 
@@ -66,20 +65,16 @@ def differences(
     return -(measured + of_processes).reshape(runs, cases, pairs)
 
 
-def decided(found: Floats) -> Decisions:
-    return decide(estimate_live_pairs(found, RULES), RULES)
-
-
 def rates(process: str, spread: float, noise: str, runs: int, cases: int, pairs: int) -> Iterator[float]:
     """Return the rates of the table's row, as shares."""
     rng = np.random.default_rng([runs, cases, pairs, round(1e4 * spread), *noise.encode(), *process.encode()])
-    calm = decided(differences(rng, process, spread, noise, runs, cases, pairs))
+    calm = decide_live_pairs(differences(rng, process, spread, noise, runs, cases, pairs), RULES)
     yield float(calm.regressed.any(axis=-1).mean())
     missed = 0.0
     for slowdown in SLOWDOWNS:
         slowed = differences(rng, process, spread, noise, runs, cases, pairs)
         slowed[:, 0] -= math.log1p(slowdown)
-        decisions = decided(slowed)
+        decisions = decide_live_pairs(slowed, RULES)
         yield float(decisions.regressed[:, 0].mean())
         missed = missed if slowdown != 0.05 else float(decisions.unchanged[:, 0].mean())
     yield missed

@@ -38,8 +38,7 @@ import dlworkloads
 import pytest_throughput
 from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
-from pytest_throughput.gate.decision import Decisions, decide
-from pytest_throughput.gate.live_pairs import estimate_live_pairs
+from pytest_throughput.gate.decision import Decisions, decide_live_pairs
 from pytest_throughput.gate.rules import Rules
 from pytest_throughput.launch import pairs as live_pairs
 from pytest_throughput.launch.interpreters import Interpreter
@@ -139,10 +138,16 @@ FOUND = (0.03, 0.04, 0.05, 0.10, 0.30)
 """The slowdowns to be found, as shares of the seconds."""
 
 
-def value(pair: Mapping[str, Any], statistic: str, blocks: int) -> float:
+def log_ratio(pair: Mapping[str, Any], statistic: str, blocks: int) -> float:
     """Return log(speed of the second side ÷ speed of the first) after so many blocks."""
     first, second = ([one[STATISTICS[statistic]] for one in side[: 2 * blocks]] for side in pair["sides"])
     return statistics.median(math.log(a / b) for a, b in zip(first, second, strict=True))
+
+
+def mean_log_ratio(pair: Mapping[str, Any], blocks: int) -> float:
+    """Return the same by the means of the slices."""
+    first, second = ([one[STATISTICS["mean"]] for one in side[: 2 * blocks]] for side in pair["sides"])
+    return math.log(statistics.fmean(first) / statistics.fmean(second))
 
 
 @dataclass(frozen=True)
@@ -155,36 +160,47 @@ class Recording:
     def cases(self) -> tuple[str, ...]:
         return tuple(sorted({case for case, _ in self.pairs}))
 
+    @property
+    def most_blocks(self) -> int:
+        return max(len(pair["sides"][0]) // 2 for pairs in self.pairs.values() for pair in pairs)
+
     def values(self, slowdown: float = 0.0, statistic: str = JUDGED, blocks: int = LEAST_BLOCKS) -> list[Floats]:
-        """Return the values of the pairs of each case."""
+        """Return the values of each case's pairs that have so many blocks, and those by means: (pairs, 2)."""
         return [
-            np.array([value(pair, statistic, blocks) for pair in self.pairs.get((case, slowdown), [])])
+            np.array(
+                [
+                    (log_ratio(pair, statistic, blocks), mean_log_ratio(pair, blocks))
+                    for pair in self.pairs.get((case, slowdown), [])
+                    if len(pair["sides"][0]) >= 2 * blocks
+                ]
+            ).reshape(-1, 2)
             for case in self.cases
         ]
 
 
 def read(file: Path) -> dict[str, Recording]:
-    """Return the recordings by state."""
+    """Return the recordings by state; the last line may be incomplete."""
     found: dict[str, dict[tuple[str, float], list[dict[str, Any]]]] = {}
     for line in file.read_text(encoding="ascii").splitlines():
-        pair = json.loads(line)
+        pair = json.loads(line) if line.endswith("}") else {}
         if "sides" in pair:
             found.setdefault(pair["state"], {}).setdefault((pair["case"], pair["slowdown"]), []).append(pair)
     return {state: Recording(pairs) for state, pairs in found.items()}
 
 
 def drawn(rng: np.random.Generator, values: Sequence[Floats], runs: int, pairs: int) -> Floats:
-    """Return so many runs of pairs, drawn without replacement and with exchanged sides: (runs, cases, pairs)."""
+    """Return so many runs of pairs, drawn without replacement and with exchanged sides: (runs, cases, pairs, 2)."""
     cases = [
-        np.stack([rng.permutation(of_case)[:pairs] for _ in range(runs)]) * rng.choice((-1.0, 1.0), size=(runs, pairs))
+        np.stack([rng.permutation(of_case)[:pairs] for _ in range(runs)])
+        * rng.choice((-1.0, 1.0), size=(runs, pairs, 1))
         for of_case in values
     ]
     return np.stack(cases, axis=1)
 
 
 def decided(differences: Floats) -> Decisions:
-    """Judge runs of live pairs, given log(speed of head ÷ speed of base) of shape (runs, cases, pairs)."""
-    return decide(estimate_live_pairs(differences, RULES), RULES)
+    """Judge runs of live pairs, given log(speed of head ÷ speed of base) of shape (runs, cases, pairs, 2)."""
+    return decide_live_pairs(differences[..., 0], RULES, differences[..., 1])
 
 
 def rates(values: Sequence[Floats], pairs: int, runs: int, rng: np.random.Generator) -> dict[str, float]:
@@ -210,7 +226,7 @@ def with_intervals(values: Sequence[Floats], pairs: int, runs: int, resamplings:
     rng = np.random.default_rng(1)
     rate = rates(values, pairs, runs, rng)
     again = [
-        rates([rng.choice(of_case, len(of_case)) for of_case in values], pairs, runs // 10, rng)
+        rates([of_case[rng.integers(len(of_case), size=len(of_case))] for of_case in values], pairs, runs // 10, rng)
         for _ in range(resamplings)
     ]
     shown = {}
@@ -222,21 +238,20 @@ def with_intervals(values: Sequence[Floats], pairs: int, runs: int, resamplings:
 
 def report(recording: Recording, runs: int, resamplings: int) -> None:
     """Print the spread of the pairs of each case, the effect of real slowdowns, and the rates."""
-    blocks = min(len(pair["sides"][0]) // 2 for pairs in recording.pairs.values() for pair in pairs)
-    counts = sorted({3, LEAST_BLOCKS, 9, blocks} & set(range(blocks + 1)))
+    counts = sorted({3, LEAST_BLOCKS, 9, recording.most_blocks} & set(range(recording.most_blocks + 1)))
     print("\nRoot mean square of a pair's log ratio, equal sides, in per cent\n")
     print("| case | pairs | statistic |" + "".join(f" {count} blocks |" for count in counts))
     print("|---|---|---|" + "---|" * len(counts))
     for statistic in STATISTICS:
         of_counts = [recording.values(statistic=statistic, blocks=count) for count in counts]
         for index, case in enumerate(recording.cases):
-            spreads = "".join(f" {100 * np.sqrt(np.mean(values[index] ** 2)):.2f} |" for values in of_counts)
+            spreads = "".join(f" {100 * np.sqrt(np.mean(values[index][:, 0] ** 2)):.2f} |" for values in of_counts)
             print(f"| {case} | {len(of_counts[0][index])} | {statistic} |{spreads}")
     print("\nMeasured slowdowns in per cent: mean ± standard error (pairs)\n")
     for slowdown in SLOWDOWNS:
         shown = []
         for values in recording.values(slowdown):
-            slower = 100 * np.expm1(-values)
+            slower = 100 * np.expm1(-values[:, 0])
             error = slower.std(ddof=1) / math.sqrt(len(slower)) if len(slower) > 1 else math.nan
             shown.append(f"{slower.mean():.1f} ± {error:.1f} ({len(slower)})" if len(slower) else "–")
         print(f"{slowdown:.0%}: {', '.join(shown)}")
@@ -246,7 +261,7 @@ def report(recording: Recording, runs: int, resamplings: int) -> None:
         print("| " + " | ".join(columns) + " |")
         print("|" + "---|" * len(columns))
         for count in counts[1:]:
-            most = min(map(len, recording.values()))
+            most = min(map(len, recording.values(blocks=count)))
             for pairs in (count for count in (5, 8, 12) if count <= most):
                 rate = with_intervals(recording.values(statistic=statistic, blocks=count), pairs, runs, resamplings)
                 order = ["alarm", "cleared", *(f"{one:.0%}" for one in FOUND), "missed"]

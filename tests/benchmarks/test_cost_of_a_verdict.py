@@ -19,7 +19,8 @@ from cost_judging import (
     significance_of_sessions,
     with_rules,
 )
-from cost_of_a_verdict import judge_pairs, log_ratio, main, seconds_of_pair
+from cost_of_a_verdict import judge_pairs, main, seconds_of_pair
+from pair_recordings import JUDGED, log_ratio
 
 from pytest_throughput.gate.confirmation import Look, planned_looks
 from pytest_throughput.gate.rules import Rules
@@ -52,7 +53,7 @@ def test_a_pair_costs_what_it_would_have_with_fewer_blocks() -> None:
     pair = recorded_pair(np.random.default_rng(1), "a", 0.1)
     assert seconds_of_pair(pair, 8) == pytest.approx(13)
     assert seconds_of_pair(pair, 6) == pytest.approx(11)
-    assert log_ratio(pair, 6) == pytest.approx(-math.log1p(0.1))
+    assert log_ratio(pair, JUDGED, 6) == pytest.approx(-math.log1p(0.1))
 
 
 def test_quiet_pairs_are_decided_at_the_first_look_and_noisy_ones_cost_all() -> None:

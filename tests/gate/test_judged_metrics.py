@@ -22,6 +22,7 @@ from pytest_throughput.gate.rules import Code, Design, Rules
 from pytest_throughput.gate.scope import Scope
 from pytest_throughput.gate.thresholds import Pattern, Thresholds
 from pytest_throughput.gate.verdict import CaseVerdict, Verdict
+from pytest_throughput.results.anchor import Anchor
 
 RATE = JudgedMetric("images_per_second", "images/s", "higher")
 FIRST_STEP = JudgedMetric("first_step_seconds", "s", "lower")
@@ -289,3 +290,40 @@ def test_confirmed_cases_are_those_of_any_metric_and_each_metric_keeps_what_it_d
         is_decided = before.verdict in ("regressed", "improved", "unchanged")
         assert after.verdict == (before.verdict if is_decided else now.verdict)
         assert after.look == (before.look if is_decided else 2)
+
+
+def test_a_case_that_fails_between_two_looks_has_failed_whatever_an_earlier_look_decided() -> None:
+    first = judge([run_of(1)], [run_of(2, worse={"first_step_seconds": 0.03})], design=Design.PAIRS, rules=THREE)
+    assert {one.verdict for one in first if one.id == "a"} > {Verdict.UNCHANGED}
+    head = run_of(2)
+    crashed = replace(head, cases={**head.cases, "a": replace(head.cases["a"], status="crashed", trials=())})
+    second = judge([run_of(1)], [crashed], design=Design.PAIRS, rules=THREE)
+    (failed,) = (one for one in after_look(first, second, 2) if one.id == "a")
+    assert (failed.verdict, failed.look) == (Verdict.FAILED, 2)
+
+
+def test_a_new_anchor_leaves_the_metrics_that_have_none() -> None:
+    def with_anchor(run: JudgedRun) -> JudgedRun:
+        cases = {
+            case.id: replace(case, trials=tuple(replace(one, anchor=Anchor("0" * 16, 1.0)) for one in case.trials))
+            for case in run.cases.values()
+        }
+        return replace(run, cases=cases)
+
+    accepted = [run_of(seed) for seed in range(4)]
+    head = with_anchor(run_of(9, worse={"peak_memory_bytes": 0.5}))
+    found = {(one.id, one.metric): one for one in judge(accepted, [head], design=Design.HISTORY, rules=THREE)}
+    assert (found["a", "images_per_second"].verdict, found["a", "images_per_second"].code) == (
+        Verdict.NEW,
+        Code.ANCHOR_CHANGED,
+    )
+    assert found["a", "peak_memory_bytes"].verdict is Verdict.REGRESSED
+    assert found["a", "first_step_seconds"].verdict is not Verdict.NEW
+
+
+def test_more_metrics_of_few_cases_need_more_pairs_and_the_sentence_says_how_many() -> None:
+    ids = ("a", "b", "c", "d")
+    found = pairs(run_of(1, ids=ids), run_of(2, ids=ids, worse={"images_per_second": 0.5}))
+    assert "measure at least 6 of each" in found["a", "images_per_second"].reason
+    base, head = run_of(1, ids=ids, trials=6), run_of(2, ids=ids, worse={"images_per_second": 0.5}, trials=6)
+    assert pairs(base, head)["a", "images_per_second"].verdict is Verdict.REGRESSED

@@ -117,11 +117,14 @@ def test_what_is_not_selected_is_not_measured(project: Project) -> None:
 
 def test_a_case_whose_test_does_not_say_what_it_measures_is_measured_alone(project: Project) -> None:
     project.tests(TESTS.replace(", pytest.mark.throughput_target(**call)", ""))
-    reason = "the tests of the other cases of its work have no marker throughput_target"
-    assert unpaired(project, "-k", "not two") == {
-        "one": reason,
-        "three": "another case of its work was measured before",
-    }
+    reason = "its test has no marker throughput_target"
+    assert unpaired(project, "-k", "not two") == {"one": reason, "three": reason}
+    project.tests(
+        TESTS.replace("marks=[case, ", "marks=[case, *([] if framework == 'one' else [").replace(
+            "(**call), *marks]", "(**call)]), *marks]"
+        )
+    )
+    assert unpaired(project) == {"one": reason, "two": None, "three": None}
 
 
 def test_what_may_be_skipped_or_has_no_slices_is_measured_by_its_own_test(project: Project) -> None:
@@ -230,3 +233,13 @@ def test_a_case_is_measured_in_turn_in_more_than_two_environments(project: Proje
         ("base", "B"),
         ("head", "C"),
     ]
+
+
+def test_an_accepted_run_of_two_contenders_is_not_judged_by_itself(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.tests(with_contenders('contender("one")', 'contender("two")'))
+    project.run_json(PAIRED)
+    assert main(["accept", "run.json", "--baseline", "kept"]) == 0
+    assert main(["gate", "run.json", "--baseline", "kept"]) == 12
+    assert "only the run itself is accepted" in capsys.readouterr().out

@@ -261,3 +261,12 @@ def test_a_hook_that_returns_no_folders_is_named(project: Project, returned: str
     result = project.run()
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*the hook pytest_throughput_packages returned *; expected a list of pathlib.Path*"])
+
+
+def test_trials_and_confirmation_together_are_limited(project: Project) -> None:
+    project.tests(ISOLATED)
+    result = project.run("--throughput-trials=900", "--throughput-confirm=101", "--throughput-baseline=kept")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: --throughput-trials 900 and --throughput-confirm 101: expected at most 1000 *"]
+    )

@@ -303,6 +303,7 @@ def _verdict(
         outliers=int(estimates.outliers[index]),
         detectable=float(decisions.detectable[index]),
         mean_difference=float(decisions.mean_difference[index]),
+        separation_limit=decisions.separation_limit,
         words=wording_of(case.metric),
         is_anchored=case.anchor is not None,
     )

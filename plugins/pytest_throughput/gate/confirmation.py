@@ -64,8 +64,8 @@ def planned_looks(trials: int, more: int, rules: Rules) -> tuple[Look, ...]:
 def after_look(earlier: Sequence[CaseVerdict], now: Sequence[CaseVerdict], number: int) -> tuple[CaseVerdict, ...]:
     """Return the verdicts after a look of that number.
 
-    ``earlier``: the verdicts after the look before it, of which those that decided a case are kept. ``now``: the
-    verdicts on all cases by all trials so far.
+    ``earlier``: the verdicts after the look before it, of which those that decided a case are kept, unless the case
+    has failed since. ``now``: the verdicts on all cases by all trials so far.
 
     What would have been detectable is always that of ``now``: a slowdown that the first look cannot show leaves its
     case undecided, and later looks may show it.
@@ -73,7 +73,7 @@ def after_look(earlier: Sequence[CaseVerdict], now: Sequence[CaseVerdict], numbe
     decided = {(one.id, one.metric): one for one in earlier if one.verdict in _DECIDED}
     return tuple(
         replace(decided[one.id, one.metric], detectable_ratio=one.detectable_ratio)
-        if (one.id, one.metric) in decided
+        if (one.id, one.metric) in decided and one.verdict in (*_DECIDED, Verdict.INCONCLUSIVE)
         else replace(one, look=number)
         for one in now
     )

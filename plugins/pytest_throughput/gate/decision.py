@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_throughput.gate.estimator import SHARE_FOR_NOISE, Estimates
+from pytest_throughput.gate.live_pairs import estimate_live_pairs
 from pytest_throughput.gate.outliers import chance_of_separation
 from pytest_throughput.gate.rules import FEWEST_FOR_FAR, FEWEST_UNITS, WORTH_CONFIRMING, Code, Rules
 from pytest_throughput.gate.shrinkage import FEWEST_CASES_TO_POOL
 from pytest_throughput.gate.slow_steps import slow_steps
 
-__all__ = ["CODES", "Decisions", "decide", "unless_slow_on_average"]
+__all__ = ["CODES", "Decisions", "decide", "decide_live_pairs", "unless_slow_on_average"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -57,6 +58,8 @@ class Decisions:
     """Smallest slowdown that these data could have shown, in logarithms; infinite where they could have shown none."""
     mean_difference: Floats
     """The difference of the means in live pairs, head minus base, in logarithms of speed; NaN where it is unknown."""
+    separation_limit: float
+    """The largest probability of ``by_separation`` with which a case may be called slower or faster."""
     decidable: Bools
     """Whether any figures, of as many runs and trials, would have led to a verdict."""
 
@@ -151,5 +154,14 @@ def decide(
         codes=codes,
         detectable=np.minimum(by_noise, by_gap),
         mean_difference=np.full(difference.shape, np.nan) if slow is None else slow.difference,
+        separation_limit=separation_limit,
         decidable=np.isfinite(by_gap) | (is_known & (may_be_faster | may_be_unchanged)),
     )
+
+
+def decide_live_pairs(differences: Floats, rules: Rules, means: Floats | None = None) -> Decisions:
+    """Decide cases in live pairs, given the differences of their sides (head minus base), of shape (…, cases, pairs).
+
+    ``means``: see ``decide``.
+    """
+    return decide(estimate_live_pairs(differences, rules), rules, means)

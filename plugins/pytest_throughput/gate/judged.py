@@ -66,8 +66,8 @@ class JudgedTrial:
     """The value of the case's metric."""
     disturbed_share: float | None = None
     """Share of disturbed rounds; None where it is unknown. No verdict depends on it: a change can disturb itself."""
-    pair: Pair | None = None
-    """The live pair that it was measured in. A baseline does not store it."""
+    pair: Pair | None = field(default=None, compare=False)
+    """The live pair that it was measured in. A baseline does not store it, and so it is not compared."""
     anchor: Anchor | None = None
     """The anchor that it was measured beside, with the ratio of the speeds."""
     further_values: Mapping[str, float] = field(default_factory=dict, compare=False)

@@ -19,8 +19,8 @@ from pytest_throughput.text import printable
 
 __all__ = ["Match", "match_all", "notes_on_rules"]
 
-_OF_ALL_CASES = (Code.TOO_FEW_RUNS, Code.UNSEEN_INDIVIDUAL)
-"""Codes of verdicts without a comparison that say nothing about the case itself."""
+_OF_THE_VIEW = (Code.TOO_FEW_RUNS, Code.UNSEEN_INDIVIDUAL, Code.ANCHOR_CHANGED)
+"""Codes of verdicts without a comparison that another metric of the case need not have."""
 _UNKNOWN_IN_SHARED_PROCESSES = ("first_step_seconds", "build_seconds", "peak_memory_bytes")
 _SHARED_PROCESSES = ('"framework"', '"none"')
 """Isolations, as the settings of a case give them."""
@@ -55,7 +55,7 @@ def match_all(
     matches = []
     for case_id in ids:
         of_case, name = primary.match(case_id, design), primary.metric_name(case_id)
-        if not views or not (isinstance(of_case, Comparable) or of_case.code in _OF_ALL_CASES):
+        if not views or not (isinstance(of_case, Comparable) or of_case.code in _OF_THE_VIEW):
             matches.append(Match("", name, rules.threshold_of(case_id, name), False, of_case))
             continue
         shares_process = any(_shares_process(run.cases[case_id]) for run in head if case_id in run.cases)

@@ -34,6 +34,8 @@ NETWORK_CHANGED = "the network differs from the baseline's; accept a run of the 
 _MOST_UNITS_WORTH_NAMING = 100
 """Messages do not recommend more units than this."""
 _MOST_SETTINGS_NAMED, _LONGEST_SETTING = 3, 80
+_FEWEST_ADVISED = 5
+"""Messages do not recommend fewer trials than this."""
 _SURPLUS = 1.4
 """Factor on the width of the interval, since the noise and the difference are estimates."""
 
@@ -59,6 +61,8 @@ class Evidence:
     outliers: int
     detectable: float
     """Smallest slowdown that these data could have shown; infinite where they could have shown none."""
+    separation_limit: float = 0.01
+    """The largest probability with which two states of the process may separate the sides of an alarm."""
     mean_difference: float = math.nan
     """The difference of the means of live pairs; NaN where it is unknown."""
     words: Wording = SPEED
@@ -207,8 +211,13 @@ def _too_few_trials(evidence: Evidence) -> str:
     return (
         f"{_changed_by(evidence)}, but with {evidence.trials_base} trials of base and {evidence.trials_head} of head, "
         f"chance can put one side into a {words.good} state and the other into a {words.bad} one; "
-        "measure at least 5 of each"
+        f"measure at least {_enough_trials(evidence.separation_limit)} of each"
     )
+
+
+def _enough_trials(separation_limit: float) -> int:
+    """Return the trials on each side that two states of the process separate with at most this probability."""
+    return max(_FEWEST_ADVISED, math.ceil(math.log(separation_limit) / math.log(1 / 4)))
 
 
 def _contention(evidence: Evidence) -> str:

@@ -87,9 +87,9 @@ class Comparable:
     head: Units
     runs_base: int
     in_turn: bool = False
-    """Whether its pairs are live, so that nothing but the differences of their sides says anything."""
+    """Whether its pairs are live, so that only the differences of their sides are evidence."""
     means: tuple[float, ...] = ()
-    """Of each live pair, log(mean speed of head ÷ that of base); empty where they are unknown."""
+    """log(mean speed of head ÷ that of base) of each live pair; empty where they are unknown."""
     metric: JudgedMetric | None = None
     """The metric whose values these are; None where it is unknown."""
     anchor: str | None = None
@@ -164,7 +164,7 @@ def _in_pairs(case_id: str, base: Sequence[JudgedCase], head: Sequence[JudgedCas
     """Return the figures of a case whose trials with the same number, in one run of each side, are pairs.
 
     Each trial is a unit, at the same position on both sides for the same number; the unit of a missing trial is empty.
-    Of a live pair only the difference that its slices gave counts, since what slows both of its sides says nothing.
+    Only the difference of the sides of a live pair is used, which its slices gave: what slows both is no evidence.
     """
     trials = [{trial.number: trial for one in side for trial in one.trials} for side in (base, head)]
     sides = [{trial.number: one.logarithm(trial) for one in side for trial in one.trials} for side in (base, head)]

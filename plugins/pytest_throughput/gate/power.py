@@ -6,8 +6,7 @@ import math
 
 import numpy as np
 
-from pytest_throughput.gate.decision import decide
-from pytest_throughput.gate.live_pairs import estimate_live_pairs
+from pytest_throughput.gate.decision import decide_live_pairs
 from pytest_throughput.gate.rules import Rules
 
 __all__ = ["FOUND", "LARGEST_SLOWDOWN", "MOST_PAIRS", "pairs_needed", "power", "smallest_found"]
@@ -29,13 +28,12 @@ def power(deviation: float, slowdown: float, pairs: int, cases: int, rules: Rule
     """Return the share of runs of so many cases in which the gate finds the slowdown of one of them.
 
     ``deviation``: the standard deviation of the log ratio of two equal sides of a live pair, which is normally
-    distributed. ``slowdown``: as a share of the seconds. The same numbers of pairs and cases get the same random
-    numbers, so that the power hardly ever falls as the slowdown grows.
+    distributed. The means of the pairs are left out. ``slowdown``: as a share of the seconds. The same numbers of pairs
+    and cases get the same random numbers, so that the power hardly ever falls as the slowdown grows.
     """
     differences = deviation * np.random.default_rng(_SEED).standard_normal((_RUNS, cases, pairs))
     differences[:, 0] -= math.log1p(slowdown)
-    estimates = estimate_live_pairs(differences, rules)
-    return float(decide(estimates, rules).regressed[:, 0].mean())
+    return float(decide_live_pairs(differences, rules).regressed[:, 0].mean())
 
 
 def smallest_found(deviation: float, pairs: int, cases: int, rules: Rules) -> float | None:

@@ -1,8 +1,8 @@
 """Steps that take far longer than others, in live pairs.
 
 A live pair compares the 10th percentiles of its slices, which do not change if one step in five takes three times as
-long. The mean of all its steps does, although it is noisier. So the means are compared as well: a case cannot be
-``unchanged`` where they show a slowdown.
+long. The mean of all its steps does, although it is noisier. So the means are compared as well: where they show a
+slowdown, a case is ``regressed``, or at least not ``unchanged``. Beside an anchor they can only forbid ``unchanged``.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class _Metric(Struct):
 
 
 class _Anchor(Struct):
-    digest: Annotated[str, Meta(min_length=16, max_length=16)]
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")]
     ratio: _Value
     mean_ratio: _Value | None = None
 

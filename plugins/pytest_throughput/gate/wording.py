@@ -33,7 +33,7 @@ class Wording:
     def change(self, log_ratio: float) -> str:
         """Return a change in words.
 
-        Of a speed, 5 % slower is 5 % more seconds, and ×3 slower is three times the seconds. Of any other metric, it
+        For a speed, 5 % slower means 5 % more seconds, and ×3 slower three times the seconds. For any other metric, it
         is the change of the metric's own value.
         """
         log_ratio = bounded(log_ratio)

@@ -4,8 +4,8 @@ Other work on the machine lasts for seconds, so it slows neighbouring slices ali
 in random order, and then in the reverse order, such as A B B A or B C A A C B. So a steady drift cancels, and the n-th
 slices of any two sides are neighbours. Two sides, base and head, are a live pair. A slice counts by the 10th percentile
 of its seconds per step, which repeats best between processes (``benchmarks/pair_recordings.py``). The value of a pair
-is the median of the log ratios of neighbouring slices, which ``benchmarks/pair_estimators.py`` chose. It uses every
-slice; none is left out.
+is the median of the log ratios of neighbouring slices, chosen by simulation (``benchmarks/pair_estimators.py``). It
+uses every slice; none is left out.
 """
 
 from __future__ import annotations

@@ -225,6 +225,11 @@ class Settings:
                 interpreter_option=values.spelled("interpreter"),
                 anchor_option=values.spelled("anchor"),
             )
+            if settings.most_trials > MOST_TRIALS:
+                raise pytest.UsageError(
+                    f"{values.spelled('trials')} {settings.trials} and {values.spelled('confirm')} "
+                    f"{settings.gate.confirm_trials}: expected at most {MOST_TRIALS} trials of a case together"
+                )
             if values.on_command_line("interpreter") or values.on_command_line("anchor"):
                 settings.refuse_missing_interpreters()
             config.stash[_SETTINGS] = settings

@@ -45,7 +45,7 @@ def as_table(judgement: Judgement, *, width: int | None = None, colour: bool = F
             lines += [f"and {len(rows) - _MOST_ROWS} more; --format json has all", ""]
     lines += [f"{name}: {change}" for name, change in _software(judgement, printable)]
     lines += _rest(judgement, _shown, printable)
-    lines += judgement.notes
+    lines += map(printable, judgement.notes)
     return "\n".join(lines)
 
 

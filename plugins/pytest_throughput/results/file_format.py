@@ -93,7 +93,7 @@ class PairBlock(Struct):
 class AnchorBlock(Struct):
     """The object ``anchor``: the environment beside which a trial was measured, or the reason why there is none."""
 
-    digest: Annotated[str, Meta(min_length=16, max_length=16)] | None = None
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{16}$")] | None = None
     versions: Annotated[dict[str, str], Meta(max_length=200)] = field(default_factory=dict)
     ratio: Figure | None = None
     mean_ratio: Figure | None = None

@@ -56,6 +56,8 @@ class Sides:
 
     def _contenders(self, found: MeasuredItem, own: Side) -> list[tuple[MeasuredItem, Side]]:
         """Return the trials of other cases of the same work, whose tests say by a marker what they measure."""
+        if target_of(found.item) is None:
+            raise MeasuredAlone("its test has no marker throughput_target")
         same = (each for each in self._with_its_number(found) if each.work == found.work)
         others = self._to_come(same, "another case of its work")
         targets = [(each, target) for each in others if (target := target_of(each.item)) is not None]

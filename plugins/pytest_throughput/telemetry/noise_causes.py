@@ -142,11 +142,12 @@ def _of_machine(machine: MachineFigures, step: StepFigures, who: str) -> Iterato
     are_busy = others > _BUSY_SHARE * machine.processors
     is_throttled = (machine.throttled_share or 0.0) > _THROTTLED_SHARE
     # A process whose cgroup is held up waits for a processor as well.
+    seen = step.waiting_share
+    waited = "" if seen is None else f"the step waited for a processor in {share(seen)} of its time; "
     if are_busy or ((step.waiting_share or 0.0) > _WAITING_SHARE and not is_throttled):
         yield (
-            f"other programs: they kept {others:.1f} of {machine.processors} processors busy{who}; the step waited for "
-            f"a processor in {share(step.waiting_share)} of its time; measure when they have ended, or keep processors "
-            "free for the run (taskset)"
+            f"other programs: they kept {others:.1f} of {machine.processors} processors busy{who}; {waited}"
+            "measure when they have ended, or keep processors free for the run (taskset)"
         )
     if are_busy and machine.shares_cores:
         yield (
