@@ -223,7 +223,7 @@ def test_a_metric_that_no_case_has_is_named_in_a_note() -> None:
     base, head = run_of(1), run_of(2)
     status, notes = compared(Rules(metrics=("images_per_second", "speed")), base, head)
     assert (status, notes) == (
-        ExitCode.OK,
+        ExitCode.NOTHING_COMPARABLE,
         ("no case has speed; the cases have: images_per_second, first_step_seconds, peak_memory_bytes",),
     )
     status, notes = compared(Rules(metrics=("speed", "size")), base, head)
@@ -327,3 +327,24 @@ def test_more_metrics_of_few_cases_need_more_pairs_and_the_sentence_says_how_man
     assert "measure at least 6 of each" in found["a", "images_per_second"].reason
     base, head = run_of(1, ids=ids, trials=6), run_of(2, ids=ids, worse={"images_per_second": 0.5}, trials=6)
     assert pairs(base, head)["a", "images_per_second"].verdict is Verdict.REGRESSED
+
+
+def test_a_metric_by_which_nothing_can_be_decided_is_no_success() -> None:
+    accepted = [run_of(seed, further=()) for seed in range(4)]
+    comparison = Comparison("", tuple(accepted), (run_of(9),), Design.HISTORY, Scope.of((), None))
+
+    def status(*metrics: str) -> int:
+        rules = Rules(metrics=metrics)
+        return comparison.judgement(comparison.verdicts(rules), (), rules).exit_status
+
+    assert status() == status("images_per_second") == ExitCode.OK
+    assert status("images_per_second", "peak_memory_bytes") == ExitCode.NOTHING_COMPARABLE
+    assert status("images_per_second", "peak_memory_byte") == ExitCode.NOTHING_COMPARABLE
+
+
+def test_the_name_of_the_rate_stands_for_other_rates() -> None:
+    tokens = JudgedMetric("tokens_per_second", "tokens/s", "higher")
+    runs = [run_of(seed, primary=tokens) for seed in range(5)]
+    comparison = Comparison("", tuple(runs[:4]), (runs[4],), Design.HISTORY, Scope.of((), None))
+    rules = Rules(metrics=("images_per_second",))
+    assert comparison.judgement(comparison.verdicts(rules), (), rules).exit_status == ExitCode.OK

@@ -19,7 +19,7 @@ from pytest_throughput.results.statistics import geometric_mean_interval
 
 def in_turn(group: str, *seconds: Any) -> dict[str, Any]:
     """Return the metadata of a trial whose slices have these medians."""
-    slices = [{"started_at": 0.2 * place, "rounds": 3, "median_seconds": each} for place, each in enumerate(seconds)]
+    slices = [{"started_at": 0.2 * place, "rounds": 3, "p10_seconds": each} for place, each in enumerate(seconds)]
     return {"settings": {"pairing": "slices"}, "pair": {"id": group, "ratio": None}, "slices": slices}
 
 

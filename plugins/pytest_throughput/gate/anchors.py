@@ -69,4 +69,22 @@ def anchors_compared(verdicts: Sequence[CaseVerdict], head: Sequence[JudgedRun])
         f"compared by the speed relative to the anchor {shown_anchor(digest, versions[digest])}: "
         f"{count(number[digest], 'case')}"
         for digest in versions
+    ] + _notes_on_lacking(head)
+
+
+def _notes_on_lacking(head: Sequence[JudgedRun]) -> list[str]:
+    """Return a note if some trials of a case have an anchor and some have not."""
+    cases: dict[str, list[JudgedCase]] = {}
+    for run in head:
+        for case in run.cases.values():
+            cases.setdefault(case.id, []).append(case)
+    mixed = [
+        case_id
+        for case_id, found in cases.items()
+        if common_anchor(found) is None and any(trial.anchor is not None for case in found for trial in case.trials)
+    ]
+    if not mixed:
+        return []
+    return [
+        f"compared by their own speed, since a trial has no anchor or another one than the others: {', '.join(mixed)}"
     ]

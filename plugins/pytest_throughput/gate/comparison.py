@@ -150,7 +150,7 @@ class Comparison:
         notes += notes_on_rules(rules, verdicts, self.base, self.head)
         return Judgement(
             title=self.title,
-            exit_status=exit_status(verdicts, fail_on),
+            exit_status=exit_status(verdicts, fail_on, rules.metrics),
             verdicts=tuple(verdicts),
             software=software_changes(self.base, self.head),
             notes=tuple(notes),

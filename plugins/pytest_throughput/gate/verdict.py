@@ -142,10 +142,11 @@ class Judgement:
         }
 
 
-def exit_status(verdicts: Sequence[CaseVerdict], fail_on: Collection[str]) -> int:
+def exit_status(verdicts: Sequence[CaseVerdict], fail_on: Collection[str], metrics: Collection[str] = ()) -> int:
     """Return the exit status of these verdicts.
 
-    ``fail_on``: names from :data:`FAILABLE`. If no case could have been decided, the status is never 0.
+    ``fail_on``: names from :data:`FAILABLE`. ``metrics``: those that were asked for. If no case could have been
+    decided, be it by one of them alone, the status is never 0.
     """
     there = {one.verdict for one in verdicts}
     for verdict, status in _STATUSES.items():
@@ -153,7 +154,10 @@ def exit_status(verdicts: Sequence[CaseVerdict], fail_on: Collection[str]) -> in
             return status
     if UNDERPOWERED in fail_on and any(one.is_underpowered for one in verdicts):
         return ExitCode.INCONCLUSIVE
-    return ExitCode.OK if any(one.could_be_decided for one in verdicts) else ExitCode.NOTHING_COMPARABLE
+    decidable = {one.metric for one in verdicts if one.could_be_decided}
+    # The name of the rate stands for other rates, too.
+    is_blind = any(name not in decidable and (name != RATE or decidable <= {*metrics}) for name in metrics)
+    return ExitCode.NOTHING_COMPARABLE if is_blind or not decidable else ExitCode.OK
 
 
 def nothing_comparable(why: str) -> Judgement:

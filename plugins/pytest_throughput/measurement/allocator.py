@@ -63,7 +63,10 @@ def allocator_in_use() -> str:
     symbols = _symbols()
     if symbols is None:
         return SYSTEM
-    files = _files_of(_address(symbols.malloc), _address(symbols.printf))
+    # Every allocator has this function, and Python does not call it: an executable that calls `malloc` may have an
+    # address of its own for it.
+    of_allocator = getattr(symbols, "malloc_usable_size", symbols.malloc)
+    files = _files_of(_address(of_allocator), _address(symbols.printf))
     if files is not None and files[0] != files[1]:
         return os.path.basename(files[0])
     return TUNED if _keeps_memory(symbols) else SYSTEM

@@ -16,8 +16,9 @@ ANCHOR = Option(
     read=parse_anchor,
     repeatable=True,
     help="The command that starts Python in an environment that stays the same, such as the accepted one. Each trial "
-    "is measured as a live pair with the same case there, and the gate compares ratios to it, so that runs of different "
-    "hours can be compared. NAME: for that framework only. Implies isolation 'trial'. Can be given several times.",
+    "is measured as a live pair with the same case there, and the gate compares ratios to it, so that runs of "
+    "different hours can be compared. NAME: for that framework only. Implies isolation 'trial'. Can be given several "
+    "times.",
 )
 
 

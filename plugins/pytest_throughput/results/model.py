@@ -112,10 +112,10 @@ class TrialResult:
 
     @property
     def slice_seconds(self) -> tuple[float, ...]:
-        """The median seconds per step of each slice; empty unless the clock resolved all of them."""
+        """The 10th percentile of the seconds per step of each slice; empty unless the clock resolved all of them."""
         slices = self.metadata.get("slices")
         each_slice = slices if isinstance(slices, list) else []
-        found = [one.get("median_seconds") if isinstance(one, dict) else None for one in each_slice]
+        found = [one.get("p10_seconds") if isinstance(one, dict) else None for one in each_slice]
         known = tuple(each for each in found if isinstance(each, int | float) and LEAST_FIGURE <= each <= MOST_FIGURE)
         return known if len(known) == len(found) else ()
 
