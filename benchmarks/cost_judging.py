@@ -1,4 +1,4 @@
-"""What it costs to decide: plans of measuring and judging, tried on runs that are drawn from recorded units.
+"""Try plans of measuring and judging on runs that are drawn from recorded units, and find what they cost.
 
 A plan says how many units a tool measures on each side and by which rule it decides. Its rates are those of runs whose
 units are drawn without replacement and with exchanged sides; one case of a run is slowed, in turn, by more seconds on

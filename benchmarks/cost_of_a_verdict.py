@@ -1,4 +1,4 @@
-"""What a verdict costs: worker-seconds until it is decided, here and with other tools, on the same steps.
+"""Find how many worker-seconds a verdict costs, here and with other tools, on the same steps.
 
 ``record`` measures the six steps of ``pair_recordings.py`` with other tools, with equal sides, and appends to a file.
 It can be interrupted. Ten quiet minutes give about 15 units of each tool. ``judge`` draws runs from the recorded units,

@@ -23,7 +23,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pair_recordings import STEPS, THREADS
+from gate_real_runs import STEPS, THREADS
 
 from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
@@ -43,7 +43,7 @@ _KEEP_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": "-1",
     "MALLOC_TOP_PAD_": str(64 << 20),
 }
-"""What workers of this project do to glibc, as variables: a careful user of another tool can set them."""
+"""The variables by which a careful user of another tool makes glibc keep its memory, as workers here do."""
 
 Unit = dict[str, Any]
 """By case id: ``order`` and ``sides``, each with ``samples`` (seconds per step), ``wall_seconds``, ``cpu_seconds``."""

@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gate_real_runs import STEPS, THREADS
 from numpy.typing import NDArray
 
 import dlworkloads
@@ -52,19 +53,10 @@ from pytest_throughput.worker.protocol import Outcome, Request
 
 Floats = NDArray[np.float64]
 
-STEPS = (
-    ("inference", "pytorch", "mnist_cnn", 40),
-    ("training", "pytorch", "mnist_cnn", 40),
-    ("inference", "pytorch", "cifar10_cnn", 20),
-    ("training", "pytorch", "cifar10_cnn", 20),
-    ("training", "tensorflow", "mnist_cnn", 40),
-    ("inference", "tensorflow", "cifar10_cnn", 40),
-)
 SLOWDOWNS = (0.10, 0.05, 0.30)
 """The additional work of one side, as a share, in turn by round."""
 UNCHANGED = 4
 """The pairs of each step in a round whose sides are equal."""
-THREADS = 1
 
 
 def record(file: Path, state: str, seconds: float, blocks: int) -> None:

@@ -1,4 +1,4 @@
-"""What a verdict costs, judged on recordings that are made up."""
+"""The benchmark of the cost of a verdict, on recordings that are made up."""
 
 from __future__ import annotations
 

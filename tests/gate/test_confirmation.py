@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pytest_throughput.gate.confirmation import after_look, planned_looks, to_confirm
-from pytest_throughput.gate.decision import decide
+from pytest_throughput.gate.decision import decide, decide_live_pairs
 from pytest_throughput.gate.estimator import estimate
-from pytest_throughput.gate.live_pairs import sides_of
 from pytest_throughput.gate.rules import Code, Design, Rules
 from pytest_throughput.gate.verdict import CaseVerdict, Verdict
 
@@ -132,15 +131,11 @@ def in_looks(base: Floats, head: Floats, trials: int, *, live: bool = False) -> 
         measured = (np.arange(head.shape[2]) < taken[..., None])[..., None]
         so_far = [np.where(measured, side, math.nan) for side in (base, head)]
         if live:
-            so_far = [side[..., None] for side in sides_of((so_far[1] - so_far[0])[..., 0])]
-        estimates = estimate(
-            *so_far,
-            design=Design.PAIRS,
-            in_turn=np.full(head.shape[1], live),
-            false_alarm_rate=look.rules.level,
-            missed_rate=look.rules.missed_rate,
-        )
-        decisions = decide(estimates, look.rules)
+            decisions = decide_live_pairs((so_far[1] - so_far[0])[..., 0], look.rules)
+        else:
+            level, missed_rate = look.rules.level, look.rules.missed_rate
+            estimates = estimate(*so_far, design=Design.PAIRS, false_alarm_rate=level, missed_rate=missed_rate)
+            decisions = decide(estimates, look.rules)
         regressed = np.where(undecided, decisions.regressed, regressed)
         unchanged = np.where(undecided, decisions.unchanged, unchanged)
         undecided = undecided & decisions.worth_confirming

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_throughput.gate.judged import JudgedCase, JudgedRun
-from pytest_throughput.gate.messages import count
+from pytest_throughput.gate.messages import count, listed
 from pytest_throughput.gate.verdict import CaseVerdict
 from pytest_throughput.results.anchor import shown_anchor
 
@@ -85,6 +85,4 @@ def _notes_on_lacking(head: Sequence[JudgedRun]) -> list[str]:
     ]
     if not mixed:
         return []
-    return [
-        f"compared by their own speed, since a trial has no anchor or another one than the others: {', '.join(mixed)}"
-    ]
+    return [f"compared by their own speed, since a trial has no anchor or another one than the others: {listed(mixed)}"]

@@ -21,7 +21,7 @@ from scipy import special
 
 from pytest_throughput.gate.far_slower import Gap, gap_between
 from pytest_throughput.gate.outliers import chance_of_contention, chance_of_separation, chance_of_tail, flag_outliers
-from pytest_throughput.gate.rules import FEWEST_UNITS, Design
+from pytest_throughput.gate.rules import FEWEST_UNITS, Design, Rules
 from pytest_throughput.gate.shrinkage import FEWEST_CASES_TO_POOL, moderated_variances, typical_variance
 
 __all__ = ["SHARE_FOR_NOISE", "Estimates", "estimate"]
@@ -87,7 +87,7 @@ def estimate(
     *,
     design: Design,
     false_alarm_rate: float,
-    missed_rate: float = _TAIL_OF_INTERVAL,
+    missed_rate: float = Rules.missed_rate,
     in_turn: Bools | None = None,
 ) -> Estimates:
     """Compare two sides, given as logarithms of speed of shape (…, cases, units, trials), NaN where there is no trial.

@@ -15,7 +15,6 @@ from pytest_throughput.gate.observations import Comparable, Selection, match, se
 from pytest_throughput.gate.rules import Code, Design, Rules
 from pytest_throughput.gate.verdict import CaseVerdict, Verdict
 from pytest_throughput.results.model import RATE
-from pytest_throughput.text import printable
 
 __all__ = ["Match", "match_all", "notes_on_rules"]
 
@@ -24,7 +23,6 @@ _OF_THE_VIEW = (Code.TOO_FEW_RUNS, Code.UNSEEN_INDIVIDUAL, Code.ANCHOR_CHANGED)
 _UNKNOWN_IN_SHARED_PROCESSES = ("first_step_seconds", "build_seconds", "peak_memory_bytes")
 _SHARED_PROCESSES = ('"framework"', '"none"')
 """Isolations, as the settings of a case give them."""
-_MOST_NAMES, _LONGEST_NAME = 20, 80
 
 
 @dataclass(frozen=True)
@@ -75,19 +73,15 @@ def notes_on_rules(
     notes = []
     unknown = [name for name in rules.metrics if not any(_may_have(case, name, rules.metrics) for case in cases)]
     if unknown:
-        there = dict.fromkeys(name for case in cases if case.trials for name in case.metric_names)
-        notes.append(f"no case has {' or '.join(unknown)}; the cases have: {_listed(list(there)) or 'no figures'}")
+        names = list(dict.fromkeys(name for case in cases if case.trials for name in case.metric_names))
+        there = messages.listed(names) or "no figures"
+        notes.append(f"no case has {' or '.join(unknown)}; the cases have: {there}")
     in_run = {(case.id, name) for run in head for case in run.cases.values() for name in case.metric_names}
     unused = rules.thresholds.unused(in_run | {(one.id, one.metric) for one in verdicts})
     if unused:
         patterns = [one.cases if one.metrics == "*" else f"{one.cases} with {one.metrics}" for one in unused]
-        notes.append(f"thresholds that no case of this run has: {_listed(patterns)}")
+        notes.append(f"thresholds that no case of this run has: {messages.listed(patterns)}")
     return notes
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = [f"{len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
-    return ", ".join([*(printable(name, _LONGEST_NAME) for name in names[:_MOST_NAMES]), *more])
 
 
 @dataclass(frozen=True)

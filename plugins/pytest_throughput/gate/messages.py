@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_throughput.gate.rules import FEWEST_UNITS, Code, Design, Rules
@@ -15,6 +15,7 @@ __all__ = [
     "Evidence",
     "compared",
     "count",
+    "listed",
     "lost_metric",
     "missing",
     "new",
@@ -34,6 +35,7 @@ NETWORK_CHANGED = "the network differs from the baseline's; accept a run of the 
 _MOST_UNITS_WORTH_NAMING = 100
 """Messages do not recommend more units than this."""
 _MOST_SETTINGS_NAMED, _LONGEST_SETTING = 3, 80
+_MOST_NAMES, _LONGEST_NAME = 20, 80
 _FEWEST_ADVISED = 5
 """Messages do not recommend fewer trials than this."""
 _SURPLUS = 1.4
@@ -312,3 +314,9 @@ def _changed_by(evidence: Evidence) -> str:
 
 def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the names that fit into a sentence, and how many there are besides."""
+    more = [f"{len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+    return ", ".join([*(printable(name, _LONGEST_NAME) for name in names[:_MOST_NAMES]), *more])

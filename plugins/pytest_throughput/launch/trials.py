@@ -46,7 +46,7 @@ class Side:
 
     @property
     def job(self) -> Hashable:
-        """What is measured; equal for the same function, arguments and placement."""
+        """A key that is equal for the same function, arguments and placement."""
         return job_of(self.request.target, self.request.arguments, self.placement)
 
 

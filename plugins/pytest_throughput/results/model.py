@@ -158,7 +158,7 @@ class CaseResult:
 
     @cached_property
     def work(self) -> Hashable:
-        """What was done, without how it was done: see ``work_of``."""
+        """The case without its framework, execution and layout: see ``work_of``."""
         return work_of(self.id, self.axes)
 
     @cached_property

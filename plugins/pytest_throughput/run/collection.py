@@ -42,7 +42,7 @@ class MeasuredItem:
 
     @cached_property
     def work(self) -> Hashable:
-        """What is done, without how it is done: see ``work_of``."""
+        """The case without its framework, execution and layout: see ``work_of``."""
         return work_of(self.case_id, self.axes)
 
     @property

@@ -1,4 +1,4 @@
-"""What a test measures: the arguments of ``measure_isolated``, as the marker ``throughput_target`` gives them, too."""
+"""The arguments of ``measure_isolated``, which the marker ``throughput_target`` takes as well."""
 
 from __future__ import annotations
 

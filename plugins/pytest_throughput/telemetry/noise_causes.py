@@ -29,7 +29,7 @@ threshold."""
 
 @dataclass(frozen=True)
 class MachineFigures:
-    """What the machine did during a measurement; None where that is unknown."""
+    """Figures of the machine during a measurement; None where they are unknown."""
 
     processors: int
     others_processors: float | None
@@ -47,7 +47,7 @@ class MachineFigures:
 
 @dataclass(frozen=True)
 class StepFigures:
-    """What the processes of the step show."""
+    """Figures of the processes that ran the step."""
 
     deviation: float
     """The larger deviation of log ratios of equal processes, measured in sequence or in live pairs."""
