@@ -20,7 +20,8 @@ nox.options.sessions = ["lint", "tests", "tests_frameworks"]
 
 CONSTRAINTS = ("--constraint", "constraints.txt")
 # TensorFlow's CPU build is a distribution of its own: the extra's `tensorflow` is several times as large.
-FRAMEWORKS = (".[pytorch]", "tensorflow-cpu")
+MEASURED = (".[jax,pytorch]", "tensorflow-cpu")
+FRAMEWORKS = (".[jax,keras,onnx,openvino,pytorch]", "tensorflow-cpu")
 WITH_FRAMEWORKS = ("tests/frameworks", "tests/docs")
 # The frameworks bring different CUDA libraries, which conflict with each other. A worker needs nothing else.
 GPU_FRAMEWORKS = {"pytorch": ("torch", "numpy"), "tensorflow": ("tensorflow[and-cuda]", "numpy")}
@@ -35,8 +36,8 @@ BASELINES = Path("baselines")
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure PyTorch and TensorFlow; arguments after -- go to pytest."""
-    session.install(*CONSTRAINTS, *FRAMEWORKS)
+    """Measure PyTorch, TensorFlow and JAX; arguments after -- go to pytest."""
+    session.install(*CONSTRAINTS, *MEASURED)
     session.run("pytest", "bench/", "--benchmark-json=run.json", *session.posargs)
 
 
@@ -63,7 +64,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def tests_frameworks(session: nox.Session) -> None:
-    """Run the tests of networks and frameworks, with PyTorch and TensorFlow; arguments after -- go to pytest."""
+    """Run the tests of networks and frameworks, with every framework; arguments after -- go to pytest."""
     session.install(*CONSTRAINTS, *FRAMEWORKS, ".[dev]")
     session.run("pytest", "-m", "not slow", *(session.posargs or ["-n", "2", *WITH_FRAMEWORKS]))
 
