@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy
 import pytest
 
-from dlworkloads.case import Case
+from dlworkloads.case import MODES, Case
+from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.models import names
 from pytest_throughput.suite import Settings
 
@@ -66,7 +67,7 @@ def test_options_make_the_product_of_their_values(collected: Collected) -> None:
 
 
 def test_a_node_id_of_the_matrix_selects_all_trials(run: Run) -> None:
-    node_id = "bench/test_training.py::test_training[numpy-cpu-mnist_cnn-b8-fp32-eager]"
+    node_id = "bench/test_inference.py::test_inference[numpy-cpu-mnist_cnn-b8-fp32-eager]"
     options = ("--framework=numpy", "--model=mnist_cnn", "--batch-size=8,16", "--device=cpu")
     result = run(node_id, "--collect-only", "-q", "--throughput-trials=2", *options)
     assert [line for line in result.outlines if "::" in line] == [node_id, node_id[:-1] + "-t2]"]
@@ -172,13 +173,16 @@ def test_a_preset_yields_to_every_option_that_is_given(collected: Collected) -> 
 
 
 def test_best_has_every_execution_and_layout(collected: Collected) -> None:
-    cases = collected("--preset=best", "--framework=pytorch,tensorflow", "--device=cpu")
-    assert len(cases) == 2 * (3 + 3) * 3 * 2 * 2
+    frameworks = ("pytorch", "tensorflow")
+    cases = collected("--preset=best", f"--framework={','.join(frameworks)}", "--device=cpu")
+    executions = [FRAMEWORKS[name].executions_for(mode, "cpu") for name in frameworks for mode in MODES]
+    layouts, models, batch_sizes = 2, 3, 2
+    assert len(cases) == len(set(cases)) == sum(map(len, executions)) * layouts * models * batch_sizes
     assert "inference[pytorch-cpu-vit_b_16-b32-fp32-compiled-nhwc]" in cases
     assert "inference[tensorflow-cpu-vgg16-b1-fp32-eager-nchw]" in cases
     external = ("--framework=pytorch", "--model=torchvision:resnet18", "--batch-size=1", "--execution=eager")
-    (inference, _) = collected("--preset=best", "--device=cpu", *external)
-    assert inference == "inference[pytorch-cpu-torchvision:resnet18-b1-fp32-eager]"
+    inference, *_ = collected("--preset=best", "--device=cpu", *external)
+    assert inference == "inference[pytorch-cpu-torchvision:resnet18-b1-fp32-eager-nchw]"
 
 
 @pytest.mark.parametrize(
