@@ -191,6 +191,14 @@ def test_missing_only_where_it_was_asked_for(make_run: MakeRun) -> None:
     assert list(against(history, head, is_expected=lambda case_id: case_id == "case-3")) == ["case-0", "case-3"]
 
 
+def test_what_was_never_measured_is_not_missing(make_run: MakeRun) -> None:
+    """A framework has no training any more, where it had a case that was unsupported."""
+    history = [with_case(make_run(seed), JudgedCase("x", "unsupported")) for seed in range(3)]
+    assert "x" not in against(history, make_run(9))
+    history[0] = with_case(history[0], JudgedCase("x", "ok", (JudgedTrial(1, 5.0),)))
+    assert against(history, make_run(9))["x"].verdict is Verdict.MISSING
+
+
 @pytest.mark.parametrize(
     ("before", "now", "verdict", "code"),
     [

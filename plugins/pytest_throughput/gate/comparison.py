@@ -194,13 +194,15 @@ def judge(
     """Return a verdict for every case and metric: first the cases of head in their order, then those that head lacks.
 
     Both sides are runs ordered by time. ``is_expected`` says whether a case of base that head lacks was
-    asked for and not deselected; only then is it reported as missing, otherwise it is left out.
+    asked for and not deselected; only then is it reported as missing, otherwise it is left out. A case that base has
+    never measured, such as one that was unsupported, is not missing.
 
     Raises ValueError where the runs do not fit the design, or were measured on different hardware.
     """
     _check(base, head, design)
     in_head = dict.fromkeys(case_id for run in head for case_id in run.cases)
-    only_in_base = dict.fromkeys(case_id for run in base for case_id in run.cases if case_id not in in_head)
+    measured = dict.fromkeys(case_id for run in base for case_id, case in run.cases.items() if case.trials)
+    only_in_base = [case_id for case_id in measured if case_id not in in_head]
     ids = [*in_head, *(case_id for case_id in only_in_base if is_expected(case_id))]
     found = match_all(ids, base, head, design, rules)
     to_compare: dict[str, list[tuple[Comparable, float]]] = {}
