@@ -24,7 +24,9 @@ class Many(Framework):
         return tuple(each for each in self.executions if each != "frozen" or mode == "inference")
 
 COMMON = dict(package="json", install="json", workload="fakes:WORKLOAD", devices=("cpu", "cuda"), by_default=False)
-MANY = Many(name="many", display_name="Many", executions=("plain", "fast", "frozen"), default_execution="plain", **COMMON)
+MANY = Many(
+    name="many", display_name="Many", executions=("plain", "fast", "frozen"), default_execution="plain", **COMMON
+)
 FEW = Framework(
     name="few", display_name="Few", executions=("only",), default_execution="only", modes=("inference",),
     precisions=("fp32", "bf16"), layouts=("nhwc",), **COMMON

@@ -31,6 +31,16 @@ def pytest_collection_modifyitems(items):
 def pytest_runtest_teardown(item, nextitem):
     if os.path.exists("stop") and "training" in item.name: item.session.shouldstop = "enough"
 """
+CONFIGURATIONS = """
+import pytest
+
+@pytest.mark.parametrize("how", [
+    pytest.param(how, marks=pytest.mark.throughput_case(how, model="m", framework=how[0], execution=how[1]))
+    for how in ("ax", "ay", "bz")
+])
+def test_end(measure_isolated, how):
+    measure_isolated("steps:end", {"how": how})
+"""
 ARGUMENTS = ("--throughput-protocol=paper", "--throughput-isolation=none", "--benchmark-json=run.json")
 
 
@@ -69,6 +79,20 @@ def test_an_interrupted_run_is_shown_with_how_to_go_on(cases: Project, capsys: p
         assert [line.split() for line in shown.splitlines() if line.endswith(" ok")] == rows
         assert "not complete: " in shown
     assert "--throughput-resume=run.json.journal.jsonl; its arguments were:\n    -p pytest_throughput" in shown
+
+
+def test_the_short_table_is_shown_by_the_run_and_by_show(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.tests(CONFIGURATIONS)
+    result = project.run(*ARGUMENTS)
+    capsys.readouterr()
+    assert main(["show", "run.json"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.strip() in result.stdout.str()
+    main_table, title, short_table = shown.partition("\neach at its best: ")
+    assert title
+    assert ["a x *" in main_table, "a y *" in main_table].count(True) == 1
+    assert "b z" in short_table
+    assert ["a x" in short_table, "a y" in short_table].count(True) == 1
 
 
 def test_a_pipe_is_as_wide_as_columns_says(

@@ -75,10 +75,9 @@ def _result(file: Path, items_param: str | None) -> list[str]:
 
 
 def _lines(result: RunResult) -> list[str]:
-    """Return heading, table and notes; a plain result of pytest-benchmark has no heading."""
+    """Return heading, tables and notes; a plain result of pytest-benchmark has no heading."""
     terminal = sys.stdout.isatty()
-    shown = table.render(
-        result, width=output_columns(terminal), colour=terminal and "NO_COLOR" not in os.environ
-    ).splitlines()
+    width, colour = output_columns(terminal), terminal and "NO_COLOR" not in os.environ
+    shown = table.render(result, width=width, colour=colour).splitlines()
     heading = [table.heading(result), ""] if result.is_ours else []
-    return [*heading, *shown, *table.notes(result)]
+    return [*heading, *shown, *table.notes(result), *table.render_bests(result, width=width, colour=colour)]

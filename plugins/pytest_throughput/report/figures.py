@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.text import Text
@@ -11,22 +11,22 @@ from rich.text import Text
 from pytest_throughput.measurement.correlation import independent_count
 from pytest_throughput.measurement.stopping import relative_half_width
 from pytest_throughput.report.columns import Column
-from pytest_throughput.report.ratios import Ratio, ratios_to_fastest
+from pytest_throughput.report.ratios import Ratio
 from pytest_throughput.results.model import CaseResult, Estimate
 from pytest_throughput.text import byte_count, duration, factor, percent, printable, share, significant
 
 __all__ = ["figure_columns", "median_of", "numbers"]
 
 
-def figure_columns(cases: Sequence[CaseResult]) -> list[Column]:
+def figure_columns(cases: Sequence[CaseResult], ratios: Mapping[tuple[str, str], Ratio]) -> list[Column]:
     """Return the columns that at least one case fills, and in any case that of the primary metric.
 
-    The columns of the highest rank are the first to be left out where the terminal is narrow.
+    The columns of the highest rank are the first to be left out where the terminal is narrow. ``ratios`` are those to
+    the fastest case of each work, by key.
     """
     several_trials = any(len(case.trials) > 1 for case in cases)
     units = _units(cases)
     heading = units[0] if len(units) == 1 else "result"
-    ratios = ratios_to_fastest(cases)
     # An interval is what the trials were made for; a ratio without one is only convenient.
     ratio_rank = 2 if any(ratio.estimate.low is not None for ratio in ratios.values()) else 3
     figures: dict[str, tuple[int, list[str]]] = {

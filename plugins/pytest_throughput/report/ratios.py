@@ -9,7 +9,7 @@ from pytest_throughput.launch.pairs import speed_ratio
 from pytest_throughput.results.model import RATE, CaseResult, Estimate, TrialResult
 from pytest_throughput.results.statistics import geometric_mean_interval
 
-__all__ = ["Ratio", "legend", "ratio_between", "ratios_to_fastest"]
+__all__ = ["TO_ITSELF", "Ratio", "by_speed", "comparable", "legend", "ratio_between", "ratios_to_fastest"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Ratio:
     """For each trial whether both rows were measured in turn; empty for the ratio of a row to itself."""
 
 
-_TO_ITSELF = Ratio(Estimate(1.0, None, None), ())
+TO_ITSELF = Ratio(Estimate(1.0, None, None), ())
 
 
 def ratio_between(row: CaseResult, other: CaseResult) -> Ratio | None:
@@ -49,19 +49,40 @@ def ratios_to_fastest(cases: Sequence[CaseResult]) -> Mapping[tuple[str, str], R
 
     Only rows with the same primary metric are compared. A row that cannot be compared with another one has no ratio.
     """
-    comparable: dict[Hashable, list[CaseResult]] = {}
-    for case in cases:
-        if case.primary is not None:
-            metric = case.primary.name, case.primary.unit, case.primary.better
-            comparable.setdefault((case.work, metric), []).append(case)
     found = {}
-    for rows in comparable.values():
-        fastest = _fastest(rows)
+    for rows in comparable(cases):
+        fastest = by_speed(rows)[0]
         for row in rows if len(rows) > 1 else ():
-            ratio = _TO_ITSELF if row is fastest else ratio_between(row, fastest)
+            ratio = TO_ITSELF if row is fastest else ratio_between(row, fastest)
             if ratio is not None:
                 found[row.key] = ratio
     return found
+
+
+def comparable(cases: Sequence[CaseResult]) -> list[list[CaseResult]]:
+    """Return the measured cases, those of the same work and primary metric together."""
+    groups: dict[Hashable, list[CaseResult]] = {}
+    for case in cases:
+        if case.primary is not None:
+            metric = case.primary.name, case.primary.unit, case.primary.better
+            groups.setdefault((case.work, metric), []).append(case)
+    return list(groups.values())
+
+
+def by_speed(rows: Sequence[CaseResult]) -> list[CaseResult]:
+    """Return the rows of one work, the fastest first.
+
+    They are compared by their ratios to one of them, which on a busy machine are known better than the metric itself,
+    and by the metric if no trials of the two can be compared.
+    """
+    highest = max(rows, key=_speed)
+
+    def speed(row: CaseResult) -> float:
+        ratio = ratio_between(row, highest)
+        mean = None if ratio is None else ratio.estimate.mean
+        return _speed(row) / _speed(highest) if mean is None else mean
+
+    return sorted(rows, key=speed, reverse=True)
 
 
 def legend(ratios: Mapping[tuple[str, str], Ratio]) -> list[str]:
@@ -74,18 +95,6 @@ def legend(ratios: Mapping[tuple[str, str], Ratio]) -> list[str]:
     if any(ratio.estimate.low is not None for ratio in ratios.values()):
         return [f"{meaning}, and half its 95 % interval over trials ({how})"]
     return [f"{meaning}; --throughput-order paired --throughput-trials 5 gives its interval"]
-
-
-def _fastest(rows: Sequence[CaseResult]) -> CaseResult:
-    """Return the fastest row by the ratios, which on a busy machine are known better than the metric itself."""
-    highest = max(rows, key=_speed)
-    ratios = {row.key: ratio_between(row, highest) for row in rows}
-
-    def speed(row: CaseResult) -> float:
-        ratio = ratios[row.key]
-        return 0.0 if ratio is None or ratio.estimate.mean is None else ratio.estimate.mean
-
-    return max(rows, key=speed)
 
 
 def _speed(case: CaseResult) -> float:

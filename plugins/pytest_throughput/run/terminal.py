@@ -105,12 +105,13 @@ class Terminal:
             show(terminalreporter, "\n".join(lines))
 
     def _table(self, reporter: pytest.TerminalReporter) -> list[str]:
-        """Return the table and the notes below it."""
+        """Return the table, the notes below it, and the short table."""
         try:
             result = run_result(self._config, self._session)
-            width = output_columns(bool(reporter.isatty))
-            shown = table.render(result, width=width, colour=bool(reporter.hasmarkup))
-            return [table.heading(result), "", shown, *table.notes(result)]
+            width, colour = output_columns(bool(reporter.isatty)), bool(reporter.hasmarkup)
+            shown = table.render(result, width=width, colour=colour)
+            short = table.render_bests(result, width=width, colour=colour)
+            return [table.heading(result), "", shown, *table.notes(result), *short]
         except Exception as error:
             # An exception in a summary hook would hide the results of every other test.
             return [f"the table could not be shown: {type(error).__name__}: {printable(str(error))}"]

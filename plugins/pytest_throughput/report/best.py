@@ -1,0 +1,71 @@
+"""Each framework at its best: the fastest of its configurations for each work.
+
+A configuration is an execution and a layout. The work includes the precision, so that only equal precisions are
+compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pytest_throughput.report.ratios import TO_ITSELF, Ratio, by_speed, comparable, ratio_between
+from pytest_throughput.results.model import CaseResult
+
+__all__ = ["Best", "best_legend", "bests", "compared_bests"]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The fastest configuration of one framework, in one environment, for one work."""
+
+    case: CaseResult
+    configurations: int
+    """How many configurations were measured, of which this is the fastest."""
+    ratio: Ratio | None
+    """Its speed divided by that of the fastest framework at its best; None if no trial of both can be compared."""
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether there were several configurations to choose from."""
+        return self.configurations > 1
+
+
+def bests(cases: Sequence[CaseResult]) -> list[list[Best]]:
+    """Return, for each work, the frameworks at their best, the fastest first.
+
+    Rows that are not ok, or whose figures cannot be right, are left out, and so are those that name no framework.
+    """
+    sound = [case for case in cases if case.status == "ok" and case.implausible is None and "framework" in case.axes]
+    return [_bests_of(by_speed(rows)) for rows in comparable(sound)]
+
+
+def compared_bests(cases: Sequence[CaseResult]) -> list[Best]:
+    """Return the frameworks at their best, for the works of at least two frameworks of which one had a choice."""
+    return [
+        best
+        for work in bests(cases)
+        if len({one.case.axes["framework"] for one in work}) > 1 and any(one.is_chosen for one in work)
+        for best in work
+    ]
+
+
+def best_legend(found: Iterable[Best]) -> list[str]:
+    """Return the line that warns of choices by one trial; none if there are none."""
+    if not any(best.is_chosen and len(best.case.measured) < 2 for best in found):
+        return []
+    return [
+        "by one trial, the fastest of several looks faster than it is: --throughput-order paired --throughput-trials 5"
+    ]
+
+
+def _bests_of(rows: Sequence[CaseResult]) -> list[Best]:
+    """Return the frameworks at their best, given the rows of one work, the fastest first."""
+    of_framework: dict[tuple[object, str], list[CaseResult]] = {}
+    for row in rows:
+        of_framework.setdefault((row.axes["framework"], row.environment), []).append(row)
+    fastest = rows[0]
+    return [
+        Best(best, 1 + len(others), TO_ITSELF if best is fastest else ratio_between(best, fastest))
+        for best, *others in of_framework.values()
+    ]
