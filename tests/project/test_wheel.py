@@ -95,7 +95,7 @@ def test_the_help_of_the_suite_has_its_options(run: Run) -> None:
 def test_pytest_takes_the_package_with_the_plugin_named(run: Run) -> None:
     result = run("pytest", "-p", "dlworkloads.matrix", "--pyargs", "pytest_throughput_bench", *POINT, "--collect-only")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "test_training[numpy-cpu-letter_mlp-b1-fp32-eager]" in result.stdout
+    assert "test_inference[numpy-cpu-letter_mlp-b1-fp32-eager]" in result.stdout
 
 
 def test_the_script_is_installed(site: Path) -> None:

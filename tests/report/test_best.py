@@ -9,7 +9,7 @@ import pytest
 
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.report import table
-from pytest_throughput.report.best import Best, best_legend, bests, compared_bests
+from pytest_throughput.report.best import Best, bests, compared_bests, notes_on_bests
 from pytest_throughput.results.model import RATE, CaseResult, RunResult, TrialResult
 
 
@@ -143,10 +143,18 @@ def test_a_framework_without_a_common_trial_has_no_ratio() -> None:
 
 
 def test_a_choice_by_one_trial_is_said_to_flatter() -> None:
-    (line,) = best_legend(compared_bests([EAGER, COMPILED, GRAPH]))
+    _, short = text_of(EAGER, COMPILED, GRAPH)
+    line = short[-1]
     assert line.startswith("by one trial, the fastest of several looks faster than it is: --throughput-order")
     twice = [row("torch", "eager", [50.0, 51.0]), row("torch", "compiled", [80.0, 81.0]), GRAPH]
-    assert best_legend(compared_bests(twice)) == []  # There was nothing to choose for the single trial.
+    assert notes_on_bests(compared_bests(twice), twice) == []  # There was nothing to choose for the single trial.
+
+
+def test_what_is_left_out_as_implausible_is_said() -> None:
+    wrong = row("flow", "compiled", [900.0], implausible="159 % of the device's peak")
+    main, short = text_of(EAGER, COMPILED, GRAPH, wrong)
+    assert "rows that are implausible are left out here" in short
+    assert not any("flow compiled *" in line for line in main)
 
 
 def test_the_table_marks_the_chosen_rows_and_the_short_table_follows() -> None:

@@ -6,13 +6,13 @@ compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_throughput.report.ratios import TO_ITSELF, Ratio, by_speed, comparable, ratio_between
 from pytest_throughput.results.model import CaseResult
 
-__all__ = ["Best", "best_legend", "bests", "compared_bests"]
+__all__ = ["Best", "bests", "compared_bests", "notes_on_bests"]
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,15 @@ def compared_bests(cases: Sequence[CaseResult]) -> list[Best]:
     ]
 
 
-def best_legend(found: Iterable[Best]) -> list[str]:
-    """Return the line that warns of choices by one trial; none if there are none."""
-    if not any(best.is_chosen and len(best.case.measured) < 2 for best in found):
-        return []
-    return [
-        "by one trial, the fastest of several looks faster than it is: --throughput-order paired --throughput-trials 5"
-    ]
+def notes_on_bests(found: Sequence[Best], cases: Sequence[CaseResult]) -> list[str]:
+    """Return what to know of these choices among ``cases``: rows that were left out, and choices by one trial."""
+    lines = []
+    if any(case.implausible is not None for case in cases):
+        lines.append("rows that are implausible are left out here")
+    if any(best.is_chosen and len(best.case.measured) < 2 for best in found):
+        more = "--throughput-order paired --throughput-trials 5"
+        lines.append(f"by one trial, the fastest of several looks faster than it is: {more}")
+    return lines
 
 
 def _bests_of(rows: Sequence[CaseResult]) -> list[Best]:

@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from pytest_throughput.naming import CONTENDERS, DEFAULT_ENVIRONMENT
-from pytest_throughput.report.best import best_legend, bests, compared_bests
+from pytest_throughput.report.best import bests, compared_bests, notes_on_bests
 from pytest_throughput.report.columns import Column, Row, lay_out
 from pytest_throughput.report.figures import figure_columns
 from pytest_throughput.report.ratios import legend, ratios_to_fastest
@@ -81,7 +81,7 @@ def render_bests(result: RunResult, *, width: int | None, colour: bool) -> list[
         optional_rank=_OPTIONAL_RANK,
     )
     title = "each at its best: the fastest configuration of each framework, at equal precision"
-    return ["", title, "", *lines, *best_legend(found)]
+    return ["", title, "", *lines, *notes_on_bests(found, result.cases)]
 
 
 def notes(result: RunResult) -> list[str]:
