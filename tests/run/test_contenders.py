@@ -10,6 +10,7 @@ import pytest
 from plugin_project import Project
 
 from pytest_throughput.cli import main
+from pytest_throughput.run import sides
 
 PAIRED = "--throughput-order=paired"
 TESTS = """
@@ -183,6 +184,17 @@ def test_what_does_not_fit_together_is_measured_one_after_the_other(project: Pro
     project.tests(with_contenders(*map(alone.format, ("one", "two", "three"))))
     reason = "the sides together ran out of memory: two are too many"
     assert unpaired(project) == {"one": reason, "two": reason, "three": reason}
+
+
+def test_more_cases_than_a_group_can_have_form_further_groups(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sides, "MOST_SIDES", 2)
+    project.tests(with_contenders(*(f'contender("{name}")' for name in ("one", "two", "three", "four"))))
+    found = trials_of(project.run_json(PAIRED))
+    groups = [[found[name, 1]["pair"]["id"] for name in names] for names in (("one", "two"), ("three", "four"))]
+    assert [len(set(group)) for group in groups] == [1, 1]
+    assert groups[0] != groups[1]
 
 
 def test_a_run_that_ends_between_the_tests_of_a_group_has_all_sides(project: Project) -> None:
