@@ -10,6 +10,7 @@ import pytest
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.report import table
 from pytest_throughput.report.best import Best, bests, compared_bests, notes_on_bests
+from pytest_throughput.report.best_table import render_bests
 from pytest_throughput.results.model import RATE, CaseResult, RunResult, TrialResult
 
 
@@ -53,7 +54,7 @@ def text_of(*cases: CaseResult, width: int | None = None) -> tuple[list[str], li
     """Return the lines of the table with its notes, and those of the short table."""
     result = RunResult(cases)
     lines = table.render(result, width=width, colour=False).splitlines()
-    return [*lines, *table.notes(result)], table.render_bests(result, width=width, colour=False)
+    return [*lines, *table.notes(result)], render_bests(result, width=width, colour=False)
 
 
 EAGER, COMPILED = row("torch", "eager", [50.0]), row("torch", "compiled", [80.0])
@@ -154,15 +155,15 @@ def test_what_is_left_out_as_implausible_is_said() -> None:
     wrong = row("flow", "compiled", [900.0], implausible="159 % of the device's peak")
     main, short = text_of(EAGER, COMPILED, GRAPH, wrong)
     assert "rows that are implausible are left out here" in short
-    assert not any("flow compiled *" in line for line in main)
+    assert not any("flow compiled •" in line for line in main)
 
 
 def test_the_table_marks_the_chosen_rows_and_the_short_table_follows() -> None:
     main, short = text_of(EAGER, COMPILED, GRAPH)
     marked = [line for line in main if "torch" in line or "flow" in line]
-    assert ["*" in line for line in marked] == [False, True, False]
-    assert "torch compiled *" in marked[1]
-    assert "* the fastest configuration of its framework for this work" in main
+    assert ["•" in line for line in marked] == [False, True, False]
+    assert "torch compiled •" in marked[1]
+    assert "• the fastest configuration of its framework for this work" in main
     assert short[1] == "each at its best: the fastest configuration of each framework, at equal precision"
     first, second = (line.split() for line in short if "graph" in line or "torch" in line)
     assert first == ["inference", "vgg16", "flow", "graph", "100.0", "1", "1"]
@@ -172,7 +173,7 @@ def test_the_table_marks_the_chosen_rows_and_the_short_table_follows() -> None:
 
 def test_one_configuration_of_each_framework_has_no_mark() -> None:
     main, _ = text_of(EAGER, GRAPH)
-    assert "*" not in "\n".join(main)
+    assert "•" not in "\n".join(main)
 
 
 def test_a_narrow_terminal_keeps_the_figure() -> None:

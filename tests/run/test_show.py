@@ -90,7 +90,7 @@ def test_the_short_table_is_shown_by_the_run_and_by_show(project: Project, capsy
     assert shown.strip() in result.stdout.str()
     main_table, title, short_table = shown.partition("\neach at its best: ")
     assert title
-    assert ["a x *" in main_table, "a y *" in main_table].count(True) == 1
+    assert ["a x •" in main_table, "a y •" in main_table].count(True) == 1
     assert "b z" in short_table
     assert ["a x" in short_table, "a y" in short_table].count(True) == 1
 

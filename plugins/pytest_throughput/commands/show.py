@@ -11,6 +11,7 @@ from typing import Any
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.commands.judging import add_items_param
 from pytest_throughput.report import table
+from pytest_throughput.report.best_table import render_bests
 from pytest_throughput.report.console import output_columns
 from pytest_throughput.results.file_format import MOST_CASES
 from pytest_throughput.results.journal_reader import read_journal
@@ -80,4 +81,4 @@ def _lines(result: RunResult) -> list[str]:
     width, colour = output_columns(terminal), terminal and "NO_COLOR" not in os.environ
     shown = table.render(result, width=width, colour=colour).splitlines()
     heading = [table.heading(result), ""] if result.is_ours else []
-    return [*heading, *shown, *table.notes(result), *table.render_bests(result, width=width, colour=colour)]
+    return [*heading, *shown, *table.notes(result), *render_bests(result, width=width, colour=colour)]

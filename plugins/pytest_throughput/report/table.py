@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.text import Text
 
 from pytest_throughput.naming import CONTENDERS, DEFAULT_ENVIRONMENT
-from pytest_throughput.report.best import bests, compared_bests, notes_on_bests
+from pytest_throughput.report.best import bests
 from pytest_throughput.report.columns import Column, Row, lay_out
 from pytest_throughput.report.figures import figure_columns
 from pytest_throughput.report.ratios import legend, ratios_to_fastest
@@ -17,17 +18,15 @@ from pytest_throughput.results.anchor import shown_anchor
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import printable
 
-__all__ = ["heading", "notes", "render", "render_bests"]
+__all__ = ["heading", "notes", "render", "rows_of", "side_by_side"]
 
 _LONGEST_NAME = 500
 """The most characters of a name: every row of a table is as wide as its widest row."""
 _OPTIONAL_RANK = 3
 """The least rank of columns that may be left out beside the case's name. Primary metric and spread may not: if they do
 not fit, the name gets a line of its own."""
-_BEST = "*"
+_BEST = "•"
 """The mark of the fastest configuration of a framework."""
-_FIGURES_OF_BESTS = ("÷ fastest", "± trials", "± rounds", "compile", "first step")
-"""The columns of the short table beside the primary metric."""
 
 
 def heading(result: RunResult) -> str:
@@ -47,14 +46,13 @@ def heading(result: RunResult) -> str:
 
 def render(result: RunResult, *, width: int | None, colour: bool) -> str:
     """Return the table as text, fitted to ``width`` columns, or as wide as necessary if it is None."""
-    shared = _shared_axes(result.cases)
-    cases = _side_by_side(result.cases)
-    best = _chosen(result)
+    cases = side_by_side(result.cases)
+    rows = _marked(rows_of(cases), cases)
     status = Column("status", [_status(case) for case in cases], is_number=False)
     lines = lay_out(
-        [Row(_work(case, shared), _contender(case) + (f" {_BEST}" if case.key in best else "")) for case in cases],
+        rows,
         [*figure_columns(cases, ratios_to_fastest(cases)), status],
-        headings=("work", "measured in" if any(map(_contender, cases)) else ""),
+        headings=("work", "measured in" if any(row.member for row in rows) else ""),
         width=width,
         colour=colour,
         optional_rank=_OPTIONAL_RANK,
@@ -62,40 +60,26 @@ def render(result: RunResult, *, width: int | None, colour: bool) -> str:
     return "\n".join(lines)
 
 
-def render_bests(result: RunResult, *, width: int | None, colour: bool) -> list[str]:
-    """Return the lines of the short table of frameworks at their best; none where there is nothing to choose."""
-    found = compared_bests(result.cases)
-    if not found:
-        return []
-    shared, cases = _shared_axes(result.cases), [best.case for best in found]
-    figures = figure_columns(cases, {best.case.key: best.ratio for best in found if best.ratio is not None})
-    lines = lay_out(
-        [Row(_work(case, shared), _contender(case)) for case in cases],
-        [
-            *(column for column in figures if column.rank == 0 or column.name in _FIGURES_OF_BESTS),
-            Column("fastest\nof", [Text(str(best.configurations)) for best in found], rank=8),
-        ],
-        headings=("work", "measured in"),
-        width=width,
-        colour=colour,
-        optional_rank=_OPTIONAL_RANK,
-    )
-    title = "each at its best: the fastest configuration of each framework, at equal precision"
-    return ["", title, "", *lines, *notes_on_bests(found, result.cases)]
-
-
 def notes(result: RunResult) -> list[str]:
     """Return the lines below the table: what all rows share, what ratios and marks are, and the warnings."""
     shared = {name: value for name, value in _shared_axes(result.cases).items() if name not in CONTENDERS}
     lines = ["all rows: " + ", ".join(_shown_axis(name, value) for name, value in shared.items())] if shared else []
     ratios = legend(ratios_to_fastest(result.cases))
-    marks = [f"{_BEST} the fastest configuration of its framework for this work"] if _chosen(result) else []
+    marks = [f"{_BEST} the fastest configuration of its framework for this work"] if _chosen(result.cases) else []
     return [*lines, *ratios, *marks, *_anchors(result), *(warning.text for warning in warnings_of(result))]
 
 
-def _chosen(result: RunResult) -> set[tuple[str, str]]:
+def _chosen(cases: Sequence[CaseResult]) -> set[tuple[str, str]]:
     """Return the keys of the cases that are the fastest of several configurations of their framework."""
-    return {best.case.key for work in bests(result.cases) for best in work if best.is_chosen}
+    return {best.case.key for work in bests(cases) for best in work if best.is_chosen}
+
+
+def _marked(rows: Sequence[Row], cases: Sequence[CaseResult]) -> list[Row]:
+    chosen = _chosen(cases)
+    return [
+        replace(row, member=f"{row.member} {_BEST}") if case.key in chosen else row
+        for row, case in zip(rows, cases, strict=True)
+    ]
 
 
 def _anchors(result: RunResult) -> list[str]:
@@ -114,7 +98,13 @@ def _status(case: CaseResult) -> Text:
     return Text(", ".join(["ok", *marks]), style="yellow" if marks else "")
 
 
-def _side_by_side(cases: Sequence[CaseResult]) -> list[CaseResult]:
+def rows_of(cases: Sequence[CaseResult]) -> list[Row]:
+    """Return the names of the cases: the work, without what all of them have in common, and what it is measured in."""
+    shared = _shared_axes(cases)
+    return [Row(_work(case, shared), _contender(case)) for case in cases]
+
+
+def side_by_side(cases: Sequence[CaseResult]) -> list[CaseResult]:
     """Return the cases with those of the same work together, otherwise in the order of the run."""
     works: dict[Hashable, list[CaseResult]] = {}
     for case in cases:

@@ -7,6 +7,7 @@ from contextlib import nullcontext, suppress
 import pytest
 
 from pytest_throughput.report import table
+from pytest_throughput.report.best_table import render_bests
 from pytest_throughput.report.console import output_columns
 from pytest_throughput.report.progress import Progress, summary_of
 from pytest_throughput.results.ended_trial import EndedTrial
@@ -110,7 +111,7 @@ class Terminal:
             result = run_result(self._config, self._session)
             width, colour = output_columns(bool(reporter.isatty)), bool(reporter.hasmarkup)
             shown = table.render(result, width=width, colour=colour)
-            short = table.render_bests(result, width=width, colour=colour)
+            short = render_bests(result, width=width, colour=colour)
             return [table.heading(result), "", shown, *table.notes(result), *short]
         except Exception as error:
             # An exception in a summary hook would hide the results of every other test.
