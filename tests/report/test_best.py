@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -106,6 +107,13 @@ def test_there_is_no_short_table_without_two_frameworks_or_without_a_choice(case
 def test_a_row_that_cannot_be_relied_on_is_not_the_best(unsound: CaseResult) -> None:
     cases = [EAGER, unsound, row("torch", "compiled-graphs", [20.0]), GRAPH]
     assert shown(compared_bests(cases)) == [("flow", "graph", 1, 1.0), ("torch", "eager", 2, 0.5)]
+
+
+def test_a_framework_may_be_any_json_value() -> None:
+    cases = [
+        replace(case, axes={**case.axes, "framework": [case.axes["framework"]]}) for case in (EAGER, COMPILED, GRAPH)
+    ]
+    assert len(compared_bests(cases)) == 2
 
 
 def test_environments_are_frameworks_apart() -> None:

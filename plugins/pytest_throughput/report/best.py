@@ -45,7 +45,7 @@ def compared_bests(cases: Sequence[CaseResult]) -> list[Best]:
     return [
         best
         for work in bests(cases)
-        if len({one.case.axes["framework"] for one in work}) > 1 and any(one.is_chosen for one in work)
+        if len({_framework(one.case) for one in work}) > 1 and any(one.is_chosen for one in work)
         for best in work
     ]
 
@@ -63,11 +63,16 @@ def notes_on_bests(found: Sequence[Best], cases: Sequence[CaseResult]) -> list[s
 
 def _bests_of(rows: Sequence[CaseResult]) -> list[Best]:
     """Return the frameworks at their best, given the rows of one work, the fastest first."""
-    of_framework: dict[tuple[object, str], list[CaseResult]] = {}
+    of_framework: dict[tuple[str, str], list[CaseResult]] = {}
     for row in rows:
-        of_framework.setdefault((row.axes["framework"], row.environment), []).append(row)
+        of_framework.setdefault((_framework(row), row.environment), []).append(row)
     fastest = rows[0]
     return [
         Best(best, 1 + len(others), TO_ITSELF if best is fastest else ratio_between(best, fastest))
         for best, *others in of_framework.values()
     ]
+
+
+def _framework(case: CaseResult) -> str:
+    """Return the framework as a text: a marker may give any JSON value."""
+    return str(case.axes["framework"])
