@@ -27,7 +27,7 @@ from gate_real_runs import STEPS, THREADS
 
 from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
-from pytest_throughput.telemetry.cpu_peak import THREAD_VARIABLES
+from pytest_throughput.launch.variables import THREAD_VARIABLES
 
 __all__ = ["OLD_COMMIT", "RIVALS", "TOOLS", "old_code", "record"]
 

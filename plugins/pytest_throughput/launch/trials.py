@@ -15,7 +15,8 @@ from pytest_throughput.launch.launcher import Launcher, Placement
 from pytest_throughput.launch.pairs import MeasuredApart, measure_in_turn, unpaired
 from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.measurement.plan import ONCE, Plan
-from pytest_throughput.telemetry.utilisation import Utilisation
+from pytest_throughput.telemetry.cpu_peak import ProductTrials
+from pytest_throughput.telemetry.utilisation import flops_rate, known_peak, utilisation
 from pytest_throughput.telemetry.watch import Telemetry, Watch
 from pytest_throughput.worker.protocol import Outcome, Request
 
@@ -49,6 +50,12 @@ class Side:
         """A key that is equal for the same function, arguments and placement."""
         return job_of(self.request.target, self.request.arguments, self.placement)
 
+    @property
+    def opened(self) -> Hashable:
+        """A key that is equal for steps that bring the same products of matrices, as far as can be known before."""
+        framework, precision = (str(self.request.arguments.get(name)) for name in ("framework", "precision"))
+        return self.placement.interpreter, self.request.target, framework, precision
+
 
 def job_of(target: str, arguments: Mapping[str, Any], placement: Placement) -> Hashable:
     """Return what is measured; equal for the same function, arguments and placement."""
@@ -62,7 +69,8 @@ class Trials:
         """Use ``peak_tflops`` as the devices' peak, in 10^12 operations per second, if given."""
         self._launcher = launcher
         self._telemetry = Telemetry()
-        self._utilisation = Utilisation(peak_tflops)
+        self._peak_tflops = peak_tflops
+        self._product_trials = ProductTrials()
         self._apart: dict[Hashable, str] = {}
         """The reasons why the sides of a group cannot be alive together, by what they measure."""
 
@@ -71,10 +79,10 @@ class Trials:
         if request.plan == ONCE:
             outcome, stderr = self._launcher.run(request, placement)
             return TrialRun(self._with_hint(outcome, request), stderr, items)
+        side = self._with_products(Side(request, placement, items))
         with self._telemetry.watching(placement.device, isolated=self._launcher.uses_workers) as watch:
-            outcome, stderr = self._launcher.run(request, placement)
-        outcome = self._with_hint(outcome, request)
-        return TrialRun(self._observed(outcome, items, watch), stderr, items)
+            outcome, stderr = self._launcher.run(side.request, placement)
+        return TrialRun(self._observed(self._with_hint(outcome, request), side, watch), stderr, items)
 
     def run_in_turn(self, sides: Sequence[Side]) -> list[TrialRun]:
         """Run the trials of all sides, all alive and in turn; one after the other if they cannot be alive together.
@@ -92,12 +100,13 @@ class Trials:
         return [replace(run, outcome=unpaired(run.outcome, self._apart[group])) for _, run in sorted(runs.items())]
 
     def _run_in_turn(self, sides: Sequence[Side]) -> list[TrialRun]:
+        sides = [self._with_products(side) for side in sides]
         trials = [self._launcher.start(side.request, side.placement) for side in sides]
         with self._telemetry.watching(sides[0].placement.device, isolated=True) as watch:
             outcomes = measure_in_turn(trials, group_id=secrets.token_hex(8))
         runs = []
         for side, trial, outcome in zip(sides, trials, outcomes, strict=True):
-            outcome = self._observed(self._with_hint(outcome, side.request), side.items, watch)
+            outcome = self._observed(self._with_hint(outcome, side.request), side, watch)
             if outcome.metadata.get("images_per_joule") is not None:
                 # The energy is that of all sides.
                 outcome = replace(outcome, metadata={**outcome.metadata, "images_per_joule": None})
@@ -139,19 +148,30 @@ class Trials:
         hint = f"searched {folders} and what is installed; --throughput-pythonpath or pytest's pythonpath adds folders"
         return replace(outcome, reason=f"{outcome.reason} ({hint})")
 
-    def _observed(self, outcome: Outcome, items: int, watch: Watch) -> Outcome:
+    def _with_products(self, side: Side) -> Side:
+        """Return the side, whose trial measures products of matrices if a CPU's peak depends on it."""
+        needed = (
+            self._peak_tflops is None and not side.placement.device.is_gpu and self._product_trials.needs(side.opened)
+        )
+        return replace(side, request=replace(side.request, measures_products=needed))
+
+    def _observed(self, outcome: Outcome, side: Side, watch: Watch) -> Outcome:
         """Return the outcome, and each of its phases, with the telemetry of the machine."""
         if outcome.phases:
-            phases = {name: self._observed(phase, phase.items or 1, watch) for name, phase in outcome.phases.items()}
+            phases = {
+                name: self._observed(phase, replace(side, items=phase.items or 1), watch)
+                for name, phase in outcome.phases.items()
+            }
             return replace(outcome, phases=phases)
         median = None if outcome.measurement is None else statistics.median(outcome.measurement.seconds_per_step)
         if outcome.measurement is None or not median:
             return outcome
-        rate = items / median
+        rate, peak = side.items / median, known_peak(outcome.metadata, watch.device, self._peak_tflops)
+        self._product_trials.note(side.opened, outcome.metadata, rate)
         metadata = {
             **outcome.metadata,
-            **watch.metadata(outcome.measurement, items),
-            **self._utilisation.metadata(outcome.metadata, rate, watch.device),
+            **watch.metadata(outcome.measurement, side.items),
+            **utilisation(flops_rate(outcome.metadata, rate), peak),
         }
         return replace(outcome, metadata=json_metadata(metadata))
 

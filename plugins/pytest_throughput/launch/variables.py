@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from pytest_throughput.measurement.speed_variables import as_unicode, changes_speed, without_speed_variables
-from pytest_throughput.telemetry.cpu_peak import THREAD_VARIABLES
 
-__all__ = ["KEEP_ALL", "WorkerVariables", "parse_names", "parse_variable"]
+__all__ = ["KEEP_ALL", "THREAD_VARIABLES", "WorkerVariables", "parse_names", "parse_variable"]
 
 KEEP_ALL = "all"
 """The value of ``--throughput-keep-env`` that keeps everything."""
+
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+"""Environment variables that set the threads of the libraries that frameworks compute with."""
 
 _SET_OTHERWISE = {
     **dict.fromkeys(THREAD_VARIABLES, "the number of threads is given by --throughput-threads"),

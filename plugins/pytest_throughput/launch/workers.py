@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from pytest_throughput.launch.launcher import LaunchedTrial, Launcher, LauncherConfig, Placement
 from pytest_throughput.launch.reaper import OwnFolder, Reaper
+from pytest_throughput.launch.variables import THREAD_VARIABLES
 from pytest_throughput.launch.worker_process import Worker, WorkerTrial
 from pytest_throughput.telemetry.cgroup import available_memory_bytes
-from pytest_throughput.telemetry.cpu_peak import THREAD_VARIABLES
 from pytest_throughput.worker.protocol import Outcome, Request
 from pytest_throughput.worker.start import worker_arguments
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping, Optional
 
+from pytest_throughput.measurement.product import Product
+
 __all__ = ["DeviceClock", "Opened", "OutOfMemory", "Step", "Unsupported", "nothing_to_wait_for"]
 
 
@@ -95,6 +97,13 @@ class Step(Opened, _Repeated):
     """Return why the output of one more ``run`` after the rounds cannot be right, such as values that are not finite,
     or None. Where the step runs only once, it is that output. The check belongs on the device; only its answer need
     come to the host."""
+
+    products: Mapping[str, Product] = field(default_factory=dict)
+    """Products of matrices on the CPU, in the precision of the step, by the names of the libraries that compute them.
+
+    Each is a function of a size: it returns a function that multiplies two random square matrices of that size, and
+    waits for the product. The best rate of all steps of a run is the CPU's peak, so give the fastest product that the
+    framework has. They are called after the rounds of some steps, and not on a GPU."""
 
     @property
     def run_another(self) -> Callable[[], Any]:

@@ -12,6 +12,7 @@ from pytest_throughput.measurement.correlation import independent_count
 from pytest_throughput.measurement.stopping import relative_half_width
 from pytest_throughput.report.columns import Column
 from pytest_throughput.report.ratios import Ratio
+from pytest_throughput.results.above_peak import is_above_peak
 from pytest_throughput.results.model import CaseResult, Estimate
 from pytest_throughput.text import byte_count, duration, factor, percent, printable, share, significant
 
@@ -35,7 +36,7 @@ def figure_columns(cases: Sequence[CaseResult], ratios: Mapping[tuple[str, str],
         "÷ fastest": (ratio_rank, [_ratio(ratios.get(case.key)) for case in cases]),
         "± trials" if several_trials else "± rounds": (2, [_spread(case, several_trials) for case in cases]),
         "ms/step": (4, [_milliseconds(case) for case in cases]),
-        "of\npeak": (6, [share(median_of(case, "model_flops_utilisation")) for case in cases]),
+        "direct FLOPs\n÷ peak": (6, [_utilisation(case) for case in cases]),
         "images/J": (7, [significant(median_of(case, "images_per_joule")) for case in cases]),
         "first\nstep": (9, [duration(_first_step_seconds(case)) for case in cases]),
         "build": (10, [duration(median_of(case, "build_seconds")) for case in cases]),
@@ -103,6 +104,11 @@ def _ratio(ratio: Ratio | None) -> str:
 def _milliseconds(case: CaseResult) -> str:
     medians = [trial.median_seconds for trial in case.measured]
     return significant(1000 * statistics.geometric_mean(medians) if medians else None)
+
+
+def _utilisation(case: CaseResult) -> str:
+    mark = "*" if any(map(is_above_peak, (trial.metadata for trial in case.measured))) else ""
+    return share(median_of(case, "model_flops_utilisation")) + mark
 
 
 def _first_step_seconds(case: CaseResult) -> float | None:

@@ -16,7 +16,7 @@ from pytest_throughput.report.ratios import legend, ratios_to_fastest
 from pytest_throughput.report.warnings import host_bound_ratio, warnings_of
 from pytest_throughput.results.anchor import shown_anchor
 from pytest_throughput.results.model import CaseResult, RunResult
-from pytest_throughput.text import printable
+from pytest_throughput.text import printable, significant
 
 __all__ = ["heading", "notes", "render", "rows_of", "side_by_side"]
 
@@ -66,7 +66,7 @@ def notes(result: RunResult) -> list[str]:
     lines = ["all rows: " + ", ".join(_shown_axis(name, value) for name, value in shared.items())] if shared else []
     ratios = legend(ratios_to_fastest(result.cases))
     marks = [f"{_BEST} the fastest configuration of its framework for this work"] if _chosen(result.cases) else []
-    return [*lines, *ratios, *marks, *_anchors(result), *(warning.text for warning in warnings_of(result))]
+    return [*lines, *ratios, *_peaks(result), *marks, *_anchors(result), *(warning.text for warning in warnings_of(result))]
 
 
 def _chosen(cases: Sequence[CaseResult]) -> set[tuple[str, str]]:
@@ -80,6 +80,16 @@ def _marked(rows: Sequence[Row], cases: Sequence[CaseResult]) -> list[Row]:
         replace(row, member=f"{row.member} {_BEST}") if case.key in chosen else row
         for row, case in zip(rows, cases, strict=True)
     ]
+
+
+def _peaks(result: RunResult) -> list[str]:
+    """Return the line that says what the column of utilisation is, with the peaks; none if there are none."""
+    found = [peak for case in result.cases for peak in case.metadata_values("peak") if isinstance(peak, dict)]
+    known = [peak for peak in found if type(peak.get("tflops")) in (int, float)]
+    texts = (f"{significant(peak['tflops'], 3)} TFLOP/s ({peak.get('source')})" for peak in known)
+    peaks = dict.fromkeys(map(printable, texts))
+    meaning = "direct FLOPs ÷ peak: operations/s, a convolution counted as a direct one, ÷ the device's peak"
+    return [f"{meaning}: {'; '.join(peaks)}"] if peaks else []
 
 
 def _anchors(result: RunResult) -> list[str]:

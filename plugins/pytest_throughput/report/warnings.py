@@ -10,6 +10,7 @@ from typing import Any
 from pytest_throughput.measurement.allocator import SYSTEM, TUNED
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 from pytest_throughput.report.figures import median_of, numbers
+from pytest_throughput.results.above_peak import explanation, is_above_peak
 from pytest_throughput.results.model import CaseResult, RunResult, TrialResult
 from pytest_throughput.text import byte_count, printable
 
@@ -32,6 +33,8 @@ class WarningKind(Enum):
     """A trial did not end ok."""
     IMPLAUSIBLE = "implausible"
     """The figures cannot be right."""
+    ABOVE_PEAK = "above_peak"
+    """More operations per second were counted than the device's peak, which can be right."""
     SHARED_PROCESS = "shared_process"
     """Cases shared a process, so that what the first of them makes ready cannot be attributed to one of them."""
     SWAPPED = "swapped"
@@ -76,6 +79,7 @@ def warnings_of(result: RunResult) -> list[ResultWarning]:
         for case in cases
         if case.implausible is not None
     ]
+    found += _above_peak(cases)
     found += _shared_process(cases)
     found += _swapped(cases)
     host_bound = [case for case in cases if host_bound_ratio(case) is not None]
@@ -141,6 +145,15 @@ def _without_anchor(cases: Sequence[CaseResult]) -> list[ResultWarning]:
         return [anchor.get("reason") for anchor in case.metadata_values("anchor")]
 
     return _by_reason(cases, WarningKind.NO_ANCHOR, "measured without the anchor", reasons)
+
+
+def _above_peak(cases: Sequence[CaseResult]) -> list[ResultWarning]:
+    """Return one warning for each explanation. What has none is implausible."""
+
+    def explanations(case: CaseResult) -> list[Any]:
+        return [explanation(trial.metadata) for trial in case.measured if is_above_peak(trial.metadata)]
+
+    return _by_reason(cases, WarningKind.ABOVE_PEAK, "* above the peak, which can be right", explanations)
 
 
 def _by_reason(

@@ -30,6 +30,7 @@ _UNKNOWN_UNLESS_GIVEN = (
     "enqueue_ratio",
     "model_flops_utilisation",
     "peak",
+    "product_flops",
     "images_per_joule",
     "telemetry",
     "disturbed_by",

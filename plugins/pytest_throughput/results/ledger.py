@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_throughput.results.cpu_peak import with_cpu_peaks
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.results.plausibility import mark_implausible
@@ -86,9 +87,12 @@ class Ledger:
         machine_id: str | None = None,
         deselected: Iterable[str] | None = None,
     ) -> RunResult:
-        """Return the result of the run so far, with implausible cases marked. See ``RunResult`` for the arguments."""
+        """Return the result of the run so far, with the peaks of CPUs, and implausible cases marked.
+
+        See ``RunResult`` for the arguments.
+        """
         return RunResult(
-            cases=mark_implausible(self.case(*key) for key in self._cases),
+            cases=mark_implausible(with_cpu_peaks(self.case(*key) for key in self._cases)),
             complete=self.is_complete,
             fingerprint=fingerprint or {},
             machine_id=machine_id,

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_throughput.naming import ENVIRONMENT
+from pytest_throughput.results.above_peak import explanation, is_above_peak
 from pytest_throughput.results.model import CaseResult
 from pytest_throughput.text import duration, printable, share
 
@@ -22,11 +23,6 @@ the difference allows for the noise of one run, 5 to 10 %."""
 _LARGER_BATCH_SHARE = 0.65
 """The least time of a larger batch as a share of a smaller one. If launching dominates, both take equally long; single
 cases of one machine were up to 45 % slower in one hour than in another, and 1 / 1.45 = 0.69."""
-_MOST_OF_A_PEAK = {"measured": 1.5}
-"""The largest utilisation by the method of the peak. Other processes may have slowed down a measured peak so much."""
-_WINOGRAD_SAVES = 4
-"""The ratio of the counted multiplications of a 3×3 convolution to those of Winograd's method F(4×4, 3×3), which takes
-36 for a tile of 4×4 results instead of 144: Lavin and Gray 2015, https://arxiv.org/abs/1509.09308."""
 
 
 Marks = dict[tuple[str, str], str]
@@ -77,29 +73,13 @@ def _by_itself(case: CaseResult) -> str | None:
 
 
 def _above_its_peak(metadata: Mapping[str, Any]) -> str | None:
-    utilisation, peak = metadata.get("model_flops_utilisation"), metadata.get("peak")
-    if not isinstance(utilisation, float) or not isinstance(peak, dict):
+    if not is_above_peak(metadata) or explanation(metadata) is not None:
         return None
-    if utilisation <= _MOST_OF_A_PEAK.get(str(peak.get("method")), _largest_by_winograd(metadata)):
-        return None
-    source = printable(str(peak.get("source")))
+    source = printable(str(metadata["peak"].get("source")))
     return (
-        f"{share(utilisation)} of the device's peak ({source}): something is not waited for, the precision "
-        "is another, or the work is less than is counted"
+        f"{share(metadata['model_flops_utilisation'])} of the device's peak ({source}): something is not waited for, "
+        "the precision is another, or the work is less than is counted"
     )
-
-
-def _largest_by_winograd(metadata: Mapping[str, Any]) -> float:
-    """Return the largest utilisation if all convolutions that suit Winograd's method were done by it.
-
-    A share of null is that of a network whose convolutions are not known: all of them may suit it.
-    """
-    suited = metadata.get("winograd_flops_share", 0.0)
-    if suited is None:
-        return float(_WINOGRAD_SAVES)
-    if not isinstance(suited, (int, float)) or not 0.0 <= suited <= 1.0:
-        return 1.0
-    return 1 / (1 - suited + suited / _WINOGRAD_SAVES)
 
 
 def _mark_by_smaller_batches(marks: Marks, cases: list[CaseResult]) -> None:

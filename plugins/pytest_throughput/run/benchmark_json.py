@@ -35,6 +35,10 @@ _TABLE_OPTIONS: dict[str, Any] = {
 """Options of pytest-benchmark that ask for its own table, with their defaults."""
 
 
+_KNOWN_AT_THE_END = ("model_flops_utilisation", "peak")
+"""Metadata of a trial that depend on other trials of the run."""
+
+
 class BenchmarkJson:
     """The hooks around pytest-benchmark's JSON and table, and the state of the file."""
 
@@ -71,11 +75,19 @@ class BenchmarkJson:
         if not self._session.items:
             return
         result = run_result(self._config, self._session)
-        marks = {case.key: case.implausible for case in result.cases}
+        known_at_the_end = {
+            (*case.key, trial.trial): {
+                **{name: value for name, value in trial.metadata.items() if name in _KNOWN_AT_THE_END},
+                "implausible": case.implausible,
+            }
+            for case in result.cases
+            for trial in case.trials
+        }
         for benchmark in output_json["benchmarks"]:
             info = benchmark["extra_info"]
             if benchmark["fullname"] in self._session.items:
-                info["implausible"] = marks.get((info.get("case_id"), info.get("environment")))
+                key = tuple(info.get(name) for name in ("case_id", "environment", "trial"))
+                info.update(known_at_the_end.get(key, {}))
         output_json["throughput"] = throughput_block(result)
 
     @pytest.hookimpl(optionalhook=True, wrapper=True)

@@ -1,69 +1,69 @@
-"""Measure the CPU's peak rate in floating-point operations per second by a large matrix product.
+"""A CPU's peak: the best rate of a product of matrices among the libraries of a run.
 
-The file is run as a program, so that the threads and the memory of the product end with it:
-``python cpu_peak.py float32`` prints one number. The environment variables set the number of threads.
+The steps of a run bring the products. They are measured in the workers, where the library is imported and the number
+of threads is set, after the rounds of a few trials. The peak is known at the end of the run, from all of them.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import subprocess
-import sys
-import time
-from pathlib import Path
+from collections import Counter
+from collections.abc import Hashable, Mapping
+from typing import Any
 
-__all__ = ["THREAD_VARIABLES", "measured_cpu_flops"]
+from pytest_throughput.telemetry.peaks import Peak
+from pytest_throughput.telemetry.utilisation import flops_rate
 
-THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
-"""Environment variables that set the threads of the libraries that frameworks compute with."""
-_TIMEOUT_SECONDS = 60.0
-_FIRST_SIZE, _LARGEST_SIZE = 512, 8192
-_LONG_ENOUGH_SECONDS = 0.015
-"""The least time of a product, which keeps all threads busy; much longer ones would seldom run undisturbed."""
-_SECONDS = 0.6
-_LEAST_PRODUCTS = 3
+__all__ = ["ProductTrials", "peak_by_products", "peak_key"]
+
+_AT_MOST = 3
 
 
-def measured_cpu_flops(threads: int, dtype: str) -> float | None:
-    """Return the rate of NumPy's ``float32`` or ``float64`` products with that many threads; None if it fails."""
-    environment = {**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads))}
-    try:
-        # -P: modules beside this file must not hide other modules of the same names.
-        answer = subprocess.run(
-            [sys.executable, "-P", str(Path(__file__)), dtype],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT_SECONDS,
-            check=True,
-        )
-        flops = float(answer.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError):
+class ProductTrials:
+    """Chooses the trials that measure products: the first one of each framework and precision.
+
+    Up to two more do while a trial with the same setting is faster than the peak so far: something may have held up the
+    products.
+    """
+
+    def __init__(self) -> None:
+        self._times: Counter[Hashable] = Counter()
+        self._peaks: dict[Hashable, float] = {}
+        self._fastest: dict[Hashable, float] = {}
+
+    def needs(self, opened: Hashable) -> bool:
+        """Return whether the next trial of what ``opened`` names has to measure its products."""
+        is_exceeded = any(self._fastest.get(key, 0.0) > peak for key, peak in self._peaks.items())
+        return self._times[opened] < (_AT_MOST if is_exceeded else 1)
+
+    def note(self, opened: Hashable, metadata: Mapping[str, Any], images_per_second: float) -> None:
+        """Note a trial that has ended."""
+        key, peak = peak_key(metadata), peak_by_products(metadata)
+        self._times[opened] += isinstance(metadata.get("product_flops"), dict)
+        self._fastest[key] = max(self._fastest.get(key, 0.0), flops_rate(metadata, images_per_second) or 0.0)
+        if peak is not None:
+            self._peaks[key] = max(self._peaks.get(key, 0.0), peak.flops)
+
+
+def peak_key(metadata: Mapping[str, Any]) -> Hashable:
+    """Return what a CPU's peak depends on: the device, the precision and the number of threads."""
+    settings = metadata.get("settings")
+    threads = settings.get("threads") if isinstance(settings, dict) else None
+    return str(metadata.get("device")), str(metadata.get("precision")), str(threads)
+
+
+def peak_by_products(metadata: Mapping[str, Any]) -> Peak | None:
+    """Return the best of the products that a trial has measured; None if it has measured none."""
+    products = metadata.get("product_flops")
+    rates = {name: rate for name, rate in products.items() if _is_rate(rate)} if isinstance(products, dict) else {}
+    if not rates:
         return None
-    return flops if 0 < flops < math.inf else None
+    library = max(rates, key=lambda name: rates[name])
+    settings = metadata.get("settings")
+    threads = settings.get("threads") if isinstance(settings, dict) else None
+    where = f", {threads} thread{'' if threads == 1 else 's'}" if isinstance(threads, int) else ""
+    return Peak(rates[library], "measured", f"a large product of matrices by {library}{where}")
 
 
-def _measure(dtype: str) -> float:
-    """Return the rate of the fastest of several products; slower ones were disturbed by something."""
-    import numpy as np
-
-    generator = np.random.default_rng(0)
-    size, fastest, spent, products = _FIRST_SIZE, 0.0, 0.0, 0
-    left, right = (generator.standard_normal((size, size)).astype(dtype) for _ in range(2))
-    while spent < _SECONDS or products < _LEAST_PRODUCTS:
-        start = time.perf_counter()
-        left @ right
-        seconds = time.perf_counter() - start
-        if seconds < _LONG_ENOUGH_SECONDS and size < _LARGEST_SIZE:
-            # The matrix is enlarged by copying: random numbers for a large one would take longer than its product.
-            size *= 2
-            left, right = np.tile(left, (2, 2)), np.tile(right, (2, 2))
-            continue
-        fastest = max(fastest, 2 * size**3 / seconds)
-        spent, products = spent + seconds, products + 1
-    return fastest
-
-
-if __name__ == "__main__":
-    print(_measure(sys.argv[1]))
+def _is_rate(value: Any) -> bool:
+    return isinstance(value, (int, float)) and 0 < value < math.inf

@@ -54,6 +54,8 @@ class Request:
     trial's."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables to set before the target is imported: a wrapper may lose those of the process."""
+    measures_products: bool = False
+    """Whether the step's products of matrices are measured after its rounds."""
 
     def to_json(self) -> Dict[str, Any]:
         """Return the request as a JSON object; ``from_json`` reads it back."""

@@ -39,18 +39,20 @@ class Trial:
         steps_per_round: Optional[int] = None,
         *,
         own_process: bool = False,
+        measures_products: bool = False,
         environment: Optional[Mapping[str, str]] = None,
         on_error: Optional[OnError] = None,
     ) -> None:
         """Prepare a trial.
 
         ``environment``: the variables that hold in it, by default those of this process now. ``on_error`` is called
-        with the exception that ended it, for a debugger in this process.
+        with the exception that ended it, for a debugger in this process. For the other arguments see ``Request``.
         """
         self._open_target = open_target
         self._plan = plan
         self._steps_per_round = steps_per_round
         self._own_process = own_process
+        self._measures_products = measures_products
         self._variables = speed_variables(os.environ if environment is None else environment)
         self._on_error = on_error
         self._opened: Optional[Opened] = None
@@ -82,6 +84,7 @@ class Trial:
             request.plan,
             request.steps_per_round,
             own_process=request.own_process,
+            measures_products=request.measures_products,
             environment={**(os.environ if environment is None else environment), **request.variables},
             on_error=on_error,
         )
@@ -133,7 +136,13 @@ class Trial:
             self._opened = opened = self._open_target()
         open_seconds = time.perf_counter() - start
         self._scenario = scenario_of(
-            opened, self._plan, self._steps_per_round, open_seconds, settings, own_process=self._own_process
+            opened,
+            self._plan,
+            self._steps_per_round,
+            open_seconds,
+            settings,
+            own_process=self._own_process,
+            measures_products=self._measures_products,
         )
         return Progress(phases=self._scenario.phases)
 
