@@ -172,5 +172,5 @@ def test_all_output_goes_one_way() -> None:
             name = getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
             if name in ("print", "write_line"):
                 printing.add(path.name)
-    # A text for rich, the one place, and a worker that prints a number.
-    assert printing == {"console.py", "output.py", "cpu_peak.py"}
+    # A text for rich, and the one place.
+    assert printing == {"console.py", "output.py"}

@@ -42,6 +42,13 @@ def test_a_step_runs_and_describes_itself() -> None:
     step.close()
 
 
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", np.float32), ("fp64", np.float64)])
+def test_a_step_brings_a_product_of_matrices(precision: str, dtype: type) -> None:
+    step = open_step(**{**AXES, "precision": precision})
+    product: Any = step.products["NumPy"](3)()
+    assert (list(step.products), product.shape, product.dtype) == (["NumPy"], (3, 3), dtype)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -11,7 +11,7 @@ from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.ledger import Ledger
 from pytest_throughput.telemetry.device import Device
 from pytest_throughput.telemetry.gpus import Gpu
-from pytest_throughput.telemetry.utilisation import Utilisation
+from pytest_throughput.telemetry.utilisation import flops_rate, known_peak, utilisation
 from pytest_throughput.worker.protocol import Outcome
 
 GPUS = {
@@ -38,7 +38,8 @@ def mark(gpu: str, model: str, mode: str, batch_size: int, seconds: float, *, kn
         "flops_per_image": network.training_flops if mode == "training" else network.inference_flops,
         **({"winograd_flops_share": network.winograd_flops_share} if known else {}),
     }
-    added = Utilisation(None).metadata(metadata, batch_size / seconds, Device("cuda", GPUS[gpu]))
+    peak = known_peak(metadata, Device("cuda", GPUS[gpu]), None)
+    added = utilisation(flops_rate(metadata, batch_size / seconds), peak)
     quiet = Disturbance(0.0, 0.0, 0, 0.0, 0.0)
     measurement = Measurement((seconds,), 1, seconds, 10, "max_rounds", seconds, (quiet,))
     axes = {"mode": mode, "model": model, "batch_size": batch_size}
@@ -59,8 +60,8 @@ def test_no_published_figure_is_marked(gpu: str, model: str, mode: str) -> None:
 
 
 def test_some_are_above_the_peak_and_would_be_marked_without_winograd() -> None:
-    utilisation, said = mark("P100", "vgg16", "inference", 32, 0.072, known=False)
-    assert utilisation == pytest.approx(1.48, abs=0.01)
+    found, said = mark("P100", "vgg16", "inference", 32, 0.072, known=False)
+    assert found == pytest.approx(1.48, abs=0.01)
     assert said is not None and "of the device's peak" in said
 
 

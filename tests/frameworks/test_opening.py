@@ -55,6 +55,16 @@ def test_a_step_runs_and_describes_itself(framework: str, mode: str) -> None:
     step.close()
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_step_brings_the_frameworks_product_of_matrices(framework: str, precision: str) -> None:
+    known = FRAMEWORKS[framework]
+    step = open_step(**{**AXES, "framework": framework, "execution": known.default_execution, "precision": precision})
+    assert list(step.products) == [known.display_name, "NumPy"][: 2 if precision == "fp32" else 1]
+    product: Any = step.products[known.display_name](64)()
+    assert sorted(product.shape)[-2:] == [64, 64]
+    assert {"fp32": "float32", "bf16": "bfloat16"}[precision] in str(product.dtype)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -210,6 +210,23 @@ def test_the_share_of_the_peak_is_shown_where_it_is_known(ledger: Ledger, value:
     assert f" {shown} " in text
 
 
+def test_a_share_above_the_peak_is_marked_and_explained(ledger: Ledger) -> None:
+    first, second, third, _ = ledger.result().cases
+    peak = {"tflops": 0.2108, "method": "measured", "source": "a large product of matrices by A, 2 threads"}
+    for case, value, suited in ((first, 0.7, 0.9), (second, 1.2, 0.0), (third, 2.1, 1.0)):
+        metadata: dict[str, Any] = {"model_flops_utilisation": value, "peak": peak, "winograd_flops_share": suited}
+        settle(ledger, case, trial(1, 0.25, **metadata))
+    text = table.render(ledger.result(), width=None, colour=False)
+    assert [cell for cell in ("70 %", "120 %*", "210 %*") if f" {cell} " in text] == ["70 %", "120 %*", "210 %*"]
+    notes = table.notes(ledger.result())
+    assert any(note.endswith(f"÷ 0.211 TFLOP/s ({peak['source']})") for note in notes)
+    above = [note for note in notes if note.startswith("* above the peak")]
+    assert [(second.id in note, third.id in note) for note in above] == [(True, False), (False, True)]
+    assert ("was measured" in above[0], "Winograd" in above[0]) == (True, False)
+    assert ("was measured" in above[1], "Winograd" in above[1], "at most 400 %" in above[1]) == (False, True, True)
+    assert "implausible" not in text
+
+
 @pytest.mark.parametrize(("ratio", "mark"), [(0.974, "ok, host-bound 0.97"), (0.89, "ok"), (None, "ok"), ("x", "ok")])
 def test_a_step_that_waits_for_the_host_is_marked(ledger: Ledger, ratio: Any, mark: str) -> None:
     case = ledger.result().cases[0]
@@ -398,7 +415,7 @@ class TestNarrowTerminals:
         *rows, left_out = table.render(ledger.result(), width=80, colour=False).splitlines()
         assert max(map(len, rows)) <= 80
         assert "± rounds" in rows[0]
-        assert [name for name in ("build", "first step", "peak memory", "of peak") if name not in left_out] == []
+        assert [name for name in ("build", "first step", "peak memory", "÷ peak") if name not in left_out] == []
 
     def test_the_work_has_a_line_of_its_own_where_it_does_not_fit_beside_the_rate(self, ledger: Ledger) -> None:
         lines = table.render(self.measured(ledger).result(), width=50, colour=False).splitlines()

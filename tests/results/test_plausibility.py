@@ -105,8 +105,8 @@ def test_more_than_the_device_can_do_is_marked(utilisation: Any, method: str, ex
         (4.1, None, "datasheet", True),
         (1.01, "most", "datasheet", True),
         (1.01, 2.0, "datasheet", True),
-        # Only a CPU's peak is measured, and no CPU was seen to use Winograd's method.
-        (1.6, 1.0, "measured", True),
+        (1.6, 1.0, "measured", False),
+        (1.6, 0.1, "measured", True),
     ],
 )
 def test_what_winograds_method_can_save_is_not_marked(

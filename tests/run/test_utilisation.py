@@ -26,6 +26,47 @@ def test_the_peak_may_be_given(project: Project, tflops: str, implausible: bool)
     assert ("of the device's peak" in (info["implausible"] or "")) == implausible
 
 
+PRODUCTS = """
+from pytest_throughput import Step
+
+def open_step(framework):
+    def product(size):
+        if framework == "failing":
+            raise RuntimeError("no kernel")
+        return lambda: None
+
+    metadata = {"flops_per_image": 1e9, "precision": "fp32", "settings": {"threads": 2}}
+    return Step(lambda: sum(range(1000)), metadata=metadata, products={framework: product})
+"""
+PRODUCT_TESTS = """
+import pytest
+
+@pytest.mark.parametrize("framework", ["failing", "working"])
+def test_it(measure_isolated, framework):
+    measure_isolated("products:open_step", {"framework": framework})
+"""
+
+
+def test_the_peak_of_a_cpu_is_the_best_product_of_the_run(project: Project) -> None:
+    """It is the same for all cases, whichever step brought it, in the file as in the table."""
+    (project.path / "products.py").write_text(PRODUCTS)
+    project.tests(PRODUCT_TESTS)
+    result = project.run("--throughput-trials=2", "--throughput-isolation=none", "--benchmark-json=run.json")
+    infos = [benchmark["extra_info"] for benchmark in project.json()["benchmarks"]]
+    measured = [info["product_flops"] for info in infos if info["product_flops"]]
+    (peak,) = {(info["peak"]["tflops"], info["peak"]["method"], info["peak"]["source"]) for info in infos}
+    assert peak[1:] == ("measured", "a large product of matrices by working, 2 threads")
+    assert peak[0] == max(each["working"] for each in measured) / 1e12
+    for info in infos:
+        expected = 1e9 * info["images_per_second"] / (1e12 * peak[0])
+        assert info["model_flops_utilisation"] == pytest.approx(expected)
+    result.stdout.fnmatch_lines(
+        ["direct FLOPs ÷ peak: *÷ * TFLOP/s (a large product of matrices by working, 2 threads)"]
+    )
+    assert project.run("--throughput-peak-tflops=1", "--benchmark-json=run.json").ret == 0
+    assert {str(one["extra_info"]["product_flops"]) for one in project.json()["benchmarks"]} == {"None"}
+
+
 def test_a_step_of_unknown_work_has_none(project: Project) -> None:
     project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep')")
     (benchmark,) = project.run_json("--throughput-protocol=paper")["benchmarks"]

@@ -127,7 +127,7 @@ OPTIONS = (
         name="peak-tflops",
         metavar="X",
         read=read_positive("a number"),
-        default_help="a GPU's from a table, a CPU's measured with a large matrix product",
+        default_help="a GPU's from a table, a CPU's measured by the frameworks' products of matrices",
         help="The device's peak in 10^12 operations per second, for its utilisation.",
     ),
     Option(

@@ -88,8 +88,8 @@ def _peaks(result: RunResult) -> list[str]:
     known = [peak for peak in found if type(peak.get("tflops")) in (int, float)]
     texts = (f"{significant(peak['tflops'], 3)} TFLOP/s ({peak.get('source')})" for peak in known)
     peaks = dict.fromkeys(map(printable, texts))
-    meaning = "direct FLOPs ÷ peak: operations/s, a convolution counted as a direct one, ÷ the device's peak"
-    return [f"{meaning}: {'; '.join(peaks)}"] if peaks else []
+    meaning = "direct FLOPs ÷ peak: operations/s, convolutions counted as direct ones, ÷"
+    return [f"{meaning} {' or '.join(peaks)}"] if peaks else []
 
 
 def _anchors(result: RunResult) -> list[str]:

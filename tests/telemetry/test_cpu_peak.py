@@ -1,0 +1,71 @@
+"""Which trials measure products of matrices, and what a CPU's peak is by them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_throughput.telemetry.cpu_peak import ProductTrials, peak_by_products
+
+CASE = {"device": "cpu", "precision": "fp32", "settings": {"threads": 2}, "flops_per_image": 1e9}
+MEASURED = {**CASE, "product_flops": {"A": 1e11}}
+
+
+def test_the_first_trial_of_each_framework_measures() -> None:
+    trials = ProductTrials()
+    assert trials.needs("a")
+    trials.note("a", MEASURED, 50.0)
+    assert (trials.needs("a"), trials.needs("b")) == (False, True)
+
+
+def test_a_trial_that_failed_to_measure_is_followed_by_another() -> None:
+    trials = ProductTrials()
+    trials.note("a", CASE, 50.0)
+    assert trials.needs("a")
+
+
+def test_a_step_without_products_is_not_asked_again() -> None:
+    trials = ProductTrials()
+    trials.note("a", {**CASE, "product_flops": {}}, 50.0)
+    assert not trials.needs("a")
+
+
+def test_it_is_measured_again_while_a_case_is_faster_but_not_for_ever() -> None:
+    trials = ProductTrials()
+    trials.note("a", MEASURED, 150.0)
+    assert trials.needs("a")
+    trials.note("a", {**CASE, "product_flops": {"A": 2e11}}, 50.0)
+    assert not trials.needs("a")
+    for _ in range(2):
+        trials.note("b", MEASURED, 250.0)
+        assert trials.needs("b")
+    trials.note("b", MEASURED, 250.0)
+    assert (trials.needs("b"), trials.needs("a")) == (False, True)
+
+
+def test_other_precisions_and_threads_have_peaks_of_their_own() -> None:
+    trials = ProductTrials()
+    trials.note("a", {**MEASURED, "product_flops": {"A": 2e11}, "precision": "bf16"}, 150.0)
+    trials.note("b", {**MEASURED, "settings": {"threads": 1}}, 50.0)
+    assert not trials.needs("a")
+    trials.note("b", {**MEASURED, "settings": {"threads": 1}}, 150.0)
+    assert trials.needs("a")
+
+
+def test_the_peak_is_that_of_the_fastest_library_and_names_it() -> None:
+    peak = peak_by_products({**CASE, "product_flops": {"NumPy": 1e11, "PyTorch": 1.2e11, "Other": 9e10}})
+    assert peak is not None
+    assert (peak.flops, peak.method) == (1.2e11, "measured")
+    assert peak.source == "a large product of matrices by PyTorch, 2 threads"
+
+
+@pytest.mark.parametrize("settings", [None, "many", {}, {"threads": "two"}])
+def test_threads_that_are_not_known_are_not_named(settings: Any) -> None:
+    peak = peak_by_products({"settings": settings, "product_flops": {"A": 1.0}})
+    assert peak is not None and peak.source == "a large product of matrices by A"
+
+
+@pytest.mark.parametrize("products", [None, {}, "many", {"A": None}, {"A": "fast"}, {"A": -1.0}, {"A": float("inf")}])
+def test_products_that_failed_or_are_none_are_no_peak(products: Any) -> None:
+    assert peak_by_products({**CASE, "product_flops": products}) is None
