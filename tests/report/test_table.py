@@ -215,11 +215,12 @@ def test_a_share_above_the_peak_is_marked_and_explained(ledger: Ledger) -> None:
     peak = {"tflops": 0.2108, "method": "measured", "source": "a large product of matrices by A, 2 threads"}
     for case, value, suited in ((first, 0.7, 0.9), (second, 1.2, 0.0), (third, 2.1, 1.0)):
         metadata: dict[str, Any] = {"model_flops_utilisation": value, "peak": peak, "winograd_flops_share": suited}
+        metadata["precision"] = "fp32"
         settle(ledger, case, trial(1, 0.25, **metadata))
     text = table.render(ledger.result(), width=None, colour=False)
     assert [cell for cell in ("70 %", "120 %*", "210 %*") if f" {cell} " in text] == ["70 %", "120 %*", "210 %*"]
     notes = table.notes(ledger.result())
-    assert any(note.endswith(f"÷ 0.211 TFLOP/s ({peak['source']})") for note in notes)
+    assert any(note.endswith(f"÷ 0.211 TFLOP/s in fp32 ({peak['source']})") for note in notes)
     above = [note for note in notes if note.startswith("* above the peak")]
     assert [(second.id in note, third.id in note) for note in above] == [(True, False), (False, True)]
     assert ("was measured" in above[0], "Winograd" in above[0]) == (True, False)

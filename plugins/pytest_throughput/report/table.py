@@ -84,12 +84,15 @@ def _marked(rows: Sequence[Row], cases: Sequence[CaseResult]) -> list[Row]:
 
 def _peaks(result: RunResult) -> list[str]:
     """Return the line that says what the column of utilisation is, with the peaks; none if there are none."""
-    found = [peak for case in result.cases for peak in case.metadata_values("peak") if isinstance(peak, dict)]
-    known = [peak for peak in found if type(peak.get("tflops")) in (int, float)]
-    texts = (f"{significant(peak['tflops'], 3)} TFLOP/s ({peak.get('source')})" for peak in known)
-    peaks = dict.fromkeys(map(printable, texts))
+    peaks: dict[str, None] = {}
+    for case in result.cases:
+        precisions = [case.axes.get("precision"), *case.metadata_values("precision")]
+        precision = next((f" in {one}" for one in precisions if one is not None), "")
+        for peak in case.metadata_values("peak"):
+            if isinstance(peak, dict) and type(peak.get("tflops")) in (int, float):
+                peaks[f"{significant(peak['tflops'], 3)} TFLOP/s{precision} ({peak.get('source')})"] = None
     meaning = "direct FLOPs ÷ peak: operations/s, convolutions counted as direct ones, ÷"
-    return [f"{meaning} {' or '.join(peaks)}"] if peaks else []
+    return [f"{meaning} {' or '.join(map(printable, peaks))}"] if peaks else []
 
 
 def _anchors(result: RunResult) -> list[str]:
