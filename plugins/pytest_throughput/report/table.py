@@ -66,7 +66,8 @@ def notes(result: RunResult) -> list[str]:
     lines = ["all rows: " + ", ".join(_shown_axis(name, value) for name, value in shared.items())] if shared else []
     ratios = legend(ratios_to_fastest(result.cases))
     marks = [f"{_BEST} the fastest configuration of its framework for this work"] if _chosen(result.cases) else []
-    return [*lines, *ratios, *_peaks(result), *marks, *_anchors(result), *(warning.text for warning in warnings_of(result))]
+    warnings = [warning.text for warning in warnings_of(result)]
+    return [*lines, *ratios, *_peaks(result), *marks, *_anchors(result), *warnings]
 
 
 def _chosen(cases: Sequence[CaseResult]) -> set[tuple[str, str]]:
