@@ -5,8 +5,9 @@ These are the names that a measured function needs. It runs in a worker, so they
 
 from __future__ import annotations
 
+from pytest_throughput.measurement.kernel import Kernel
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.measurement.scenario import Once, Phase
 from pytest_throughput.measurement.step import DeviceClock, OutOfMemory, Step, Unsupported
 
-__all__ = ["DeviceClock", "Metric", "Once", "OutOfMemory", "Phase", "Step", "Unsupported"]
+__all__ = ["DeviceClock", "Kernel", "Metric", "Once", "OutOfMemory", "Phase", "Step", "Unsupported"]

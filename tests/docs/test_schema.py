@@ -73,6 +73,13 @@ def open_job():
 """
 
 
+PROFILED = """
+from pytest_throughput import Kernel, Step
+
+def step(): return Step(lambda: None, profile=lambda steps, trace: [Kernel("sgemm", 2, 0.5, "matrix product")])
+"""
+
+
 @pytest.fixture
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     monkeypatch.setattr(pairs, "SLICE_SECONDS", 0.0)
@@ -218,6 +225,25 @@ def test_trials_beside_an_anchor_and_without_it_validate(project: Project) -> No
             broken = copy.deepcopy(document)
             del broken["benchmarks"][place]["extra_info"]["anchor"][name]
             assert problems(RUN, broken) != [], name
+
+
+def test_profiled_trials_validate(project: Project) -> None:
+    (project.path / "profiled.py").write_text(PROFILED)
+    project.tests(
+        """
+        def test_a(measure_isolated): measure_isolated("profiled:step")
+        def test_b(measure_isolated): measure_isolated("steps:sleep")
+        """
+    )
+    assert project.run("--throughput-profile=2", "--throughput-isolation=none", "--benchmark-json=run.json").ret == 0
+    document = read((project.path / "run.json").read_text())
+    assert problems(RUN, document) == []
+    infos = [benchmark["extra_info"] for benchmark in document["benchmarks"]]
+    (place,) = [place for place, info in enumerate(infos) if info["kernels"] is not None]
+    for key in ("name", "calls", "seconds", "share", "class"):
+        broken = copy.deepcopy(document)
+        del broken["benchmarks"][place]["extra_info"]["kernels"][0][key]
+        assert problems(RUN, broken) != [], key
 
 
 def test_trials_of_a_larger_group_validate(project: Project) -> None:

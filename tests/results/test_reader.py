@@ -264,6 +264,47 @@ def test_hostile_text_is_shown_harmless(show: Callable[..., tuple[int, str, str]
         assert "[bold red]x[/]" in shown  # as text
 
 
+KERNEL = {"name": "sgemm", "calls": 4, "seconds": 0.1, "share": 1.0, "class": "matrix product"}
+PROFILE = {"steps": 2, "seconds_per_step": 0.05, "trace": "run.profiles/a.json.gz", "reason": None}
+
+
+def profiled(kernels: Any, profile: Any) -> dict[str, Any]:
+    document = changed("benchmarks.0.extra_info.kernels", kernels)
+    document["benchmarks"][0]["extra_info"]["profile"] = profile
+    return document
+
+
+@pytest.mark.parametrize(
+    ("kernels", "profile", "expected"),
+    [
+        ([{**KERNEL, "seconds": -1}], PROFILE, "a number of at least 0"),
+        ([{**KERNEL, "seconds": 1e300}], PROFILE, "a number of at most 1"),
+        ([{**KERNEL, "share": math.nan}], PROFILE, "a number"),
+        ([{**KERNEL, "calls": 1.5}], PROFILE, "a whole number"),
+        ([{**KERNEL, "name": "x" * 10_000}], PROFILE, "a text of at most 600 characters"),
+        ([{**KERNEL, "class": None}], PROFILE, "a text"),
+        ([KERNEL] * 202, PROFILE, "a list of at most 201 entries"),
+        ({}, PROFILE, "a list"),
+        ([KERNEL], {**PROFILE, "steps": 0}, "a whole number of at least 1"),
+        ([KERNEL], {**PROFILE, "trace": 1}, "a text"),
+        ([KERNEL], [], "an object"),
+    ],
+)
+def test_a_profile_that_is_none_is_refused(
+    show: Callable[..., tuple[int, str, str]], kernels: Any, profile: Any, expected: str
+) -> None:
+    status, out, err = show(profiled(kernels, profile), "--kernels")
+    assert (status, out) == (2, "")
+    assert f"expected {expected}" in err
+
+
+def test_hostile_names_of_operators_are_shown_harmless(show: Callable[..., tuple[int, str, str]]) -> None:
+    status, out, _ = show(profiled([{**KERNEL, "name": HOSTILE, "class": HOSTILE[:40]}], PROFILE), "--kernels")
+    assert status == 0
+    assert not any(character in out for character in "\x1b\x07\r\u202e\ud800")
+    assert "[bold red]x[/]" in out  # as text
+
+
 def test_sizes_are_bounded(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pytest_throughput.results.untrusted_json._MAX_SKIPPED_BYTES", 4 * 2**20)
     monkeypatch.setattr("pytest_throughput.results.journal_reader.MAX_LINE_BYTES", 2 * 2**20)

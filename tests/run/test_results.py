@@ -261,7 +261,9 @@ def test_names_of_pairs_are_refused_as_axes(project: Project) -> None:
     )
     result = project.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: *::test_it: throughput_case has pair, reserved for live pairs; rename them"])
+    result.stderr.fnmatch_lines(
+        ["ERROR: *::test_it: throughput_case has pair, reserved for what pytest-throughput records; rename them"]
+    )
 
 
 def test_a_fixture_asked_for_too_late_says_what_to_do(project: Project) -> None:

@@ -236,4 +236,7 @@ def test_facts_that_are_no_json_fail_the_case(metadata: Any) -> None:
 def test_names_of_pairs_are_refused_in_metadata() -> None:
     outcome = measured(PLANS["paper"], metadata={"pair": "en-de", "unpaired": 3})
     assert outcome.status == "failed"
-    assert outcome.reason == "the step's metadata have pair, unpaired, reserved for live pairs; rename them"
+    assert (
+        outcome.reason
+        == "the step's metadata have pair, unpaired, reserved for what pytest-throughput records; rename them"
+    )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.commands.judging import add_items_param
-from pytest_throughput.report import table
+from pytest_throughput.report import kernels, table
 from pytest_throughput.report.best_table import render_bests
 from pytest_throughput.report.console import output_columns
 from pytest_throughput.results.file_format import MOST_CASES
@@ -31,20 +32,27 @@ def add(parsers: Any) -> None:
     """Add the command to those of argparse."""
     parser = parsers.add_parser("show", help="print the table of a run", description=__doc__)
     parser.add_argument("file", type=Path, metavar="RUN.json", help="a result file, or RUN.json.journal.jsonl")
+    parser.add_argument(
+        "--kernels",
+        action="store_true",
+        help="Print the longest operators, or kernels of a GPU, of each case that --throughput-profile has profiled. "
+        "Default: off.",
+    )
     add_items_param(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> Answer:
     """Return the table. Raise Unreadable."""
+    lines_of = _operators if arguments.kernels else _lines
     if arguments.file.suffix == ".jsonl":
-        lines = _journal(arguments.file)
+        lines = _journal(arguments.file, lines_of)
     else:
-        lines = _result(arguments.file, arguments.items_param)
+        lines = _result(arguments.file, arguments.items_param, lines_of)
     return Answer("\n".join(lines))
 
 
-def _journal(file: Path) -> list[str]:
+def _journal(file: Path, lines_of: Callable[[RunResult], list[str]]) -> list[str]:
     journal = read_journal(file)
     ledger = Ledger()
     for ended in journal.trials:
@@ -53,7 +61,7 @@ def _journal(file: Path) -> list[str]:
     result = ledger.result(fingerprint=journal.heading.fingerprint)
     if len(result.cases) > MOST_CASES:
         raise Unreadable(file, f"has trials of {len(result.cases):,} cases; expected at most {MOST_CASES:,}")
-    lines = _lines(result)
+    lines = lines_of(result)
     lines += [damage] if (damage := journal.damage()) is not None else []
     how = f"to go on, repeat it with --throughput-resume={printable(str(file))}; its arguments were:"
     return [
@@ -67,9 +75,9 @@ def _command(command: tuple[str, ...]) -> list[str]:
     return [f"    {printable(' '.join(command), most=_MOST_OF_A_COMMAND)}"]
 
 
-def _result(file: Path, items_param: str | None) -> list[str]:
+def _result(file: Path, items_param: str | None, lines_of: Callable[[RunResult], list[str]]) -> list[str]:
     result = read_run(file, items_param)
-    lines = _lines(result)
+    lines = lines_of(result)
     if not result.complete:
         lines.append("not complete: the run was interrupted, or its budget spent")
     return lines
@@ -77,8 +85,22 @@ def _result(file: Path, items_param: str | None) -> list[str]:
 
 def _lines(result: RunResult) -> list[str]:
     """Return heading, tables and notes; a plain result of pytest-benchmark has no heading."""
-    terminal = sys.stdout.isatty()
-    width, colour = output_columns(terminal), terminal and "NO_COLOR" not in os.environ
+    width, colour = _output()
     shown = table.render(result, width=width, colour=colour).splitlines()
     heading = [table.heading(result), ""] if result.is_ours else []
-    return [*heading, *shown, *table.notes(result), *render_bests(result, width=width, colour=colour)]
+    bests = render_bests(result, width=width, colour=colour)
+    profiled = kernels.where_the_time_goes(result, width=width, colour=colour)
+    return [*heading, *shown, *table.notes(result), *bests, *profiled]
+
+
+def _operators(result: RunResult) -> list[str]:
+    """Return the operators of each profiled case."""
+    width, colour = _output()
+    lines = kernels.render_operators(result, width=width, colour=colour)
+    return lines or ["no case was profiled: --throughput-profile N profiles N steps of each"]
+
+
+def _output() -> tuple[int | None, bool]:
+    """Return the width of the output, None for no limit, and whether it shows colours."""
+    terminal = sys.stdout.isatty()
+    return output_columns(terminal), terminal and "NO_COLOR" not in os.environ

@@ -8,10 +8,12 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pytest_throughput.launch.child_process import ChildLost, ChildProcess
 from pytest_throughput.launch.reaper import Reaper
+from pytest_throughput.worker.profiling import profile_info
 from pytest_throughput.worker.protocol import PROTOCOL_VERSION, Outcome, Progress, Request, decode, encode
 from pytest_throughput.worker.running_trial import run_to_end
 
@@ -175,9 +177,15 @@ class WorkerTrial:
         return progress
 
     def close(self) -> Outcome:
+        profile, measured = self._request.profile, None
+        if profile is not None:
+            measured = self._ask({"do": "outcome"}, lambda answer: Outcome.from_json(answer["outcome"]))
         outcome = self._ask({"do": "close"}, self._read_outcome)
         if outcome is None:
             assert self._failure is not None
+            if profile is not None and measured is not None:  # The profiler has ended the worker.
+                reason = f"{self._failure.status}: {self._failure.reason}"
+                return replace(measured, metadata={**measured.metadata, **profile_info(profile, reason)})
             # Phases that had ended before the worker was lost keep their outcomes.
             outcome = Outcome.of_phases(self._phases, self._ended_phases, self._failure)
         return outcome

@@ -8,8 +8,9 @@ from typing import Any, Dict, Mapping
 
 __all__ = ["RESERVED", "json_metadata"]
 
-RESERVED = ("pair", "slices", "unpaired", "anchor")
-"""The names that say beside what a trial was measured. A step's metadata and the axes of a case cannot have them."""
+RESERVED = ("pair", "slices", "unpaired", "anchor", "kernels", "profile")
+"""The names that say beside what a trial was measured, and what its profiler has found. A step's metadata and the axes
+of a case cannot have them."""
 
 _MAX_DEPTH = 50
 _MAX_SIZE = 1_000_000

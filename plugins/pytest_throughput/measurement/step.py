@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Mapping, Optional
+from typing import Any, Callable, Mapping, Optional, Sequence
+
+from pytest_throughput.measurement.kernel import Kernel
 
 from pytest_throughput.measurement.product import Product
 
@@ -48,7 +50,7 @@ class Opened:
     """JSON values recorded with the result; ``settings`` and ``versions`` are merged, not replaced.
 
     A number that is not finite is recorded as null. A value that JSON does not have fails the case, as do the names
-    ``pair``, ``slices`` and ``unpaired``.
+    ``pair``, ``slices``, ``unpaired``, ``anchor``, ``kernels`` and ``profile``.
     """
 
     reset_peak_memory: Optional[Callable[[], object]] = None
@@ -92,6 +94,11 @@ class Step(Opened, _Repeated):
 
     A function that ``measure_isolated`` names (``"module:function"``) returns one of these, or a ``Once``.
     """
+
+    profile: Optional[Callable[[int, str], Sequence[Kernel]]] = None
+    """Run so many steps under the framework's profiler, write its Chrome trace to the file (a path that ends with
+    ``.json.gz``), and return the operators, or on a GPU the kernels, of all these steps. Called last, and only with
+    ``--throughput-profile``; an error does not fail the trial."""
 
     check: Optional[Callable[[Any], Optional[str]]] = None
     """Return why the output of one more ``run`` after the rounds cannot be right, such as values that are not finite,

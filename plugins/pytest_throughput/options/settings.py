@@ -124,6 +124,15 @@ OPTIONS = (
         "--throughput-resume.",
     ),
     Option(
+        name="profile",
+        metavar="N",
+        read=read_whole_number(0, 100),
+        default="0",
+        help="The number of further steps to run under the framework's own profiler when a trial has been measured, at "
+        "most 100. Its operators go into the results and a table, its Chrome trace into a folder beside the result "
+        "file.",
+    ),
+    Option(
         name="peak-tflops",
         metavar="X",
         read=read_positive("a number"),
@@ -176,6 +185,8 @@ class Settings:
     """The seconds after which no further trial begins; None for no limit."""
     resume: Path | None = None
     """The journal of the run to continue."""
+    profiled_steps: int = 0
+    """The number of steps to profile after each trial."""
     peak_tflops: float | None = None
     """The device's peak, for utilisation; None for the peak of its datasheet, or a measured one."""
     lock: bool = True
@@ -219,6 +230,7 @@ class Settings:
                 memory_limit_bytes=values("memory-limit"),
                 budget_seconds=values("budget"),
                 resume=values("resume"),
+                profiled_steps=values("profile"),
                 peak_tflops=values("peak-tflops"),
                 lock=values("lock") == "on",
                 gate=GateSettings.from_values(values, interpreters.environments),

@@ -41,6 +41,8 @@ class WarningKind(Enum):
     """A part of the process was swapped out."""
     HOST_BOUND = "host_bound"
     """The host takes as long to launch a step as the device takes to execute it."""
+    NOT_PROFILED = "not_profiled"
+    """A run that profiles could not profile a case, or its profiler failed."""
     UNPAIRED = "unpaired"
     """A run that measures in turn measured trials of a case alone."""
     NO_ANCHOR = "no_anchor"
@@ -91,6 +93,7 @@ def warnings_of(result: RunResult) -> list[ResultWarning]:
         found.append(_about(host_bound, WarningKind.HOST_BOUND, text))
     return (
         found
+        + _not_profiled(cases)
         + _unpaired(cases)
         + _without_anchor(cases)
         + _disturbed(cases)
@@ -129,6 +132,16 @@ def _swapped(cases: Sequence[CaseResult]) -> list[ResultWarning]:
         + ", ".join(named)
     )
     return [_about(swapped, WarningKind.SWAPPED, text)]
+
+
+def _not_profiled(cases: Sequence[CaseResult]) -> list[ResultWarning]:
+    """Return one warning for each reason."""
+
+    def reasons(case: CaseResult) -> list[Any]:
+        profiles = case.metadata_values("profile")
+        return [profile.get("reason") for profile in profiles if isinstance(profile, dict)]
+
+    return _by_reason(cases, WarningKind.NOT_PROFILED, "not profiled", reasons)
 
 
 def _unpaired(cases: Sequence[CaseResult]) -> list[ResultWarning]:

@@ -32,6 +32,8 @@ _UNKNOWN_UNLESS_GIVEN = (
     "peak",
     "product_flops",
     "images_per_joule",
+    "kernels",
+    "profile",
     "telemetry",
     "disturbed_by",
     "largest_batch",

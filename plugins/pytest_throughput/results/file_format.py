@@ -9,15 +9,19 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct, field
 
+from pytest_throughput.measurement.kernel import LONGEST_NAME, MOST_KERNELS
 from pytest_throughput.results.model import LEAST_FIGURE, MOST_FIGURE
 
 __all__ = [
     "MOST_CASES",
     "Block",
     "CaseBlock",
+    "KernelBlock",
+    "Kernels",
     "MetricBlock",
     "OurBenchmark",
     "PlainBenchmark",
+    "ProfileBlock",
     "TrialBlock",
 ]
 
@@ -100,6 +104,28 @@ class AnchorBlock(Struct):
     reason: str | None = None
 
 
+class KernelBlock(Struct, rename={"kind": "class"}):
+    """An element of ``kernels``: an operator of the profiled steps, or a kernel on a GPU."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=2 * LONGEST_NAME)]
+    calls: Whole
+    seconds: Annotated[float, Meta(ge=0, le=1e9)]
+    share: Annotated[float, Meta(ge=0, le=1.0001)]
+    kind: Annotated[str, Meta(min_length=1, max_length=50)]
+
+
+class ProfileBlock(Struct):
+    """The object ``profile``: how a trial was profiled, or the reason why it was not."""
+
+    steps: Annotated[int, Meta(ge=1, le=2**53)]
+    seconds_per_step: Annotated[float, Meta(ge=0, le=1e9)] | None = None
+    trace: Annotated[str, Meta(min_length=1, max_length=1_000)] | None = None
+    reason: str | None = None
+
+
+Kernels = Annotated[list[KernelBlock], Meta(max_length=MOST_KERNELS + 1)]
+
+
 class _Info(Struct):
     case_id: str
     trial: Whole
@@ -109,6 +135,8 @@ class _Info(Struct):
     """The metrics; None in older files, which have none."""
     pair: PairBlock | None = None
     anchor: AnchorBlock | None = None
+    kernels: Kernels | None = None
+    profile: ProfileBlock | None = None
 
 
 class _OurStats(Struct):

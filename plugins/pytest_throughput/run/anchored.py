@@ -31,7 +31,8 @@ def run_beside_anchor(trials: Trials, anchors: Anchors, side: Side) -> TrialRun:
         run = trials.run(side.request, side.placement, side.items)
         reason = f"--throughput-anchor names none for {name}"
         return replace(run, outcome=_with_anchor(run.outcome, {"reason": reason}))
-    of_anchor = replace(side, placement=replace(side.placement, interpreter=interpreter))
+    request = replace(side.request, profile=None)
+    of_anchor = replace(side, request=request, placement=replace(side.placement, interpreter=interpreter))
     run, anchor = trials.run_in_turn([side, of_anchor])
     outcome = part_of(anchor.outcome, None, side.request.target)
     return replace(run, outcome=_beside(run.outcome, outcome, side.items))

@@ -88,7 +88,9 @@ def measured(item: pytest.Item, settings: Settings) -> MeasuredItem | None:
         reserved = [name for name in RESERVED if name in marker.kwargs]
         if reserved:
             names = ", ".join(reserved)
-            raise pytest.UsageError(f"{item.nodeid}: throughput_case has {names}, reserved for live pairs; rename them")
+            raise pytest.UsageError(
+                f"{item.nodeid}: throughput_case has {names}, reserved for what pytest-throughput records; rename them"
+            )
         axes = {name: _json_axis(value) for name, value in marker.kwargs.items()}
         return MeasuredItem(item, marker.args[0], environment, trial, first, axes)
     case_id = without_environment(first, environment) if is_shown else first

@@ -131,7 +131,13 @@ class Measuring:
             devices=(self._session.devices.find(asked.device),),
             variables=tuple(asked.variables.items()),
         )
-        request = Request(asked.target, dict(asked.arguments), self.settings.plan, self.settings.steps_per_round)
+        request = Request(
+            asked.target,
+            dict(asked.arguments),
+            self.settings.plan,
+            self.settings.steps_per_round,
+            profile=self._session.traces.profile_of(found),
+        )
         return Side(request, placement, asked.items)
 
     def measure_step(
@@ -271,7 +277,8 @@ class Measuring:
         recorded = with_settings(outcome, isolation, self.settings)
         if recorded.measurement is None:
             return recorded
-        return anchored.described(self._pairs.described(recorded), self.settings.anchors)
+        paired = self._pairs.described(self._session.traces.described(recorded))
+        return anchored.described(paired, self.settings.anchors)
 
     @cached_property
     def _launcher(self) -> Launcher:

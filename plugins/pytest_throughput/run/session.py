@@ -15,6 +15,7 @@ from pytest_throughput.run.devices import Devices
 from pytest_throughput.run.jobs import Jobs
 from pytest_throughput.run.observers import Observer, TrialStore
 from pytest_throughput.run.targets import target_of
+from pytest_throughput.run.traces import Traces
 from pytest_throughput.telemetry.gpus import is_device
 
 __all__ = ["ThroughputSession"]
@@ -41,6 +42,7 @@ class ThroughputSession:
         self.deselected: list[str] = []
         self.jobs = Jobs()
         self.devices = Devices(lock=settings.lock, waiting=self._waiting)
+        self.traces = Traces(config, settings.profiled_steps)
         self.is_measuring = False
         """Whether this run measures; known after the collection."""
         self.observer: Observer | None = None

@@ -48,11 +48,12 @@ class Sides:
         names = " or ".join(name for name in interpreters.environments if name != found.environment)
         same = (each for each in self._with_its_number(found) if each.case_id == found.case_id)
 
-        def side(environment: str) -> Side:
-            interpreter = interpreters.find(environment, own.placement.interpreter.name)
-            return replace(own, placement=replace(own.placement, interpreter=interpreter))
+        def side(each: MeasuredItem) -> Side:
+            interpreter = interpreters.find(each.environment, own.placement.interpreter.name)
+            request = replace(own.request, profile=self._session.traces.profile_of(each))
+            return replace(own, request=request, placement=replace(own.placement, interpreter=interpreter))
 
-        return [(each, side(each.environment)) for each in self._to_come(same, f"its trial in {names}")]
+        return [(each, side(each)) for each in self._to_come(same, f"its trial in {names}")]
 
     def _contenders(self, found: MeasuredItem, own: Side) -> list[tuple[MeasuredItem, Side]]:
         """Return the trials of other cases of the same work, whose tests say by a marker what they measure."""

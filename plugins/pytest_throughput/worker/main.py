@@ -64,6 +64,8 @@ def main() -> None:
         elif do == "measure":
             seconds = question["seconds"]
             answer["progress"] = trial.measure(math.inf if seconds is None else seconds).to_json()
+        elif do == "outcome":
+            answer["outcome"] = trial.outcome().to_json()
         elif do == "close":
             answer["outcome"] = trial.close().to_json()
             trial = None
@@ -74,7 +76,9 @@ def main() -> None:
         pipes.recover()
         if trial is None:
             _open_standard_streams(errors)
-            answer["reusable"] = not request.own_process and process_settings() == settings and not works_on()
+            # A profiler may slow what follows: NVIDIA's keeps its hooks in the process.
+            is_spent = request.own_process or request.profile is not None
+            answer["reusable"] = not is_spent and process_settings() == settings and not works_on()
         _write_all(answers, encode(answer))
 
 

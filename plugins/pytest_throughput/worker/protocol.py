@@ -1,15 +1,17 @@
 """The protocol between the pytest process and a worker: JSON objects (RFC 8259), one per line.
 
-The worker begins with ``{"hello": 3, "pid": 4711, "python": "3.11.7", ...}``; whatever comes before that line was
+The worker begins with ``{"hello": 4, "pid": 4711, "python": "3.11.7", ...}``; whatever comes before that line was
 written by the program that started it, and is ignored. Then the pytest process asks, one question at a time, and the
 worker answers each before the next one:
 
 - ``{"id": ..., "do": "open", "folder": ..., "request": {...}}`` begins a trial,
 - ``{"id": ..., "do": "warm_up"}``,
 - ``{"id": ..., "do": "measure", "seconds": 0.25}``, any number of times; null for as long as the plan needs,
+- ``{"id": ..., "do": "outcome"}``, only if a profiler runs before the trial ends, which may end the worker;
 - ``{"id": ..., "do": "close"}`` ends the trial.
 
-The first three are answered by ``{"id": ..., "pid": ..., "progress": {...}}``, the last one by
+The first three are answered by ``{"id": ..., "pid": ..., "progress": {...}}``, ``outcome`` by
+``{"id": ..., "pid": ..., "outcome": {...}}``, and the last one by
 ``{"id": ..., "pid": ..., "outcome": {...}, "reusable": ...}``. ``reusable``: whether the worker is as it was before the
 trial, and may run another. An answer has the id of its question, which cannot be guessed, and the pid of the hello, so
 that no line that a forked process or a stray write puts on the pipe is taken for an answer. A worker ends when its
@@ -24,6 +26,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Optional, Sequence, Tuple
 
+from pytest_throughput.measurement.kernel import Profile
 from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.measurement.metric import Metric
@@ -32,7 +35,7 @@ from pytest_throughput.measurement.scenario import MAX_ITEMS, MAX_PHASES
 
 __all__ = ["PROTOCOL_VERSION", "STATUSES", "Outcome", "Progress", "Request", "decode", "encode"]
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 
 STATUSES = ("ok", "unsupported", "out_of_memory", "failed", "timed_out", "crashed")
 """The statuses of trials, from the best to the worst."""
@@ -52,6 +55,8 @@ class Request:
     own_process: bool = False
     """Whether nothing else is ever measured in the process, so that its peak memory and its first step are this
     trial's."""
+    profile: Optional[Profile] = None
+    """What to profile when everything has been measured; None for nothing."""
     variables: Mapping[str, str] = field(default_factory=dict)
     """Environment variables to set before the target is imported: a wrapper may lose those of the process."""
     measures_products: bool = False
@@ -72,6 +77,7 @@ class Request:
         if plan["max_seconds"] is None:
             plan["max_seconds"] = math.inf
         fields["plan"] = Plan(**plan)
+        fields["profile"] = None if fields["profile"] is None else Profile(**fields["profile"])
         return cls(**fields)
 
 

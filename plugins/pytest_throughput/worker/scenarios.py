@@ -90,7 +90,8 @@ class _Context:
         reserved = [name for name in RESERVED if name in metadata]
         if reserved:
             names = ", ".join(reserved)
-            return Outcome("failed", reason=f"the step's metadata have {names}, reserved for live pairs; rename them")
+            reason = f"the step's metadata have {names}, reserved for what pytest-throughput records; rename them"
+            return Outcome("failed", reason=reason)
         try:
             metadata = json_metadata(metadata)
         except ValueError as error:

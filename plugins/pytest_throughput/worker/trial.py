@@ -9,15 +9,18 @@ import os
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any, Callable, Iterator, List, Mapping, Optional, Type, TypeVar, Union
 
 from pytest_throughput.measurement.allocator import allocator_in_use
 from pytest_throughput.measurement.forks import ending_forked_children
-from pytest_throughput.measurement.plan import Plan
+from pytest_throughput.measurement.kernel import Profile
+from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.scenario import Once
 from pytest_throughput.measurement.speed_variables import speed_variables
 from pytest_throughput.measurement.step import Opened, Step
 from pytest_throughput.worker.failure import describe_error, outcome_of_error, result_or_none
+from pytest_throughput.worker.profiling import profiled
 from pytest_throughput.worker.protocol import Outcome, Progress, Request
 from pytest_throughput.worker.running_trial import run_to_end
 from pytest_throughput.worker.scenarios import Scenario, scenario_of
@@ -41,6 +44,7 @@ class Trial:
         own_process: bool = False,
         measures_products: bool = False,
         environment: Optional[Mapping[str, str]] = None,
+        profile: Optional[Profile] = None,
         on_error: Optional[OnError] = None,
     ) -> None:
         """Prepare a trial.
@@ -55,9 +59,11 @@ class Trial:
         self._measures_products = measures_products
         self._variables = speed_variables(os.environ if environment is None else environment)
         self._on_error = on_error
+        self._profile = None if plan == ONCE else profile
         self._opened: Optional[Opened] = None
         self._scenario: Optional[Scenario] = None
         self._failure: Optional[Outcome] = None
+        self._outcome: Optional[Outcome] = None
         self._ended_phases: List[Outcome] = []
         self._thread_errors: List[str] = []
         self._stack = ExitStack()
@@ -86,6 +92,7 @@ class Trial:
             own_process=request.own_process,
             measures_products=request.measures_products,
             environment={**(os.environ if environment is None else environment), **request.variables},
+            profile=request.profile,
             on_error=on_error,
         )
 
@@ -102,7 +109,25 @@ class Trial:
             self._ended_phases.append(progress.ended_phase)
         return progress
 
+    def outcome(self) -> Outcome:
+        """Return the outcome of the trial, which measures nothing more. The target stays open."""
+        if self._outcome is None:
+            self._outcome = self._read_outcome()
+        return self._outcome
+
     def close(self) -> Outcome:
+        outcome = self.outcome()
+        opened, self._opened, self._scenario = self._opened, None, None
+        if opened is not None and self._profile is not None and outcome.measurement is not None:
+            outcome = replace(outcome, metadata={**outcome.metadata, **profiled(opened, self._profile)})
+        if opened is not None and opened.close is not None:
+            # An error of closing must not lose the figures, and an earlier failure is the better reason.
+            result_or_none(opened.close)
+        del opened
+        gc.collect()
+        return outcome
+
+    def _read_outcome(self) -> Outcome:
         self._stack.close()  # Errors of threads after the rounds do not fail the trial.
         outcome: Optional[Outcome] = None
 
@@ -116,12 +141,6 @@ class Trial:
             assert self._failure is not None
             phases = () if self._scenario is None else self._scenario.phases
             outcome = Outcome.of_phases(phases, self._ended_phases, self._failure)
-        opened, self._opened, self._scenario = self._opened, None, None
-        if opened is not None and opened.close is not None:
-            # An error of closing must not lose the figures, and an earlier failure is the better reason.
-            result_or_none(opened.close)
-        del opened
-        gc.collect()
         return outcome
 
     @property
