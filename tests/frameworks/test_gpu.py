@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.network import Network
+from dlworkloads.operator_classes import class_of
 
 pytestmark = pytest.mark.gpu
 
@@ -86,3 +88,17 @@ def _assert_runs(workload: Workload) -> None:
     assert workload.asynchronous
     assert (workload.peak_memory_bytes() or 0) > 0
     assert workload.device_name
+
+
+@pytest.mark.parametrize("small_network", ["vgg_like"], indirect=True)
+def test_a_profile_has_the_kernels_of_the_device(
+    open_workload: Callable[..., Workload], gpu_framework: str, small_network: Network, tmp_path: Path
+) -> None:
+    workload = open_workload(gpu_framework, small_network, "training", device="cuda")
+    workload.wait(workload.run())
+    kernels = workload.profile(2, str(tmp_path / "trace.json.gz"))
+    classes = {class_of(name) for name, _, seconds in kernels if seconds > 0.0}
+    assert {"convolution", "matrix product", "element-wise"} <= classes
+    # Operators of the host would be named like this.
+    assert not [name for name, _, _ in kernels if name.startswith("aten::") or name in ("Conv2D", "MatMul")]
+    assert (tmp_path / "trace.json.gz").stat().st_size > 0

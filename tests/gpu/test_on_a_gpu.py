@@ -60,7 +60,8 @@ def run_trial(gpu: Gpu, plan: Any = ADAPTIVE, steps_per_round: int | None = None
     """One case in a worker of its own."""
     case = {**CASE, **axes}
     worker = Worker([sys.executable], {**os.environ, "PYTHONPATH": PATH})
-    request = Request("dlworkloads.opening:open_step", case, plan, steps_per_round, True, visibility("cuda", [gpu]))
+    variables = visibility("cuda", [gpu])
+    request = Request("dlworkloads.opening:open_step", case, plan, steps_per_round, True, variables=variables)
     try:
         outcome = worker.run(request, 600)
     finally:

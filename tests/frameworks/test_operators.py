@@ -1,0 +1,57 @@
+"""Each framework's own profiler gives operators with known classes, and a trace."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from networks import vgg_like
+
+from dlworkloads.frameworks.registry import FRAMEWORKS
+from dlworkloads.frameworks.workload import Workload
+from dlworkloads.operator_classes import class_of
+
+CASES = [(name, known.default_execution, "training") for name, known in FRAMEWORKS.items() if known.by_default]
+
+
+def classes(workload: Workload, trace: Path) -> dict[str, float]:
+    """Return the seconds of each class in two steps; check names, calls and trace."""
+    workload.wait(workload.run())
+    operators = workload.profile(2, str(trace))
+    assert all(name and calls >= 1 and seconds >= 0.0 for name, calls, seconds in operators)
+    assert len({name for name, _, _ in operators}) == len(operators)
+    assert json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]
+    sums: dict[str, float] = {}
+    for name, _, seconds in operators:
+        sums[class_of(name)] = sums.get(class_of(name), 0.0) + seconds
+    return sums
+
+
+@pytest.mark.parametrize(("framework", "execution", "mode"), CASES, indirect=["framework"])
+def test_a_step_is_convolutions_and_more(
+    open_workload: Callable[..., Workload], framework: str, execution: str, mode: str, tmp_path: Path
+) -> None:
+    workload = open_workload(framework, vgg_like(), mode, execution=execution)
+    sums = classes(workload, tmp_path / "trace.json.gz")
+    assert {"convolution", "matrix product", "pooling", "element-wise"} <= sums.keys()
+    assert sums["convolution"] > 0.0
+
+
+def test_calls_are_those_of_all_steps(open_workload: Callable[..., Workload], tmp_path: Path) -> None:
+    workload = open_workload("pytorch", vgg_like(), "inference")
+    workload.run()
+    calls = {name: calls for name, calls, _ in workload.profile(3, str(tmp_path / "trace.json.gz"))}
+    assert calls["aten::conv2d"] == 3 * 3
+    assert calls["aten::addmm"] == 3 * 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("execution", ["eager", "compiled"])
+def test_tensorflow_in_its_other_executions(
+    open_workload: Callable[..., Workload], execution: str, tmp_path: Path
+) -> None:
+    sums = classes(open_workload("tensorflow", vgg_like(), "training", execution=execution), tmp_path / "t.json.gz")
+    assert {"convolution", "matrix product", "pooling", "element-wise"} <= sums.keys()
