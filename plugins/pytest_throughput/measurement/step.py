@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping, Optional, Sequence
 
 from pytest_throughput.measurement.kernel import Kernel
-
 from pytest_throughput.measurement.product import Product
 
 __all__ = ["DeviceClock", "Opened", "OutOfMemory", "Step", "Unsupported", "nothing_to_wait_for"]
