@@ -35,6 +35,7 @@ NAMES = {
         NhwcFusedConv
         Convolution
         GroupConvolution
+        Convolution brgconv_avx512_1x1_FP32
         sm80_xmma_fprop_implicit_gemm_tf32f32_tf32f32_f32_nhwckrsc_nhwc_tilesize128x128x16_stage4_warpsize2x2x1_g1_kernel__5x_cudnn
         sm90_xmma_dgrad_implicit_gemm_bf16bf16_bf16f32_f32_nhwckrsc_nhwc_tilesize128x128x64_warpgroupsize1x1x1_execute_kernel__5x_cudnn
         cutlass__5x_cudnn::Kernel<cutlass_tensorop_s1688wgrad_optimized_tf32_128x128_16x4_nhwc_align4>
@@ -64,7 +65,7 @@ NAMES = {
         __onednn$matmul
         Gemm
         FusedMatMul
-        FullyConnected
+        FullyConnected brgemm_avx512_FP32
         ampere_sgemm_128x64_nn
         maxwell_sgemm_128x64_raggedMn_nt
         volta_sgemm_32x128_tn
@@ -140,7 +141,8 @@ NAMES = {
         add_rsqrt_fusion
         Add
         Sigmoid
-        Eltwise_Multiply
+        Eltwise jit_avx512_FP32
+        Subgraph jit_avx512_FP32
         void at::native::vectorized_elementwise_kernel<4, at::native::CUDAFunctor_add<float>, std::array<char*, 3ul>>(int)
         void at::native::vectorized_elementwise_kernel<4, at::native::(anonymous namespace)::launch_clamp_scalar()>(int)
         void at::native::(anonymous namespace)::multi_tensor_apply_kernel<at::native::(anonymous namespace)::TensorListMetadata<1>>()
@@ -166,6 +168,7 @@ NAMES = {
         copy
         Reorder
         ReorderInput
+        Reorder jit_uni_FP32
         Concat
         void cudnn::ops::nchwToNhwcKernel<float, float, float, false, true, (cudnnKernelDataType_t)2>()
         void cudnn::ops::nhwcToNchwKernel<__half, __half, float, true, false, (cudnnKernelDataType_t)0>()
@@ -189,6 +192,7 @@ NAMES = {
         Softmax
         SparseSoftmaxCrossEntropyWithLogits
         ArgMax
+        ReduceMax
         aten::upsample_bilinear2d
         wrapped_iota
         wrapped_reduce

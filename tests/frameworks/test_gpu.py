@@ -96,9 +96,9 @@ def test_a_profile_has_the_kernels_of_the_device(
 ) -> None:
     workload = open_workload(gpu_framework, small_network, "training", device="cuda")
     workload.wait(workload.run())
-    kernels = workload.profile(2, str(tmp_path / "trace.json.gz"))
+    kernels = workload.profile(2, str(tmp_path / "trace.json"))
     classes = {class_of(name) for name, _, seconds in kernels if seconds > 0.0}
     assert {"convolution", "matrix product", "element-wise"} <= classes
     # Operators of the host would be named like this.
     assert not [name for name, _, _ in kernels if name.startswith("aten::") or name in ("Conv2D", "MatMul")]
-    assert (tmp_path / "trace.json.gz").stat().st_size > 0
+    assert (tmp_path / "trace.json").stat().st_size > 0

@@ -15,14 +15,14 @@ from pytest_throughput.cli import main
 from pytest_throughput.run.traces import trace_name
 
 STEPS = """
-import gzip, os, time
+import os, time
 from pytest_throughput import Kernel, Once, Phase, Step
 
 def step(how="good"):
     runs = []
     def profile(steps, trace_file):
         if how == "unwritable": trace_file = os.path.join(trace_file, "x")
-        with gzip.open(trace_file, "wt") as file:
+        with open(trace_file, "w") as file:
             file.write("[]")
         if how == "crashed": os.kill(os.getpid(), 11)
         if how == "exits": raise SystemExit("no licence")

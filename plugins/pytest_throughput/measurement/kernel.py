@@ -23,7 +23,7 @@ class Profile:
     steps: int
     """The number of steps to run under the profiler."""
     trace_file: str
-    """The absolute path of the Chrome trace; it ends with ``.json.gz``."""
+    """The absolute path of the compressed Chrome trace; it ends with ``.json.gz``."""
     shown_as: str
     """The path of the trace as the results give it, relative to the result file."""
 
