@@ -13,7 +13,13 @@ __all__ = ["KEEP_ALL", "THREAD_VARIABLES", "WorkerVariables", "parse_names", "pa
 KEEP_ALL = "all"
 """The value of ``--throughput-keep-env`` that keeps everything."""
 
-THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+THREAD_VARIABLES = (
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "PJRT_NPROC",
+)
 """Environment variables that set the threads of the libraries that frameworks compute with."""
 
 _SET_OTHERWISE = {
