@@ -17,11 +17,11 @@ from dlworkloads.models.layers import Conv2d, Dense, Flatten, LocalResponseNorm,
 from dlworkloads.models.network import Network
 from pytest_throughput import Unsupported
 
-LAYOUTS = {"pytorch": "nhwc", "tensorflow": "nhwc", "numpy": "nchw"}
+LAYOUTS = {"pytorch": "nhwc", "tensorflow": "nhwc", "jax": "nhwc", "numpy": "nchw"}
 """PyTorch in nchw is what all are compared with."""
 
-IN_INFERENCE = pytest.mark.parametrize("framework", ["pytorch", "tensorflow", "numpy"])
-IN_TRAINING = pytest.mark.parametrize("framework", ["pytorch", "tensorflow"])
+IN_INFERENCE = pytest.mark.parametrize("framework", ["pytorch", "tensorflow", "jax", "numpy"])
+IN_TRAINING = pytest.mark.parametrize("framework", ["pytorch", "tensorflow", "jax"])
 
 
 @IN_INFERENCE
@@ -45,19 +45,24 @@ def test_every_layer_agrees_in_float32_inference(
     assert_agreement(framework, small_network, "inference", 1e-4, precision="fp32", layout=LAYOUTS[framework])
 
 
-@pytest.mark.parametrize("framework", ["tensorflow", "numpy"])
+@pytest.mark.parametrize(
+    ("framework", "execution"), [("tensorflow", "eager"), ("jax", "compiled"), ("numpy", "eager")]
+)
 def test_every_network_agrees_in_inference(
-    assert_agreement: Callable[..., None], suite_network: Network, framework: str
+    assert_agreement: Callable[..., None], suite_network: Network, framework: str, execution: str
 ) -> None:
-    options = {"layout": LAYOUTS[framework], "batch_size": 2, "execution": "eager"}
+    options = {"layout": LAYOUTS[framework], "batch_size": 2, "execution": execution}
     assert_agreement(framework, suite_network, "inference", 1e-8, precision="fp64", **options)
     assert_agreement(framework, suite_network, "inference", 1e-4, precision="fp32", **options)
 
 
-def test_every_network_agrees_in_training(assert_agreement: Callable[..., None], suite_network: Network) -> None:
+@pytest.mark.parametrize(("framework", "execution"), [("tensorflow", "eager"), ("jax", "compiled")])
+def test_every_network_agrees_in_training(
+    assert_agreement: Callable[..., None], suite_network: Network, framework: str, execution: str
+) -> None:
     """Its loss and every gradient."""
-    options = {"layout": "nhwc", "batch_size": 2, "execution": "eager"}
-    assert_agreement("tensorflow", suite_network, "training", 1e-8, **options)
+    options = {"layout": "nhwc", "batch_size": 2, "execution": execution}
+    assert_agreement(framework, suite_network, "training", 1e-8, **options)
 
 
 @pytest.mark.parametrize(
