@@ -2,7 +2,8 @@
 
 The comparison shows that a difference between two frameworks is not a difference between our translations. Each
 comparison measures the same case by the same loop, once with our translation of the neutral network, and once with a
-network that is written by hand in this file, or taken from ``keras.applications``. Both are opened in one process, in
+network that is written by hand in this file, or taken from ``keras.applications``. In JAX the whole step is written by
+hand, since a network is not an object there. Both are opened in one process, in
 alternating order, and run in blocks in random order. The interval is over processes: two copies of one network can
 differ by some per cent throughout a process, depending on where their memory is. ``twin`` shows by how much: it
 compares the hand-written network with another copy of itself.
@@ -35,9 +36,9 @@ from scipy import stats
 
 from dlworkloads import models
 from dlworkloads.case import Case
-from dlworkloads.frameworks.registry import FRAMEWORKS
+from dlworkloads.frameworks.registry import FRAMEWORKS, resolve
 from dlworkloads.models.network import Network, without_dropout
-from dlworkloads.opening import open_step
+from dlworkloads.opening import import_workload, open_step
 from pytest_throughput import Step
 
 SLOWEST = 0.98
@@ -59,11 +60,14 @@ COMPARISONS = (
     Comparison("pytorch", "vgg16", "translation:vgg16_in_pytorch", 1),
     Comparison("tensorflow", "translation:vgg16_without_dropout", "keras:VGG16", 1),
     Comparison("tensorflow", "mnist_cnn", "translation:mnist_cnn_in_keras", 8),
+    Comparison("jax", "vgg16", "translation:vgg16_in_jax", 1),
+    Comparison("jax", "mnist_cnn", "translation:mnist_cnn_in_jax", 8),
 )
 LARGE = (("resnet50", 8), ("vgg16", 4), ("cifar10_cnn", 128))
 """Networks and batch sizes to compare training with inference."""
 
 MODES = ("inference", "training")
+MEASURED = ("pytorch", "tensorflow", "jax")
 
 
 def main() -> None:
@@ -73,7 +77,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=20, help="of blocks in each process; default 20")
     parser.add_argument("--seconds", type=float, default=0.5, help="of each block, at least one step; default 0.5")
     parser.add_argument("--threads", type=int, default=1, help="intra-op threads, default 1: the steadiest")
-    parser.add_argument("--framework", choices=("pytorch", "tensorflow"), help="only this one")
+    parser.add_argument("--framework", choices=MEASURED, help="only this one")
     parser.add_argument("--execution", help="only this one")
     parser.add_argument("--mode", choices=MODES, help="only this one")
     parser.add_argument("--twin", action="store_true", help="compare each hand-written network with itself")
@@ -103,7 +107,7 @@ def _translations(options: argparse.Namespace) -> Iterator[str | None]:
 def _training_per_inference(options: argparse.Namespace) -> Iterator[str | None]:
     """Compare seconds, training ÷ inference; yield a line for each ratio that is implausible, else None."""
     lowest, highest = TRAINING_PER_INFERENCE
-    for framework, (model, batch_size) in product(("pytorch", "tensorflow"), LARGE):
+    for framework, (model, batch_size) in product(MEASURED, LARGE):
         execution = FRAMEWORKS[framework].default_execution
         if options.mode is None and _wanted(options, framework, execution, None):
             cases = [Case(mode, framework, "cpu", model, batch_size, "fp32", execution) for mode in MODES]
@@ -159,7 +163,7 @@ def _in_a_fresh_process(task: dict[str, Any]) -> list[float]:
 def _ratios(cases: Sequence[dict[str, Any]], threads: int, pairs: int, seconds: float, seed: int) -> list[float]:
     """Return the ratio of the second case's seconds per step to the first's, for each pair of blocks."""
     order = (0, 1) if seed % 2 == 0 else (1, 0)
-    opened = {placement: open_step(**cases[placement], threads=threads) for placement in order}
+    opened = {placement: _open(Case(**cases[placement]), threads) for placement in order}
     steps = [opened[0], opened[1]]
     for step in steps:
         _block(step, 3)
@@ -173,6 +177,15 @@ def _ratios(cases: Sequence[dict[str, Any]], threads: int, pairs: int, seconds: 
         }
         ratios.append(taken[1] / taken[0])
     return ratios
+
+
+def _open(case: Case, threads: int) -> Step:
+    if case.framework == "jax" and ":" in case.model:
+        # The same variables and precision as with our translation; the rest is written by hand.
+        import_workload(FRAMEWORKS[case.framework], case, threads).prepare(case, threads)
+        step: Step = resolve(case.model)(case)
+        return step
+    return open_step(**case.to_json(), threads=threads)
 
 
 def _block(step: Step, count: int) -> float:
@@ -263,6 +276,111 @@ def mnist_cnn_in_keras(case: Case) -> Any:
         layers.Dense(10),
     ]
     return keras.Sequential([keras.Input((28, 28, 1)), *network]), (28, 28, 1)
+
+
+def vgg16_in_jax(case: Case) -> Step:
+    """Return a step of VGG16 written by hand in JAX."""
+    import jax
+    from jax import numpy as jnp
+
+    sizes: list[tuple[int, ...]] = []
+    inputs = 3
+    for channels in (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512):
+        sizes.append((3, 3, inputs, channels))
+        inputs = channels
+    sizes += [(25088, 4096), (4096, 4096), (4096, 1000)]
+
+    def forward(parameters: Any, x: Any, keys: Any) -> Any:
+        layers = iter(parameters)
+        for count in (2, 2, 3, 3, 3):
+            for _ in range(count):
+                x = jax.nn.relu(_convolve_in_jax(x, next(layers), "SAME"))
+            x = _max_pool_in_jax(x)
+        x = x.reshape(x.shape[0], -1)
+        for index in range(2):
+            weight, bias = next(layers)
+            x = jax.nn.relu(x @ weight + bias)
+            if keys is not None:
+                x = jnp.where(jax.random.bernoulli(keys[index], 0.5, x.shape), x / 0.5, 0)
+        weight, bias = next(layers)
+        return x @ weight + bias
+
+    return _step_in_jax(case, sizes, (224, 224, 3), 1000, forward)
+
+
+def mnist_cnn_in_jax(case: Case) -> Step:
+    """Return a step of the network of Keras' MNIST example, written by hand in JAX."""
+    import jax
+    from jax import numpy as jnp
+
+    def forward(parameters: Any, x: Any, keys: Any) -> Any:
+        first, second, (weight, bias), (last_weight, last_bias) = parameters
+        x = jax.nn.relu(_convolve_in_jax(x, first, "VALID"))
+        x = _max_pool_in_jax(jax.nn.relu(_convolve_in_jax(x, second, "VALID")))
+        if keys is not None:
+            x = jnp.where(jax.random.bernoulli(keys[0], 0.75, x.shape), x / 0.75, 0)
+        x = jax.nn.relu(x.reshape(x.shape[0], -1) @ weight + bias)
+        if keys is not None:
+            x = jnp.where(jax.random.bernoulli(keys[1], 0.5, x.shape), x / 0.5, 0)
+        return x @ last_weight + last_bias
+
+    sizes: list[tuple[int, ...]] = [(3, 3, 1, 32), (3, 3, 32, 64), (9216, 128), (128, 10)]
+    return _step_in_jax(case, sizes, (28, 28, 1), 10, forward)
+
+
+def _convolve_in_jax(x: Any, layer: Any, padding: str) -> Any:
+    from jax import lax
+
+    kernel, bias = layer
+    return lax.conv_general_dilated(x, kernel, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC")) + bias
+
+
+def _max_pool_in_jax(x: Any) -> Any:
+    from jax import lax
+
+    return lax.reduce_window(x, -math.inf, lax.max, (1, 2, 2, 1), (1, 2, 2, 1), "VALID")
+
+
+def _step_in_jax(
+    case: Case, sizes: Sequence[tuple[int, ...]], shape: tuple[int, ...], classes: int, forward: Callable[..., Any]
+) -> Step:
+    """Return the step of a function of parameters, images and two keys for dropout, as its author would time it."""
+    import jax
+    from jax import numpy as jnp
+
+    drawn = jax.random.split(jax.random.key(1), len(sizes) + 2)
+    parameters = [
+        (jax.random.normal(key, size) * math.sqrt(2 / math.prod(size[:-1])), jnp.zeros(size[-1]))
+        for key, size in zip(drawn[2:], sizes, strict=True)
+    ]
+    images = jax.random.normal(drawn[0], (case.batch_size, *shape))
+    labels = jax.random.randint(drawn[1], (case.batch_size,), 0, classes)
+    key = jax.random.key(2)
+
+    def train(parameters: Any, key: Any, images: Any, labels: Any) -> Any:
+        key, *keys = jax.random.split(key, 3)
+
+        def loss(parameters: Any) -> Any:
+            likely = jax.nn.log_softmax(forward(parameters, images, keys))
+            return -jnp.take_along_axis(likely, labels[:, None], 1).mean()
+
+        return jax.value_and_grad(loss)(parameters), key
+
+    def infer(parameters: Any, images: Any) -> Any:
+        return forward(parameters, images, None)
+
+    function: Any = infer if case.mode == "inference" else train
+    if case.execution == "compiled":
+        function = jax.jit(function)
+
+    def run() -> Any:
+        nonlocal key
+        if case.mode == "inference":
+            return function(parameters, images)
+        gradients, key = function(parameters, key, images, labels)
+        return gradients
+
+    return Step(run, jax.block_until_ready)
 
 
 if __name__ == "__main__":

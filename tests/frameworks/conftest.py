@@ -16,7 +16,6 @@ from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.network import Network, without_dropout
 
-
 # Most of the time of a test of JAX is XLA's; in this way it compiles in half of that.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 

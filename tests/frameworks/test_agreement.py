@@ -23,6 +23,9 @@ LAYOUTS = {"pytorch": "nhwc", "tensorflow": "nhwc", "jax": "nhwc", "numpy": "nch
 IN_INFERENCE = pytest.mark.parametrize("framework", ["pytorch", "tensorflow", "jax", "numpy"])
 IN_TRAINING = pytest.mark.parametrize("framework", ["pytorch", "tensorflow", "jax"])
 
+JAX = pytest.param("jax", "compiled", marks=pytest.mark.slow)
+"""XLA compiles large networks for seconds. The small ones have every layer, and are not slow."""
+
 
 @IN_INFERENCE
 def test_every_layer_agrees_in_float64_inference(
@@ -45,9 +48,7 @@ def test_every_layer_agrees_in_float32_inference(
     assert_agreement(framework, small_network, "inference", 1e-4, precision="fp32", layout=LAYOUTS[framework])
 
 
-@pytest.mark.parametrize(
-    ("framework", "execution"), [("tensorflow", "eager"), ("jax", "compiled"), ("numpy", "eager")]
-)
+@pytest.mark.parametrize(("framework", "execution"), [("tensorflow", "eager"), JAX, ("numpy", "eager")])
 def test_every_network_agrees_in_inference(
     assert_agreement: Callable[..., None], suite_network: Network, framework: str, execution: str
 ) -> None:
@@ -56,7 +57,7 @@ def test_every_network_agrees_in_inference(
     assert_agreement(framework, suite_network, "inference", 1e-4, precision="fp32", **options)
 
 
-@pytest.mark.parametrize(("framework", "execution"), [("tensorflow", "eager"), ("jax", "compiled")])
+@pytest.mark.parametrize(("framework", "execution"), [("tensorflow", "eager"), JAX])
 def test_every_network_agrees_in_training(
     assert_agreement: Callable[..., None], suite_network: Network, framework: str, execution: str
 ) -> None:
@@ -73,6 +74,8 @@ def test_every_network_agrees_in_training(
         ("tensorflow", "compiled", "training"),
         ("tensorflow", "compiled", "inference"),
         ("tensorflow", "eager", "training"),
+        ("jax", "eager", "inference"),
+        ("jax", "eager", "training"),
     ],
 )
 def test_every_execution_agrees(
@@ -80,6 +83,11 @@ def test_every_execution_agrees(
 ) -> None:
     network = Network("tiny", (3, 8, 8), Sequential(Conv2d(4, 3), ReLU(), Flatten(), Dense(5)))
     assert_agreement(framework, network, mode, 1e-8, execution=execution)
+
+
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_jax_computes_channels_first(assert_agreement: Callable[..., None], small_network: Network, mode: str) -> None:
+    assert_agreement("jax", small_network, mode, 1e-8, layout="nchw")
 
 
 @pytest.mark.parametrize("small_network", ["googlenet_like", "resnet_like"], indirect=True)

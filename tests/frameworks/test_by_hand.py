@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +79,37 @@ def test_tensorflow_traces_the_same(
         workload.close()
     assert sum(recorded[0].values()) > 20
     assert recorded[0] == recorded[1]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("model", ["mnist_cnn", pytest.param("vgg16", marks=pytest.mark.slow)])
+def test_jax_traces_the_same(model: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operations that take time, with the shapes of their results."""
+    jax = pytest.importorskip("jax")
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import translation
+
+    case = Case(mode, "jax", "cpu", model, 1, "fp32", "compiled")
+    ours = _workload("jax", model, mode, "compiled").run
+    by_hand = getattr(translation, f"{model}_in_jax")(case).run
+    heavy = ("conv", "dot", "reduce_window", "select_and_scatter", "random_bits", "transpose", "max")
+    recorded = [
+        Counter(
+            (each.primitive.name, str([result.aval for result in each.outvars]))
+            for each in _operations(jax.make_jaxpr(run)().jaxpr)
+            if each.primitive.name.startswith(heavy)
+        )
+        for run in (ours, by_hand)
+    ]
+    assert sum(recorded[0].values()) > 8
+    assert recorded[0] == recorded[1]
+
+
+def _operations(jaxpr: Any) -> Iterator[Any]:
+    """Yield the operations of a program, those of the functions that it calls included."""
+    for each in jaxpr.eqns:
+        yield each
+        for value in each.params.values():
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                yield from _operations(inner)

@@ -1,4 +1,4 @@
-"""On a CUDA device. TensorFlow decides once in a process whether it sees one: run these alone, with ``-m gpu``."""
+"""On a CUDA device. TensorFlow and JAX decide once in a process whether they see one: run these with ``-m gpu``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.network import Network
 from dlworkloads.operator_classes import class_of
+from dlworkloads.opening import import_workload
+from pytest_throughput import Unsupported
 
 pytestmark = pytest.mark.gpu
 
@@ -24,6 +27,12 @@ def gpu_framework(framework: str) -> str:
     if framework == "pytorch":
         if not pytest.importorskip("torch").cuda.is_available():
             pytest.skip("PyTorch finds no CUDA device")
+    elif framework == "jax":
+        case = Case("inference", "jax", "cuda", "mnist_cnn", 1, "fp32", "compiled")
+        try:
+            import_workload(FRAMEWORKS["jax"], case, 1).prepare(case, 1)
+        except Unsupported as error:
+            pytest.skip(str(error))
     else:
         config = pytest.importorskip("tensorflow").config
         gpus = config.list_physical_devices("GPU")

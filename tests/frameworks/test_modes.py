@@ -20,12 +20,28 @@ NORMALISED = Network("normalised", (3, 5, 6), Sequential(BatchNorm(), GlobalAver
 DROPPED = Network("dropped", (8,), Sequential(Dense(1000), Dropout(0.25), Dense(2, bias=False)))
 
 
-EAGER_AND_GRAPH = [
-    (n, e) for n, known in FRAMEWORKS.items() if known.by_default for e in ("eager", "graph") if e in known.executions
+QUICK_TO_BUILD = [
+    (name, execution)
+    for name, known in FRAMEWORKS.items()
+    if known.by_default
+    for execution in known.executions
+    if execution in ("eager", "graph") or name == "jax"
 ]
 
 
-@pytest.fixture(params=EAGER_AND_GRAPH, ids="-".join)
+SLOW_TO_COMPILE = pytest.mark.parametrize(
+    "framework",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == "jax" else ())
+        for name, known in FRAMEWORKS.items()
+        if known.by_default
+    ],
+    indirect=True,
+)
+"""For networks of many layers, all of which XLA compiles."""
+
+
+@pytest.fixture(params=QUICK_TO_BUILD, ids="-".join)
 def framework_and_execution(request: pytest.FixtureRequest) -> tuple[str, str]:
     """Each framework in each execution that is quick to build."""
     framework, execution = request.param
@@ -95,6 +111,7 @@ def test_pytorch_accumulates_no_gradients(open_workload: Callable[..., Any]) -> 
     assert all(parameter.grad is None for parameter in workload.model.parameters())
 
 
+@SLOW_TO_COMPILE
 @pytest.mark.parametrize("small_network", ["googlenet_like", "resnet_like", "vit_like"], indirect=True)
 @pytest.mark.parametrize(("precision", "name"), [("fp32", "float32"), ("bf16", "bfloat16"), ("fp16", "float16")])
 def test_the_precision_is_the_one_asked_for_and_suffices(
@@ -107,7 +124,7 @@ def test_the_precision_is_the_one_asked_for_and_suffices(
 ) -> None:
     inference = open_workload(framework, small_network, "inference", precision=precision)
     logits = inference.run()
-    assert str(logits.dtype) in (f"torch.{name}", f"<dtype: {name!r}>")
+    assert str(logits.dtype) in (name, f"torch.{name}", f"<dtype: {name!r}>")
     assert np.isfinite(inference.read(logits)["logits"]).all()
     assert all(values.dtype == np.float32 for values in inference.parameters().values())
     assert inference.settings["tf32_matmul"] is inference.settings["tf32_convolution"] is False
@@ -119,12 +136,14 @@ def test_the_precision_is_the_one_asked_for_and_suffices(
         assert np.linalg.norm(values) > 0, path
 
 
+@SLOW_TO_COMPILE
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_every_network_stays_finite(
     open_workload: Callable[..., Any], suite_network: Network, framework: str, precision: str
 ) -> None:
     """With the weights that it is measured with, in the precisions whose range or digits are few."""
-    options = {"precision": precision, "execution": "eager", "batch_size": 1}
+    execution = "compiled" if framework == "jax" else "eager"
+    options = {"precision": precision, "execution": execution, "batch_size": 1}
     workload = open_workload(framework, suite_network, "inference", **options)
     logits = workload.read(workload.run())["logits"]
     assert np.isfinite(logits).all() and np.linalg.norm(logits) > 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dlworkloads import cuda_memory
+from dlworkloads import cuda_memory, opening
 from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.opening import import_workload, open_step
@@ -39,7 +39,7 @@ def test_a_step_runs_and_describes_itself(framework: str, mode: str) -> None:
     expected = {**AXES, "mode": mode, "framework": framework, "execution": execution}
     del expected["threads"]
     assert {axis: metadata[axis] for axis in expected} == expected
-    assert metadata["layout"] == {"pytorch": "nchw", "tensorflow": "nhwc"}[framework]
+    assert metadata["layout"] == {"pytorch": "nchw"}.get(framework, "nhwc")
     assert metadata["parameters"] == 1_199_882
     assert (
         metadata["flops_per_image"]
@@ -79,8 +79,11 @@ def test_what_cannot_be_done_is_refused_with_what_can(given: dict[str, str], mes
         open_step(**axes)
 
 
-def test_a_gpu_that_is_not_there_is_refused(framework: str, no_cuda: None) -> None:
+def test_a_gpu_that_is_not_there_is_refused(framework: str, no_cuda: None, monkeypatch: pytest.MonkeyPatch) -> None:
     execution = FRAMEWORKS[framework].default_execution
+    # What JAX looks for is decided once for a process: the tests decide for the CPU.
+    import_workload(FRAMEWORKS[framework], Case(**{**CASE, "framework": framework, "execution": execution}), 1)
+    monkeypatch.setattr(opening, "_VARIABLES", {})
     with pytest.raises(Unsupported, match="finds no CUDA device"):
         open_step(**{**AXES, "framework": framework, "execution": execution, "device": "cuda:1"})
 
@@ -91,6 +94,8 @@ def no_cuda(framework: str) -> None:
         import torch
 
         there = torch.cuda.is_available()
+    elif framework == "jax":
+        there = False  # It sees the CPU only.
     else:
         import tensorflow
 
@@ -164,20 +169,25 @@ OUT_OF_MEMORY = [
     ("pytorch", "cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
     ("tensorflow", "Could not create cudnn handle: CUDNN_STATUS_ALLOC_FAILED"),
     ("tensorflow", "Failed to allocate request for 2.00GiB (2147483648B) on device ordinal 0"),
+    ("jax", "RESOURCE_EXHAUSTED: Out of memory allocating 2147483648 bytes."),
+    ("jax", "INTERNAL: CUDA_ERROR_OUT_OF_MEMORY: out of memory"),
 ]
 PERHAPS_OUT_OF_MEMORY = [
     ("pytorch", NO_ENGINE),
     ("pytorch", "GET was unable to find an engine to execute this computation"),
     ("pytorch", "Unable to find a valid cuDNN algorithm to run convolution"),
     ("tensorflow", "No algorithm worked!  Error messages:\n  Profiling failure on CUDNN engine eng2{k2=2,k3=0}"),
+    ("jax", "NOT_FOUND: No algorithm worked!"),
 ]
 
 
 def is_out_of_memory(framework: str, text: str) -> bool:
     if framework == "pytorch":
         return import_workload(FRAMEWORKS[framework], Case(**CASE), 1).is_out_of_memory(RuntimeError(text))
-    tensorflow = pytest.importorskip("tensorflow")
-    error = tensorflow.errors.NotFoundError(None, None, text)
+    if framework == "jax":
+        error = pytest.importorskip("jax").errors.JaxRuntimeError(text)
+    else:
+        error = pytest.importorskip("tensorflow").errors.NotFoundError(None, None, text)
     return import_workload(FRAMEWORKS[framework], Case(**CASE), 1).is_out_of_memory(error)
 
 

@@ -154,6 +154,8 @@ def test_quick_has_what_fits_into_five_minutes(collected: Collected) -> None:
     }
     assert set(cases) == pytorch | {f"{mode}[tensorflow-cpu-{model}-b{size}-fp32-graph]" for mode, model, size in works}
     assert len(cases) == len(set(cases)) == 23
+    jax = collected("--framework=jax", "--device=cpu")
+    assert set(jax) == {f"{mode}[jax-cpu-{model}-b{size}-fp32-compiled]" for mode, model, size in works}
 
 
 def test_a_preset_yields_to_every_option_that_is_given(collected: Collected) -> None:
@@ -249,8 +251,8 @@ def test_the_default_is_what_the_interpreters_have(collected: Collected, tmp_pat
         given = [f"--throughput-interpreter={name}={command}" for name, command in commands.items()]
         return {case.partition("[")[2].partition("-")[0] for case in collected(*given)}
 
-    assert frameworks(pytorch=bare, tensorflow=fake) == {"tensorflow"}
-    assert frameworks(pytorch=bare, tensorflow=bare) == {"pytorch", "tensorflow"}
+    assert frameworks(pytorch=bare, tensorflow=fake, jax=bare) == {"tensorflow"}
+    assert frameworks(pytorch=bare, tensorflow=bare, jax=bare) == {"pytorch", "tensorflow", "jax"}
 
 
 def test_a_missing_framework_is_a_skip_that_says_what_to_install(run: Run, tmp_path: Path) -> None:
