@@ -92,7 +92,7 @@ def test_jax_traces_the_same(model: str, mode: str, monkeypatch: pytest.MonkeyPa
     case = Case(mode, "jax", "cpu", model, 1, "fp32", "compiled")
     ours = _workload("jax", model, mode, "compiled").run
     by_hand = getattr(translation, f"{model}_in_jax")(case).run
-    heavy = ("conv", "dot", "reduce_window", "select_and_scatter", "random_bits", "transpose", "max")
+    heavy = ("conv_general", "dot", "reduce_window", "select_and_scatter", "random_bits", "transpose", "max")
     recorded = [
         Counter(
             (each.primitive.name, str([result.aval for result in each.outvars]))
@@ -101,7 +101,7 @@ def test_jax_traces_the_same(model: str, mode: str, monkeypatch: pytest.MonkeyPa
         )
         for run in (ours, by_hand)
     ]
-    assert sum(recorded[0].values()) > 8
+    assert sum(recorded[0].values()) > 4
     assert recorded[0] == recorded[1]
 
 
