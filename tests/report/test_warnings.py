@@ -30,6 +30,7 @@ def kinds(*cases: CaseResult) -> list[tuple[WarningKind, tuple[str, ...]]]:
     [
         (replace(case("a"), status="crashed", reason="killed by SIGSEGV"), WarningKind.NOT_OK),
         (replace(case("a"), implausible="it cannot be"), WarningKind.IMPLAUSIBLE),
+        (case("a", recompilations=2), WarningKind.RECOMPILED),
         (case("a", settings={"isolation": "framework"}), WarningKind.SHARED_PROCESS),
         (case("a", swapped_bytes=300 << 20), WarningKind.SWAPPED),
         (case("a", enqueue_ratio=0.95), WarningKind.HOST_BOUND),
@@ -46,6 +47,7 @@ def test_each_warning_names_its_kind_and_its_cases(bad: CaseResult, kind: Warnin
         "b",
         rounds_disturbed=1,
         swapped_bytes=4096,
+        recompilations=0,
         enqueue_ratio=0.5,
         allocator_asked="tuned",
         settings={"allocator": "tuned"},

@@ -14,7 +14,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import repeat
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple
 
 from pytest_throughput.measurement.allocator import give_back_free_memory
 from pytest_throughput.measurement.disturbance import Disturbance, DisturbanceWatch
@@ -23,7 +23,15 @@ from pytest_throughput.measurement.plan import Plan
 from pytest_throughput.measurement.step import Step
 from pytest_throughput.measurement.stopping import StoppingRule
 
-__all__ = ["Measurement", "MeasuringLoop", "finished_output", "measure", "run_once", "undisturbed_interpreter"]
+__all__ = [
+    "Measurement",
+    "MeasuringLoop",
+    "finished_output",
+    "measure",
+    "metadata_after_first_step",
+    "run_once",
+    "undisturbed_interpreter",
+]
 
 Clock = Callable[[], float]
 
@@ -151,6 +159,7 @@ class MeasuringLoop:
         self._steps_per_round = steps_per_round or 1
         self._chooses_steps = steps_per_round is None and plan.target is not None
         self._first_step_seconds = 0.0
+        self.first_step_metadata: Mapping[str, Any] = {}
         self._warm_up_steps = 0
         self._rule = StoppingRule(plan)
         self._round_seconds: List[float] = []
@@ -167,7 +176,7 @@ class MeasuringLoop:
     def warm_up(self) -> None:
         """Run the first step and the warm-up, and choose the number of steps in a round."""
         with undisturbed_interpreter():
-            self._first_step_seconds = _time_round(self._step, 1, self._clock)
+            self._first_step_seconds = self._run_first_step()
             # What only building and the first step need is no part of the later peak. The warm-up takes the rest anew.
             give_back_free_memory()
             seconds = _warm_up(self._step, self._plan, self._clock)
@@ -175,6 +184,12 @@ class MeasuringLoop:
             if self._chooses_steps:
                 singles = seconds[-_SETTLING_WINDOW:] or [self._first_step_seconds]
                 self._steps_per_round = _steps_for_a_long_round(self._step, min(singles), self._clock)
+
+    def _run_first_step(self) -> float:
+        """Return the seconds of the first step, and look at what shows after it."""
+        seconds, output = _time_step(self._step, self._clock)
+        self.first_step_metadata = metadata_after_first_step(self._step, output)
+        return seconds
 
     def measure(self, slice_seconds: float = math.inf) -> int:
         """Measure rounds until the plan needs no more, or a slice of so many seconds and at least three steps.
@@ -255,12 +270,20 @@ def run_once(step: Step, *, clock: Clock = time.perf_counter) -> Tuple[Measureme
     Return a measurement whose first step, only round and latency are this step, and the step's output. Exceptions of
     the step pass through.
     """
-    with ending_forked_children():
-        start = clock()
-        output = finished_output(step)
-        seconds = clock() - start
+    seconds, output = _time_step(step, clock)
     unknown = Disturbance(None, None, 0, None, None)
     return Measurement((seconds,), 1, seconds, 0, "max_rounds", seconds, (unknown,)), output
+
+
+def metadata_after_first_step(step: Step, output: Any) -> Mapping[str, Any]:
+    """Return the metadata that only show after the first step, of which ``output`` is the output."""
+    if step.after_first_step is None:
+        return {}
+    with ending_forked_children():
+        metadata = step.after_first_step(output)
+    if not isinstance(metadata, Mapping):
+        raise TypeError(f"after_first_step: expected a mapping of metadata, got {metadata!r}")
+    return metadata
 
 
 def finished_output(step: Step) -> Any:
@@ -268,6 +291,14 @@ def finished_output(step: Step) -> Any:
     output = step.run()
     step.wait(output)
     return output
+
+
+def _time_step(step: Step, clock: Clock) -> Tuple[float, Any]:
+    """Return the seconds of one step without freeing its output, and the output."""
+    with ending_forked_children():
+        start = clock()
+        output = finished_output(step)
+        return clock() - start, output
 
 
 def _time_round(step: Step, steps: int, clock: Clock) -> float:

@@ -111,6 +111,14 @@ class Step(Opened, _Repeated):
     waits for the product. The best rate of all steps of a run is the CPU's peak, so give the fastest product that the
     framework has. They are called after the rounds of some steps, and not on a GPU."""
 
+    after_first_step: Optional[Callable[[Any], Mapping[str, Any]]] = None
+    """Return metadata that only show after the first step, given what it returned. Called once, when the clock has
+    stopped; an exception fails the trial. The metadata are merged with those of the step."""
+
+    compilations: Optional[Callable[[], int]] = None
+    """Return how often the step has been compiled so far. Called before the first round and after the last one, and
+    after each slice; if the number has grown, rounds include compiling, and the case gets a warning."""
+
     @property
     def run_another(self) -> Callable[[], Any]:
         """The function that runs each step of a round except the last one, whose output is waited for.

@@ -13,7 +13,7 @@ from pytest_throughput.report.best import bests
 from pytest_throughput.report.columns import Column, Row, lay_out
 from pytest_throughput.report.figures import figure_columns
 from pytest_throughput.report.ratios import legend, ratios_to_fastest
-from pytest_throughput.report.warnings import host_bound_ratio, warnings_of
+from pytest_throughput.report.warnings import host_bound_ratio, recompilations, warnings_of
 from pytest_throughput.results.anchor import shown_anchor
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import printable, significant
@@ -107,6 +107,7 @@ def _status(case: CaseResult) -> Text:
     if case.status != "ok":
         return Text(case.status or "not run", style="yellow")
     marks = ["implausible"] if case.implausible is not None else []
+    marks += ["recompiled"] if recompilations(case) else []
     ratio = host_bound_ratio(case)
     marks += [f"host-bound {ratio:.2f}"] if ratio is not None else []
     return Text(", ".join(["ok", *marks]), style="yellow" if marks else "")

@@ -14,7 +14,7 @@ from pytest_throughput.results.above_peak import explanation, is_above_peak
 from pytest_throughput.results.model import CaseResult, RunResult, TrialResult
 from pytest_throughput.text import byte_count, printable
 
-__all__ = ["ResultWarning", "WarningKind", "host_bound_ratio", "warnings_of"]
+__all__ = ["ResultWarning", "WarningKind", "host_bound_ratio", "recompilations", "warnings_of"]
 
 _HOST_BOUND = 0.9
 """The least enqueue ratio of a host-bound case: a faster device would hardly shorten its steps."""
@@ -35,6 +35,8 @@ class WarningKind(Enum):
     """The figures cannot be right."""
     ABOVE_PEAK = "above_peak"
     """More operations per second were counted than the device's peak, which can be right."""
+    RECOMPILED = "recompiled"
+    """The step was compiled again in the rounds."""
     SHARED_PROCESS = "shared_process"
     """Cases shared a process, so that what the first of them makes ready cannot be attributed to one of them."""
     SWAPPED = "swapped"
@@ -82,6 +84,7 @@ def warnings_of(result: RunResult) -> list[ResultWarning]:
         if case.implausible is not None
     ]
     found += _above_peak(cases)
+    found += _recompiled(cases)
     found += _shared_process(cases)
     found += _swapped(cases)
     host_bound = [case for case in cases if host_bound_ratio(case) is not None]
@@ -106,6 +109,23 @@ def host_bound_ratio(case: CaseResult) -> float | None:
     """Return the seconds of launching divided by the seconds of a step; None unless the case is host-bound."""
     ratio = median_of(case, "enqueue_ratio") or 0.0
     return ratio if _HOST_BOUND <= ratio <= 1.0 else None
+
+
+def recompilations(case: CaseResult) -> int:
+    """Return how often the step was compiled again after its warm-up, in the trial with the most times."""
+    return int(max(numbers(case, "recompilations"), default=0))
+
+
+def _recompiled(cases: Sequence[CaseResult]) -> list[ResultWarning]:
+    return [
+        _about(
+            [case],
+            WarningKind.RECOMPILED,
+            f"{_name(case)}: compiled again {recompilations(case):,}× after the warm-up, so that rounds include "
+            "compiling; does every step get inputs of the same shapes and types?",
+        )
+        for case in _where(cases, lambda case: recompilations(case) > 0)
+    ]
 
 
 def _shared_process(cases: Sequence[CaseResult]) -> list[ResultWarning]:

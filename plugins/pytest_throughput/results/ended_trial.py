@@ -37,6 +37,8 @@ _UNKNOWN_UNLESS_GIVEN = (
     "telemetry",
     "disturbed_by",
     "largest_batch",
+    "compile_seconds",
+    "recompilations",
 )
 """Names that the metadata of every trial have, null where unknown, unless they are axes of its case."""
 

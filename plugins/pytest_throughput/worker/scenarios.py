@@ -10,7 +10,13 @@ from functools import partial
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 from pytest_throughput.measurement.device import observe_device
-from pytest_throughput.measurement.loop import Measurement, MeasuringLoop, finished_output, run_once
+from pytest_throughput.measurement.loop import (
+    Measurement,
+    MeasuringLoop,
+    finished_output,
+    metadata_after_first_step,
+    run_once,
+)
 from pytest_throughput.measurement.memory import swapped_bytes
 from pytest_throughput.measurement.metadata import RESERVED, json_metadata
 from pytest_throughput.measurement.metric import Metric
@@ -76,6 +82,7 @@ class _Context:
         self._settings = settings
         self._own_process = own_process
         self.peak_memory = PeakMemory(opened, own_process)
+        self.first_step_metadata: Mapping[str, Any] = {}
 
     def measured(
         self,
@@ -100,20 +107,27 @@ class _Context:
 
     def metadata(self) -> Dict[str, Any]:
         opened = self._opened
-        metadata = dict(opened.metadata)
+        metadata = {**opened.metadata, **self.first_step_metadata}
         metadata["peak_memory_bytes"], metadata["peak_memory_bytes_in_all"] = self.peak_memory.read()
         # Memory of a fresh process is swapped out only if memory is short: its steps may have waited for the disk.
         metadata.setdefault("swapped_bytes", swapped_bytes())
         metadata.setdefault("implausible", None)
         build_seconds = self._open_seconds if opened.build_seconds is None else opened.build_seconds
         metadata["build_seconds"] = build_seconds if self._own_process else None
-        settings = metadata.get("settings", {})
-        if isinstance(settings, Mapping):
-            metadata["settings"] = {**settings, **self._settings}
-        versions = metadata.get("versions", {})
-        if isinstance(versions, Mapping):
-            metadata["versions"] = {"python": platform.python_version(), **versions}
+        if not self._own_process:
+            # As with the first step, only the first case imports and starts the compiler.
+            metadata["compile_seconds"] = None
+        self._merge(metadata, "settings", {}, self._settings)
+        self._merge(metadata, "versions", {"python": platform.python_version()}, {})
         return metadata
+
+    def _merge(
+        self, metadata: Dict[str, Any], name: str, defaults: Mapping[str, Any], readings: Mapping[str, Any]
+    ) -> None:
+        """Put the members of both metadata of the target together; leave what is no object to be refused later."""
+        given = [each.get(name, {}) for each in (self._opened.metadata, self.first_step_metadata)]
+        if all(isinstance(each, Mapping) for each in given):
+            metadata[name] = {**defaults, **given[0], **given[1], **readings}
 
 
 class _Repeat(Scenario):
@@ -127,14 +141,20 @@ class _Repeat(Scenario):
         self._loop = MeasuringLoop(step, plan, steps_per_round=steps_per_round)
         self._measures_products = measures_products
         self._measurement: Optional[Measurement] = None
+        self._compilations: Optional[int] = None
+        """The number of compilations before the first round."""
+        self._recompilations: Optional[int] = None
 
     def warm_up(self) -> Progress:
         self._loop.warm_up()
+        self._context.first_step_metadata = self._loop.first_step_metadata
+        self._compilations = self._count_compilations()
         self._context.peak_memory.restart()
         return Progress()
 
     def measure(self, slice_seconds: float) -> Progress:
         rounds = self._loop.measure(slice_seconds)
+        self._recompilations = self._count_recompilations()
         if self._loop.is_finished and math.isinf(slice_seconds):  # Further slices may follow a finite one.
             self._measurement = self._loop.measurement()
         return Progress(self._loop.is_finished, rounds=rounds)
@@ -142,6 +162,8 @@ class _Repeat(Scenario):
     def outcome(self, ended_phases: Sequence[Outcome]) -> Outcome:
         step, measurement = self._step, self._measurement or self._loop.measurement()
         metadata = self._context.metadata()
+        if self._recompilations is not None:
+            metadata["recompilations"] = self._recompilations
         metadata.update(result_or_none(lambda: observe_device(step, measurement.steps_per_round)) or {})
         check = step.check
         implausible = None if check is None else result_or_none(lambda: check(finished_output(step)))
@@ -150,6 +172,15 @@ class _Repeat(Scenario):
         if self._measures_products:
             metadata["product_flops"] = _rates(step.products)
         return self._context.measured(measurement, metadata)
+
+    def _count_compilations(self) -> Optional[int]:
+        """Return how often the step has been compiled so far; None where it does not tell."""
+        return None if self._step.compilations is None else result_or_none(self._step.compilations)
+
+    def _count_recompilations(self) -> Optional[int]:
+        """Return how often the step has been compiled since the warm-up; None where it does not tell."""
+        count = self._count_compilations()
+        return None if count is None or self._compilations is None else count - self._compilations
 
 
 def _rates(products: Mapping[str, Product]) -> Dict[str, float]:
@@ -173,6 +204,7 @@ class _RunOnce(Scenario):
 
     def measure(self, slice_seconds: float) -> Progress:
         self._measurement, output = run_once(self._step)
+        self._context.first_step_metadata = metadata_after_first_step(self._step, output)
         check = self._step.check
         self._implausible = None if check is None else result_or_none(lambda: check(output))
         return Progress(is_finished=True, rounds=1)
