@@ -95,7 +95,9 @@ def _translations(options: argparse.Namespace) -> Iterator[str | None]:
     """Compare images per second, ours ÷ theirs; yield a line for each translation that is too slow, else None."""
     for each, mode in product(COMPARISONS, MODES):
         for execution in FRAMEWORKS[each.framework].executions:
-            if execution != "compiled-graphs" and _wanted(options, each.framework, execution, mode):
+            if execution not in ("compiled-frozen", "compiled-graphs") and _wanted(
+                options, each.framework, execution, mode
+            ):
                 cases = [
                     Case(mode, each.framework, "cpu", model, each.batch_size, "fp32", execution)
                     for model in (each.theirs if options.twin else each.ours, each.theirs)

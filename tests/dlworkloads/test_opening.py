@@ -30,7 +30,10 @@ AXES: dict[str, Any] = {
     [
         ({"mode": "dreaming"}, "no mode 'dreaming': the known ones are inference, training"),
         ({"framework": "torch"}, "no framework 'torch': the known ones are pytorch, tensorflow"),
-        ({"execution": "graph"}, "no execution of PyTorch 'graph': .* eager, compiled, compiled-graphs"),
+        (
+            {"execution": "graph"},
+            "no execution of PyTorch 'graph': .* eager, compiled, compiled-frozen, compiled-graphs",
+        ),
         ({"framework": "tensorflow", "execution": "jit"}, "of TensorFlow 'jit': .* eager, graph, compiled"),
         ({"precision": "fp8"}, "no precision 'fp8': the known ones are fp32, tf32, bf16, fp16"),
         ({"layout": "chwn"}, "no layout 'chwn': the known ones are nchw, nhwc"),

@@ -9,7 +9,7 @@ import pytest
 from dlworkloads.case import Case
 from dlworkloads.frameworks.numpy.workload import NumPyWorkload
 from dlworkloads.opening import open_step
-from dlworkloads.verification import dtypes_asked_for
+from dlworkloads.verification import OtherPrecision, dtypes_asked_for, verified_metadata
 from pytest_throughput.measurement.plan import ONCE
 from pytest_throughput.worker.protocol import Outcome
 from pytest_throughput.worker.running_trial import run_to_end
@@ -66,6 +66,8 @@ def test_what_was_seen_is_recorded(monkeypatch: pytest.MonkeyPatch, dtypes: dict
 
 def test_a_framework_that_shows_nothing_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(monkeypatch, {}).metadata["settings"]["dtypes"] is None
+    only_products = {"weights": "", "computation": "float32"}
+    assert run(monkeypatch, only_products).metadata["settings"]["dtypes"] == {"computation": "float32"}
 
 
 @pytest.mark.parametrize("found", ["bfloat16", "bfloat16, float32"])
@@ -78,23 +80,17 @@ def test_another_data_type_than_asked_for_fails(monkeypatch: pytest.MonkeyPatch,
     )
 
 
-def test_a_users_network_may_cast_a_part_of_itself(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from dlworkloads import verification
-
+def test_a_users_network_may_cast_a_part_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     workload = NumPyWorkload.__new__(NumPyWorkload)
     workload.case = Case(**AXES)
+    shown = {**ALL_FLOAT32, "computation": "bfloat16, float32"}
     monkeypatch.setattr(NumPyWorkload, "read_settings", lambda workload: {})
-    for found, fails in (("bfloat16, float32", False), ("bfloat16", True)):
-        shown = {**ALL_FLOAT32, "computation": found}
-        monkeypatch.setattr(NumPyWorkload, "dtypes", lambda workload, output, shown=shown: shown)
-        if fails:
-            with pytest.raises(verification.OtherPrecision, match="computation in float32, but found bfloat16"):
-                verification.verified_metadata(workload, None, allow_others=True)
-        else:
-            verified = verification.verified_metadata(workload, None, allow_others=True)
-            assert verified == {"settings": {"dtypes": shown}, "compile_seconds": None}
+    monkeypatch.setattr(NumPyWorkload, "dtypes", lambda workload, output: shown)
+    verified = verified_metadata(workload, None, allow_others=True)
+    assert verified == {"settings": {"dtypes": shown}, "compile_seconds": None}
+    shown["computation"] = "bfloat16"
+    with pytest.raises(OtherPrecision, match="computation in float32, but found bfloat16"):
+        verified_metadata(workload, None, allow_others=True)
 
 
 def test_tf32_that_was_switched_on_meanwhile_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.network import Network
 from dlworkloads.opening import import_workload
 from dlworkloads.operator_classes import class_of
+from dlworkloads.verification import dtypes_asked_for, verified_metadata
 from pytest_throughput import Unsupported
 
 pytestmark = pytest.mark.gpu
@@ -70,7 +71,25 @@ def test_values_are_finite_in_every_precision(
 def test_every_execution_runs(
     open_workload: Callable[..., Workload], gpu_framework: str, execution: str, small_network: Network, mode: str
 ) -> None:
-    _assert_runs(open_workload(gpu_framework, small_network, mode, device="cuda", execution=execution))
+    try:
+        workload = open_workload(gpu_framework, small_network, mode, device="cuda", execution=execution)
+    except Unsupported as error:
+        pytest.skip(str(error))
+    _assert_runs(workload)
+    compilations = workload.compilations()
+    workload.run()
+    assert workload.compilations() == compilations
+
+
+@pytest.mark.parametrize("small_network", ["vit_like", "resnet_like"], indirect=True)
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
+@pytest.mark.parametrize("mode", ["inference", "training"])
+def test_data_types_are_those_that_the_case_asks_for(
+    open_workload: Callable[..., Workload], gpu_framework: str, small_network: Network, mode: str, precision: str
+) -> None:
+    workload = open_workload(gpu_framework, small_network, mode, device="cuda", precision=precision)
+    metadata = verified_metadata(workload, workload.run(), allow_others=False)
+    assert metadata["settings"]["dtypes"] == dtypes_asked_for(workload.case)
 
 
 @pytest.mark.parametrize("small_network", ["resnet_like"], indirect=True)

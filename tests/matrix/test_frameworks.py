@@ -144,7 +144,7 @@ def test_a_framework_of_a_plug_in_is_known(project: pytest.Pytester) -> None:
 def test_options_and_help_know_it(project: pytest.Pytester) -> None:
     shown = " ".join(project.runpytest_inprocess("--help").stdout.str().split())
     assert "Values: pytorch, tensorflow, jax, numpy, abacus. Default: those installed" in shown
-    assert "Values: eager, compiled, compiled-graphs, graph, by-hand, all. Default" in shown
+    assert "Values: eager, compiled, compiled-frozen, compiled-graphs, graph, by-hand, all. Default" in shown
     result = run(project, "--framework=abakus")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(

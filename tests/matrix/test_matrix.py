@@ -126,7 +126,10 @@ def test_a_search_that_cannot_be_is_refused(run: Run, options: list[str], messag
         ("--device=gpu", "unknown device 'gpu'; expected some of: cpu, cuda, cuda:N"),
         ("--device=cuda:", "unknown device 'cuda:'; expected some of: cpu, cuda, cuda:N"),
         ("--precision=fp8", "unknown precision 'fp8'; expected some of: fp32, tf32, bf16, fp16"),
-        ("--execution=lazy", "unknown execution 'lazy'; expected some of: eager, compiled, compiled-graphs, graph"),
+        (
+            "--execution=lazy",
+            "unknown execution 'lazy'; expected some of: eager, compiled, compiled-frozen, compiled-graphs, graph",
+        ),
         ("--layout=chwn", "unknown layout 'chwn'; expected some of: nchw, nhwc"),
         ("--batch-size=0", "cannot read the batch size '0'; expected numbers such as 1,8,32, or 1:512"),
         ("--batch-size=5:7", "cannot read the batch size '5:7'; expected"),

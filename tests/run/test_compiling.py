@@ -56,4 +56,3 @@ def test_compiling_stands_in_the_table_and_in_the_json(project: Project) -> None
     found = {name: (info["compile_seconds"], info["recompilations"]) for name, info in infos.items()}
     assert found == {"compiled": (12.5, 0), "unstable": (12.5, 1), "eager": (None, None)}
     assert infos["compiled"]["settings"]["dtypes"] == {"computation": "float32"}
-
