@@ -117,6 +117,8 @@ def test_what_never_exists_on_a_cpu_is_left_out() -> None:
     pytorch = FRAMEWORKS["pytorch"]
     assert "compiled-graphs" not in pytorch.executions_for("inference", "cpu")
     assert "compiled-graphs" in pytorch.executions_for("training", "cuda")
+    assert "compiled-frozen" in pytorch.executions_for("inference", "cpu")
+    assert "compiled-frozen" not in pytorch.executions_for("training", "cuda")
     for framework in FRAMEWORKS.values():
         assert framework.default_execution in framework.executions_for("inference", "cpu")
         assert "tf32" not in framework.precisions_for("inference", "cpu")
