@@ -90,6 +90,12 @@ def test_jax_computes_channels_first(assert_agreement: Callable[..., None], smal
     assert_agreement("jax", small_network, mode, 1e-8, layout="nchw")
 
 
+@pytest.mark.slow
+def test_frozen_weights_agree(assert_agreement: Callable[..., None], small_network: Network) -> None:
+    """In float32: on a CPU, PyTorch cannot freeze the weights of float64 convolutions."""
+    assert_agreement("pytorch", small_network, "inference", 1e-4, precision="fp32", execution="compiled-frozen")
+
+
 @pytest.mark.parametrize("small_network", ["googlenet_like", "resnet_like"], indirect=True)
 @pytest.mark.parametrize("execution", ["eager", "graph"])
 def test_tensorflow_computes_channels_first_on_a_cpu(
