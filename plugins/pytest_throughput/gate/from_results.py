@@ -31,9 +31,9 @@ from pytest_throughput.text import printable
 
 __all__ = ["GivenRun", "given_run", "measured_run"]
 
-_CHOSEN_WHILE_MEASURING = ("warm_up_steps", "steps_per_round")
-"""Settings that the measuring loop decides anew in each trial."""
-_UNLESS_RECORDED: Mapping[str, Any] = {"allocator": "system", "environment_variables": {}}
+_CHOSEN_WHILE_MEASURING = ("dtypes", "warm_up_steps", "steps_per_round")
+"""Settings that the framework or the measuring loop decides anew in each trial."""
+_UNLESS_RECORDED: Mapping[str, Any] = {"allocator": "system", "environment_variables": {}, "frozen_weights": False}
 """The values that these settings had in runs from before they were recorded."""
 _LONGEST_NAME, _LONGEST_VALUE = 200, 500
 _RATES = (RATE, "calls_per_second", "items_per_second")
