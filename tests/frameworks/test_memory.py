@@ -32,7 +32,12 @@ def open_step(**axes):
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="there is no /proc")
 @pytest.mark.parametrize(
-    ("framework", "package", "execution"), [("pytorch", "torch", "eager"), ("tensorflow", "tensorflow", "graph")]
+    ("framework", "package", "execution"),
+    [
+        ("pytorch", "torch", "eager"),
+        ("tensorflow", "tensorflow", "graph"),
+        ("onnxruntime", "onnxruntime", "graph"),
+    ],
 )
 def test_an_allocator_that_is_refused(framework: str, package: str, execution: str, tmp_path: Path) -> None:
     """PyTorch raises an error. TensorFlow notes one, and oneDNN goes on without its memory: a segmentation fault."""
