@@ -121,8 +121,8 @@ def _operators_of_onnxruntime(ours: Any, model: bytes) -> Counter[str]:
 
 def _operators_of_openvino(ours: Any, model: bytes) -> Counter[str]:
     """Return the types of the nodes that OpenVINO executes."""
-    ours.compile(model)
-    nodes = ours.model.get_runtime_model().get_ops()
+    compiled, _ = ours.compile(model, ours.batch[0])
+    nodes = compiled.get_runtime_model().get_ops()
     types: Counter[str] = Counter(node.get_rt_info()["layerType"].value for node in nodes)
     del types["Const"]
     return types
@@ -132,9 +132,10 @@ OPERATORS = {"onnxruntime": _operators_of_onnxruntime, "openvino": _operators_of
 
 
 def _step(ours: Any, model: bytes) -> Step:
-    """Return the step of another model in the runtime of ours, on the same images."""
-    compiled = ours.compile(model)
-    return lambda: compiled(*ours.batch)
+    """Return the step of another model, in the runtime of ours and on the same images."""
+    step: Step
+    _, step = ours.compile(model, ours.batch[0])
+    return step
 
 
 def _block(step: Step, count: int) -> float:

@@ -120,6 +120,15 @@ def test_a_profile_has_the_operators_of_its_steps_alone(
     )
 
 
+@RUNTIMES
+def test_a_product_of_matrices_runs(open_workload: Callable[..., Workload], runtime: str) -> None:
+    workload = open_workload(runtime, TINY, "inference")
+    assert workload.product is not None
+    product = workload.read(workload.product(16)())["logits"]
+    assert product.shape == (16, 16) and np.isfinite(product).all()
+    assert workload.read(workload.run())["logits"].shape == (3, 5)
+
+
 @pytest.mark.parametrize(
     ("runtime", "given", "message"),
     [
