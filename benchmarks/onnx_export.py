@@ -70,7 +70,7 @@ def _compare(runtime: str, model: str, batch_size: int, threads: int, pairs: int
     """Return the median ratio of images per second, ours ÷ exported, and the operators that only one model has."""
     ours = _open(runtime, model, batch_size, threads)
     exported = _export(ours, model, batch_size, threads)
-    steps: tuple[Step, Step] = (ours.run, _step(ours, exported))
+    steps = [_step(ours, each) for each in (ours.serialized(), exported)]
     counts = []
     for step in steps:
         _block(step, 3)
