@@ -32,7 +32,7 @@ AXES: dict[str, Any] = {
     "mode": "inference",
     "framework": FRAMEWORK,
     "device": "cpu",
-    "model": "mnist_cnn",
+    "model": "letter_mlp",
     "batch_size": 2,
     "precision": "fp32",
     "execution": KNOWN.default_execution,

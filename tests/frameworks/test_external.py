@@ -241,7 +241,7 @@ def test_a_keras_model_has_its_own_layout(user_module: Callable[[str], None]) ->
             "",
             "keras:VGG16",
             Unsupported,
-            "is a network for TensorFlow or Keras .*, and the framework is PyTorch",
+            "keras:VGG16 is a network of TensorFlow and Keras .*, and the framework is",
         ),
     ],
 )
