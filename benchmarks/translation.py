@@ -62,6 +62,9 @@ COMPARISONS = (
     Comparison("tensorflow", "mnist_cnn", "translation:mnist_cnn_in_keras", 8),
     Comparison("jax", "vgg16", "translation:vgg16_in_jax", 1),
     Comparison("jax", "mnist_cnn", "translation:mnist_cnn_in_jax", 8),
+    Comparison("keras-torch", "translation:vgg16_without_dropout", "keras:VGG16", 1),
+    Comparison("keras-jax", "translation:vgg16_without_dropout", "keras:VGG16", 1),
+    Comparison("keras-jax", "mnist_cnn", "translation:mnist_cnn_in_keras", 8),
 )
 LARGE = (("resnet50", 8), ("vgg16", 4), ("cifar10_cnn", 128))
 """Networks and batch sizes to compare training with inference."""
@@ -77,7 +80,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=20, help="of blocks in each process; default 20")
     parser.add_argument("--seconds", type=float, default=0.5, help="of each block, at least one step; default 0.5")
     parser.add_argument("--threads", type=int, default=1, help="intra-op threads, default 1: the steadiest")
-    parser.add_argument("--framework", choices=MEASURED, help="only this one")
+    parser.add_argument("--framework", choices=tuple(FRAMEWORKS), help="only this one")
     parser.add_argument("--execution", help="only this one")
     parser.add_argument("--mode", choices=MODES, help="only this one")
     parser.add_argument("--twin", action="store_true", help="compare each hand-written network with itself")

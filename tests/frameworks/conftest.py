@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from networks import SMALL_NETWORKS, narrow, open_workload, random_weights
+from networks import SMALL_NETWORKS, narrow, open_workload, random_weights, tested_frameworks
 
 from dlworkloads import models
 from dlworkloads.frameworks.registry import FRAMEWORKS
@@ -58,10 +58,11 @@ def suite_network(request: pytest.FixtureRequest) -> Network:
     return replace(network, input_shape=(3, 75, 75), body=body)
 
 
-@pytest.fixture(params=[name for name, known in FRAMEWORKS.items() if known.by_default])
+@pytest.fixture(params=tested_frameworks())
 def framework(request: pytest.FixtureRequest) -> str:
     """Each framework in turn, as far as it is installed; not the NumPy reference."""
-    pytest.importorskip(FRAMEWORKS[request.param].package)
+    for module in FRAMEWORKS[request.param].modules:
+        pytest.importorskip(module)
     return str(request.param)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from networks import tested_frameworks
 
 from dlworkloads.data import synthetic
 from dlworkloads.frameworks.registry import FRAMEWORKS
@@ -22,20 +23,15 @@ DROPPED = Network("dropped", (8,), Sequential(Dense(1000), Dropout(0.25), Dense(
 
 QUICK_TO_BUILD = [
     (name, execution)
-    for name, known in FRAMEWORKS.items()
-    if known.by_default
-    for execution in known.executions
-    if execution in ("eager", "graph") or name == "jax"
+    for name in tested_frameworks()
+    for execution in FRAMEWORKS[name].executions
+    if execution in ("eager", "graph") or name in ("jax", "keras-jax")
 ]
 
 
 SLOW_TO_COMPILE = pytest.mark.parametrize(
     "framework",
-    [
-        pytest.param(name, marks=pytest.mark.slow if name == "jax" else ())
-        for name, known in FRAMEWORKS.items()
-        if known.by_default
-    ],
+    [pytest.param(name, marks=pytest.mark.slow if name == "jax" else ()) for name in tested_frameworks()],
     indirect=True,
 )
 """For networks of many layers, all of which XLA compiles."""

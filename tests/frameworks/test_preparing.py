@@ -25,7 +25,7 @@ from dlworkloads.models.network import Network
 )
 def test_recording_cuda_graphs_takes_steps_that_are_not_measured(device: str, execution: str, steps: int) -> None:
     pytest.importorskip("torch")
-    from dlworkloads.frameworks.pytorch.runtime import least_warm_up_steps
+    from dlworkloads.runtimes.pytorch import least_warm_up_steps
 
     assert least_warm_up_steps(Case("training", "pytorch", device, "vgg16", 8, "fp32", execution)) == steps
 
@@ -58,7 +58,7 @@ def test_cuda_graphs_read_the_batch_where_it_is(mode: str, precision: str, monke
 
 def test_events_measure_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch")
-    from dlworkloads.frameworks.pytorch import runtime
+    from dlworkloads.runtimes import pytorch as runtime
 
     class Event:
         """Takes 250 ms from one to the next."""

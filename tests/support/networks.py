@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import replace
 
@@ -39,6 +40,15 @@ THREADS = 1
 
 # As in OpenVINO's workload, which a test imports only after OpenVINO: it shall send no message.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+TESTED_FRAMEWORK = "TESTED_FRAMEWORK"
+"""The variable that names the only framework to test in this process."""
+
+
+def tested_frameworks() -> list[str]:
+    """Return the frameworks that a test of every framework is for: those measured by default, or the only one."""
+    only = os.environ.get(TESTED_FRAMEWORK)
+    return [only] if only else [name for name, known in FRAMEWORKS.items() if known.by_default]
 
 
 def vgg_like() -> Network:
@@ -210,7 +220,8 @@ def open_workload(
 ) -> Workload:
     """Open a network in a framework; skip the test where the framework is not installed."""
     known = FRAMEWORKS[framework]
-    pytest.importorskip(known.package)
+    for module in known.modules:
+        pytest.importorskip(module)
     execution = execution or known.default_execution
     case = Case(mode, framework, device, network.name, batch_size, precision, execution, layout)
     kind = import_workload(known, case, THREADS)

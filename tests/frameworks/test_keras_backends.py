@@ -1,0 +1,54 @@
+"""Keras on PyTorch and on JAX pass the tests of `keras_backends.py`, each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from networks import TESTED_FRAMEWORK
+
+from dlworkloads.frameworks.registry import FRAMEWORKS
+
+HERE = Path(__file__).parent
+OF_EVERY_FRAMEWORK = (
+    "test_batch_statistics_move_in_training",
+    "test_closing_frees_the_network_even_if_the_step_is_kept",
+    "test_dropout_drops_in_training_and_each_time_others",
+    "test_dropout_keeps_all_in_inference",
+    "test_inference_uses_the_statistics_of_at_most_8_images_and_keeps_them",
+    "test_outputs_that_are_no_numbers_are_seen",
+)
+"""The tests of test_modes.py that hold for these two as they are."""
+BACKENDS = pytest.mark.parametrize("framework", ["keras-torch", "keras-jax"])
+
+
+@BACKENDS
+def test_small_networks(framework: str) -> None:
+    _run(framework, "not slow")
+
+
+@pytest.mark.slow
+@BACKENDS
+def test_every_network(framework: str) -> None:
+    _run(framework, "slow")
+
+
+def _run(framework: str, marks: str) -> None:
+    for module in ("torch", *FRAMEWORKS[framework].modules):
+        pytest.importorskip(module)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", marks]
+    # XLA otherwise spends most of the time on making faster what runs once.
+    environment = {**os.environ, TESTED_FRAMEWORK: framework, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+    environment.pop("KERAS_BACKEND", None)
+    ran = subprocess.run(
+        [*command, "keras_backends.py", *(f"test_modes.py::{name}" for name in OF_EVERY_FRAMEWORK)],
+        cwd=HERE,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout[-5000:] + ran.stderr[-2000:]
