@@ -24,7 +24,11 @@ MEASURED = (".[jax,pytorch]", "tensorflow-cpu")
 FRAMEWORKS = (".[jax,keras,onnx,openvino,pytorch]", "tensorflow-cpu")
 WITH_FRAMEWORKS = ("tests/frameworks", "tests/docs")
 # The frameworks bring different CUDA libraries, which conflict with each other. A worker needs nothing else.
-GPU_FRAMEWORKS = {"pytorch": ("torch", "numpy"), "tensorflow": ("tensorflow[and-cuda]", "numpy")}
+GPU_FRAMEWORKS = {
+    "pytorch": ("torch", "numpy"),
+    "tensorflow": ("tensorflow[and-cuda]", "numpy"),
+    "jax": ("jax[cuda12]", "numpy"),
+}
 # The requirements of the tests of pytest-benchmark 5.3, according to its tox.ini and its extras.
 TOOLS_OF_PYTEST_BENCHMARK = (
     "pytest-benchmark[aspect,elasticsearch,histogram]",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from networks import SMALL_NETWORKS, narrow, open_workload, random_weights, tested_frameworks
+from networks import SMALL_NETWORKS, narrow, open_workload, random_weights, frameworks_to_test
 
 from dlworkloads import models
 from dlworkloads.frameworks.registry import FRAMEWORKS
@@ -58,7 +58,7 @@ def suite_network(request: pytest.FixtureRequest) -> Network:
     return replace(network, input_shape=(3, 75, 75), body=body)
 
 
-@pytest.fixture(params=tested_frameworks())
+@pytest.fixture(params=frameworks_to_test())
 def framework(request: pytest.FixtureRequest) -> str:
     """Each framework in turn, as far as it is installed; not the NumPy reference."""
     for module in FRAMEWORKS[request.param].modules:

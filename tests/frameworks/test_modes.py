@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from networks import tested_frameworks
+from networks import frameworks_to_test
 
 from dlworkloads.data import synthetic
 from dlworkloads.frameworks.registry import FRAMEWORKS
@@ -23,7 +23,7 @@ DROPPED = Network("dropped", (8,), Sequential(Dense(1000), Dropout(0.25), Dense(
 
 QUICK_TO_BUILD = [
     (name, execution)
-    for name in tested_frameworks()
+    for name in frameworks_to_test()
     for execution in FRAMEWORKS[name].executions
     if execution in ("eager", "graph") or name in ("jax", "keras-jax")
 ]
@@ -31,7 +31,7 @@ QUICK_TO_BUILD = [
 
 SLOW_TO_COMPILE = pytest.mark.parametrize(
     "framework",
-    [pytest.param(name, marks=pytest.mark.slow if name == "jax" else ()) for name in tested_frameworks()],
+    [pytest.param(name, marks=pytest.mark.slow if name == "jax" else ()) for name in frameworks_to_test()],
     indirect=True,
 )
 """For networks of many layers, all of which XLA compiles."""

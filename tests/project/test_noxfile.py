@@ -31,13 +31,13 @@ def noxfile() -> ModuleType:
 @pytest.mark.parametrize(
     ("arguments", "built"),
     [
-        ("", ["pytorch", "tensorflow"]),
+        ("", ["pytorch", "tensorflow", "jax"]),
         ("--framework pytorch", ["pytorch"]),
         ("--framework=tensorflow,numpy", ["tensorflow"]),
-        ("--throughput-interpreter pytorch='docker run -i image python'", ["tensorflow"]),
+        ("--throughput-interpreter pytorch='docker run -i image python'", ["tensorflow", "jax"]),
         ("--throughput-interpreter=pytorch=/opt/python --framework=pytorch", []),
-        ("--throughput-interpreter=base/pytorch=/a --throughput-interpreter head/pytorch=/b", ["tensorflow"]),
-        ("--model --framework", ["pytorch", "tensorflow"]),
+        ("--throughput-interpreter=base/pytorch=/a --throughput-interpreter head/pytorch=/b", ["tensorflow", "jax"]),
+        ("--model --framework", ["pytorch", "tensorflow", "jax"]),
     ],
 )
 def test_builds_an_environment_for_each_framework_that_has_none(

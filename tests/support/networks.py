@@ -45,7 +45,7 @@ TESTED_FRAMEWORK = "TESTED_FRAMEWORK"
 """The variable that names the only framework to test in this process."""
 
 
-def tested_frameworks() -> list[str]:
+def frameworks_to_test() -> list[str]:
     """Return the frameworks that a test of every framework is for: those measured by default, or the only one."""
     only = os.environ.get(TESTED_FRAMEWORK)
     return [only] if only else [name for name, known in FRAMEWORKS.items() if known.by_default]
