@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from networks import SMALL_NETWORKS, narrow, open_workload, random_weights, frameworks_to_test
+from networks import SMALL_NETWORKS, frameworks_to_test, narrow, open_workload, random_weights
 
 from dlworkloads import models
 from dlworkloads.frameworks.registry import FRAMEWORKS
