@@ -107,6 +107,9 @@ def aborted():
         os.abort()
     return Step(run)
 
+def killed_by_closing():
+    return Step(lambda: None, close=lambda: os._exit(3))
+
 def escaped(file):
     # A child that has left the session, as a daemon does, and keeps the pipes.
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True,
@@ -171,6 +174,12 @@ def test_a_fault_in_native_code_says_where_in_python_it_was(run_trial: Callable[
 def test_an_exception_in_a_thread_fails_the_case(run_trial: Callable[..., Outcome]) -> None:
     outcome = run_trial("thread")
     assert (outcome.status, outcome.reason) == ("failed", "in a thread: ValueError: lost its data")
+
+
+def test_a_target_that_ends_the_worker_when_it_is_closed_loses_no_figure(run_trial: Callable[..., Outcome]) -> None:
+    outcome = run_trial("killed_by_closing")
+    assert (outcome.status, outcome.reason) == ("ok", None)
+    assert outcome.measurement is not None
 
 
 @pytest.mark.parametrize("descriptor", [1, 2])

@@ -177,18 +177,19 @@ class WorkerTrial:
         return progress
 
     def close(self) -> Outcome:
-        profile, measured = self._request.profile, None
-        if profile is not None:
-            measured = self._ask({"do": "outcome"}, lambda answer: Outcome.from_json(answer["outcome"]))
+        measured = self._ask({"do": "outcome"}, lambda answer: Outcome.from_json(answer["outcome"]))
         outcome = self._ask({"do": "close"}, self._read_outcome)
-        if outcome is None:
-            assert self._failure is not None
-            if profile is not None and measured is not None:  # The profiler has ended the worker.
-                reason = f"{self._failure.status}: {self._failure.reason}"
-                return replace(measured, metadata={**measured.metadata, **profile_info(profile, reason)})
+        if outcome is not None:
+            return outcome
+        assert self._failure is not None
+        if measured is None:
             # Phases that had ended before the worker was lost keep their outcomes.
-            outcome = Outcome.of_phases(self._phases, self._ended_phases, self._failure)
-        return outcome
+            return Outcome.of_phases(self._phases, self._ended_phases, self._failure)
+        profile = self._request.profile
+        if profile is None:  # Closing the target has ended the worker.
+            return measured
+        reason = f"{self._failure.status}: {self._failure.reason}"
+        return replace(measured, metadata={**measured.metadata, **profile_info(profile, reason)})
 
     def stop(self) -> bool:
         return self._worker.stop()

@@ -7,7 +7,7 @@ worker answers each before the next one:
 - ``{"id": ..., "do": "open", "folder": ..., "request": {...}}`` begins a trial,
 - ``{"id": ..., "do": "warm_up"}``,
 - ``{"id": ..., "do": "measure", "seconds": 0.25}``, any number of times; null for as long as the plan needs,
-- ``{"id": ..., "do": "outcome"}``, only if a profiler runs before the trial ends, which may end the worker;
+- ``{"id": ..., "do": "outcome"}``, before profiling or closing the target can end the worker,
 - ``{"id": ..., "do": "close"}`` ends the trial.
 
 The first three are answered by ``{"id": ..., "pid": ..., "progress": {...}}``, ``outcome`` by
