@@ -60,6 +60,14 @@ def test_what_is_compiled_once_is_counted_once(open_workload: Callable[..., Any]
     assert workload.compilations() == 2
 
 
+def test_the_first_eager_step_compiles_its_operations(open_workload: Callable[..., Any]) -> None:
+    """BatchNorm's statistics, which are made from the same images before, compile none of them."""
+    odd = Network("odd", (3, 13, 11), Sequential(Conv2d(7, 3), BatchNorm(), ReLU(), Flatten(), Dense(5)))
+    workload = open_workload("jax", odd, "inference", execution="eager")
+    workload.run()
+    assert workload.compilations() > 1
+
+
 def test_the_time_within_another_span_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
     from dlworkloads.runtimes import jax as runtime
 

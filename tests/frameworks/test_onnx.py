@@ -122,3 +122,17 @@ def test_parameters_come_back_as_they_were_loaded(
         np.testing.assert_array_equal(parameters[path], values.astype(np.float32))
     with pytest.raises(KeyError):
         workload.load({"no.such.weight": np.zeros(1)})
+
+
+@RUNTIMES
+def test_statistics_are_those_of_the_first_images_of_a_large_batch(
+    open_workload: Callable[..., Workload], runtime: str
+) -> None:
+    """The batch has more images than BatchNorm gets its statistics from."""
+    pytest.importorskip(runtime)
+    network = Network("normalised", (3, 6, 6), Sequential(BatchNorm(), GlobalAveragePool(), Dense(4)))
+    workload = open_workload(runtime, network, "inference", batch_size=9)
+    images = synthetic.images(9, network.input_shape)[:8]
+    means = workload.parameters()["0.running_mean"]
+    np.testing.assert_allclose(means, images.mean((0, 2, 3)), rtol=1e-4, atol=1e-5)
+    assert workload.read(workload.run())["logits"].shape == (9, 4)

@@ -163,3 +163,11 @@ def test_a_parameter_of_the_users_own_may_be_none(project: pytest.Pytester) -> N
         test_it="import pytest\n@pytest.mark.parametrize('framework', [None])\ndef test_mine(framework): pass\n"
     )
     run(project).assert_outcomes(passed=1)
+
+
+def test_a_parameter_of_the_users_own_may_be_an_array(project: pytest.Pytester) -> None:
+    """Arrays compare element by element."""
+    project.makepyfile(
+        test_it="import numpy, pytest\n@pytest.mark.parametrize('x', [numpy.arange(3)])\ndef test_mine(x): pass\n"
+    )
+    run(project).assert_outcomes(passed=1)
