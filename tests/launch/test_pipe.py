@@ -77,9 +77,11 @@ def stray(what, when):
     }[what].encode()
     if when == "run":
         return Step(lambda: write(text))
+    if when == "close":
+        return Step(lambda: None, close=lambda: write(text))
     if when == "afterwards":  # After the answer, most likely.
         def close():
-            threading.Timer(0.01, lambda: write(text)).start()
+            threading.Timer(0.5, lambda: write(text)).start()
         return Step(lambda: None, close=close)
 
 def later(text, seconds):
@@ -182,21 +184,42 @@ def test_a_step_that_forks_each_time_has_no_process_measure_beside_it(worker: Wo
     assert outcome.status == "ok"
 
 
+STRAY = ["outcome", "answer", "half", "newline"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["outcome", "answer", "half", "newline"])
-@pytest.mark.parametrize("when", ["run", "afterwards"])
-def test_a_stray_line_is_never_a_result(worker: Worker, what: str, when: str) -> None:
-    """Before the answer it is the crash of its case; after it, of that case or of the next."""
+@pytest.mark.parametrize("what", STRAY)
+def test_a_stray_line_before_the_answer_is_the_crash_of_its_case(worker: Worker, what: str) -> None:
     assert worker.run(once("sleeping", seconds=0.001), 60).status == "ok"
-    outcomes = [worker.run(once("stray", what=what, when=when), 60)]
+    outcome = worker.run(once("stray", what=what, when="run"), 60)
+    assert outcome.status == "crashed"
+    assert "the worker's" in (outcome.reason or "")
+    assert not worker.is_alive
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", STRAY)
+def test_a_stray_line_of_an_earlier_case_is_never_a_result(worker: Worker, what: str) -> None:
+    """It ends the worker: as the crash of the case that runs then, or while that closes, which keeps its figures."""
+    outcomes = [worker.run(once("stray", what=what, when="afterwards"), 60)]
+    assert outcomes[0].status == "ok"
     while worker.is_alive:
         outcomes.append(worker.run(once("sleeping", seconds=0.05), 60))
-    assert outcomes[-1].status == "crashed"
-    assert "the worker's" in (outcomes[-1].reason or "")
-    assert when == "afterwards" or len(outcomes) == 1
-    for outcome in outcomes[1:-1]:
+    if outcomes[-1].status == "crashed":
+        assert "the worker's" in (outcomes.pop().reason or "")
+    for outcome in outcomes[1:]:
         assert outcome.metadata["seconds"] == 0.05
         assert seconds_of(outcome) >= 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", STRAY)
+def test_a_stray_line_while_closing_ends_the_worker_and_keeps_the_figures(worker: Worker, what: str) -> None:
+    """The worker's own answer with the figures came before it."""
+    outcome = worker.run(once("stray", what=what, when="close"), 60)
+    assert outcome.status == "ok"
+    assert "forged" not in outcome.metadata
+    assert not worker.is_alive
 
 
 def test_what_came_since_the_last_answer_is_reported(worker: Worker) -> None:

@@ -15,41 +15,42 @@ MEASURED = {**CASE, "product_flops": {"A": 1e11}}
 def test_the_first_trial_of_each_framework_measures() -> None:
     trials = ProductTrials()
     assert trials.needs("a")
-    trials.note("a", MEASURED, 50.0)
+    trials.note("a", MEASURED, 50.0, was_asked=True)
     assert (trials.needs("a"), trials.needs("b")) == (False, True)
 
 
-def test_a_trial_that_failed_to_measure_is_followed_by_another() -> None:
+def test_a_trial_that_was_not_asked_is_followed_by_one_that_is() -> None:
     trials = ProductTrials()
-    trials.note("a", CASE, 50.0)
+    trials.note("a", CASE, 50.0, was_asked=False)
     assert trials.needs("a")
 
 
-def test_a_step_without_products_is_not_asked_again() -> None:
+@pytest.mark.parametrize("found", [{"product_flops": {}}, {}])
+def test_a_step_without_products_or_without_memory_for_them_is_not_asked_again(found: dict[str, Any]) -> None:
     trials = ProductTrials()
-    trials.note("a", {**CASE, "product_flops": {}}, 50.0)
+    trials.note("a", {**CASE, **found}, 50.0, was_asked=True)
     assert not trials.needs("a")
 
 
 def test_it_is_measured_again_while_a_case_is_faster_but_not_for_ever() -> None:
     trials = ProductTrials()
-    trials.note("a", MEASURED, 150.0)
+    trials.note("a", MEASURED, 150.0, was_asked=True)
     assert trials.needs("a")
-    trials.note("a", {**CASE, "product_flops": {"A": 2e11}}, 50.0)
+    trials.note("a", {**CASE, "product_flops": {"A": 2e11}}, 50.0, was_asked=True)
     assert not trials.needs("a")
     for _ in range(2):
-        trials.note("b", MEASURED, 250.0)
+        trials.note("b", MEASURED, 250.0, was_asked=True)
         assert trials.needs("b")
-    trials.note("b", MEASURED, 250.0)
+    trials.note("b", MEASURED, 250.0, was_asked=True)
     assert (trials.needs("b"), trials.needs("a")) == (False, True)
 
 
 def test_other_precisions_and_threads_have_peaks_of_their_own() -> None:
     trials = ProductTrials()
-    trials.note("a", {**MEASURED, "product_flops": {"A": 2e11}, "precision": "bf16"}, 150.0)
-    trials.note("b", {**MEASURED, "settings": {"threads": 1}}, 50.0)
+    trials.note("a", {**MEASURED, "product_flops": {"A": 2e11}, "precision": "bf16"}, 150.0, was_asked=True)
+    trials.note("b", {**MEASURED, "settings": {"threads": 1}}, 50.0, was_asked=True)
     assert not trials.needs("a")
-    trials.note("b", {**MEASURED, "settings": {"threads": 1}}, 150.0)
+    trials.note("b", {**MEASURED, "settings": {"threads": 1}}, 150.0, was_asked=True)
     assert trials.needs("a")
 
 

@@ -167,7 +167,7 @@ class Trials:
         if outcome.measurement is None or not median:
             return outcome
         rate, peak = side.items / median, known_peak(outcome.metadata, watch.device, self._peak_tflops)
-        self._product_trials.note(side.opened, outcome.metadata, rate)
+        self._product_trials.note(side.opened, outcome.metadata, rate, was_asked=side.request.measures_products)
         metadata = {
             **outcome.metadata,
             **watch.metadata(outcome.measurement, side.items),

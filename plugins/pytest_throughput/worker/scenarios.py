@@ -6,7 +6,6 @@ import math
 import platform
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from functools import partial
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 from pytest_throughput.measurement.device import observe_device
@@ -21,7 +20,6 @@ from pytest_throughput.measurement.memory import swapped_bytes
 from pytest_throughput.measurement.metadata import RESERVED, json_metadata
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.measurement.plan import ONCE, Plan
-from pytest_throughput.measurement.product import Product, product_rate
 from pytest_throughput.measurement.scenario import Once, measure_phase
 from pytest_throughput.measurement.step import Opened, Step
 from pytest_throughput.worker.failure import result_or_none
@@ -58,19 +56,18 @@ def scenario_of(
     settings: Mapping[str, Any],
     *,
     own_process: bool,
-    measures_products: bool,
 ) -> Scenario:
     """Return the scenario of an opened target: a step is repeated, a job of phases is run once.
 
     ``open_seconds``: how long opening took. ``settings``: settings of this process to record beside the target's own.
-    ``own_process``: whether nothing else is measured in this process. ``measures_products``: see ``Request``.
+    ``own_process``: whether nothing else is measured in this process.
     """
     context = _Context(opened, open_seconds, settings, own_process)
     if isinstance(opened, Once):
         return _GoOnce(opened, context)
     if plan == ONCE:
         return _RunOnce(opened, context)
-    return _Repeat(opened, context, plan, steps_per_round, measures_products)
+    return _Repeat(opened, context, plan, steps_per_round)
 
 
 class _Context:
@@ -133,13 +130,10 @@ class _Context:
 class _Repeat(Scenario):
     """Repeat a step by a plan."""
 
-    def __init__(
-        self, step: Step, context: _Context, plan: Plan, steps_per_round: Optional[int], measures_products: bool
-    ) -> None:
+    def __init__(self, step: Step, context: _Context, plan: Plan, steps_per_round: Optional[int]) -> None:
         self._step = step
         self._context = context
         self._loop = MeasuringLoop(step, plan, steps_per_round=steps_per_round)
-        self._measures_products = measures_products
         self._measurement: Optional[Measurement] = None
         self._compilations: Optional[int] = None
         """The number of compilations before the first round."""
@@ -169,8 +163,6 @@ class _Repeat(Scenario):
         implausible = None if check is None else result_or_none(lambda: check(finished_output(step)))
         if metadata["implausible"] is None:
             metadata["implausible"] = implausible
-        if self._measures_products:
-            metadata["product_flops"] = _rates(step.products)
         return self._context.measured(measurement, metadata)
 
     def _count_compilations(self) -> Optional[int]:
@@ -181,12 +173,6 @@ class _Repeat(Scenario):
         """Return how often the step has been compiled since the warm-up; None where it does not tell."""
         count = self._count_compilations()
         return None if count is None or self._compilations is None else count - self._compilations
-
-
-def _rates(products: Mapping[str, Product]) -> Dict[str, float]:
-    """Return the rates of the products, without those that fail."""
-    rates = {name: result_or_none(partial(product_rate, product)) for name, product in products.items()}
-    return {name: rate for name, rate in rates.items() if rate is not None}
 
 
 class _RunOnce(Scenario):

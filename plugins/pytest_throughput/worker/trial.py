@@ -20,6 +20,7 @@ from pytest_throughput.measurement.scenario import Once
 from pytest_throughput.measurement.speed_variables import speed_variables
 from pytest_throughput.measurement.step import Opened, Step
 from pytest_throughput.worker.failure import describe_error, outcome_of_error, result_or_none
+from pytest_throughput.worker.product_rates import product_rates
 from pytest_throughput.worker.profiling import profiled
 from pytest_throughput.worker.protocol import Outcome, Progress, Request
 from pytest_throughput.worker.running_trial import run_to_end
@@ -118,8 +119,13 @@ class Trial:
     def close(self) -> Outcome:
         outcome = self.outcome()
         opened, self._opened, self._scenario = self._opened, None, None
-        if opened is not None and self._profile is not None and outcome.measurement is not None:
-            outcome = replace(outcome, metadata={**outcome.metadata, **profiled(opened, self._profile)})
+        if opened is not None and outcome.measurement is not None:
+            metadata = dict(outcome.metadata)
+            if self._profile is not None:
+                metadata.update(profiled(opened, self._profile))
+            if self._measures_products:
+                metadata["product_flops"] = product_rates(opened)
+            outcome = replace(outcome, metadata=metadata)
         if opened is not None and opened.close is not None:
             # An error of closing must not lose the figures, and an earlier failure is the better reason.
             result_or_none(opened.close)
@@ -161,7 +167,6 @@ class Trial:
             open_seconds,
             settings,
             own_process=self._own_process,
-            measures_products=self._measures_products,
         )
         return Progress(phases=self._scenario.phases)
 
