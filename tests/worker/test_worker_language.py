@@ -22,7 +22,7 @@ IN_WORKERS = [
     PLUGIN / "__init__.py",
     *sorted((PLUGIN / "measurement").glob("*.py")),
     *sorted((PLUGIN / "worker").glob("*.py")),
-    *(path for path in sorted(WORKLOADS.rglob("*.py")) if path.name not in ("matrix.py", "presets.py")),
+    *(path for path in sorted(WORKLOADS.rglob("*.py")) if path.name != "matrix.py"),
 ]
 
 
