@@ -35,6 +35,7 @@ from dlworkloads.models.layers import (
 )
 from dlworkloads.models.network import Network
 from dlworkloads.opening import import_workload
+from dlworkloads.optimisers import Optimiser
 
 THREADS = 1
 
@@ -217,6 +218,7 @@ def open_workload(
     layout: str | None = None,
     batch_size: int = 3,
     device: str = "cpu",
+    optimiser: Optimiser | None = None,
 ) -> Workload:
     """Open a network in a framework; skip the test where the framework is not installed."""
     known = FRAMEWORKS[framework]
@@ -226,7 +228,7 @@ def open_workload(
     case = Case(mode, framework, device, network.name, batch_size, precision, execution, layout)
     kind = import_workload(known, case, THREADS)
     kind.prepare(case, THREADS)
-    return kind(case, network)
+    return kind(case, network, optimiser)
 
 
 def random_weights(network: Network) -> dict[str, np.ndarray]:
