@@ -50,42 +50,25 @@ def test_each_update_drops_others_and_is_compiled_once(framework: str, execution
 
 
 @FRAMEWORK
-def test_a_prediction_does_not_compile_the_update_again(framework: str) -> None:
-    workload = _opened(framework, OPTIMISERS["momentum"])
+def test_what_is_done_beside_the_update_does_not_compile_it_again(framework: str, tmp_path: Path) -> None:
+    """Predict, profile, and load weights, here one that is no number."""
+    workload = _opened(framework, OPTIMISERS["adam"])
     workload.run()
     compiled = workload.compilations()
     assert workload.read(workload.predict(workload.batch[0]))["logits"].shape == (4, 3)
-    workload.run()
-    assert workload.compilations() == compiled
-
-
-@FRAMEWORK
-def test_values_that_are_no_numbers_are_seen(framework: str) -> None:
-    workload = _opened(framework, OPTIMISERS["sgd"])
+    assert workload.profile(2, str(tmp_path / "trace.json"))
     weights = workload.parameters()
     weights["4.weight"][0, 0] = np.nan
     workload.load(weights)
     output = workload.run()
     assert not workload.is_finite(output)
     assert not Workload.is_finite(workload, output)
-
-
-@FRAMEWORK
-def test_an_update_can_be_profiled(framework: str, tmp_path: Path) -> None:
-    workload = _opened(framework, OPTIMISERS["sgd"])
-    workload.run()
-    assert workload.profile(2, str(tmp_path / "trace.json"))
-
-
-@FRAMEWORK
-def test_closing_frees_the_network_even_if_the_step_is_kept(framework: str) -> None:
-    workload = _opened(framework, OPTIMISERS["adam"])
+    assert workload.compilations() == compiled
     step = workload.run
-    step()
-    workload.predict(workload.batch[0])
     model = weakref.ref(workload.model)
     workload.close()
-    assert model() is None
+    assert model() is None, "closing frees the network even if the step is kept"
+    del step
 
 
 @pytest.mark.skipif("jax" not in frameworks_to_test(), reason="another framework is tested in this process")

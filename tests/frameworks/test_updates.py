@@ -41,7 +41,7 @@ EVERY_OPTIMISER = {
 }
 """Every algorithm with and without each of its parts, and the optimisers of the published trainings."""
 
-QUICK = ("momentum", "adam", "nesterov-decay", "rmsprop-decay", "adadelta-decay", "adam-decay")
+QUICK = ("adam", "nesterov-decay", "rmsprop-decay", "adadelta-decay", "adam-decay")
 """The optimisers for which frameworks that trace or compile are tested every time: every algorithm, and every part."""
 
 HAVE_UPDATES = frameworks_to_test()
