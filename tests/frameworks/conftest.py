@@ -5,16 +5,27 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
-from networks import SMALL_NETWORKS, frameworks_to_test, narrow, open_workload, random_weights
+from networks import (
+    SMALL_NETWORKS,
+    TESTED_FRAMEWORK,
+    THREADS,
+    frameworks_to_test,
+    narrow,
+    open_workload,
+    random_weights,
+)
 
 from dlworkloads import models
+from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.network import Network, without_dropout
+from dlworkloads.opening import import_workload
 
 # Most of the time of a test of JAX is XLA's; in this way it compiles in half of that.
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
@@ -70,6 +81,23 @@ def framework(request: pytest.FixtureRequest) -> str:
 def _open_workload() -> Callable[..., Workload]:
     """Open a network in a framework. Nothing closes it: small networks may wait for the garbage collector."""
     return open_workload
+
+
+@pytest.fixture
+def float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Keras compute in float64 on PyTorch and on JAX, where it otherwise reduces every promoted type to 32 bits.
+
+    Weights begin as zeros: they are loaded, and JAX would compile a generator for each of their shapes.
+    """
+    tested = os.environ.get(TESTED_FRAMEWORK)
+    if tested is None:
+        return
+    known = FRAMEWORKS[tested]
+    import_workload(known, Case("inference", tested, "cpu", "tiny", 2, "fp64", known.default_execution), THREADS)
+    dtypes = import_module("keras.src.backend.common.dtypes")
+    translation = import_module("dlworkloads.frameworks.keras.translation")
+    monkeypatch.setattr(translation.Translation, "_he_normal", lambda self: "zeros")
+    monkeypatch.setitem(dtypes.BIT64_TO_BIT32_DTYPE, "float64", "float64")
 
 
 @pytest.fixture

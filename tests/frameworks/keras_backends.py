@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
-from networks import TESTED_FRAMEWORK, THREADS, random_weights
+from networks import TESTED_FRAMEWORK, random_weights
 
-from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import BatchNorm, Conv2d, Dense, Flatten, GlobalAveragePool, ReLU, SelfAttention
 from dlworkloads.models.network import Network
-from dlworkloads.opening import import_workload, open_step
+from dlworkloads.opening import open_step
+from dlworkloads.optimisers import OPTIMISERS
 from pytest_throughput import Unsupported
 
 FRAMEWORK = os.environ[TESTED_FRAMEWORK]
@@ -40,19 +39,6 @@ AXES: dict[str, Any] = {
     "execution": KNOWN.default_execution,
     "threads": 1,
 }
-
-
-@pytest.fixture
-def float64(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let Keras compute in float64. On these backends it reduces every promoted type to 32 bits.
-
-    Weights begin as zeros: they are loaded, and JAX would compile a generator for each of their shapes.
-    """
-    import_workload(KNOWN, Case("inference", FRAMEWORK, "cpu", "tiny", 2, "fp64", KNOWN.default_execution), THREADS)
-    dtypes = import_module("keras.src.backend.common.dtypes")
-    translation = import_module("dlworkloads.frameworks.keras.translation")
-    monkeypatch.setattr(translation.Translation, "_he_normal", lambda self: "zeros")
-    monkeypatch.setitem(dtypes.BIT64_TO_BIT32_DTYPE, "float64", "float64")
 
 
 def bound_of(network: Network) -> float:
@@ -85,6 +71,25 @@ def test_every_network_agrees(assert_agreement: Callable[..., None], suite_netwo
 @pytest.mark.parametrize("mode", MODES)
 def test_a_compiled_step_agrees(assert_agreement: Callable[..., None], mode: str) -> None:
     assert_agreement(FRAMEWORK, TINY, mode, 1e-8, execution="compiled")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("float64")
+def test_compiled_updates_agree_with_eager_ones(open_workload: Callable[..., Any]) -> None:
+    options: dict[str, Any] = {"precision": "fp64", "optimiser": OPTIMISERS["adam"]}
+    trained = []
+    for execution in KNOWN.executions:
+        workload = open_workload(FRAMEWORK, TINY, "training", execution=execution, **options)
+        workload.restart(random_weights(TINY))
+        workload.run()
+        compiled = workload.compilations()
+        for _ in range(3):
+            output = workload.read(workload.run())
+        assert workload.compilations() == compiled == int(execution == "compiled")
+        predicted = workload.read(workload.predict(workload.batch[0]))
+        trained.append({**output, "predicted": predicted["logits"], **workload.parameters()})
+    for name, values in trained[0].items():
+        np.testing.assert_allclose(trained[-1][name], values, rtol=1e-8, atol=1e-12, err_msg=name)
 
 
 @pytest.mark.parametrize("mode", MODES)

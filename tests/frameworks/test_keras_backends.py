@@ -14,14 +14,16 @@ from dlworkloads.frameworks.registry import FRAMEWORKS
 
 HERE = Path(__file__).parent
 OF_EVERY_FRAMEWORK = (
-    "test_batch_statistics_move_in_training",
-    "test_closing_frees_the_network_even_if_the_step_is_kept",
-    "test_dropout_drops_in_training_and_each_time_others",
-    "test_dropout_keeps_all_in_inference",
-    "test_inference_uses_the_statistics_of_at_most_8_images_and_keeps_them",
-    "test_outputs_that_are_no_numbers_are_seen",
+    "test_modes.py::test_batch_statistics_move_in_training",
+    "test_modes.py::test_closing_frees_the_network_even_if_the_step_is_kept",
+    "test_modes.py::test_dropout_drops_in_training_and_each_time_others",
+    "test_modes.py::test_dropout_keeps_all_in_inference",
+    "test_modes.py::test_inference_uses_the_statistics_of_at_most_8_images_and_keeps_them",
+    "test_modes.py::test_outputs_that_are_no_numbers_are_seen",
+    "test_update_steps.py",
+    "test_updates.py",
 )
-"""The tests of test_modes.py that hold for these two as they are."""
+"""The tests that hold for these two as they are."""
 BACKENDS = pytest.mark.parametrize("framework", ["keras-torch", "keras-jax"])
 
 
@@ -44,7 +46,7 @@ def _run(framework: str, marks: str) -> None:
     environment = {**os.environ, TESTED_FRAMEWORK: framework, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     environment.pop("KERAS_BACKEND", None)
     ran = subprocess.run(
-        [*command, "keras_backends.py", *(f"test_modes.py::{name}" for name in OF_EVERY_FRAMEWORK)],
+        [*command, "keras_backends.py", *OF_EVERY_FRAMEWORK],
         cwd=HERE,
         env=environment,
         capture_output=True,
