@@ -21,9 +21,9 @@ RUNTIMES = pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 
 
 def translated(network: Network, batch_size: int, dtype: str, **options: Any) -> Any:
-    from dlworkloads.frameworks.onnx.translation import translate
+    from dlworkloads.frameworks.onnx.translation import Translation
 
-    return translate(network, batch_size, random_weights(network).__getitem__, np.dtype(dtype), **options)
+    return Translation(network, random_weights(network).__getitem__, np.dtype(dtype), **options).logits(batch_size)
 
 
 def test_every_model_computes_the_network_in_float64(
