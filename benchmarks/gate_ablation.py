@@ -46,7 +46,7 @@ SLOWDOWNS = (0.05, 0.10, 0.30)
 _CASES_TIMES_RUNS = 6_000
 """Simulated for each scenario."""
 _FOLDER = Path(pytest_throughput.gate.rules.__file__).parent
-_MODULES = ("outliers", "shrinkage", "far_slower", "estimator", "slow_steps", "decision")
+_MODULES = ("outliers", "shrinkage", "far_slower", "spread", "estimator", "slow_steps", "decision")
 _REGRESSED = [CODES.index(code) for code in (Code.SLOWER, Code.FAR_SLOWER, Code.SLOWER_AT_TIMES)]
 _DECIDED = [*_REGRESSED, CODES.index(Code.FASTER), CODES.index(Code.WITHIN_THRESHOLD)]
 
@@ -234,7 +234,7 @@ VARIANTS = (
     ),
     variant(
         "no degrees of freedom are taken for the common part",
-        ("estimator", "degrees *= 1 - 1 / first.shape[-2]", "pass"),
+        ("spread", "degrees *= 1 - 1 / first.shape[-2]", "pass"),
     ),
     variant(
         "units may vary less than their trials",

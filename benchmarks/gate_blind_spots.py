@@ -21,7 +21,7 @@ from collections.abc import Callable
 import numpy as np
 from gate_operating_characteristics import RULES, Cell, Floats, both_sides, our_gate, table
 
-from pytest_throughput.gate.comparison import judge
+from pytest_throughput.gate.judge import judge
 from pytest_throughput.gate.judged import JudgedCase, JudgedRun, JudgedTrial
 from pytest_throughput.gate.rules import Design
 from pytest_throughput.gate.verdict import CaseVerdict, Verdict

@@ -63,7 +63,7 @@ def make_store(directory: Path, cases: int, runs: int, trials: int) -> None:
 def judge_once(directory: Path) -> None:
     begun = time.perf_counter()
     from pytest_throughput.gate.baseline_store import Store
-    from pytest_throughput.gate.comparison import judge
+    from pytest_throughput.gate.judge import judge
     from pytest_throughput.gate.rules import Design, Rules
 
     imported = time.perf_counter()

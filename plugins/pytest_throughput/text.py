@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 
 __all__ = [
     "byte_count",
+    "count",
     "duration",
     "factor",
+    "listed",
     "percent",
     "printable",
     "printable_lines",
@@ -19,6 +22,8 @@ __all__ = [
 
 _MOST_CHARACTERS = 5_000
 """The largest number of characters that ``printable`` returns by default."""
+_MOST_NAMES, _LONGEST_NAME = 20, 80
+"""How many names ``listed`` returns, and the most characters of each."""
 _COLOUR = re.compile(r"(\x1b\[[0-9;]*m)")
 _COMMAND = re.compile(r"^(\s*):(?=:)|#(?=#\w*\[)")
 """Texts that CI systems obey as commands: ``::error`` at the beginning of a line (GitHub Actions, Gitea, Forgejo),
@@ -104,3 +109,14 @@ def factor(value: float) -> str:
 def share(value: float | None) -> str:
     """Format a share as ``43 %``, ``4.3 %`` or ``0.43 %``."""
     return "-" if value is None else f"{significant(100 * value, 2)} %"
+
+
+def count(number: int, noun: str) -> str:
+    """Return the number with its noun, which has a plural in "s": ``1 run``, ``3 runs``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return the names that fit into a sentence, and how many there are besides."""
+    more = [f"{len(names) - _MOST_NAMES} more"] if len(names) > _MOST_NAMES else []
+    return ", ".join([*(printable(name, _LONGEST_NAME) for name in names[:_MOST_NAMES]), *more])

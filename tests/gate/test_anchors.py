@@ -16,10 +16,11 @@ import pytest
 import result_files
 
 from pytest_throughput.cli import main
-from pytest_throughput.gate.comparison import Comparison, judge
+from pytest_throughput.gate.comparison import Comparison
 from pytest_throughput.gate.decision import decide
 from pytest_throughput.gate.estimator import estimate
 from pytest_throughput.gate.from_results import given_run
+from pytest_throughput.gate.judge import judge
 from pytest_throughput.gate.judged import JudgedRun
 from pytest_throughput.gate.rules import Code, Design, Rules
 from pytest_throughput.gate.scope import Scope

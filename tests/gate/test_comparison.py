@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_throughput.exit_code import ExitCode
-from pytest_throughput.gate.comparison import judge, software_changes
+from pytest_throughput.gate.comparison import software_changes
+from pytest_throughput.gate.judge import judge
 from pytest_throughput.gate.judged import JudgedCase, JudgedRun, JudgedTrial, hardware_key, hashed_machine_id
 from pytest_throughput.gate.rules import Code, Design, Rules
 from pytest_throughput.gate.verdict import CaseVerdict, Verdict, exit_status

@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_throughput.exit_code import ExitCode
-from pytest_throughput.gate.comparison import Comparison, judge
+from pytest_throughput.gate.comparison import Comparison
 from pytest_throughput.gate.confirmation import after_look, to_confirm
 from pytest_throughput.gate.decision import decide
 from pytest_throughput.gate.estimator import estimate
+from pytest_throughput.gate.judge import judge
 from pytest_throughput.gate.judged import JudgedCase, JudgedMetric, JudgedRun, JudgedTrial
 from pytest_throughput.gate.rules import Code, Design, Rules
 from pytest_throughput.gate.scope import Scope

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pytest_throughput.gate.comparison import judge
+from pytest_throughput.gate.judge import judge
 from pytest_throughput.gate.judged import JudgedCase, JudgedRun, JudgedTrial
 from pytest_throughput.gate.power import MOST_PAIRS, pairs_needed, power, smallest_found
 from pytest_throughput.gate.rules import Design, Rules

@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from pytest_throughput.gate.comparison import judge
 from pytest_throughput.gate.decision import CODES, Decisions, decide
+from pytest_throughput.gate.judge import judge
 from pytest_throughput.gate.judged import JudgedCase, JudgedRun, JudgedTrial
 from pytest_throughput.gate.live_pairs import estimate_live_pairs
 from pytest_throughput.gate.rules import Code, Design, Rules

@@ -13,7 +13,6 @@ from contextlib import ExitStack, closing
 
 from pytest_throughput.commands.answer import Answer, note
 from pytest_throughput.exit_code import ExitCode
-from pytest_throughput.gate import messages
 from pytest_throughput.gate.power import LARGEST_SLOWDOWN, MOST_PAIRS, pairs_needed, smallest_found
 from pytest_throughput.gate.rules import Rules
 from pytest_throughput.launch.equal_processes import (
@@ -29,7 +28,7 @@ from pytest_throughput.launch.lock import Locks, cpu_names
 from pytest_throughput.results.statistics import Deviation, deviation_about_zero
 from pytest_throughput.telemetry.doctor import who_computes
 from pytest_throughput.telemetry.noise_causes import MachineFigures, MachineWatch, StepFigures, name_causes
-from pytest_throughput.text import duration, printable, share, significant
+from pytest_throughput.text import count, duration, printable, share, significant
 from pytest_throughput.worker.protocol import Outcome
 
 __all__ = ["SECONDS", "describe", "measure_noise"]
@@ -118,7 +117,7 @@ def _predictions(live: Deviation, rules: Rules) -> list[str]:
         return _prediction(title, cells)
 
     return [
-        _prediction("", [f"runs of {messages.count(cases, 'case')}" for cases in _CASES]),
+        _prediction("", [f"runs of {count(cases, 'case')}" for cases in _CASES]),
         row(
             f"slowdown that {_PAIRS} pairs find",
             lambda deviation, cases: _slowdown(smallest_found(deviation, _PAIRS, cases, rules)),

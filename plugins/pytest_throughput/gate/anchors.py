@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_throughput.gate.judged import JudgedCase, JudgedRun
-from pytest_throughput.gate.messages import count, listed
 from pytest_throughput.gate.verdict import CaseVerdict
 from pytest_throughput.results.anchor import shown_anchor
+from pytest_throughput.text import count, listed
 
 __all__ = ["anchor_changed", "anchors_compared", "common_anchor", "relative_to"]
 

@@ -12,7 +12,7 @@ is a further chance for a false alarm. The margin accounts for both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +23,7 @@ from pytest_throughput.gate.far_slower import Gap, gap_between
 from pytest_throughput.gate.outliers import chance_of_contention, chance_of_separation, chance_of_tail, flag_outliers
 from pytest_throughput.gate.rules import FEWEST_UNITS, Design, Rules
 from pytest_throughput.gate.shrinkage import FEWEST_CASES_TO_POOL, moderated_variances, typical_variance
+from pytest_throughput.gate.spread import Spread, Units, spread_of, units_of, variance_within
 
 __all__ = ["SHARE_FOR_NOISE", "Estimates", "estimate"]
 
@@ -120,7 +121,7 @@ def estimate(
         units = np.where(both, units_base.count + units_head.count - 1, 0)
     # Where cases are pooled, the other cases show how far two modes lie apart, and excluded trials count, too.
     counted = there if base.shape[-3] >= FEWEST_CASES_TO_POOL else found.kept
-    within, within_degrees = _within(units_base, units_head)
+    within, within_degrees = variance_within(units_base, units_head)
     return Estimates(
         difference=compared.difference,
         margin=compared.margin,
@@ -163,7 +164,7 @@ def _compare_groups(base: Units, head: Units, is_typical: Bools, shared: bool, r
     spread = spread_of([(base.means, base.there), (head.means, head.there)], shared=shared)
     own, degrees = moderated_variances(spread.own, spread.own_degrees, is_typical)
     # A unit is a mean of trials, so that units vary at least as much as the trials within them imply.
-    within, within_degrees = moderated_variances(*_within(base, head), is_typical)
+    within, within_degrees = moderated_variances(*variance_within(base, head), is_typical)
     own = np.maximum(own, np.where(within_degrees > 0, within / base.typical_trials, 0.0))
 
     per_base, per_head = 1 / np.maximum(base.count, 1), 1 / np.maximum(head.count, 1)
@@ -171,7 +172,7 @@ def _compare_groups(base: Units, head: Units, is_typical: Bools, shared: bool, r
     of_head = own * np.maximum(1.0, base.typical_trials / head.typical_trials)
     # Where head's trials are much noisier than base's, its own spread counts. Base's is pooled, because a variance of
     # few trials is often small by chance, and an equally noisy head would then look noisier.
-    (of_base_trials, base_degrees), (of_head_trials, head_degrees) = _within(base), _within(head)
+    (of_base_trials, base_degrees), (of_head_trials, head_degrees) = variance_within(base), variance_within(head)
     of_base_trials, _ = moderated_variances(of_base_trials, base_degrees, is_typical)
     is_noisier = (head_degrees > 0) & (base_degrees > 0) & (of_head_trials > _MUCH_NOISIER * of_base_trials)
     of_head = np.where(is_noisier, np.maximum(of_head, of_head_trials / head.typical_trials), of_head)
@@ -233,13 +234,6 @@ def _prefer_pairs(
     )
 
 
-def _within(*sides: Units) -> tuple[Floats, Floats]:
-    """Return the variance of trials within a unit, and its degrees of freedom."""
-    squares = sum(units.squares.sum(axis=-1) for units in sides)
-    degrees = sum(np.maximum(units.trials - 1, 0).sum(axis=-1) for units in sides) + 0.0
-    return squares / np.maximum(degrees, 1e-9), degrees
-
-
 def _widths(
     common: Floats, common_degrees: Floats, own: Floats, own_degrees: Floats, rates: tuple[float, float]
 ) -> tuple[Floats, Floats, Floats]:
@@ -267,94 +261,3 @@ def _widths(
     together = np.hypot(*parts(at_once, at_once))
     half_interval, clearing_margin = (np.hypot(*parts(tail, tail)) for tail in (_TAIL_OF_INTERVAL, missed_rate))
     return np.minimum(separately, together), half_interval, clearing_margin
-
-
-@dataclass(frozen=True)
-class Units:
-    """The units of one side, each the mean of its trials; arrays of shape (…, cases, units)."""
-
-    means: Floats
-    """Means of logarithms of speed; 0 where there is no trial."""
-    trials: NDArray[np.int_]
-    squares: Floats
-    """Sums of squared deviations of the trials from their unit's mean."""
-
-    @property
-    def there(self) -> Bools:
-        return self.trials > 0
-
-    @property
-    def count(self) -> NDArray[np.int_]:
-        return np.asarray(self.there.sum(axis=-1))
-
-    @property
-    def mean(self) -> Floats:
-        """Return each case's mean over its units."""
-        return np.asarray(self.means.sum(axis=-1) / np.maximum(self.count, 1))
-
-    @property
-    def typical_trials(self) -> Floats:
-        """Return the harmonic mean of the number of trials per unit, by which averaging reduces the variance."""
-        inverse = np.where(self.there, 1.0 / np.maximum(self.trials, 1), 0.0).sum(axis=-1)
-        return np.asarray(np.where(inverse > 0, self.count / np.maximum(inverse, 1e-300), 1.0))
-
-
-def units_of(logs: Floats, kept: Bools) -> Units:
-    """Return the units made of the kept trials; both arrays have shape (…, cases, units, trials)."""
-    trials = kept.sum(axis=-1)
-    means = np.where(kept, logs, 0.0).sum(axis=-1) / np.maximum(trials, 1)
-    squares = np.where(kept, (logs - means[..., None]) ** 2, 0.0).sum(axis=-1)
-    return Units(means, trials, squares)
-
-
-@dataclass(frozen=True)
-class Spread:
-    """The variances between units, and their degrees of freedom."""
-
-    common: Floats
-    """Variance of the part that moves all cases of a unit together; of shape (…, 1)."""
-    common_degrees: Floats
-    own: Floats
-    """Variance of the remaining part of each case; of shape (…, cases)."""
-    own_degrees: Floats
-
-
-def spread_of(sides: Sequence[tuple[Floats, Bools]], *, shared: bool) -> Spread:
-    """Return the spread between units, pooled over the sides.
-
-    ``sides``: for each side the means of its units, and which units exist, both of shape (…, cases,
-    units). Each side is centred by itself, so that a difference between the sides does not count as
-    noise. ``shared``: the units contain all cases, and have a common part. It is estimated by the median
-    over the cases, which is robust against a case that changed, in units that contain at least half of
-    the cases. A case with a single unit on a side does not contribute.
-    """
-    first = sides[0][0]
-    common = np.zeros((*first.shape[:-2], 1))
-    common_degrees = np.zeros((*first.shape[:-2], 1))
-    squares, degrees = np.zeros(first.shape[:-1]), np.zeros(first.shape[:-1])
-    for means, there in sides:
-        centre = np.where(there, means, 0.0).sum(axis=-1) / np.maximum(there.sum(axis=-1), 1)
-        residuals = np.where(there, means - centre[..., None], 0.0)
-        if shared:
-            has_several = there & (there.sum(axis=-1, keepdims=True) > 1)
-            cases = has_several.any(axis=-1, keepdims=True).sum(axis=-2, keepdims=True)
-            known = has_several.sum(axis=-2, keepdims=True) >= np.maximum(cases / 2, FEWEST_CASES_TO_POOL)
-            moves = np.where(known, _median_over_cases(residuals, has_several), 0.0)
-            residuals = np.where(has_several, residuals - moves, 0.0)
-            common += (moves**2).sum(axis=(-1, -2))[..., None]
-            common_degrees += np.maximum(known.sum(axis=(-1, -2))[..., None] - 1, 0)
-        squares += (residuals**2).sum(axis=-1)
-        degrees += np.maximum(there.sum(axis=-1) - 1, 0)
-    if shared:
-        degrees *= 1 - 1 / first.shape[-2]
-    common_degrees = np.maximum(common_degrees, 1.0)
-    return Spread(common / common_degrees, common_degrees, squares / np.maximum(degrees, 1e-9), degrees)
-
-
-def _median_over_cases(values: Floats, there: Bools) -> Floats:
-    """Return the median over the cases that exist, of shape (…, 1, units)."""
-    ordered = np.sort(np.where(there, values, np.inf), axis=-2)
-    count = there.sum(axis=-2, keepdims=True)
-    lower = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=-2)
-    upper = np.take_along_axis(ordered, np.minimum(count // 2, values.shape[-2] - 1), axis=-2)
-    return np.where(count > 0, np.where(count > 0, lower + upper, 0.0) / 2, 0.0)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_throughput.gate import messages
+from pytest_throughput.gate import uncompared
 from pytest_throughput.gate.judged import JudgedCase, JudgedMetric, JudgedRun
 from pytest_throughput.gate.observations import Comparable, Selection, match, select_units
 from pytest_throughput.gate.rules import Code, Design, Rules
 from pytest_throughput.gate.verdict import CaseVerdict, Verdict
 from pytest_throughput.results.model import RATE
+from pytest_throughput.text import listed
 
 __all__ = ["Match", "match_all", "notes_on_rules"]
 
@@ -74,13 +75,13 @@ def notes_on_rules(
     unknown = [name for name in rules.metrics if not any(_may_have(case, name, rules.metrics) for case in cases)]
     if unknown:
         names = list(dict.fromkeys(name for case in cases if case.trials for name in case.metric_names))
-        there = messages.listed(names) or "no figures"
+        there = listed(names) or "no figures"
         notes.append(f"no case has {' or '.join(unknown)}; the cases have: {there}")
     in_run = {(case.id, name) for run in head for case in run.cases.values() for name in case.metric_names}
     unused = rules.thresholds.unused(in_run | {(one.id, one.metric) for one in verdicts})
     if unused:
         patterns = [one.cases if one.metrics == "*" else f"{one.cases} with {one.metrics}" for one in unused]
-        notes.append(f"thresholds that no case of this run has: {messages.listed(patterns)}")
+        notes.append(f"thresholds that no case of this run has: {listed(patterns)}")
     return notes
 
 
@@ -118,12 +119,12 @@ class _View:
         if in_base and in_head:
             return self.match(case_id, design)
         if shares_process and self.name in _UNKNOWN_IN_SHARED_PROCESSES:
-            reason = messages.unknown_in_shared_process(self.name)
+            reason = uncompared.unknown_in_shared_process(self.name)
             return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.NO_METRIC, reason)
         if in_head:
-            return CaseVerdict(case_id, Verdict.NEW, Code.NO_BASELINE, messages.new_metric(self.name))
+            return CaseVerdict(case_id, Verdict.NEW, Code.NO_BASELINE, uncompared.new_metric(self.name))
         if in_base:
-            return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.NO_METRIC, messages.lost_metric(self.name))
+            return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.NO_METRIC, uncompared.lost_metric(self.name))
         return None
 
     def metric(self, case_id: str) -> JudgedMetric | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pytest_throughput.gate import messages
+from pytest_throughput.gate import uncompared
 from pytest_throughput.gate.anchors import anchor_changed, common_anchor, relative_to
 from pytest_throughput.gate.judged import JudgedCase, JudgedMetric, JudgedRun
 from pytest_throughput.gate.live_pairs import sides_of
@@ -57,12 +57,12 @@ def select_units(base: Sequence[JudgedRun], head: Sequence[JudgedRun], design: D
     if own and len(machines_head) == 1 and len(own) + len(head) - 1 >= FEWEST_FOR_FAR:
         return Selection(own, single[1])
     if len(machines_head) > 1:
-        return Selection(refusal=(Code.TOO_FEW_RUNS, messages.too_few_machines(len(machines_base))))
+        return Selection(refusal=(Code.TOO_FEW_RUNS, uncompared.too_few_machines(len(machines_base))))
     if machines_head <= machines_base:
         if design is Design.GROUPS:
-            return Selection(refusal=(Code.TOO_FEW_RUNS, messages.too_few_in_groups(len(own) + len(head))))
-        return Selection(refusal=(Code.TOO_FEW_RUNS, messages.too_few_runs(len(own), len(base))))
-    return Selection(refusal=(Code.UNSEEN_INDIVIDUAL, messages.unseen_machine(len(machines_base))))
+            return Selection(refusal=(Code.TOO_FEW_RUNS, uncompared.too_few_in_groups(len(own) + len(head))))
+        return Selection(refusal=(Code.TOO_FEW_RUNS, uncompared.too_few_runs(len(own), len(base))))
+    return Selection(refusal=(Code.UNSEEN_INDIVIDUAL, uncompared.unseen_machine(len(machines_base))))
 
 
 def _by_machine(runs: Sequence[JudgedRun]) -> tuple[Unit, ...]:
@@ -105,16 +105,16 @@ def match(
     before = [run.cases[case_id] for run in base if case_id in run.cases]
     now = [run.cases[case_id] for run in head if case_id in run.cases]
     if not now:
-        return CaseVerdict(case_id, Verdict.MISSING, Code.NOT_IN_RUN, messages.missing(len(before)))
+        return CaseVerdict(case_id, Verdict.MISSING, Code.NOT_IN_RUN, uncompared.missing(len(before)))
     measured = [one for one in before if one.trials]
     status_before = "ok" if measured else before[-1].status if before else None
     status_now = max((one.status for one in now), key=_rank)
     if status_before is None or (not measured and status_now == "ok"):
-        return CaseVerdict(case_id, Verdict.NEW, Code.NO_BASELINE, messages.new(status_before, status_now))
+        return CaseVerdict(case_id, Verdict.NEW, Code.NO_BASELINE, uncompared.new(status_before, status_now))
     if _rank(status_now) > _rank(status_before):
-        return CaseVerdict(case_id, Verdict.FAILED, Code.STATUS, messages.worse_status(status_before, status_now))
+        return CaseVerdict(case_id, Verdict.FAILED, Code.STATUS, uncompared.worse_status(status_before, status_now))
     if not measured or not any(one.trials for one in now):
-        return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.STATUS, messages.no_figures(status_now))
+        return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.STATUS, uncompared.no_figures(status_now))
     return _match_figures(case_id, measured, now, selection, design)
 
 
@@ -128,9 +128,9 @@ def _match_figures(
 
     same_network = [one for one in measured if _same(one.network_hash, network)]
     if not same_network:
-        return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.NETWORK_CHANGED, messages.NETWORK_CHANGED)
+        return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.NETWORK_CHANGED, uncompared.NETWORK_CHANGED)
     if not alike(measured):
-        reason = messages.settings_changed(same_network[-1].settings, now[-1].settings)
+        reason = uncompared.settings_changed(same_network[-1].settings, now[-1].settings)
         return CaseVerdict(case_id, Verdict.INCOMPARABLE, Code.SETTINGS_CHANGED, reason)
     anchor = None if design.is_paired else common_anchor(now)
     if anchor is not None and not any(relative_to(one, anchor).trials for one in alike(measured)):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_throughput.gate.confirmation import after_look, planned_looks, to_confirm
-from pytest_throughput.gate.messages import count
 from pytest_throughput.gate.rules import Design
 from pytest_throughput.gate.verdict import Incomparable, Judgement, nothing_comparable
 from pytest_throughput.options.gate_settings import BASE, HEAD
@@ -21,7 +20,7 @@ from pytest_throughput.run.collection import MeasuredItem, in_order, measured
 from pytest_throughput.run.output import show
 from pytest_throughput.run.result import run_result
 from pytest_throughput.run.session import ThroughputSession
-from pytest_throughput.text import duration, printable
+from pytest_throughput.text import count, duration, printable
 
 if TYPE_CHECKING:
     from pytest_throughput.gate.comparison import Comparison
