@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import pytest_throughput
 from pytest_throughput.launch.batch_search import refuse_endless_search
-from pytest_throughput.launch.isolation import ISOLATIONS
-from pytest_throughput.launch.launcher import Launcher, LauncherConfig, Placement
-from pytest_throughput.launch.staging import StagedPath
+from pytest_throughput.launch.launcher import Placement
 from pytest_throughput.launch.trials import Side, TrialRun, Trials
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.results.ended_trial import EndedTrial
@@ -26,6 +21,7 @@ from pytest_throughput.run import anchored, replay
 from pytest_throughput.run.arguments import step_here, whole_number_of_items
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.jobs import part_of
+from pytest_throughput.run.launching import open_trials
 from pytest_throughput.run.live_pairs import LivePairs
 from pytest_throughput.run.recorded_settings import with_settings
 from pytest_throughput.run.session import ThroughputSession
@@ -281,47 +277,12 @@ class Measuring:
         return anchored.described(paired, self.settings.anchors)
 
     @cached_property
-    def _launcher(self) -> Launcher:
-        own = Path(pytest_throughput.__file__).parent
-        staged = StagedPath([own, *_packages(self._config)])
-        self._stack.callback(staged.remove)
-        config = LauncherConfig(
-            staged=staged,
-            pythonpath=self.settings.pythonpath,
-            threads=self.settings.threads,
-            variables=self.settings.variables,
-            allocator=self.settings.allocator,
-            timeout_seconds=self.settings.timeout_seconds,
-            memory_limit_bytes=self.settings.memory_limit_bytes,
-            on_error=self._on_error,
-        )
-        launcher = ISOLATIONS[self.settings.isolation](config)
-        self._stack.callback(launcher.close)
-        return launcher
-
-    @cached_property
     def _trials(self) -> Trials:
-        trials = Trials(self._launcher, self.settings.peak_tflops)
-        self._stack.callback(trials.close)
-        return trials
+        return open_trials(self._config, self.settings, self._on_error, self._stack)
 
     def pytest_unconfigure(self) -> None:
         """End the last worker, remove its folder, release the devices."""
         self._stack.close()
-
-
-def _packages(config: pytest.Config) -> list[Path]:
-    """Return the folders of the packages that plug-ins bring. Raise pytest.UsageError for what is no folder."""
-    packages = []
-    for found in config.hook.pytest_throughput_packages(config=config):
-        for package in found if isinstance(found, (list, tuple)) else [found]:
-            if not isinstance(package, os.PathLike) or not os.path.isdir(package):
-                raise pytest.UsageError(
-                    f"the hook pytest_throughput_packages returned {found!r}; expected a list of pathlib.Path, each an "
-                    "existing folder"
-                )
-            packages.append(Path(package))
-    return packages
 
 
 def _report(item: pytest.Item, run: TrialRun) -> None:
