@@ -15,7 +15,7 @@ from pytest_throughput.launch.launcher import Launcher, Placement
 from pytest_throughput.launch.pairs import MeasuredApart, measure_in_turn, unpaired
 from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.measurement.plan import ONCE, Plan
-from pytest_throughput.telemetry.cpu_peak import ProductTrials
+from pytest_throughput.telemetry.product_peak import ProductTrials
 from pytest_throughput.telemetry.utilisation import flops_rate, known_peak, utilisation
 from pytest_throughput.telemetry.watch import Telemetry, Watch
 from pytest_throughput.worker.protocol import Outcome, Request

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_throughput.results.cpu_peak import with_cpu_peaks
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.results.plausibility import mark_implausible
+from pytest_throughput.results.shared_peak import with_cpu_peaks
 from pytest_throughput.worker.protocol import STATUSES
 
 __all__ = ["Ledger"]

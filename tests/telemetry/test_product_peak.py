@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_throughput.telemetry.cpu_peak import ProductTrials, peak_by_products
+from pytest_throughput.telemetry.product_peak import ProductTrials, peak_by_products
 
 CASE = {"device": "cpu", "precision": "fp32", "settings": {"threads": 2}, "flops_per_image": 1e9}
 MEASURED = {**CASE, "product_flops": {"A": 1e11}}

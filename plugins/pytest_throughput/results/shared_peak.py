@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_throughput.results.model import CaseResult, TrialResult
-from pytest_throughput.telemetry.cpu_peak import peak_by_products, peak_key
 from pytest_throughput.telemetry.peaks import Peak
+from pytest_throughput.telemetry.product_peak import peak_by_products, peak_key
 from pytest_throughput.telemetry.utilisation import flops_rate, utilisation
 
 __all__ = ["with_cpu_peaks"]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pytest_throughput.measurement.metric import Metric
-from pytest_throughput.results.cpu_peak import with_cpu_peaks
 from pytest_throughput.results.model import CaseResult, TrialResult
+from pytest_throughput.results.shared_peak import with_cpu_peaks
 
 
 def case(
