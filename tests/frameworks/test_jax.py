@@ -24,7 +24,7 @@ TINY = Network("tiny", (3, 8, 8), Sequential(Conv2d(4, 3), BatchNorm(), ReLU(), 
 
 
 def compiled_text(workload: Any) -> str:
-    return str(workload.function.lower(*workload._arguments()).compile().as_text())
+    return str(workload.function.lower(*workload.arguments()).compile().as_text())
 
 
 @pytest.mark.parametrize("mode", ["inference", "training"])
