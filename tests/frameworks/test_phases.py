@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from dlworkloads.case import PHASES
+from dlworkloads.data.image_set import make_image_set
 from dlworkloads.data.weights import initial_values
 from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.models import build
@@ -19,6 +26,7 @@ from pytest_throughput.measurement.scenario import MeasuredPhase, measure_phase
 
 Image = pytest.importorskip("PIL.Image")
 
+ROOT = Path(__file__).parents[2]
 JOB: dict[str, Any] = {
     "mode": "phases",
     "device": "cpu",
@@ -141,6 +149,48 @@ def test_what_has_no_phases_is_unsupported(given: dict[str, Any], message: str) 
     with pytest.raises(Unsupported) as raised:
         open_images(Path("/nowhere"), **given)
     assert message in str(raised.value)
+
+
+def test_without_pillow_a_case_is_unsupported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The loader of TensorFlow does without, but the small set has to be made."""
+    for name in ("PIL", "PIL.Image"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "dlworkloads.data.pillow_images", raising=False)
+    with pytest.raises(Unsupported, match="Pillow, which decodes images here, is not installed: pip install pillow"):
+        import_module("dlworkloads.data.pillow_images")
+    with pytest.raises(
+        Unsupported, match="Pillow, which is not installed: pip install pillow, or give your own folders"
+    ):
+        make_image_set(str(tmp_path))
+
+
+@pytest.mark.slow
+def test_a_job_goes_all_the_way_through_pytest(make_images: Make, tmp_path: Path) -> None:
+    """One job for all tests of it, in a worker with processes that load; then with a file that cannot be read."""
+    pytest.importorskip("torch")
+    folder = make_images()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
+    command = [
+        *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--throughput-lock=off", "bench/test_phases.py"),
+        *("--framework=pytorch", "--model=cifar10_cnn", "--batch-size=5", "--device=cpu", "--throughput-threads=1"),
+        *(f"--images={folder}", "--loader-workers=2", f"--benchmark-json={tmp_path}/run.json"),
+    ]
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    document = json.loads((tmp_path / "run.json").read_text())
+    case = "phases-pytorch-cpu-cifar10_cnn-b5-fp32-eager-w2"
+    infos = {benchmark["extra_info"]["case_id"]: benchmark["extra_info"] for benchmark in document["benchmarks"]}
+    assert list(infos) == [f"{case}-{phase}" for phase in PHASES]
+    train = infos[f"{case}-train"]
+    assert (train["phase"], train["loader_workers"], train["batch_size"]) == ("train", 2, 10)
+    assert train["settings"]["images"] == str(folder)
+    assert len({info["started_at"] for info in infos.values()}) == len(PHASES)
+    next((folder / "train").glob("*/0.jpg")).write_bytes(b"no picture")
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == pytest.ExitCode.TESTS_FAILED
+    cases = json.loads((tmp_path / "run.json").read_text())["throughput"]["cases"]
+    assert [each["status"] for each in cases] == ["ok", *["failed"] * (len(PHASES) - 1)]
+    assert "/0.jpg cannot be decoded (" in cases[1]["reason"]
 
 
 def test_a_training_that_diverged_is_no_result(make_images: Make) -> None:
