@@ -14,7 +14,7 @@ from pytest_throughput.results.above_peak import explanation, is_above_peak
 from pytest_throughput.results.model import CaseResult, RunResult, TrialResult
 from pytest_throughput.text import byte_count, printable
 
-__all__ = ["ResultWarning", "WarningKind", "host_bound_ratio", "recompilations", "warnings_of"]
+__all__ = ["ResultWarning", "WarningKind", "host_bound_ratio", "is_swapped", "recompilations", "warnings_of"]
 
 _HOST_BOUND = 0.9
 """The least enqueue ratio of a host-bound case: a faster device would hardly shorten its steps."""
@@ -116,6 +116,11 @@ def recompilations(case: CaseResult) -> int:
     return int(max(numbers(case, "recompilations"), default=0))
 
 
+def is_swapped(case: CaseResult) -> bool:
+    """Return whether so much of the process was swapped out that its steps may have waited for the disk."""
+    return max(numbers(case, "swapped_bytes"), default=0) >= _MUCH_SWAPPED_BYTES
+
+
 def _recompiled(cases: Sequence[CaseResult]) -> list[ResultWarning]:
     return [
         _about(
@@ -143,7 +148,7 @@ def _shares_its_process(case: CaseResult) -> bool:
 
 
 def _swapped(cases: Sequence[CaseResult]) -> list[ResultWarning]:
-    swapped = _where(cases, lambda case: max(numbers(case, "swapped_bytes"), default=0) >= _MUCH_SWAPPED_BYTES)
+    swapped = _where(cases, is_swapped)
     if not swapped:
         return []
     named = (f"{_name(case)} ({byte_count(max(numbers(case, 'swapped_bytes')))})" for case in swapped)
