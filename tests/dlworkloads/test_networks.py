@@ -23,6 +23,9 @@ from dlworkloads.models.network import Network, without_dropout
         ("resnet152", (3, 224, 224), 60_192_808, 23_027_253_248),
         ("vgg16", (3, 224, 224), 138_357_544, 30_940_528_640),
         ("vit_b_16", (3, 224, 224), 86_567_656, 35_127_656_448),
+        # Parameters of Caffe's bvlc_alexnet; FLOPs: 2 * (55*55*96*363 + 27*27*256*1200 + 13*13*(384*2304 + 384*1728
+        # + 256*1728) + 9216*4096 + 4096*4096 + 4096*1000).
+        ("alexnet_caffe", (3, 227, 227), 60_965_224, 1_448_813_632),
         # Parameters of Caffe's bvlc_googlenet without its auxiliary classifiers.
         ("googlenet", (3, 224, 224), 6_998_552, 3_165_343_744),
         # Parameters of Keras' MNIST example; FLOPs: 2 * (26*26*32*9 + 24*24*64*288 + 9216*128 + 1280).
@@ -73,6 +76,7 @@ def test_a_hash_stays_what_it_is() -> None:
     """Results are compared by it: if this fails, every stored baseline is void."""
     assert {name: models.build(name).hash for name in models.names()} == {
         "alexnet": "c347a901d2aa8717",
+        "alexnet_caffe": "3698d6d5fe4dc010",
         "cifar100_cnn": "50e42ab1f0dc647e",
         "cifar10_cnn": "404afaa56e24be31",
         "dogcat_vgg16_keras": "004b7e598e7f4b15",

@@ -28,7 +28,7 @@ AXES: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"mode": "dreaming"}, "no mode 'dreaming': the known ones are inference, training"),
+        ({"mode": "dreaming"}, "no mode 'dreaming': the known ones are inference, training, update"),
         ({"framework": "torch"}, "no framework 'torch': the known ones are pytorch, tensorflow"),
         (
             {"execution": "graph"},
@@ -37,6 +37,11 @@ AXES: dict[str, Any] = {
         ({"framework": "tensorflow", "execution": "jit"}, "of TensorFlow 'jit': .* eager, graph, compiled"),
         ({"precision": "fp8"}, "no precision 'fp8': the known ones are fp32, tf32, bf16, fp16"),
         ({"layout": "chwn"}, "no layout 'chwn': the known ones are nchw, nhwc"),
+        ({"mode": "update", "optimiser": "lion"}, "no optimiser 'lion': the known ones are sgd, momentum, adam"),
+        (
+            {"mode": "update", "framework": "numpy"},
+            "NumPy does inference only, and the mode is update: ask for inference",
+        ),
         ({"device": "tpu"}, "PyTorch computes on cpu or cuda only, and the device is tpu: ask for cpu or cuda"),
     ],
 )

@@ -43,7 +43,7 @@ def weights(small_network: Network) -> dict[str, np.ndarray]:
     return random_weights(small_network)
 
 
-_LARGE = tuple(name for name in models.names() if models.build(name).input_shape == (3, 224, 224))
+_LARGE = tuple(name for name in models.names() if models.build(name).input_shape[-1] >= 224)
 _IN_FULL = "googlenet"
 """The one large network that every test run opens at its full width; the others' are marked slow."""
 _NARROWING = {"vit_b_16": 4}

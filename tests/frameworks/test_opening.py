@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import textwrap
@@ -53,6 +54,18 @@ def test_a_step_runs_and_describes_itself(framework: str, mode: str) -> None:
     assert step.asynchronous is False
     assert step.close is not None
     step.close()
+
+
+def test_a_step_with_its_update_is_described_as_training_and_keeps_its_loss(framework: str) -> None:
+    axes = {**AXES, "framework": framework, "execution": FRAMEWORKS[framework].default_execution}
+    step = open_step(**{**axes, "mode": "update", "optimiser": "momentum"})
+    training = open_step(**{**axes, "mode": "training"})
+    assert step.metadata["optimiser"] == "momentum" and "optimiser" not in training.metadata
+    assert step.metadata["flops_per_image"] == training.metadata["flops_per_image"]
+    # Its loss stays of the size that it has without training, whatever dropout leaves of a network of that size.
+    losses = [float(step.run()[0]) for _ in range(40)]
+    assert 0.5 < statistics.median(losses[20:]) / statistics.median(losses[:20]) < 2
+    assert step.after_first_step is not None and step.after_first_step(step.run())["settings"]["dtypes"] is not None
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -104,6 +104,22 @@ def test_predictions_are_those_of_inference_and_change_nothing(framework: str) -
         np.testing.assert_array_equal(training.parameters()[path], values, err_msg=path)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("float64")
+def test_pytorch_compiles_the_training_step_and_the_prediction_once_each() -> None:
+    workload = _opened("pytorch", optimiser=OPTIMISERS["momentum"], execution="compiled")
+    import torch
+
+    torch.compiler.reset()
+    torch._dynamo.utils.counters.clear()
+    for _ in range(3):
+        workload.run()
+        workload.predict(workload.batch[0])
+    workload.restart(random_weights(NETWORK))
+    workload.run()
+    assert workload.compilations() == 2
+
+
 @FRAMEWORK
 def test_dropout_keeps_all_in_predictions(framework: str) -> None:
     network = Network("dropped", (8,), Sequential(Dense(200), Dropout(0.5), Dense(2)))

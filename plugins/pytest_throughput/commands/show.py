@@ -12,6 +12,7 @@ from typing import Any
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.commands.judging import add_items_param
 from pytest_throughput.report import kernels, table
+from pytest_throughput.report.batch_sweep import notes_on_sweeps
 from pytest_throughput.report.best_table import render_bests
 from pytest_throughput.report.console import output_columns
 from pytest_throughput.results.file_format import MOST_CASES
@@ -90,7 +91,7 @@ def _lines(result: RunResult) -> list[str]:
     heading = [table.heading(result), ""] if result.is_ours else []
     bests = render_bests(result, width=width, colour=colour)
     profiled = kernels.where_the_time_goes(result, width=width, colour=colour)
-    return [*heading, *shown, *table.notes(result), *bests, *profiled]
+    return [*heading, *shown, *table.notes(result), *notes_on_sweeps(result), *bests, *profiled]
 
 
 def _operators(result: RunResult) -> list[str]:

@@ -36,6 +36,7 @@ def figure_columns(cases: Sequence[CaseResult], ratios: Mapping[tuple[str, str],
         "÷ fastest": (ratio_rank, [_ratio(ratios.get(case.key)) for case in cases]),
         "± trials" if several_trials else "± rounds": (2, [_spread(case, several_trials) for case in cases]),
         "ms/step": (4, [_milliseconds(case) for case in cases]),
+        **(_milliseconds_per_item(cases) if any(map(_is_published_by_its_mean, cases)) else {}),
         "direct FLOPs\n÷ peak": (6, [_utilisation(case) for case in cases]),
         "images/J": (7, [significant(median_of(case, "images_per_joule")) for case in cases]),
         "first\nstep": (9, [duration(_first_step_seconds(case)) for case in cases]),
@@ -105,6 +106,29 @@ def _ratio(ratio: Ratio | None) -> str:
 def _milliseconds(case: CaseResult) -> str:
     medians = [trial.median_seconds for trial in case.measured]
     return significant(1000 * statistics.geometric_mean(medians) if medians else None)
+
+
+def _is_published_by_its_mean(case: CaseResult) -> bool:
+    """Return whether the reports that such cases repeat printed means: those of the protocol, and updates."""
+    protocols = {settings.get("protocol") for settings in case.metadata_values("settings")}
+    return "paper" in protocols or case.axes.get("mode") == "update"
+
+
+def _milliseconds_per_item(cases: Sequence[CaseResult]) -> dict[str, tuple[int, list[str]]]:
+    """Return the columns of the median and the mean of a trial's rounds, per item."""
+    item = "image" if _units(cases) == ["images/s"] else "item"
+    median = [[trial.median_seconds / trial.items for trial in case.measured] for case in cases]
+    mean = [
+        [statistics.fmean(trial.seconds_per_step) / trial.items for trial in case.measured if trial.seconds_per_step]
+        for case in cases
+    ]
+    return {
+        f"ms/{item}\n{how}": (
+            4,
+            [significant(1000 * statistics.geometric_mean(each) if each else None) for each in found],
+        )
+        for how, found in (("median", median), ("mean", mean))
+    }
 
 
 def _utilisation(case: CaseResult) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "WarningKind",
     "host_bound_ratio",
     "input_bound_ratio",
+    "is_swapped",
     "recompilations",
     "warnings_of",
 ]
@@ -142,6 +143,11 @@ def recompilations(case: CaseResult) -> int:
     return int(max(numbers(case, "recompilations"), default=0))
 
 
+def is_swapped(case: CaseResult) -> bool:
+    """Return whether so much of the process was swapped out that its steps may have waited for the disk."""
+    return max(numbers(case, "swapped_bytes"), default=0) >= _MUCH_SWAPPED_BYTES
+
+
 def _recompiled(cases: Sequence[CaseResult]) -> list[ResultWarning]:
     return [
         _about(
@@ -169,7 +175,7 @@ def _shares_its_process(case: CaseResult) -> bool:
 
 
 def _swapped(cases: Sequence[CaseResult]) -> list[ResultWarning]:
-    swapped = _where(cases, lambda case: max(numbers(case, "swapped_bytes"), default=0) >= _MUCH_SWAPPED_BYTES)
+    swapped = _where(cases, is_swapped)
     if not swapped:
         return []
     named = (f"{_name(case)} ({byte_count(max(numbers(case, 'swapped_bytes')))})" for case in swapped)

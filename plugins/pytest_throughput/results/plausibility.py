@@ -43,8 +43,8 @@ def mark_implausible(cases: Iterable[CaseResult]) -> tuple[CaseResult, ...]:
     comparable = [case for case in steps if _slowest_median(case) is not None]
     by_work = {_axes(case): case for case in comparable}
     for case in comparable:
-        inference = by_work.get(_axes(case, mode="inference"))
-        if case.axes.get("mode") == "training" and inference is not None:
+        inference = by_work.get(_axes(case, mode="inference", optimiser=None))
+        if case.axes.get("mode") in ("training", "update") and inference is not None:
             _mark_if_faster(marks, case, inference, _TRAINING_SHARE, "a training step, but its inference")
     batches: dict[Axes, list[CaseResult]] = {}
     for case in comparable:
@@ -56,9 +56,12 @@ def mark_implausible(cases: Iterable[CaseResult]) -> tuple[CaseResult, ...]:
 
 
 def _axes(case: CaseResult, **changed: object) -> Axes:
-    """Return the axes of the case with some changed. The values are texts, since the axes of a test may be lists."""
+    """Return the axes of the case with some changed, and without those that are None.
+
+    The values are texts, since the axes of a test may be lists.
+    """
     axes = {**case.axes, ENVIRONMENT: case.environment, **changed}  # An axis may be called environment.
-    return frozenset((name, repr(value)) for name, value in axes.items())
+    return frozenset((name, repr(value)) for name, value in axes.items() if value is not None)
 
 
 def _by_itself(case: CaseResult) -> str | None:

@@ -7,6 +7,7 @@ from contextlib import nullcontext, suppress
 import pytest
 
 from pytest_throughput.report import table
+from pytest_throughput.report.batch_sweep import notes_on_sweeps
 from pytest_throughput.report.best_table import render_bests
 from pytest_throughput.report.console import output_columns
 from pytest_throughput.report.kernels import where_the_time_goes
@@ -114,7 +115,7 @@ class Terminal:
             shown = table.render(result, width=width, colour=colour)
             short = render_bests(result, width=width, colour=colour)
             profiled = where_the_time_goes(result, width=width, colour=colour)
-            return [table.heading(result), "", shown, *table.notes(result), *short, *profiled]
+            return [table.heading(result), "", shown, *table.notes(result), *notes_on_sweeps(result), *short, *profiled]
         except Exception as error:
             # An exception in a summary hook would hide the results of every other test.
             return [f"the table could not be shown: {type(error).__name__}: {printable(str(error))}"]

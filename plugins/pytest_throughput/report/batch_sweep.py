@@ -1,0 +1,81 @@
+"""What a sweep over batch sizes shows: the largest batch that fits, and where swapping makes steps far slower."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from pytest_throughput.report.figures import numbers
+from pytest_throughput.report.table import rows_of
+from pytest_throughput.report.warnings import is_swapped
+from pytest_throughput.results.model import CaseResult, RunResult
+from pytest_throughput.text import byte_count, significant
+
+__all__ = ["notes_on_sweeps"]
+
+_CLIFF = 1.5
+"""The least growth of the time per item, from one batch size to the next larger one, that swapping is named for."""
+
+
+def notes_on_sweeps(result: RunResult) -> list[str]:
+    """Return a line on the batches that fit, if one did not, and a line for each cliff of swapping."""
+    sweeps = _sweeps(result.cases)
+    names = _names(sweeps)
+    limits = [f"{name} {limit}" for name, limit in zip(names, map(_limit, sweeps), strict=True)]
+    does_not_fit = any(case.status == "out_of_memory" for sweep in sweeps for case in sweep)
+    cliffs = [
+        f"swap cliff: {name}: {text}" for name, sweep in zip(names, sweeps, strict=True) for text in _cliff(sweep)
+    ]
+    return [*(["largest batch that fits: " + "; ".join(limits)] if does_not_fit else []), *cliffs]
+
+
+def _sweeps(cases: Sequence[CaseResult]) -> list[list[CaseResult]]:
+    """Return the cases that differ in nothing but the batch size, by batch size, where there are several sizes."""
+    sweeps: dict[Hashable, list[CaseResult]] = {}
+    for case in cases:
+        if type(case.axes.get("batch_size")) is int:
+            key = (case.environment, *((name, str(axis)) for name, axis in case.axes.items() if name != "batch_size"))
+            sweeps.setdefault(key, []).append(case)
+    ordered = (sorted(sweep, key=lambda case: int(case.axes["batch_size"])) for sweep in sweeps.values())
+    return [sweep for sweep in ordered if len(sweep) > 1]
+
+
+def _names(sweeps: Sequence[Sequence[CaseResult]]) -> list[str]:
+    """Return what each sweep is of, as in the table: what it was measured in, and the work without its batch size."""
+    firsts = [sweep[0] for sweep in sweeps]
+    without = [{name: axis for name, axis in case.axes.items() if name != "batch_size"} for case in firsts]
+    rows = rows_of([replace(case, axes=axes) for case, axes in zip(firsts, without, strict=True)])
+    return [" ".join(filter(None, (row.member, row.group))) for row in rows]
+
+
+def _limit(sweep: Sequence[CaseResult]) -> str:
+    fits = [int(case.axes["batch_size"]) for case in sweep if case.status == "ok"]
+    largest = max(fits, default=0)
+    too_large = [
+        int(case.axes["batch_size"])
+        for case in sweep
+        if case.status == "out_of_memory" and case.axes["batch_size"] > largest
+    ]
+    beyond = f" ({min(too_large):,} does not fit)" if too_large else " (no larger one was measured)"
+    return f"{largest:,}{beyond}" if fits else "none of those measured"
+
+
+def _cliff(sweep: Sequence[CaseResult]) -> Iterator[str]:
+    """Yield what happens at the first batch that was swapped out, if its steps take far longer per item."""
+    timed = [case for case in sweep if case.measured]
+    for smaller, larger in pairwise(timed):
+        if is_swapped(larger):
+            growth = _seconds_per_item(larger) / _seconds_per_item(smaller)
+            if growth >= _CLIFF:
+                swapped = byte_count(max(numbers(larger, "swapped_bytes")))
+                yield (
+                    f"from batch {smaller.axes['batch_size']:,} to {larger.axes['batch_size']:,} the time per item "
+                    f"grows {significant(growth, 2)}-fold, with {swapped} swapped out"
+                )
+            return
+
+
+def _seconds_per_item(case: CaseResult) -> float:
+    return statistics.geometric_mean(trial.median_seconds / trial.items for trial in case.measured)
