@@ -64,6 +64,7 @@ def test_a_step_runs_and_describes_itself(runtime: str) -> None:
     assert metadata["settings"] == {
         "layout": "nchw",
         "threads": 1,
+        "threads_asked": 1,
         "inter_op_threads": 1,
         "autotune": None,
         "tf32_matmul": False,
