@@ -9,7 +9,7 @@ import pytest
 from dlworkloads.case import Case
 from dlworkloads.frameworks.numpy.workload import NumPyWorkload
 from dlworkloads.opening import open_step
-from dlworkloads.verification import OtherPrecision, dtypes_asked_for, verified_metadata
+from dlworkloads.verification import OtherThanAskedFor, dtypes_asked_for, verified_metadata
 from pytest_throughput.measurement.plan import ONCE
 from pytest_throughput.worker.protocol import Outcome
 from pytest_throughput.worker.running_trial import run_to_end
@@ -75,7 +75,7 @@ def test_another_data_type_than_asked_for_fails(monkeypatch: pytest.MonkeyPatch,
     outcome = run(monkeypatch, {**ALL_FLOAT32, "computation": found})
     assert outcome.status == "failed"
     assert outcome.reason == (
-        f"OtherPrecision: --precision fp32 asks for computation in float32, but found {found} after the first step "
+        f"OtherThanAskedFor: --precision fp32 asks for computation in float32, but found {found} after the first step "
         "(inference, eager): the framework or the network has changed it"
     )
 
@@ -89,7 +89,7 @@ def test_a_users_network_may_cast_a_part_of_itself(monkeypatch: pytest.MonkeyPat
     verified = verified_metadata(workload, None, allow_others=True)
     assert verified == {"settings": {"dtypes": shown}, "compile_seconds": None}
     shown["computation"] = "bfloat16"
-    with pytest.raises(OtherPrecision, match="computation in float32, but found bfloat16"):
+    with pytest.raises(OtherThanAskedFor, match="computation in float32, but found bfloat16"):
         verified_metadata(workload, None, allow_others=True)
 
 
@@ -102,3 +102,29 @@ def test_tf32_that_was_switched_on_meanwhile_fails(monkeypatch: pytest.MonkeyPat
 def test_settings_are_those_after_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = run(monkeypatch, tf32_convolution=None, threads=3).metadata["settings"]
     assert (settings["tf32_convolution"], settings["threads"], settings["layout"]) == (None, 3, "nchw")
+
+
+@pytest.mark.parametrize(
+    ("execution", "frozen", "problem"),
+    [
+        ("compiled-frozen", True, None),
+        ("compiled-frozen", False, "frozen_weights=True, but found False: .* the outputs changed with them"),
+        ("compiled", False, None),
+        ("compiled", True, "frozen_weights=False, but found True: .* the outputs stayed as they were"),
+        ("graph", True, None),
+        ("compiled-frozen", None, None),
+    ],
+)
+def test_weights_are_constants_where_the_execution_says_so(
+    monkeypatch: pytest.MonkeyPatch, execution: str, frozen: bool | None, problem: str | None
+) -> None:
+    workload = NumPyWorkload.__new__(NumPyWorkload)
+    workload.case = Case(**{**AXES, "execution": execution})
+    for name, shown in (("read_settings", {}), ("dtypes", {}), ("frozen_weights", frozen)):
+        monkeypatch.setattr(NumPyWorkload, name, lambda workload, output=None, shown=shown: shown)
+    if problem is None:
+        settings = verified_metadata(workload, None, allow_others=False)["settings"]
+        assert settings == {"dtypes": None, **({} if frozen is None else {"frozen_weights": frozen})}
+    else:
+        with pytest.raises(OtherThanAskedFor, match=f"--execution {execution} asks for {problem}"):
+            verified_metadata(workload, None, allow_others=False)

@@ -13,7 +13,7 @@ from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import BatchNorm, Conv2d, Dense, Flatten, ReLU
 from dlworkloads.models.network import Network
-from dlworkloads.verification import dtypes_asked_for
+from dlworkloads.verification import OtherThanAskedFor, dtypes_asked_for, verified_metadata
 from pytest_throughput import Unsupported
 
 TINY = Network("tiny", (3, 8, 8), Sequential(Conv2d(4, 3), BatchNorm(), ReLU(), Flatten(), Dense(5)))
@@ -83,36 +83,70 @@ def test_pytorch_shows_a_product_in_another_type(open_workload: Callable[..., An
     assert looked_at(workload) == {"weights": mixed, "images": "bfloat16", "computation": mixed}
 
 
-@pytest.mark.slow
-def test_pytorch_freezes_weights(open_workload: Callable[..., Any]) -> None:
-    """They are constants of the compiled code, so that later changes have no effect; nothing is compiled again."""
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_weights_are_constants_if_the_output_does_not_follow_them(precision: str) -> None:
     torch = pytest.importorskip("torch")
-    frozen = open_workload("pytorch", TINY, "inference", execution="compiled-frozen")
+    from dlworkloads.runtimes.pytorch_compiler import weights_are_constants
+
+    dtype = getattr(torch, precision)
+    images = torch.rand(2, 4, dtype=dtype)
+    layers = [torch.nn.Linear(4, 4, bias=False, dtype=dtype) for _ in range(2)]
+    network, weights = torch.nn.Sequential(*layers), [layer.weight for layer in layers]
+    before = [weight.detach().clone() for weight in weights]
+    output = network(images).detach()
+    assert not weights_are_constants(lambda: network(images), output, weights)
+    assert weights_are_constants(lambda: output * 1.001, output, weights)
+    assert all(map(torch.equal, weights, before))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("execution", ["compiled-frozen", "compiled"])
+def test_pytorch_shows_whether_it_has_frozen_the_weights(open_workload: Callable[..., Any], execution: str) -> None:
+    """They are constants of the compiled code, so that later changes have no effect; nothing is compiled again."""
+    pytest.importorskip("torch")
+    workload = open_workload("pytorch", TINY, "inference", execution=execution)
     eager = open_workload("pytorch", TINY, "inference")
-    frozen.load(eager.parameters())
-    assert (frozen.settings["frozen_weights"], eager.compile_seconds()) == (True, None)
-    assert frozen.compile_seconds() == 0
+    workload.load(eager.parameters())
+    assert (workload.compile_seconds(), eager.compile_seconds()) == (0, None)
     started = time.perf_counter()
-    logits = frozen.read(frozen.run())["logits"]
+    output = workload.run()
     first_step_seconds = time.perf_counter() - started
+    logits = workload.read(output)["logits"]
     np.testing.assert_allclose(logits, eager.read(eager.run())["logits"], rtol=1e-4, atol=1e-5)
-    compilations = frozen.compilations()
+    compilations = workload.compilations()
     assert compilations > 0
-    assert looked_at(frozen) == dtypes_asked_for(frozen.case)
-    with torch.no_grad():
-        for parameter in frozen.model.parameters():
-            parameter.mul_(2)
-    np.testing.assert_array_equal(frozen.read(frozen.run())["logits"], logits)
-    assert frozen.compilations() == compilations
-    assert 0 < frozen.compile_seconds() <= first_step_seconds
-    frozen.close()
+    assert workload.dtypes(output) == dtypes_asked_for(workload.case)
+    settings = verified_metadata(workload, output, allow_others=False)["settings"]
+    assert settings["frozen_weights"] is (execution == "compiled-frozen")
+    np.testing.assert_array_equal(workload.read(workload.run())["logits"], logits)
+    assert workload.compilations() == compilations
+    assert 0 < workload.compile_seconds() <= first_step_seconds
+    assert eager.frozen_weights(output) is None
+    workload.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("execution", "freezing"), [("compiled-frozen", False), ("compiled", True)])
+def test_pytorch_that_freezes_other_weights_than_it_is_told_to_fails(
+    open_workload: Callable[..., Any], execution: str, freezing: bool
+) -> None:
+    """As PyTorch 2.13 does if freezing is an option of the compiled function."""
+    pytest.importorskip("torch")
+    import torch._inductor.config as config
+
+    workload = open_workload("pytorch", TINY, "inference", execution=execution)
+    config.freezing = freezing
+    output = workload.run()
+    with pytest.raises(OtherThanAskedFor, match=f"{execution} asks for frozen_weights={not freezing}, but found"):
+        verified_metadata(workload, output, allow_others=False)
+    workload.close()
 
 
 @pytest.mark.slow
 def test_pytorch_tells_of_compiling_and_of_compiling_again(open_workload: Callable[..., Any]) -> None:
     pytest.importorskip("torch")
     training = open_workload("pytorch", TINY, "training", execution="compiled")
-    assert "frozen_weights" not in training.settings
+    assert training.frozen_weights(None) is None
     started = time.perf_counter()
     training.run()
     first_step_seconds = time.perf_counter() - started
@@ -124,9 +158,6 @@ def test_pytorch_tells_of_compiling_and_of_compiling_again(open_workload: Callab
     training.run()
     assert training.compilations() == compilations + 1
     training.close()
-    inference = open_workload("pytorch", TINY, "inference", execution="compiled")
-    assert inference.settings["frozen_weights"] is False
-    inference.close()
 
 
 def test_pytorch_trains_no_frozen_weights(open_workload: Callable[..., Any]) -> None:

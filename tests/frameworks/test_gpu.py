@@ -1,4 +1,7 @@
-"""On a CUDA device. TensorFlow and JAX decide once in a process whether they see one: run these with ``-m gpu``."""
+"""On a CUDA device. TensorFlow and JAX decide once in a process whether they see one: run these with ``-m gpu``.
+
+`test_keras_backends` runs them for Keras on PyTorch and on JAX, in processes of their own.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from networks import frameworks_to_test
 
 from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
@@ -19,19 +23,17 @@ from pytest_throughput import Unsupported
 
 pytestmark = pytest.mark.gpu
 
-CASES = [(name, execution) for name, known in FRAMEWORKS.items() for execution in known.executions]
+CASES = [(name, execution) for name in frameworks_to_test() for execution in FRAMEWORKS[name].executions]
 
 
 @pytest.fixture
 def gpu_framework(framework: str) -> str:
     """Each framework that finds a GPU."""
-    if framework == "pytorch":
-        if not pytest.importorskip("torch").cuda.is_available():
-            pytest.skip("PyTorch finds no CUDA device")
-    elif framework == "jax":
-        case = Case("inference", "jax", "cuda", "mnist_cnn", 1, "fp32", "compiled")
+    if framework != "tensorflow":
+        known = FRAMEWORKS[framework]
+        case = Case("inference", framework, "cuda", "mnist_cnn", 1, "fp32", known.default_execution)
         try:
-            import_workload(FRAMEWORKS["jax"], case, 1).prepare(case, 1)
+            import_workload(known, case, 1).prepare(case, 1)
         except Unsupported as error:
             pytest.skip(str(error))
     else:
@@ -48,10 +50,12 @@ def gpu_framework(framework: str) -> str:
 
 @pytest.mark.parametrize("layout", ["nchw", "nhwc"])
 @pytest.mark.parametrize("mode", ["inference", "training"])
-def test_every_layer_agrees_with_the_cpu_in_float64(
+def test_every_layer_agrees_with_the_cpu(
     assert_agreement: Callable[..., None], gpu_framework: str, small_network: Network, mode: str, layout: str
 ) -> None:
-    assert_agreement(gpu_framework, small_network, mode, 1e-8, layout=layout, device="cuda")
+    """In float64, but for Keras on PyTorch and JAX, which reduces some values to float32."""
+    precision, bound = ("fp32", 1e-3) if gpu_framework.startswith("keras-") else ("fp64", 1e-8)
+    assert_agreement(gpu_framework, small_network, mode, bound, precision=precision, layout=layout, device="cuda")
 
 
 @pytest.mark.parametrize("small_network", ["googlenet_like", "vit_like"], indirect=True)
@@ -73,9 +77,10 @@ def test_every_execution_runs(
 ) -> None:
     try:
         workload = open_workload(gpu_framework, small_network, mode, device="cuda", execution=execution)
+        _assert_runs(workload)
     except Unsupported as error:
         pytest.skip(str(error))
-    _assert_runs(workload)
+    verified_metadata(workload, workload.run(), allow_others=False)
     compilations = workload.compilations()
     workload.run()
     assert workload.compilations() == compilations
@@ -115,7 +120,7 @@ def _assert_runs(workload: Workload) -> None:
     assert all(np.isfinite(values).all() for values in workload.read(output).values())
     assert workload.asynchronous
     # JAX's peak cannot be reset, and an earlier test may have had as much.
-    assert (workload.peak_memory_bytes() or 0) > 0 or workload.case.framework == "jax"
+    assert (workload.peak_memory_bytes() or 0) > 0 or workload.case.framework in ("jax", "keras-jax")
     assert workload.device_name
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from networks import TESTED_FRAMEWORK
 
+from dlworkloads import cuda_device
 from dlworkloads.frameworks.registry import FRAMEWORKS
 
 HERE = Path(__file__).parent
@@ -29,16 +30,24 @@ BACKENDS = pytest.mark.parametrize("framework", ["keras-torch", "keras-jax"])
 
 @BACKENDS
 def test_small_networks(framework: str) -> None:
-    _run(framework, "not slow")
+    _run(framework, "not slow", "keras_backends.py", *OF_EVERY_FRAMEWORK)
 
 
 @pytest.mark.slow
 @BACKENDS
 def test_every_network(framework: str) -> None:
-    _run(framework, "slow")
+    _run(framework, "slow", "keras_backends.py", *OF_EVERY_FRAMEWORK)
 
 
-def _run(framework: str, marks: str) -> None:
+@pytest.mark.gpu
+@BACKENDS
+def test_on_a_gpu(framework: str) -> None:
+    if cuda_device.first() is None:
+        pytest.skip("there is no CUDA device")
+    _run(framework, "gpu", "test_gpu.py")
+
+
+def _run(framework: str, marks: str, *tests: str) -> None:
     for module in ("torch", *FRAMEWORKS[framework].modules):
         pytest.importorskip(module)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", marks]
@@ -46,7 +55,7 @@ def _run(framework: str, marks: str) -> None:
     environment = {**os.environ, TESTED_FRAMEWORK: framework, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
     environment.pop("KERAS_BACKEND", None)
     ran = subprocess.run(
-        [*command, "keras_backends.py", *OF_EVERY_FRAMEWORK],
+        [*command, *tests],
         cwd=HERE,
         env=environment,
         capture_output=True,

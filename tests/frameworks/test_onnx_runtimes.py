@@ -64,11 +64,11 @@ def test_a_step_runs_and_describes_itself(runtime: str) -> None:
     assert metadata["settings"] == {
         "layout": "nchw",
         "threads": 1,
+        "threads_asked": 1,
         "inter_op_threads": 1,
         "autotune": None,
         "tf32_matmul": False,
         "tf32_convolution": False,
-        "frozen_weights": True,
         **own[runtime],
     }
     step.close()
@@ -83,7 +83,7 @@ def test_threads_are_those_asked_for(runtime: str) -> None:
 @pytest.mark.parametrize(
     ("runtime", "precision", "shown"),
     [
-        ("onnxruntime", "fp32", {"weights": "float32", "images": "float32", "computation": "float32"}),
+        ("onnxruntime", "fp32", {"images": "float32", "computation": "float32"}),
         ("openvino", "fp32", {"computation": "float32"}),
         ("openvino", "bf16", {"computation": "bfloat16"}),
     ],
@@ -97,9 +97,32 @@ def test_what_a_step_has_used_is_shown(
         pytest.skip(str(error))
     output = workload.run()
     assert workload.dtypes(output) == shown
+    assert workload.frozen_weights(output) is True
     assert workload.is_finite(output)
     assert workload.read(output)["logits"].dtype == np.float32
     assert (workload.compile_seconds() or 0) > 0 and workload.compilations() == 1
+
+
+@RUNTIMES
+def test_weights_that_may_change_are_not_frozen(
+    open_workload: Callable[..., Workload], runtime: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the weights of the ONNX model are inputs with initial values."""
+    import onnx
+
+    from dlworkloads.frameworks.onnx.translation import Translation
+
+    logits = Translation.logits
+
+    def with_inputs(translation: Translation, batch_size: int) -> Any:
+        model = logits(translation, batch_size)
+        for weight in model.graph.initializer:
+            model.graph.input.append(onnx.helper.make_tensor_value_info(weight.name, weight.data_type, weight.dims))
+        return model
+
+    monkeypatch.setattr(Translation, "logits", with_inputs)
+    workload = open_workload(runtime, TINY, "inference")
+    assert workload.frozen_weights(workload.run()) is (runtime == "openvino")
 
 
 @RUNTIMES

@@ -47,7 +47,7 @@ def test_a_step_runs_and_describes_itself(framework: str, mode: str) -> None:
         == {"inference": 23_984_896, "training": 3 * 23_984_896 - 2 * 26 * 26 * 32 * 9}[mode]
     )
     assert metadata["network_hash"] == "7cd78da41474eb27"
-    assert metadata["settings"]["threads"] == 1
+    assert metadata["settings"]["threads"] == metadata["settings"]["threads_asked"] == 1
     assert {FRAMEWORKS[framework].package, "numpy", "python"} <= set(metadata["versions"])
     assert "device_name" not in metadata
     assert step.build_seconds is not None and step.build_seconds > 0

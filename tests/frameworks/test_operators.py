@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from networks import vgg_like
@@ -54,3 +56,24 @@ def test_tensorflow_in_its_other_executions(
 ) -> None:
     sums = classes(open_workload("tensorflow", vgg_like(), "training", execution=execution), tmp_path / "t.json")
     assert {"convolution", "matrix product", "pooling", "element-wise"} <= sums.keys()
+
+
+@dataclass(frozen=True)
+class Event:
+    """What the profiler of PyTorch says of one call on the CPU."""
+
+    key: str
+    self_cpu_time_total: float
+    device_type: Any
+    count: int = 1
+    is_user_annotation: bool = False
+
+
+def test_an_operator_that_ends_after_its_caller_makes_no_time_negative() -> None:
+    autograd = pytest.importorskip("torch.autograd")
+    from dlworkloads.runtimes.pytorch_profile import operators_of
+
+    calls = [Event("aten::copy_", microseconds, autograd.DeviceType.CPU) for microseconds in (-3.0, 5.0)]
+    assert operators_of(calls, cuda=False) == [("aten::copy_", 2, 5e-6)]
+    assert operators_of(calls[:1], cuda=False) == [("aten::copy_", 1, 0.0)]
+    assert operators_of(calls, cuda=True) == []

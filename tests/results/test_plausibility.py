@@ -125,6 +125,33 @@ def test_what_winograds_method_can_save_is_not_marked(
     assert (said["inference", 1] is not None) == expected
 
 
+@pytest.mark.parametrize(("device_seconds", "expected"), [(0.1, False), (0.15, False), (0.16, True), (None, False)])
+def test_a_step_that_takes_longer_by_the_devices_clock_is_marked(device_seconds: float | None, expected: bool) -> None:
+    """Also where Winograd's method would explain the share of the peak."""
+    peak = {"tflops": 9.3, "method": "datasheet", "source": "NVIDIA Tesla P100 datasheet"}
+    said = marks(
+        ("inference", 1, [0.1]),
+        model_flops_utilisation=2.0,
+        peak=peak,
+        winograd_flops_share=0.992,
+        device_seconds=device_seconds,
+    )["inference", 1]
+    assert (said is not None) == expected
+    if expected:
+        assert said == "0.10 s for a step that takes 0.16 s by the device's own clock: it is not waited for"
+
+
+@pytest.mark.parametrize("suited", [0.0, 0.992, None])
+def test_a_step_that_returns_at_once_is_above_whatever_winograds_method_explains(suited: float | None) -> None:
+    """It takes the time to launch it, less than a hundredth of its work's."""
+    for method in ("measured", "datasheet"):
+        peak = {"tflops": 0.2, "method": method, "source": "a large product of matrices by PyTorch"}
+        said = marks(("inference", 8, [0.001]), model_flops_utilisation=60.0, peak=peak, winograd_flops_share=suited)[
+            "inference", 8
+        ]
+        assert "something is not waited for" in (said or "")
+
+
 def test_an_axis_that_a_project_calls_environment_is_an_axis() -> None:
     ledger = Ledger()
     for place, batch_size, seconds in (("lab", 1, 0.1), ("field", 8, 0.01)):

@@ -51,6 +51,13 @@ def test_a_peak_that_was_given_stays() -> None:
     assert found(*both) == [(0.05, "option"), (pytest.approx(0.25), "a large product of matrices by B, 2 threads")]
 
 
+def test_a_library_that_takes_fewer_threads_than_asked_for_has_the_same_peak() -> None:
+    asked = {"settings": {"threads_asked": 4, "threads": 2}}, {"settings": {"threads_asked": 4, "threads": 4}}
+    best = "a large product of matrices by B, 4 threads"
+    both = case("a", {"product_flops": {"A": 1e11}, **asked[0]}), case("b", {"product_flops": {"B": 2e11}, **asked[1]})
+    assert found(*both) == [(pytest.approx(0.25), best)] * 2
+
+
 @pytest.mark.parametrize("products", [None, "fast", {"A": "fast"}])
 def test_without_a_product_there_is_no_peak(products: Any) -> None:
     (only,) = with_cpu_peaks([case("a", {"product_flops": products})])

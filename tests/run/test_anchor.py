@@ -37,7 +37,11 @@ def step(trial=1):
     noise = random.Random(f"{how.get('hour')} {trial} {is_anchor}").lognormvariate(0, 0.003)
     seconds = 0.01 * noise * how.get("hour", 1.0) * (1.0 if is_anchor else how.get("slower", 2.0))
     version = how.get("anchor", "1") if is_anchor else "2"
-    return Step(lambda: move(seconds), metadata={"versions": {"mine": version}})
+    return Step(lambda: move(seconds), metadata={"versions": {"mine": version}}, products={"mine": product})
+
+def product(size):
+    with Path(__file__).with_name("products").open("a") as file: file.write("anchor " if is_anchor else "case ")
+    raise RuntimeError("not measured here")
 
 def job(): return Once([Phase("load", lambda: sum(range(10**4)))])
 """
@@ -86,7 +90,8 @@ def test_a_trial_holds_the_ratio_to_its_anchor(beside: Project, capsys: pytest.C
     assert anchor["ratio"] == pytest.approx(0.5, rel=0.02)
     assert anchor["images_per_second"] == pytest.approx(4 / 0.01, rel=0.02)
     assert found["images_per_second"] == pytest.approx(4 / 0.02, rel=0.02)
-    # The anchor is no case.
+    # The anchor is no case, and no peak comes from it.
+    assert (beside.path / "products").read_text() == "case "
     assert [case["environment"] for case in beside.json()["throughput"]["cases"]] == ["default"]
     line = f"measured beside the anchor {anchor['digest']} (mine 1, python {versions()['python']})"
     result.stdout.fnmatch_lines(["throughput anchor: for *", line])

@@ -181,13 +181,34 @@ def test_no_name_of_a_trace_leaves_its_folder(case_id: str, trial: int, environm
     assert name[0] not in ".-"
 
 
-@given(st.lists(st.text(max_size=300), min_size=2, max_size=5, unique=True))
-def test_no_two_cases_share_a_trace(case_ids: list[str]) -> None:
-    names = {trace_name(case_id, 1, "default") for case_id in case_ids}
-    assert len(names) == len(case_ids)
+PARTS = st.lists(st.sampled_from(["x", "t1", "t2", "head", "-", "+", "_", "/"]), max_size=4).map("".join)
+TRIALS = st.tuples(
+    st.one_of(PARTS, st.text(max_size=300)), st.integers(1, 3), st.one_of(st.sampled_from(["default", "head"]), PARTS)
+)
+
+
+@given(st.lists(TRIALS, min_size=2, max_size=8, unique=True))
+def test_no_two_trials_share_a_trace(trials: list[tuple[str, int, str]]) -> None:
+    assert len({trace_name(*trial) for trial in trials}) == len(trials)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("x-t2", 1, "default"), ("x", 2, "default")),
+        (("x-head", 1, "default"), ("x", 1, "head")),
+        (("x", 1, "t2"), ("x", 2, "default")),
+        (("x+t2", 1, "default"), ("x", 2, "default")),
+    ],
+)
+def test_an_id_that_looks_like_a_trial_or_an_environment_has_a_trace_of_its_own(
+    one: tuple[str, int, str], other: tuple[str, int, str]
+) -> None:
+    assert trace_name(*one) != trace_name(*other)
 
 
 def test_the_name_of_a_trace_is_the_id_of_its_case() -> None:
     case_id = "training-pytorch-cpu-vgg16-b8-fp32-eager"
     assert trace_name(case_id, 1, "default") == f"{case_id}.json.gz"
-    assert trace_name(case_id, 2, "head") == f"{case_id}-t2-head.json.gz"
+    assert trace_name(case_id, 2, "default") == f"{case_id}+t2.json.gz"
+    assert trace_name(case_id, 2, "head") == f"{case_id}+t2+head.json.gz"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_throughput.telemetry.product_peak import ProductTrials, peak_by_products
+from pytest_throughput.telemetry.product_peak import ProductTrials, peak_by_products, peak_key
 
 CASE = {"device": "cpu", "precision": "fp32", "settings": {"threads": 2}, "flops_per_image": 1e9}
 MEASURED = {**CASE, "product_flops": {"A": 1e11}}
@@ -52,6 +52,16 @@ def test_other_precisions_and_threads_have_peaks_of_their_own() -> None:
     assert not trials.needs("a")
     trials.note("b", {**MEASURED, "settings": {"threads": 1}}, 150.0, was_asked=True)
     assert trials.needs("a")
+
+
+def test_who_was_asked_for_as_many_threads_shares_a_peak() -> None:
+    """Asked for four on two cores, OpenVINO takes two, and others four."""
+    four, two = ({"threads_asked": 4, "threads": threads} for threads in (4, 2))
+    assert peak_key({**CASE, "settings": two}) == peak_key({**CASE, "settings": four})
+    assert peak_key({**CASE, "settings": two}) != peak_key(CASE)
+    assert peak_key({**CASE, "settings": {"threads_asked": None, "threads": 2}}) == peak_key(CASE)
+    peak = peak_by_products({**MEASURED, "settings": two})
+    assert peak is not None and peak.source.endswith("by A, 4 threads")
 
 
 def test_the_peak_is_that_of_the_fastest_library_and_names_it() -> None:

@@ -44,6 +44,8 @@ class Side:
     placement: Placement
     items: int
     """How many items one of its steps works through."""
+    has_peak: bool = True
+    """Whether its figures are compared with the device's peak. Those of an anchor are not."""
 
     @property
     def job(self) -> Hashable:
@@ -79,10 +81,13 @@ class Trials:
         if request.plan == ONCE:
             outcome, stderr = self._launcher.run(request, placement)
             return TrialRun(self._with_hint(outcome, request), stderr, items)
-        side = self._with_products(Side(request, placement, items))
-        with self._telemetry.watching(placement.device, isolated=self._launcher.uses_workers) as watch:
-            outcome, stderr = self._launcher.run(side.request, placement)
-        return TrialRun(self._observed(self._with_hint(outcome, request), side, watch), stderr, items)
+        return self._run_alone(Side(request, placement, items))
+
+    def _run_alone(self, side: Side) -> TrialRun:
+        side = self._with_products(side)
+        with self._telemetry.watching(side.placement.device, isolated=self._launcher.uses_workers) as watch:
+            outcome, stderr = self._launcher.run(side.request, side.placement)
+        return TrialRun(self._observed(self._with_hint(outcome, side.request), side, watch), stderr, side.items)
 
     def run_in_turn(self, sides: Sequence[Side]) -> list[TrialRun]:
         """Run the trials of all sides, all alive and in turn; one after the other if they cannot be alive together.
@@ -96,7 +101,7 @@ class Trials:
             except MeasuredApart as apart:
                 self._apart[group] = str(apart)
         order = secrets.SystemRandom().sample(range(len(sides)), len(sides))
-        runs = {index: self.run(sides[index].request, sides[index].placement, sides[index].items) for index in order}
+        runs = {index: self._run_alone(sides[index]) for index in order}
         return [replace(run, outcome=unpaired(run.outcome, self._apart[group])) for _, run in sorted(runs.items())]
 
     def _run_in_turn(self, sides: Sequence[Side]) -> list[TrialRun]:
@@ -150,9 +155,8 @@ class Trials:
 
     def _with_products(self, side: Side) -> Side:
         """Return the side, whose trial measures products of matrices if a CPU's peak depends on it."""
-        needed = (
-            self._peak_tflops is None and not side.placement.device.is_gpu and self._product_trials.needs(side.opened)
-        )
+        peak_is_measured = side.has_peak and self._peak_tflops is None and not side.placement.device.is_gpu
+        needed = peak_is_measured and self._product_trials.needs(side.opened)
         return replace(side, request=replace(side.request, measures_products=needed))
 
     def _observed(self, outcome: Outcome, side: Side, watch: Watch) -> Outcome:
@@ -167,7 +171,8 @@ class Trials:
         if outcome.measurement is None or not median:
             return outcome
         rate, peak = side.items / median, known_peak(outcome.metadata, watch.device, self._peak_tflops)
-        self._product_trials.note(side.opened, outcome.metadata, rate, was_asked=side.request.measures_products)
+        if side.has_peak:
+            self._product_trials.note(side.opened, outcome.metadata, rate, was_asked=side.request.measures_products)
         metadata = {
             **outcome.metadata,
             **watch.metadata(outcome.measurement, side.items),

@@ -25,7 +25,7 @@ class Profile:
     trace_file: str
     """The absolute path of the compressed Chrome trace; it ends with ``.json.gz``."""
     shown_as: str
-    """The path of the trace as the results give it, relative to the result file."""
+    """What the results record as ``profile.trace``: the path of the trace relative to the folder of the result file."""
 
 
 @dataclass(frozen=True)

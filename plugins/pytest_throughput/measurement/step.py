@@ -35,7 +35,7 @@ class DeviceClock:
     """Put a mark into the device's queue, at which it notes the time. Return the mark at once."""
 
     seconds_between: Callable[[Any, Any], float]
-    """Return the seconds between two marks, the earlier one first, that the device has passed."""
+    """Return the seconds between two marks, the earlier one first, once the device has passed both."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_throughput.naming import ENVIRONMENT
 from pytest_throughput.results.above_peak import explanation, is_above_peak
-from pytest_throughput.results.model import CaseResult
+from pytest_throughput.results.model import CaseResult, TrialResult
 from pytest_throughput.text import duration, printable, share
 
 __all__ = ["mark_implausible"]
@@ -23,7 +23,9 @@ the difference allows for the noise of one run, 5 to 10 %."""
 _LARGER_BATCH_SHARE = 0.65
 """The least time of a larger batch as a share of a smaller one. If launching dominates, both take equally long; single
 cases of one machine were up to 45 % slower in one hour than in another, and 1 / 1.45 = 0.69."""
-
+_DEVICE_SHARE = 0.65
+"""The least time of a step as a share of the same by the device's clock, which is read in steps after the rounds: the
+device may be that much slower then, as where it has become too hot."""
 
 Marks = dict[tuple[str, str], str]
 """The reasons why the figures of cases cannot be right, by the keys of the cases."""
@@ -71,10 +73,18 @@ def _by_itself(case: CaseResult) -> str | None:
         reported = trial.metadata.get("implausible")
         if reported is not None:
             return str(reported)
-        above = _above_its_peak(trial.metadata)
-        if above is not None:
-            return above
+        other = _above_its_peak(trial.metadata) or _below_the_devices_clock(trial)
+        if other is not None:
+            return other
     return None
+
+
+def _below_the_devices_clock(trial: TrialResult) -> str | None:
+    seconds = trial.metadata.get("device_seconds")
+    if not isinstance(seconds, (int, float)) or trial.median_seconds >= _DEVICE_SHARE * seconds:
+        return None
+    took = f"{duration(trial.median_seconds)} for a step that takes {duration(seconds)} by the device's own clock"
+    return f"{took}: it is not waited for"
 
 
 def _above_its_peak(metadata: Mapping[str, Any]) -> str | None:

@@ -32,7 +32,8 @@ def run_beside_anchor(trials: Trials, anchors: Anchors, side: Side) -> TrialRun:
         reason = f"--throughput-anchor names none for {name}"
         return replace(run, outcome=_with_anchor(run.outcome, {"reason": reason}))
     request = replace(side.request, profile=None)
-    of_anchor = replace(side, request=request, placement=replace(side.placement, interpreter=interpreter))
+    placement = replace(side.placement, interpreter=interpreter)
+    of_anchor = replace(side, request=request, placement=placement, has_peak=False)
     run, anchor = trials.run_in_turn([side, of_anchor])
     outcome = part_of(anchor.outcome, None, side.request.target)
     return replace(run, outcome=_beside(run.outcome, outcome, side.items))

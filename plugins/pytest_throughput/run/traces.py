@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from contextlib import suppress
@@ -70,14 +71,20 @@ class Traces:
 
 
 def trace_name(case_id: str, trial: int, environment: str) -> str:
-    """Return the file name of a trial's trace: ``CASE_ID[-tN][-ENVIRONMENT].json.gz``.
+    """Return the file name of a trial's trace.
 
-    Characters that a shell or a file system may treat specially become ``_``. A name that was changed in this way, or
-    cut, ends with a part of the hash of the original one, so that no two cases share a file.
+    It is ``CASE_ID.json.gz``, ``CASE_ID+tN.json.gz`` for trial N from the second on, or
+    ``CASE_ID+tN+ENVIRONMENT.json.gz`` in an environment that is not the default one.
+
+    Characters that a shell or a file system may treat specially, and ``+``, become ``_``. A name that was changed in
+    this way, or cut, ends with a part of the hash of the original one, so that no two trials share a file.
     """
-    parts = [case_id, trial_id(trial) if trial > 1 else "", environment if environment != DEFAULT_ENVIRONMENT else ""]
-    wanted = "-".join(filter(None, parts))
-    stem = re.sub(r"[^A-Za-z0-9._-]|^[.-]", "_", wanted)[:_LONGEST_STEM]
-    if stem != wanted:
-        stem += f"-{hashlib.sha256(wanted.encode(errors='surrogatepass')).hexdigest()[:8]}"
+    parts = [case_id]
+    if trial > 1 or environment != DEFAULT_ENVIRONMENT:
+        parts.append(trial_id(trial))
+    if environment != DEFAULT_ENVIRONMENT:
+        parts.append(environment)
+    stem = "+".join(re.sub(r"[^A-Za-z0-9._-]|^[.-]", "_", part) for part in parts)[:_LONGEST_STEM]
+    if stem != "+".join(parts):
+        stem += f"+{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:8]}"
     return f"{stem}.json.gz"

@@ -50,9 +50,20 @@ class ProductTrials:
 
 def peak_key(metadata: Mapping[str, Any]) -> Hashable:
     """Return what a CPU's peak depends on: the device, the precision and the number of threads."""
+    return str(metadata.get("device")), str(metadata.get("precision")), str(_threads(metadata))
+
+
+def _threads(metadata: Mapping[str, Any]) -> Any:
+    """Return the number of threads that a step was asked to use, or, if it does not tell that, the number it has.
+
+    A library may take fewer threads than it is asked for, and others that were asked for as many show what it could
+    have reached.
+    """
     settings = metadata.get("settings")
-    threads = settings.get("threads") if isinstance(settings, dict) else None
-    return str(metadata.get("device")), str(metadata.get("precision")), str(threads)
+    if not isinstance(settings, dict):
+        return None
+    asked = settings.get("threads_asked")
+    return settings.get("threads") if asked is None else asked
 
 
 def peak_by_products(metadata: Mapping[str, Any]) -> Peak | None:
@@ -61,9 +72,7 @@ def peak_by_products(metadata: Mapping[str, Any]) -> Peak | None:
     rates = {name: rate for name, rate in products.items() if _is_rate(rate)} if isinstance(products, dict) else {}
     if not rates:
         return None
-    library = max(rates, key=lambda name: rates[name])
-    settings = metadata.get("settings")
-    threads = settings.get("threads") if isinstance(settings, dict) else None
+    library, threads = max(rates, key=lambda name: rates[name]), _threads(metadata)
     where = f", {threads} thread{'' if threads == 1 else 's'}" if isinstance(threads, int) else ""
     return Peak(rates[library], "measured", f"a large product of matrices by {library}{where}")
 
