@@ -177,7 +177,7 @@ def test_letters_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     monkeypatch.setattr(letter, "_FILE", PublishedFile(path.name, "https://example.org", digest))
     found = read_letters(tmp_path)
-    assert (found.inputs.shape, found.divisor, [*found.labels]) == ((2, 16), 15, [19, 0])
+    assert (found.inputs.shape, found.divisor, [*found.labels]) == ((2, 16), 1, [19, 0])
     assert [*found.inputs[0, :3]] == [2, 8, 3]
 
 

@@ -39,7 +39,7 @@ def test_digits_of_16_features_are_means_of_their_pixels() -> None:
     found, original = read_examples("digits_4x4", None, (16,)), load_digits()
     features = found.inputs / found.divisor
     assert features.shape == (1797, 16)
-    np.testing.assert_allclose(features[:, 5], original.images[:, 2:4, 2:4].mean((1, 2)) / 16)
+    np.testing.assert_allclose(features[:, 5], original.images[:, 2:4, 2:4].mean((1, 2)))
 
 
 def test_a_split_tests_three_tenths_and_ten_folds_test_every_example_once() -> None:

@@ -62,7 +62,8 @@ def render(result: RunResult, *, width: int | None, colour: bool) -> str:
 
 def notes(result: RunResult) -> list[str]:
     """Return the lines below the table: what all rows share, what ratios and marks are, and the warnings."""
-    shared = {name: value for name, value in _shared_axes(result.cases).items() if name not in CONTENDERS}
+    axes = _shared_axes(result.cases).items()
+    shared = {name: value for name, value in axes if name not in CONTENDERS and value is not None}
     lines = ["all rows: " + ", ".join(_shown_axis(name, value) for name, value in shared.items())] if shared else []
     ratios = legend(ratios_to_fastest(result.cases))
     marks = [f"{_BEST} the fastest configuration of its framework for this work"] if _chosen(result.cases) else []
@@ -159,4 +160,5 @@ def _contender(case: CaseResult) -> str:
 
 
 def _shown_axis(name: str, value: Any) -> str:
-    return printable(f"batch {value}" if name == "batch_size" else str(value))
+    shown = {"batch_size": f"batch {value}", "epochs": f"{value} epochs"}
+    return printable(shown.get(name, str(value)))
