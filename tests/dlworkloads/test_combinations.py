@@ -28,10 +28,10 @@ def cases(mode: str) -> Sequence[Case]:
 
 def test_an_axis_is_in_all_modes_by_default() -> None:
     for mode in MODES:
-        assert [case.layout for case in cases(mode)] == ["nchw", None]
-        assert list(cases(mode)[0].axes) == [
-            *("mode", "model", "batch_size", "precision", "device", "framework", "execution", "layout")
-        ]
+        assert {*(case.layout for case in cases(mode))} == {"nchw", None}
+    assert list(cases("training")[0].axes) == [
+        *("mode", "model", "batch_size", "precision", "device", "framework", "execution", "layout")
+    ]
 
 
 def test_an_axis_that_a_mode_lacks_does_not_multiply_its_cases(monkeypatch: pytest.MonkeyPatch) -> None:

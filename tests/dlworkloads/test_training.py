@@ -119,3 +119,10 @@ def test_the_target_is_counted_where_every_fold_reaches_it() -> None:
 def test_a_fold_without_a_whole_batch_is_refused() -> None:
     with pytest.raises(ValueError, match="--batch-size 128: a fold trains on 66 examples, fewer than a batch"):
         trained(SoftmaxRegression(128, 3), points(100, 1), 1)
+
+
+def test_a_training_that_diverges_has_not_learned_and_has_no_loss() -> None:
+    folds = [TrainedFold((Epoch(2.0, 1.0, float("nan"), 0.1, float("nan"), 0.1),), 64, 100)]
+    result = Result(folds, np.arange(100) % 10, "images")
+    assert result.metadata()["did_not_learn"] is True
+    assert "test_loss" not in {metric.name for metric in result.metrics()}
