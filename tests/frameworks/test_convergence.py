@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from networks import open_workload
+from networks import frameworks_to_test, open_workload
 
 from dlworkloads import models
 from dlworkloads.convergence.own_defaults import own_initial_values, own_optimiser
@@ -69,12 +69,13 @@ def small() -> Network:
     return Network("small", (16,), Sequential(Dense(8), ReLU(), Dense(10)))
 
 
-def test_without_dropout_a_training_equals_one_by_hand() -> None:
-    """Of equal weights and batches, a training in float64 gives what NumPy gives."""
+@pytest.mark.parametrize("framework", frameworks_to_test())
+def test_without_dropout_a_training_equals_one_by_hand(framework: str) -> None:
+    """With the same weights and batches, a training in float64 gives in every framework what NumPy gives."""
     pytest.importorskip("sklearn")
     network, recipe = small(), RECIPES["letter_mlp"]
     workload = open_workload(
-        "pytorch", network, "training", precision="fp64", batch_size=32, optimiser=recipe.optimiser
+        framework, network, "training", precision="fp64", batch_size=32, optimiser=recipe.optimiser
     )
     full = read_examples("digits_4x4", None, (16,))
     data = divide(Examples(full.inputs[:200], full.divisor, full.labels[:200]), "split")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ GIVEN = ("--framework=pytorch", "--device=cpu", "--model=mnist_cnn")
 Run = Callable[..., pytest.RunResult]
 
 
-def cases(has_data_dir: bool = False, **asked: Sequence[Any]) -> Sequence[Case]:
-    given = {"framework": ["pytorch"], "device": ["cpu"], **asked}
+def cases(asked: Mapping[str, Sequence[Any]] | None = None, *, has_data_dir: bool = False) -> Sequence[Case]:
+    given = {"framework": ["pytorch"], "device": ["cpu"], **(asked or {})}
     combinations = Combinations(given, PRESETS["quick"], FRAMEWORKS, lambda device: None, lambda names: names)
     return replace(combinations, has_data_dir=has_data_dir).cases("convergence")
 
@@ -39,8 +39,13 @@ def test_every_network_with_a_recipe_is_trained_on_digits_unless_there_are_files
 
 
 def test_what_changes_the_training_is_in_the_id() -> None:
-    asked = {"model": ["mnist_cnn"], "evaluation": ["split", "10-fold"], "epochs": [3], "own_defaults": [OWN_DEFAULTS]}
-    split, ten = cases(**asked)
+    asked: Mapping[str, Sequence[Any]] = {
+        "model": ["mnist_cnn"],
+        "evaluation": ["split", "10-fold"],
+        "epochs": [3],
+        "own_defaults": [OWN_DEFAULTS],
+    }
+    split, ten = cases(asked)
     assert split.point == "pytorch-cpu-mnist_cnn-b128-fp32-eager-digits-e3-own-defaults"
     assert ten.point == "pytorch-cpu-mnist_cnn-b128-fp32-eager-digits-10-fold-e3-own-defaults"
 
