@@ -20,14 +20,14 @@ nox.options.sessions = ["lint", "tests", "tests_frameworks"]
 
 CONSTRAINTS = ("--constraint", "constraints.txt")
 # TensorFlow's CPU build is a distribution of its own: the extra's `tensorflow` is several times as large.
-MEASURED = (".[data,jax,pytorch]", "tensorflow-cpu")
-FRAMEWORKS = (".[data,jax,keras,onnx,openvino,pytorch]", "tensorflow-cpu")
+MEASURED = (".[data,images,jax,pytorch]", "tensorflow-cpu")
+FRAMEWORKS = (".[data,images,jax,keras,onnx,openvino,pytorch]", "tensorflow-cpu")
 WITH_FRAMEWORKS = ("tests/frameworks", "tests/docs")
 # The frameworks bring different CUDA libraries, which conflict with each other. A worker needs nothing else.
 GPU_FRAMEWORKS = {
-    "pytorch": ("torch", "numpy"),
+    "pytorch": ("torch", "numpy", "pillow"),
     "tensorflow": ("tensorflow[and-cuda]", "numpy"),
-    "jax": ("jax[cuda12]", "numpy"),
+    "jax": ("jax[cuda12]", "numpy", "pillow"),
 }
 # The requirements of the tests of pytest-benchmark 5.3, according to its tox.ini and its extras.
 TOOLS_OF_PYTEST_BENCHMARK = (
@@ -51,7 +51,7 @@ def gpu(session: nox.Session) -> None:
     missing = why_no_gpu()
     if missing is not None:
         session.error(f"there is no GPU to measure on: {missing}")
-    python = install(session, "gpu", ".")
+    python = install(session, "gpu", ".[images]")
     built = {name: install(session, f"gpu-{name}", *GPU_FRAMEWORKS[name]) for name in to_build(session.posargs)}
     session.run(*gpu_command(python, built, session.posargs, any(BASELINES.glob("**/*.json"))))
 

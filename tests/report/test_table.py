@@ -238,6 +238,17 @@ def test_a_step_that_waits_for_the_host_is_marked(ledger: Ledger, ratio: Any, ma
     assert len(explained) == (mark != "ok")
 
 
+@pytest.mark.parametrize(("ratio", "mark"), [(1.349, "ok, input-bound 1.35"), (1.19, "ok")])
+def test_a_phase_that_waits_for_its_loader_is_marked(ledger: Ledger, ratio: float, mark: str) -> None:
+    number, items, outcome = trial(1, 0.25)
+    metrics = (Metric("images_per_second", "images/s", 32.0), Metric("input_bound_ratio", "", ratio, "lower"))
+    settle(ledger, ledger.result().cases[0], (number, items, replace(outcome, metrics=metrics)))
+    row = table.render(ledger.result(), width=None, colour=False).splitlines()[2]
+    assert row.endswith(f"  {mark}")
+    explained = [note for note in table.notes(ledger.result()) if note.startswith("input-bound: ")]
+    assert len(explained) == (mark != "ok")
+
+
 def test_a_trial_on_a_throttled_gpu_is_disturbed_as_a_whole(ledger: Ledger) -> None:
     case = ledger.result().cases[0]
     case = settle(ledger, case, trial(1, 0.2, 0.2, disturbed_by="2 other processes on the GPU"))

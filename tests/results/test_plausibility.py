@@ -57,6 +57,11 @@ def test_a_larger_batch_takes_no_less_time(larger: float, expected: bool) -> Non
     assert found["inference", 64] is None
 
 
+def test_an_epoch_may_take_less_time_in_larger_batches() -> None:
+    found = marks(("phases", 1, [0.10]), ("phases", 8, [0.01]), phase="train")
+    assert set(found.values()) == {None}
+
+
 def test_a_case_that_was_held_up_throughout_but_for_one_round_marks_no_other() -> None:
     assert set(marks(("inference", 1, [0.5, 0.5, 0.1]), ("training", 1, [0.3] * 3)).values()) == {None}
 

@@ -13,7 +13,7 @@ from pytest_throughput.report.best import bests
 from pytest_throughput.report.columns import Column, Row, lay_out
 from pytest_throughput.report.figures import figure_columns
 from pytest_throughput.report.ratios import legend, ratios_to_fastest
-from pytest_throughput.report.warnings import host_bound_ratio, recompilations, warnings_of
+from pytest_throughput.report.warnings import host_bound_ratio, input_bound_ratio, recompilations, warnings_of
 from pytest_throughput.results.anchor import shown_anchor
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import printable, significant
@@ -25,6 +25,7 @@ _LONGEST_NAME = 500
 _OPTIONAL_RANK = 3
 """The least rank of columns that may be left out beside the case's name. Primary metric and spread may not: if they do
 not fit, the name gets a line of its own."""
+_AXES_WITH_UNITS = {"batch_size": "batch {}", "loader_workers": "{} loader workers", "epochs": "{} epochs"}
 _BEST = "•"
 """The mark of the fastest configuration of a framework."""
 
@@ -111,6 +112,8 @@ def _status(case: CaseResult) -> Text:
     marks += ["recompiled"] if recompilations(case) else []
     ratio = host_bound_ratio(case)
     marks += [f"host-bound {ratio:.2f}"] if ratio is not None else []
+    ratio = input_bound_ratio(case)
+    marks += [f"input-bound {ratio:.2f}"] if ratio is not None else []
     return Text(", ".join(["ok", *marks]), style="yellow" if marks else "")
 
 
@@ -160,5 +163,4 @@ def _contender(case: CaseResult) -> str:
 
 
 def _shown_axis(name: str, value: Any) -> str:
-    shown = {"batch_size": f"batch {value}", "epochs": f"{value} epochs"}
-    return printable(shown.get(name, str(value)))
+    return printable(_AXES_WITH_UNITS.get(name, "{}").format(value))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from statistics import median
 from typing import Any
 
 from pytest_throughput.measurement.allocator import SYSTEM, TUNED
@@ -14,10 +15,19 @@ from pytest_throughput.results.above_peak import explanation, is_above_peak
 from pytest_throughput.results.model import CaseResult, RunResult, TrialResult
 from pytest_throughput.text import byte_count, printable
 
-__all__ = ["ResultWarning", "WarningKind", "host_bound_ratio", "recompilations", "warnings_of"]
+__all__ = [
+    "ResultWarning",
+    "WarningKind",
+    "host_bound_ratio",
+    "input_bound_ratio",
+    "recompilations",
+    "warnings_of",
+]
 
 _HOST_BOUND = 0.9
 """The least enqueue ratio of a host-bound case: a faster device would hardly shorten its steps."""
+_INPUT_BOUND = 1.2
+"""The least ratio of an input-bound phase: a faster device would shorten it less than a faster loader."""
 _MUCH_SWAPPED_BYTES = 2**20
 _OTHER_ALLOCATOR = {
     TUNED: "only glibc can be tuned, and variables that are given or kept win",
@@ -43,6 +53,8 @@ class WarningKind(Enum):
     """A part of the process was swapped out."""
     HOST_BOUND = "host_bound"
     """The host takes as long to launch a step as the device takes to execute it."""
+    INPUT_BOUND = "input_bound"
+    """A phase that loads its inputs takes markedly longer than the same computing without loading."""
     NOT_PROFILED = "not_profiled"
     """A run that profiles could not profile a case, or its profiler failed."""
     UNPAIRED = "unpaired"
@@ -94,6 +106,13 @@ def warnings_of(result: RunResult) -> list[ResultWarning]:
             "to measure the device, try a larger batch or compiled-graphs"
         )
         found.append(_about(host_bound, WarningKind.HOST_BOUND, text))
+    input_bound = [case for case in cases if input_bound_ratio(case) is not None]
+    if input_bound:
+        text = (
+            f"input-bound: loading included, a step takes at least {_INPUT_BOUND} times as long as on a batch that is "
+            "on the device already; try more --loader-workers"
+        )
+        found.append(_about(input_bound, WarningKind.INPUT_BOUND, text))
     return (
         found
         + _not_profiled(cases)
@@ -109,6 +128,13 @@ def host_bound_ratio(case: CaseResult) -> float | None:
     """Return the seconds of launching divided by the seconds of a step; None unless the case is host-bound."""
     ratio = median_of(case, "enqueue_ratio") or 0.0
     return ratio if _HOST_BOUND <= ratio <= 1.0 else None
+
+
+def input_bound_ratio(case: CaseResult) -> float | None:
+    """Return the seconds of a step with loading divided by those without; None unless the case is input-bound."""
+    ratios = [metric.value for trial in case.measured if (metric := trial.metric("input_bound_ratio")) is not None]
+    ratio = median(ratios) if ratios else 0.0
+    return ratio if ratio >= _INPUT_BOUND else None
 
 
 def recompilations(case: CaseResult) -> int:

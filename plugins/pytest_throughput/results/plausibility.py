@@ -34,11 +34,13 @@ def mark_implausible(cases: Iterable[CaseResult]) -> tuple[CaseResult, ...]:
     """Return the cases, with the reason in each case whose figures cannot be right.
 
     Medians are compared with the *fastest* round of the other case, so that a case that was held up in most rounds
-    does not make another case implausible.
+    does not make another case implausible. Phases are compared with no other case: one of them is a whole epoch, which
+    may well take less time in larger batches.
     """
     cases = tuple(cases)
     marks: Marks = {case.key: reason for case in cases if (reason := _by_itself(case)) is not None}
-    comparable = [case for case in cases if case.axes and _slowest_median(case) is not None]
+    steps = (case for case in cases if case.axes and not case.metadata_values("phase"))
+    comparable = [case for case in steps if _slowest_median(case) is not None]
     by_work = {_axes(case): case for case in comparable}
     for case in comparable:
         inference = by_work.get(_axes(case, mode="inference"))
