@@ -20,8 +20,8 @@ nox.options.sessions = ["lint", "tests", "tests_frameworks"]
 
 CONSTRAINTS = ("--constraint", "constraints.txt")
 # TensorFlow's CPU build is a distribution of its own: the extra's `tensorflow` is several times as large.
-MEASURED = (".[images,jax,pytorch]", "tensorflow-cpu")
-FRAMEWORKS = (".[images,jax,keras,onnx,openvino,pytorch]", "tensorflow-cpu")
+MEASURED = (".[data,images,jax,pytorch]", "tensorflow-cpu")
+FRAMEWORKS = (".[data,images,jax,keras,onnx,openvino,pytorch]", "tensorflow-cpu")
 WITH_FRAMEWORKS = ("tests/frameworks", "tests/docs")
 # The frameworks bring different CUDA libraries, which conflict with each other. A worker needs nothing else.
 GPU_FRAMEWORKS = {

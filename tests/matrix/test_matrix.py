@@ -20,6 +20,9 @@ from pytest_throughput.suite import Settings
 ROOT = Path(__file__).parents[2]
 FRAMEWORK_MODULES = ("torch", "tensorflow", "keras", "jax")
 
+_STEPS = ("inference", "training")
+"""The modes that `bench/` measures unless a file is named."""
+
 Run = Callable[..., pytest.RunResult]
 Collected = Callable[..., list[str]]
 
@@ -180,9 +183,7 @@ def test_a_preset_yields_to_every_option_that_is_given(collected: Collected) -> 
 def test_best_has_every_execution_and_layout(collected: Collected) -> None:
     frameworks = ("pytorch", "tensorflow")
     cases = collected("--preset=best", f"--framework={','.join(frameworks)}", "--device=cpu")
-    executions = [
-        FRAMEWORKS[name].executions_for(mode, "cpu") for name in frameworks for mode in ("inference", "training")
-    ]
+    executions = [FRAMEWORKS[name].executions_for(mode, "cpu") for name in frameworks for mode in _STEPS]
     layouts, models, batch_sizes = 2, 3, 2
     assert len(cases) == len(set(cases)) == sum(map(len, executions)) * layouts * models * batch_sizes
     assert "inference[pytorch-cpu-vit_b_16-b32-fp32-compiled-nhwc]" in cases

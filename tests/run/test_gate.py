@@ -335,6 +335,37 @@ def test_metrics_of_a_job_are_judged_by_their_own_thresholds(gated: Gated) -> No
     result.stderr.fnmatch_lines(["*pyproject.toml: *thresholds, '[*]': expected a share such as 3% or 0.03, got '5'"])
 
 
+ACCURACY = """
+import json, random
+from pathlib import Path
+from pytest_throughput import Metric, Once, Phase
+
+def job(environment, trial):
+    how = json.loads(Path("how.json").read_text())
+    lost = how["loses"] if environment == "head" else 0
+    value = 0.95 - lost + random.Random(f"{environment} {trial}").gauss(0, 0.004)
+    return Once([Phase("training", lambda: None, metrics=lambda _: [Metric("accuracy", "", value)])])
+"""
+TRAINING = """
+def test_training(measure_isolated, throughput_environment, throughput_trial):
+    arguments = {"environment": throughput_environment, "trial": throughput_trial}
+    measure_isolated("trainings:job", arguments, phase="training")
+"""
+
+
+@pytest.mark.parametrize(("loses", "verdict", "status"), [(0.08, "regressed", 10), (0.0, "unchanged", 0)])
+def test_accuracy_that_is_lost_is_a_regression(gated: Gated, loses: float, verdict: str, status: int) -> None:
+    """Lower is worse; the trials differ by their initial weights."""
+    (gated.project.path / "trainings.py").write_text(ACCURACY)
+    gated.project.tests(TRAINING)
+    judging = (*PAIRS, "--throughput-gate=fail", "--throughput-judge=accuracy", "--throughput-threshold=3%")
+    result = gated.run(*judging, trials=6, loses=loses)
+    sys.modules.pop("trainings", None)
+    assert result.ret == status
+    (found,) = gated.project.json()["throughput"]["verdicts"]["cases"]
+    assert (found["metric"], found["verdict"]) == ("accuracy", verdict)
+
+
 class TestPlannedLooks:
     def test_trials_in_reserve_are_hidden_until_they_are_needed(self, gated: Gated) -> None:
         gated.accept_some()

@@ -33,6 +33,7 @@ def figure_columns(cases: Sequence[CaseResult], ratios: Mapping[tuple[str, str],
     figures: dict[str, tuple[int, list[str]]] = {
         "largest\nbatch": (1, [_largest_batch(case) for case in cases]),
         heading: (0, [_primary(case, with_unit=len(units) > 1) for case in cases]),
+        "accuracy": (1, [_accuracy(case) for case in cases]),
         "÷ fastest": (ratio_rank, [_ratio(ratios.get(case.key)) for case in cases]),
         "± trials" if several_trials else "± rounds": (2, [_spread(case, several_trials) for case in cases]),
         "ms/step": (4, [_milliseconds(case) for case in cases]),
@@ -73,6 +74,23 @@ def _units(cases: Sequence[CaseResult]) -> list[str]:
 def _primary(case: CaseResult, *, with_unit: bool) -> str:
     mean = case.estimate().mean
     return f"{significant(mean)} {printable(case.unit)}" if with_unit and mean is not None else significant(mean)
+
+
+def _accuracy(case: CaseResult) -> str:
+    """Return the mean accuracy of the trials, and the interval that a single trial gives."""
+    found = [metric.value for trial in case.measured if (metric := trial.metric("accuracy")) is not None]
+    if not found:
+        return "-"
+    shown = f"{100 * statistics.mean(found):.1f} %"
+    intervals = [each for each in case.metadata_values("accuracy_interval") if _is_interval(each)]
+    if len(found) > 1 or not intervals:
+        return shown
+    low, high = intervals[0]
+    return f"{shown} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def _is_interval(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(type(end) is float and 0 <= end <= 1 for end in value)
 
 
 def _spread(case: CaseResult, several_trials: bool) -> str:

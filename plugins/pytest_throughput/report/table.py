@@ -25,7 +25,7 @@ _LONGEST_NAME = 500
 _OPTIONAL_RANK = 3
 """The least rank of columns that may be left out beside the case's name. Primary metric and spread may not: if they do
 not fit, the name gets a line of its own."""
-_AXES_WITH_UNITS = {"batch_size": "batch {}", "loader_workers": "{} loader workers"}
+_AXES_WITH_UNITS = {"batch_size": "batch {}", "loader_workers": "{} loader workers", "epochs": "{} epochs"}
 _BEST = "•"
 """The mark of the fastest configuration of a framework."""
 
@@ -63,7 +63,8 @@ def render(result: RunResult, *, width: int | None, colour: bool) -> str:
 
 def notes(result: RunResult) -> list[str]:
     """Return the lines below the table: what all rows share, what ratios and marks are, and the warnings."""
-    shared = {name: value for name, value in _shared_axes(result.cases).items() if name not in CONTENDERS}
+    axes = _shared_axes(result.cases).items()
+    shared = {name: value for name, value in axes if name not in CONTENDERS and value is not None}
     lines = ["all rows: " + ", ".join(_shown_axis(name, value) for name, value in shared.items())] if shared else []
     ratios = legend(ratios_to_fastest(result.cases))
     marks = [f"{_BEST} the fastest configuration of its framework for this work"] if _chosen(result.cases) else []

@@ -1,0 +1,59 @@
+"""A workload that stands for a framework: softmax regression by gradient descent, in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+
+@dataclass
+class SoftmaxRegression:
+    """Has of a `Workload` what a training uses, and writes down what it was given."""
+
+    batch_size: int
+    classes: int
+    learning_rate: float = 0.5
+    begun_from: list[Any] = field(default_factory=list)
+    """The weights of each restart."""
+
+    trained: list[list[Any]] = field(default_factory=list)
+    """The labels of each batch."""
+
+    @property
+    def case(self) -> Any:
+        return SimpleNamespace(batch_size=self.batch_size)
+
+    def arrange(self, images: np.ndarray) -> np.ndarray:
+        return images
+
+    def upload(self, values: np.ndarray) -> np.ndarray:
+        assert len(values) == self.batch_size
+        return values.copy()
+
+    def restart(self, parameters: Mapping[str, np.ndarray]) -> None:
+        self.weights = parameters["weight"].copy()
+        self.begun_from.append(self.weights.copy())
+
+    def update(self, images: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarray]:
+        self.trained.append(labels.tolist())
+        logits = self.predict(images)
+        likely = np.exp(logits - logits.max(1, keepdims=True))
+        likely /= likely.sum(1, keepdims=True)
+        loss = float(-np.log(likely[np.arange(len(labels)), labels]).mean())
+        likely[np.arange(len(labels)), labels] -= 1
+        self.weights = self.weights - self.learning_rate * likely.T @ images.reshape(len(images), -1) / len(images)
+        return loss, logits
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        logits: np.ndarray = images.reshape(len(images), -1) @ self.weights.T
+        return logits
+
+    def wait(self, output: object) -> None:
+        pass
+
+    def read(self, output: Any) -> dict[str, Any]:
+        return {"logits": output} if isinstance(output, np.ndarray) else {"loss": output[0], "logits": output[1]}
