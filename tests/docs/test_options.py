@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from dlworkloads import matrix
+from dlworkloads.matrix import options
 from dlworkloads.models import build, names
 from dlworkloads.presets import PRESETS
 from pytest_throughput.commands import accept, compare, doctor, gate, show
@@ -57,7 +58,7 @@ def parsers() -> Mapping[str, argparse.ArgumentParser]:
     for command in COMMANDS.values():
         command.add(commands)
     return {
-        "The suite": Recorder(lambda parser: matrix.pytest_addoption(parser, parser)).parser,
+        "The suite": Recorder(lambda parser: options.pytest_addoption(parser, parser)).parser,
         "The plugin": Recorder(add_options).parser,
         **{f"`pytest-throughput {name}`": commands.choices[name] for name in COMMANDS},
     }

@@ -65,6 +65,28 @@ def test_a_run_without_tests_says_which_modes_are_left_out(run: Run) -> None:
     )
 
 
+def test_a_named_file_of_a_mode_that_is_not_asked_for_is_left_out(run: Run) -> None:
+    result = run("bench/test_update.py", "--mode=inference")
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    result.stdout.fnmatch_lines(["bench/test_update.py::test_update is left out unless --mode has update"])
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ("--optimiser=adam", "--optimiser had no effect: this run does not measure update"),
+        ("--evaluation=split", "--evaluation had no effect: this run does not measure convergence"),
+        ("--checkpoint", "--checkpoint had no effect: this run does not measure phases"),
+    ],
+)
+def test_an_option_for_other_modes_is_named(run: Run, given: str, line: str) -> None:
+    assert line in run("bench/test_inference.py", given).outlines
+
+
+def test_an_option_for_one_of_the_modes_is_not_named(run: Run) -> None:
+    assert "had no effect" not in run("bench/", "--mode=inference,update", "--optimiser=adam").stdout.str()
+
+
 def test_optimisers_are_an_axis_of_updates_only(collected: Collected) -> None:
     options = ("--optimiser=sgd,adam", "--layout=nhwc", "--mode=training,update")
     assert collected("bench/", *options) == [
