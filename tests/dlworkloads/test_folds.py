@@ -9,9 +9,11 @@ import pytest
 
 from dlworkloads.data.examples import Examples
 from dlworkloads.data.folds import EVALUATIONS, divide, read_folds, write_folds
+from dlworkloads.data.scikit_learn import keeping_environment
 from dlworkloads.data.sets import read_examples
 
-pytest.importorskip("sklearn")
+with keeping_environment():
+    pytest.importorskip("sklearn")
 
 
 def some(count: int) -> Examples:

@@ -72,7 +72,11 @@ def test_events_measure_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
             Event.count += 1
             self.at = 250.0 * Event.count
 
+        def synchronize(self) -> None:
+            self.is_reached = True
+
         def elapsed_time(self, later: Event) -> float:
+            assert later.is_reached
             return later.at - self.at
 
     monkeypatch.setattr(torch.cuda, "Event", Event)

@@ -100,7 +100,7 @@ def test_a_pipe_is_as_wide_as_columns_says(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     result = cases.run(*ARGUMENTS)
-    first = next(index for index, line in enumerate(result.outlines) if "items/s" in line or "images/s" in line)
+    first = next(index for index, line in enumerate(result.outlines) if "ms/image" in line)
     last = next(index for index, line in enumerate(result.outlines) if line.startswith("left out for lack of width: "))
     table = result.outlines[first:last]
     assert max(map(len, table)) <= 60
