@@ -138,7 +138,8 @@ def test_a_step_that_takes_longer_by_the_devices_clock_is_marked(device_seconds:
     )["inference", 1]
     assert (said is not None) == expected
     if expected:
-        assert said == "0.10 s for a step that takes 0.16 s by the device's own clock: it is not waited for"
+        assert said is not None
+        assert said.startswith("0.10 s for a step that takes 0.16 s by the device's own clock: it is not waited for")
 
 
 @pytest.mark.parametrize("suited", [0.0, 0.992, None])

@@ -31,8 +31,8 @@ from pytest_throughput.text import printable
 
 __all__ = ["GivenRun", "given_run", "measured_run"]
 
-_CHOSEN_WHILE_MEASURING = ("dtypes", "warm_up_steps", "steps_per_round")
-"""Settings that the framework or the measuring loop decides anew in each trial."""
+_NOT_COMPARED = ("dtypes", "threads_asked", "warm_up_steps", "steps_per_round")
+"""Settings that the framework or the measuring loop decides anew in each trial, or that others contain (`threads`)."""
 _UNLESS_RECORDED: Mapping[str, Any] = {"allocator": "system", "environment_variables": {}, "frozen_weights": False}
 """The values that these settings had in runs from before they were recorded."""
 _LONGEST_NAME, _LONGEST_VALUE = 200, 500
@@ -194,7 +194,7 @@ def _fixed_settings(case: CaseResult) -> dict[str, Any] | None:
     settings = case.settings
     if settings is None:
         return None
-    fixed: dict[str, Any] = {name: value for name, value in settings.items() if name not in _CHOSEN_WHILE_MEASURING}
+    fixed: dict[str, Any] = {name: value for name, value in settings.items() if name not in _NOT_COMPARED}
     # Whole trials are the same with and without pairs. A trial that fell back to one does not change its case.
     if fixed.pop("pairing", None) is not None and any(trial.group is not None for trial in case.measured):
         fixed["pairing"] = "slices"

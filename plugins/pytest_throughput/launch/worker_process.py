@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from pytest_throughput.launch.child_process import ChildLost, ChildProcess
 from pytest_throughput.launch.reaper import Reaper
+from pytest_throughput.measurement.kernel import Profile
 from pytest_throughput.worker.profiling import profile_info
 from pytest_throughput.worker.protocol import PROTOCOL_VERSION, Outcome, Progress, Request, decode, encode
 from pytest_throughput.worker.running_trial import run_to_end
@@ -177,17 +178,24 @@ class WorkerTrial:
         return progress
 
     def close(self) -> Outcome:
-        measured = self._ask({"do": "outcome"}, lambda answer: Outcome.from_json(answer["outcome"]))
-        outcome = self._ask({"do": "close"}, self._read_outcome)
-        if outcome is not None:
-            return outcome
-        assert self._failure is not None
-        if measured is None:
-            # Phases that had ended before the worker was lost keep their outcomes.
-            return Outcome.of_phases(self._phases, self._ended_phases, self._failure)
-        profile = self._request.profile
-        if profile is None:  # Closing the target has ended the worker.
+        measured = self._ask({"do": "outcome"}, _outcome_of)
+        if measured is not None and self._request.profile is not None:
+            measured = self._profiled(measured, self._request.profile)
+        closed = self._ask({"do": "close"}, self._read_outcome)
+        if closed is not None:
+            return closed
+        if measured is not None:  # Measuring products, or closing the target, has ended the worker.
             return measured
+        assert self._failure is not None
+        # Phases that had ended before the worker was lost keep their outcomes.
+        return Outcome.of_phases(self._phases, self._ended_phases, self._failure)
+
+    def _profiled(self, measured: Outcome, profile: Profile) -> Outcome:
+        """Return the outcome with what a profiler says; if the worker is lost in it, with the reason."""
+        profiled = self._ask({"do": "profile"}, _outcome_of)
+        if profiled is not None:
+            return profiled
+        assert self._failure is not None
         reason = f"{self._failure.status}: {self._failure.reason}"
         return replace(measured, metadata={**measured.metadata, **profile_info(profile, reason)})
 
@@ -204,7 +212,7 @@ class WorkerTrial:
 
     def _read_outcome(self, answer: Mapping[str, Any]) -> Outcome:
         self._worker.is_reusable = answer["reusable"] is True
-        return Outcome.from_json(answer["outcome"])
+        return _outcome_of(answer)
 
     def _ask(self, question: Mapping[str, Any], read: Callable[[dict[str, Any]], T]) -> T | None:
         """Return what ``read`` makes of the worker's answer; None if the trial has failed, now or earlier."""
@@ -229,6 +237,10 @@ class WorkerTrial:
             raise
         finally:
             self._seconds_left -= time.monotonic() - began_at
+
+
+def _outcome_of(answer: Mapping[str, Any]) -> Outcome:
+    return Outcome.from_json(answer["outcome"])
 
 
 def _unreadable(error: Exception) -> ChildLost:

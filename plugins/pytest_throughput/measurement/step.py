@@ -96,8 +96,8 @@ class Step(Opened, _Repeated):
 
     profile: Optional[Callable[[int, str], Sequence[Kernel]]] = None
     """Run so many steps under the framework's profiler, write its Chrome trace to the file, and return the operators,
-    or on a GPU the kernels, of all these steps. Called last, and only with ``--throughput-profile``; an error does not
-    fail the trial."""
+    or on a GPU the kernels, of all these steps. Called when the rounds have ended, with ``--throughput-profile`` only;
+    an error does not fail the trial."""
 
     check: Optional[Callable[[Any], Optional[str]]] = None
     """Return why the output of one more ``run`` after the rounds cannot be right, such as values that are not finite,

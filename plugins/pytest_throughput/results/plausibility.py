@@ -84,7 +84,7 @@ def _below_the_devices_clock(trial: TrialResult) -> str | None:
     if not isinstance(seconds, (int, float)) or trial.median_seconds >= _DEVICE_SHARE * seconds:
         return None
     took = f"{duration(trial.median_seconds)} for a step that takes {duration(seconds)} by the device's own clock"
-    return f"{took}: it is not waited for"
+    return f"{took}: it is not waited for, or the device was slower when its clock was read"
 
 
 def _above_its_peak(metadata: Mapping[str, Any]) -> str | None:

@@ -66,11 +66,13 @@ def main() -> None:
             answer["progress"] = trial.measure(math.inf if seconds is None else seconds).to_json()
         elif do == "outcome":
             answer["outcome"] = trial.outcome().to_json()
+        elif do == "profile":
+            answer["outcome"] = trial.profile().to_json()
         elif do == "close":
             answer["outcome"] = trial.close().to_json()
             trial = None
         else:
-            raise RuntimeError(f"cannot {do}: a trial is opened, warmed up, measured and closed")
+            raise RuntimeError(f"cannot {do}: a trial is opened, warmed up, measured, profiled and closed")
         if getpid() != pid:
             os._exit(1)  # A forked process does not answer.
         pipes.recover()

@@ -116,16 +116,19 @@ class Trial:
             self._outcome = self._read_outcome()
         return self._outcome
 
+    def profile(self) -> Outcome:
+        """Return the outcome, with what a profiler says of further steps where that is asked for. Called once."""
+        outcome, opened = self.outcome(), self._opened
+        if opened is not None and self._profile is not None and outcome.measurement is not None:
+            self._outcome = replace(outcome, metadata={**outcome.metadata, **profiled(opened, self._profile)})
+            self._profile = None
+        return self.outcome()
+
     def close(self) -> Outcome:
-        outcome = self.outcome()
+        outcome = self.profile()
         opened, self._opened, self._scenario = self._opened, None, None
-        if opened is not None and outcome.measurement is not None:
-            metadata = dict(outcome.metadata)
-            if self._profile is not None:
-                metadata.update(profiled(opened, self._profile))
-            if self._measures_products:
-                metadata["product_flops"] = product_rates(opened)
-            outcome = replace(outcome, metadata=metadata)
+        if opened is not None and self._measures_products and outcome.measurement is not None:
+            outcome = replace(outcome, metadata={**outcome.metadata, "product_flops": product_rates(opened)})
         if opened is not None and opened.close is not None:
             # An error of closing must not lose the figures, and an earlier failure is the better reason.
             result_or_none(opened.close)
