@@ -31,6 +31,14 @@ def pytest_throughput_defaults(config: pytest.Config, options: Mapping[str, Any]
 
 
 @pytest.hookspec
+def pytest_throughput_settings(config: pytest.Config) -> Mapping[str, Any]:  # type: ignore[empty-body]
+    """Return the suite's own settings on which figures depend, and which the case ids do not name, as JSON.
+
+    An interrupted run is resumed only with the same settings: trials of other data would be taken for the same case.
+    """
+
+
+@pytest.hookspec
 def pytest_throughput_frameworks() -> list[str]:  # type: ignore[empty-body]
     """Return the frameworks that this plugin brings to a suite, each as ``MODULE:ATTRIBUTE``.
 

@@ -19,7 +19,8 @@ from pytest_throughput.launch.reaper import FOLDER_PREFIX, OwnFolder, Reaper
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.launch.worker_process import Worker
 from pytest_throughput.launch.workers import SharedWorkers
-from pytest_throughput.measurement.plan import ONCE
+from pytest_throughput.measurement.kernel import Profile
+from pytest_throughput.measurement.plan import ONCE, PLANS
 from pytest_throughput.worker.protocol import Outcome, Request
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
@@ -27,7 +28,7 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 STEPS = """
 import os, resource, signal, subprocess, sys, threading, time
 import ctypes
-from pytest_throughput import Step
+from pytest_throughput import Kernel, Step
 
 def well(**facts):
     return Step(lambda: None, metadata=facts)
@@ -110,6 +111,12 @@ def aborted():
 def killed_by_closing():
     return Step(lambda: None, close=lambda: os._exit(3))
 
+def killed_by_products():
+    def profile(steps, file):
+        open(file, "w").close()
+        return [Kernel("product", steps, 0.1, "matrix product")]
+    return Step(lambda: None, profile=profile, products={"this": lambda size: os._exit(3)})
+
 def escaped(file):
     # A child that has left the session, as a daemon does, and keeps the pipes.
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True,
@@ -180,6 +187,19 @@ def test_a_target_that_ends_the_worker_when_it_is_closed_loses_no_figure(run_tri
     outcome = run_trial("killed_by_closing")
     assert (outcome.status, outcome.reason) == ("ok", None)
     assert outcome.measurement is not None
+
+
+def test_a_worker_that_is_lost_in_its_products_loses_neither_figure_nor_profile(
+    start: Callable[..., Worker], tmp_path: Path
+) -> None:
+    profile = Profile(2, str(tmp_path / "trace.json.gz"), "trace.json.gz")
+    request = Request("steps:killed_by_products", {}, PLANS["paper"], profile=profile, measures_products=True)
+    worker = start()
+    outcome = worker.run(request, 60)
+    assert (outcome.status, outcome.reason) == ("ok", None)
+    assert outcome.metadata["kernels"][0]["calls"] == 2
+    assert "product_flops" not in outcome.metadata
+    assert not worker.is_alive
 
 
 @pytest.mark.parametrize("descriptor", [1, 2])

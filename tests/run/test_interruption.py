@@ -242,6 +242,14 @@ def test_what_does_not_fit_is_refused(left: Project) -> None:
     assert "this run measures nothing" in refusal("--throughput-protocol=paper", "--benchmark-disable")
 
 
+def test_other_settings_of_the_suite_are_refused(left: Project) -> None:
+    with (left.path / "conftest.py").open("a") as conftest:
+        conftest.write("def pytest_throughput_settings(config): return {'images': 'other'}\n")
+    result = left.run("--benchmark-json=run.json", f"--throughput-resume={JOURNAL}", "--throughput-protocol=paper")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "with other settings (images then None, now other)" in result.stderr.str()
+
+
 def test_a_case_that_changed_its_batch_is_measured_again(left: Project) -> None:
     module = left.path / "test_it.py"
     module.write_text(module.read_text().replace('"n": n}', '"n": n}, items=8'))

@@ -164,9 +164,15 @@ class Checkpoint:
         """Defer signals after another plugin's hook has ended the run."""
         self._signals.defer()
 
+    def _settings_of_measuring(self) -> dict[str, Any]:
+        """Return the settings on which a figure depends, those of the suite included where it has any."""
+        found = self._config.hook.pytest_throughput_settings(config=self._config)
+        of_suite = {name: value for settings in found for name, value in settings.items()}
+        return {**of_suite, **self._session.settings.of_measuring}
+
     def _open_journal(self) -> None:
         arguments = tuple(map(str, self._config.invocation_params.args))
-        heading = Heading(fingerprint(self._session), self._session.settings.of_measuring, arguments)
+        heading = Heading(fingerprint(self._session), self._settings_of_measuring(), arguments)
         path = self._path()
         if self._session.settings.resume is not None:
             # Imported here: most runs resume nothing, and need not wait for the import of the validating modules.
