@@ -82,6 +82,39 @@ def test_time_of_training_and_of_testing_are_told_apart() -> None:
     assert (metrics["images_per_second"].value, metrics["images_per_second"].unit) == (64.0, "images/s")
 
 
+def test_what_precedes_the_epochs_changes_none_of_them() -> None:
+    def untimed() -> float:
+        return 0.0
+
+    data = points(100, 1)
+    trainings = [
+        Training(
+            SoftmaxRegression(16, 3),  # type: ignore[arg-type]
+            data,
+            lambda fold: {"weight": np.eye(3, 6)},
+            clock=untimed,
+        )
+        for _ in range(2)
+    ]
+    trainings[0].prepare()
+    assert trainings[0].run(2) == trainings[1].run(2)
+
+
+def test_the_first_batch_is_timed_before_the_epochs() -> None:
+    ticking = count()
+    training: Any = Training(
+        SoftmaxRegression(16, 3),  # type: ignore[arg-type]
+        points(100, 1),
+        lambda fold: {"weight": np.eye(3, 6)},
+        clock=lambda: float(next(ticking)),
+    )
+    first_batch_seconds = training.prepare()
+    result = Result(training.run(3), np.arange(3), "images", None, first_batch_seconds)
+    metrics = {metric.name: metric for metric in result.metrics()}
+    assert metrics["first_batch_seconds"].value == 1.0
+    assert metrics["training_seconds"].value == 3.0
+
+
 def test_ten_folds_test_every_example_once() -> None:
     folds, result = trained(SoftmaxRegression(16, 3), points(100, 10), 6)
     assert (len(folds), result.tested) == (10, 100)
