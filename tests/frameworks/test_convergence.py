@@ -59,6 +59,8 @@ def test_a_whole_training_goes_all_the_way(framework: str, tmp_path: Path) -> No
     assert (len(info["history"]), info["published_epochs"]) == (40, 300)
     assert info["history"][-1]["test_accuracy"] == metrics["accuracy"]["value"]
     assert info["did_not_learn"] is False
+    assert (info["flops_per_image"], info["model_flops_utilisation"]) == (None, None)
+    assert info["data_set"]["sha256"] == read_examples("digits_4x4", None, (16,)).sha256()
     assert info["settings"]["optimiser"]["decay"] == 1e-7
     assert info["settings"]["dtypes"]["computation"] == "float32"
     (unknown,) = [case for case in document["throughput"]["cases"] if "alexnet" in case["id"]]
