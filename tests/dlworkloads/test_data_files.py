@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from dlworkloads.data import cifar, letter, mnist
 from dlworkloads.data.cifar import CIFAR10, CIFAR100, Cifar, read_cifar
+from dlworkloads.data.examples import Examples
 from dlworkloads.data.letter import parse_letters, read_letters
 from dlworkloads.data.mnist import read_idx, read_mnist
 from dlworkloads.data.published import DataError, PublishedFile
@@ -122,6 +123,20 @@ def test_mnist_joins_both_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert (found.inputs.shape, found.inputs.dtype.name, found.divisor) == ((70_000, 1, 28, 28), "uint8", 255)
     assert (found.labels.dtype.name, found.labels[0], found.labels[-1]) == ("int64", 3, 4)
     assert found.inputs[-1, 0, 0, 0] == 4
+    for name in digests:
+        packed = tmp_path / f"{name}.gz"
+        (tmp_path / name).write_bytes(gzip.decompress(packed.read_bytes()))
+        packed.unlink()
+    assert read_mnist(tmp_path).sha256() == found.sha256()
+
+
+def test_unpacked_files_of_other_data_are_told_apart_by_their_digest() -> None:
+    """Fashion-MNIST has the names and shapes of MNIST."""
+    inputs, labels = np.arange(32, dtype=np.uint8).reshape(2, 1, 4, 4), np.array([0, 1])
+    digest = Examples(inputs, 255, labels).sha256()
+    assert digest == Examples(np.asfortranarray(inputs), 255, labels).sha256()
+    others = [(inputs + 1, 255, labels), (inputs, 16, labels), (inputs, 255, labels + 1), (inputs[:, 0], 255, labels)]
+    assert len({digest, *(Examples(*other).sha256() for other in others)}) == 5
 
 
 @pytest.mark.parametrize("which", [CIFAR10, CIFAR100])

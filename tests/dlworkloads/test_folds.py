@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -66,3 +67,21 @@ def test_a_file_of_folds_is_read_without_pickle(tmp_path: Path, evaluation: str)
     assert (found.examples.divisor, found.examples.labels.dtype.name) == (255, "int64")
     with np.load(path, allow_pickle=False) as file:
         assert {*file} == {"inputs", "divisor", "labels", "tested_in"}
+
+
+def test_a_file_of_folds_whose_writing_was_interrupted_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(file: Any, **arrays: Any) -> None:
+        file.write(b"PK")
+        raise KeyboardInterrupt
+
+    path, folds = tmp_path / "folds.npz", divide(some(30), "split")
+    with monkeypatch.context() as patch:
+        patch.setattr(np, "savez", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            write_folds(path, folds)
+    assert not path.exists()
+    write_folds(path, folds)
+    assert (read_folds(path).tested_in == folds.tested_in).all()
+    assert [*tmp_path.iterdir()] == [path]

@@ -82,6 +82,39 @@ def test_time_of_training_and_of_testing_are_told_apart() -> None:
     assert (metrics["images_per_second"].value, metrics["images_per_second"].unit) == (64.0, "images/s")
 
 
+def test_what_precedes_the_epochs_changes_none_of_them() -> None:
+    def untimed() -> float:
+        return 0.0
+
+    data = points(100, 1)
+    trainings = [
+        Training(
+            SoftmaxRegression(16, 3),  # type: ignore[arg-type]
+            data,
+            lambda fold: {"weight": np.eye(3, 6)},
+            clock=untimed,
+        )
+        for _ in range(2)
+    ]
+    trainings[0].prepare()
+    assert trainings[0].run(2) == trainings[1].run(2)
+
+
+def test_the_first_batch_is_timed_before_the_epochs() -> None:
+    ticking = count()
+    training: Any = Training(
+        SoftmaxRegression(16, 3),  # type: ignore[arg-type]
+        points(100, 1),
+        lambda fold: {"weight": np.eye(3, 6)},
+        clock=lambda: float(next(ticking)),
+    )
+    first_batch_seconds = training.prepare()
+    result = Result(training.run(3), np.arange(3), "images", None, first_batch_seconds)
+    metrics = {metric.name: metric for metric in result.metrics()}
+    assert metrics["first_batch_seconds"].value == 1.0
+    assert metrics["training_seconds"].value == 3.0
+
+
 def test_ten_folds_test_every_example_once() -> None:
     folds, result = trained(SoftmaxRegression(16, 3), points(100, 10), 6)
     assert (len(folds), result.tested) == (10, 100)
@@ -109,11 +142,28 @@ def test_the_target_is_counted_where_every_fold_reaches_it() -> None:
     reached = fold(0.5, 0.8, 0.7, 0.9), fold(0.8, 0.9, 0.9, 0.9)
     labels = np.arange(10)
     metrics = {metric.name: metric for metric in Result(reached, labels, "images", 0.8).metrics()}
-    assert (metrics["epochs_to_target"].value, metrics["seconds_to_target"].value) == (1.5, 3.0)
-    assert metrics["epochs_to_target"].better == metrics["seconds_to_target"].better == "lower"
+    assert (metrics["epochs_to_80_percent"].value, metrics["seconds_to_80_percent"].value) == (1.5, 3.0)
+    assert metrics["epochs_to_80_percent"].better == metrics["seconds_to_80_percent"].better == "lower"
     assert metrics["accuracy"].better == "higher"
     missed = Result((*reached, fold(0.7)), labels, "images", 0.8)
-    assert not {"epochs_to_target", "seconds_to_target"} & {metric.name for metric in missed.metrics()}
+    assert not [metric.name for metric in missed.metrics() if "_to_" in metric.name]
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        (0.97, "seconds_to_97_percent"),
+        (0.975, "seconds_to_97_5_percent"),
+        (1.0, "seconds_to_100_percent"),
+        (0.1, "seconds_to_10_percent"),
+        (1e-7, "seconds_to_0_00001_percent"),
+    ],
+)
+def test_each_target_has_metrics_of_its_own(target: float, name: str) -> None:
+    folds = [TrainedFold((Epoch(2.0, 1.0, 0.5, 0.5, 0.5, 1.0),), 64, 100)]
+    metrics = {metric.name: metric for metric in Result(folds, np.arange(10), "images", target).metrics()}
+    assert metrics[name].value == 2.0
+    assert name.replace("seconds", "epochs") in metrics
 
 
 def test_a_fold_without_a_whole_batch_is_refused() -> None:

@@ -106,3 +106,18 @@ def test_data_that_do_not_fit_the_network_fail_the_test(run: Run) -> None:
     result = run("bench/test_convergence.py", "--data=cifar10", "--throughput-lock=off")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*--data cifar10: its examples do not fit an input of (1, 28, 28); *: mnist, digits"])
+
+
+@pytest.mark.parametrize("model", ["torchvision:resnet18", "alexnet"])
+def test_a_network_without_a_recipe_is_unsupported_whatever_the_data(run: Run, model: str) -> None:
+    result = run("bench/test_convergence.py", f"--model={model}", "--data=digits", "--throughput-lock=off", "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines([f"*how to train {model} is not known: ask for mnist_cnn, *"])
+
+
+def test_the_largest_batch_of_a_training_is_not_searched(run: Run) -> None:
+    pytest.importorskip("sklearn")
+    limited = ("--find-max-batch", "--throughput-memory-limit=8G")
+    result = run("bench/test_convergence.py", *limited, "--throughput-lock=off", "-rs")
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["*the largest batch of a training is not searched: leave --find-max-batch out*"])

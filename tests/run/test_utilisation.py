@@ -80,3 +80,28 @@ def test_a_peak_is_a_number_above_0(project: Project, text: str) -> None:
     result = project.run(f"--throughput-peak-tflops={text}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"*expected a number above 0, got '{text}'"])
+
+
+PHASES = """
+import time
+from pytest_throughput import Once, Phase
+
+def job():
+    phases = [Phase("train", lambda: time.sleep(0.01)), Phase("predict", lambda: time.sleep(0.01), items=10)]
+    return Once(phases, metadata={"flops_per_image": 1e9})
+"""
+
+
+def test_a_phase_that_counts_no_items_has_none(project: Project) -> None:
+    (project.path / "jobs.py").write_text(PHASES)
+    project.tests("""
+        import pytest
+
+        @pytest.mark.parametrize("phase", ["train", "predict"])
+        def test_it(measure_isolated, phase):
+            measure_isolated("jobs:job", phase=phase)
+        """)
+    arguments = ("--throughput-peak-tflops=1", "--throughput-isolation=none")
+    train, predict = [each["extra_info"] for each in project.run_json(*arguments)["benchmarks"]]
+    assert (train["model_flops_utilisation"], train["peak"]) == (None, None)
+    assert predict["model_flops_utilisation"] == pytest.approx(1e9 * predict["images_per_second"] / 1e12)

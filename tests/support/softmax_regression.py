@@ -17,11 +17,15 @@ class SoftmaxRegression:
     batch_size: int
     classes: int
     learning_rate: float = 0.5
+    features: int = 6
     begun_from: list[Any] = field(default_factory=list)
     """The weights of each restart."""
 
     trained: list[list[Any]] = field(default_factory=list)
     """The labels of each batch."""
+
+    def __post_init__(self) -> None:
+        self.weights = np.zeros((self.classes, self.features))
 
     @property
     def case(self) -> Any:

@@ -19,10 +19,11 @@ from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.telemetry import sampler
 from pytest_throughput.telemetry.cpu_load import CpuReading, read_cpu, summarise_cpu
 from pytest_throughput.telemetry.device import Device
+from pytest_throughput.telemetry.gpu_summary import GpuSummary
 from pytest_throughput.telemetry.gpus import Gpu
 from pytest_throughput.telemetry.probe import GpuProbe, Reading
 from pytest_throughput.telemetry.sampler import Sampler
-from pytest_throughput.telemetry.watch import Telemetry
+from pytest_throughput.telemetry.watch import Telemetry, Watch
 
 GPU = Gpu("GPU-fake", "NVIDIA H200", 150 * 10**9, False, 700.0)
 
@@ -192,3 +193,11 @@ def test_the_processors_are_read_from_linux_files(tmp_path: Path, monkeypatch: p
     assert (nothing.ticks, nothing.frequency_mhz) == (None, None)
     (tmp_path / "stat").write_text("nonsense")
     assert read_cpu(tmp_path, tmp_path).ticks is None
+
+
+def test_what_counts_no_items_has_none_per_joule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_throughput.telemetry.watch.summarise", lambda *_: GpuSummary({}, images_per_joule=2.0))
+    watch = Watch(Device("cuda", GPU))
+    watch.readings = [Reading(0.0, {}), Reading(9.0, {})]
+    assert watch.metadata(measurement((1.0, 2.0)), 10)["images_per_joule"] == 2.0
+    assert watch.metadata(measurement((1.0, 2.0)), None)["images_per_joule"] is None

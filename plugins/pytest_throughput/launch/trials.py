@@ -162,20 +162,22 @@ class Trials:
     def _observed(self, outcome: Outcome, side: Side, watch: Watch) -> Outcome:
         """Return the outcome, and each of its phases, with the telemetry of the machine."""
         if outcome.phases:
-            phases = {
-                name: self._observed(phase, replace(side, items=phase.items or 1), watch)
-                for name, phase in outcome.phases.items()
-            }
+            phases = {name: self._observed_part(each, side, watch, each.items) for name, each in outcome.phases.items()}
             return replace(outcome, phases=phases)
+        return self._observed_part(outcome, side, watch, side.items)
+
+    def _observed_part(self, outcome: Outcome, side: Side, watch: Watch, items: int | None) -> Outcome:
+        """Return the outcome of a step or phase with the telemetry; without items, it has no utilisation."""
         median = None if outcome.measurement is None else statistics.median(outcome.measurement.seconds_per_step)
         if outcome.measurement is None or not median:
             return outcome
-        rate, peak = side.items / median, known_peak(outcome.metadata, watch.device, self._peak_tflops)
+        rate = None if items is None else items / median
+        peak = known_peak(outcome.metadata, watch.device, self._peak_tflops)
         if side.has_peak:
             self._product_trials.note(side.opened, outcome.metadata, rate, was_asked=side.request.measures_products)
         metadata = {
             **outcome.metadata,
-            **watch.metadata(outcome.measurement, side.items),
+            **watch.metadata(outcome.measurement, items),
             **utilisation(flops_rate(outcome.metadata, rate), peak),
         }
         return replace(outcome, metadata=json_metadata(metadata))

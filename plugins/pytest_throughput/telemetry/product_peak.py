@@ -36,10 +36,13 @@ class ProductTrials:
         is_exceeded = any(self._fastest.get(key, 0.0) > peak for key, peak in self._peaks.items())
         return self._times[opened] < (_AT_MOST if is_exceeded else 1)
 
-    def note(self, opened: Hashable, metadata: Mapping[str, Any], images_per_second: float, *, was_asked: bool) -> None:
+    def note(
+        self, opened: Hashable, metadata: Mapping[str, Any], images_per_second: float | None, *, was_asked: bool
+    ) -> None:
         """Note a trial that has ended.
 
-        ``was_asked``: whether it was asked to measure its products. Memory may not have sufficed for them.
+        ``images_per_second``: None if it counts no items. ``was_asked``: whether it was asked to measure its products.
+        Memory may not have sufficed for them.
         """
         key, peak = peak_key(metadata), peak_by_products(metadata)
         self._times[opened] += was_asked

@@ -91,8 +91,11 @@ class Watch:
         self.unknown: str | None = None
         """The reason why nothing is known of the GPU; None if something is."""
 
-    def metadata(self, measurement: Measurement, items: int) -> dict[str, Any]:
-        """Return ``telemetry``, ``images_per_joule`` and ``disturbed_by`` of a trial whose steps have so many items."""
+    def metadata(self, measurement: Measurement, items: int | None) -> dict[str, Any]:
+        """Return ``telemetry``, ``images_per_joule`` and ``disturbed_by`` of a trial whose steps have so many items.
+
+        ``items``: None if they are not counted, and ``images_per_joule`` is null then.
+        """
         cpu, unknown = summarise_cpu(self.before, self.after or read_cpu())
         found: dict[str, Any] = {"images_per_joule": None, "disturbed_by": None}
         gpu = None
@@ -102,12 +105,13 @@ class Watch:
                 unknown["gpu"] = reason
             else:
                 assert measurement.window is not None
-                items_per_round = items * measurement.steps_per_round
+                items_per_round = (items or 1) * measurement.steps_per_round
                 rounds = Rounds(measurement.window, measurement.round_seconds, items_per_round)
                 summary = summarise(self.readings, rounds, self.ours, self.reasons)
                 gpu = dict(summary.fields)
                 unknown.update(summary.unknown)
-                found = {"images_per_joule": summary.images_per_joule, "disturbed_by": summary.disturbed_by}
+                per_joule = None if items is None else summary.images_per_joule
+                found = {"images_per_joule": per_joule, "disturbed_by": summary.disturbed_by}
         return {"telemetry": {"cpu": cpu, "gpu": gpu, "unknown": unknown}, **found}
 
     def _no_window(self, measurement: Measurement) -> str | None:
