@@ -20,6 +20,8 @@ LOADERS = {
     "tensorflow": ("tensorflow", "dlworkloads.frameworks.keras.tensorflow_images:data_set"),
     "threads": ("PIL", "dlworkloads.data.pillow_images:thread_loader"),
 }
+WORKERS = [0, pytest.param(2, marks=pytest.mark.slow)]
+"""PyTorch's workers are forked, from a process that other tests have filled with frameworks and their threads."""
 
 
 @pytest.fixture(params=LOADERS)
@@ -83,7 +85,7 @@ def test_pixels_are_those_of_pillow(
     assert float(difference.max()) < 3
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", WORKERS)
 def test_an_epoch_reads_each_file_once(
     make_loader: Callable[[Loading], Loader], folder: ImageFolder, workers: int
 ) -> None:
@@ -123,7 +125,7 @@ def test_images_are_rotated_by_another_angle_in_each_epoch(
         assert all(float(np.abs(one - other).max()) > 0.2 for one, other in zip(first[:4], second[:4], strict=True))
 
 
-@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("workers", WORKERS)
 def test_a_corrupt_file_is_named(make_loader: Callable[[Loading], Loader], folder: ImageFolder, workers: int) -> None:
     whole = Path(folder.files[4]).read_bytes()
     for content in (whole[: len(whole) // 2], b"no picture", b""):

@@ -22,7 +22,6 @@ OF_EVERY_FRAMEWORK = (
     "test_modes.py::test_inference_uses_the_statistics_of_at_most_8_images_and_keeps_them",
     "test_modes.py::test_outputs_that_are_no_numbers_are_seen",
     "test_update_steps.py",
-    "test_updates.py",
 )
 """The tests that hold for these two as they are."""
 BACKENDS = pytest.mark.parametrize("framework", ["keras-torch", "keras-jax"])
@@ -37,6 +36,12 @@ def test_small_networks(framework: str) -> None:
 @BACKENDS
 def test_every_network(framework: str) -> None:
     _run(framework, "slow", "keras_backends.py", *OF_EVERY_FRAMEWORK)
+
+
+@pytest.mark.slow
+@BACKENDS
+def test_updates(framework: str) -> None:
+    _run(framework, "slow or not slow", "test_updates.py")
 
 
 @pytest.mark.gpu
