@@ -101,6 +101,18 @@ def test_a_job_goes_from_files_to_predictions(framework: str, make_images: Make)
     job.close()
 
 
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+@pytest.mark.parametrize("framework", ["pytorch", "jax"])
+def test_a_job_is_done_in_both_layouts(framework: str, layout: str, make_images: Make) -> None:
+    """PyTorch takes images with their channels first in both layouts."""
+    job = open_images(make_images(), framework, layout=layout)
+    found = go_through(job)
+    assert (found["train"].items, found["predict"].items) == (10, 6)
+    assert job.metadata["layout"] == layout
+    assert job.close is not None
+    job.close()
+
+
 def test_training_begins_with_the_same_weights_in_every_framework_and_learns(
     make_images: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
