@@ -119,7 +119,7 @@ def test_tensorflow_decodes_ahead_only_with_workers(
     decoded: list[object] = []
 
     def decode(file: object, size: int) -> object:
-        image = tensorflow.py_function(lambda name: decoded.append(name) or np.zeros((size, size, 3)), [file], "float32")
+        image = tensorflow.py_function(lambda name: decoded.append(name) or np.zeros((size, size, 3)), [file], "double")
         return tensorflow.ensure_shape(image, (size, size, 3))
 
     monkeypatch.setattr(images, "_decode", decode)

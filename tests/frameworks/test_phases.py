@@ -154,6 +154,7 @@ def test_folders_that_do_not_fit_are_refused(make_images: Make, given: dict[str,
         ({"model": "letter_mlp"}, "letter_mlp takes inputs of shape (16,), not square images in colour"),
         ({"model": "torchvision:resnet18"}, "networks of the suite, and the model is torchvision:resnet18"),
         ({"batch_size": 0}, "the largest batch of a job is not searched: leave --find-max-batch out"),
+        ({"execution": "compiled-graphs"}, "compiled-graphs takes every batch from one address: ask for eager or"),
         ({"framework": "numpy"}, "NumPy does inference only"),
     ],
 )
