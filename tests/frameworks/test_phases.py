@@ -21,6 +21,7 @@ from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.models import build
 from dlworkloads.optimisers import Optimiser
 from dlworkloads.phases import open_job
+from dlworkloads.verification import OtherThanAskedFor
 from pytest_throughput import Once, Unsupported
 from pytest_throughput.measurement.scenario import MeasuredPhase, measure_phase
 
@@ -96,6 +97,7 @@ def test_a_job_goes_from_files_to_predictions(framework: str, make_images: Make)
     assert job.metadata["parameters"] == 1_250_858
     settings = job.metadata["settings"]
     assert (settings["training_images"], settings["validation_images"], settings["image_size"]) == (12, 6, 32)
+    assert settings["dtypes"] == {"weights": "float32", "images": "float32", "computation": "float32"}
     assert job.metadata["versions"][FRAMEWORKS[framework].package]
     assert job.close is not None
     job.close()
@@ -133,6 +135,26 @@ def test_training_begins_with_the_same_weights_in_every_framework_and_learns(
     assert right.all()
     metrics = {metric.name: metric.value for metric in measure_phase(phases["validate"]).metrics}
     assert metrics["accuracy"] == right.mean()
+
+
+def test_the_seconds_of_compiling_belong_to_the_first_step(make_images: Make) -> None:
+    job = open_images(make_images(), "jax", execution="compiled")
+    seconds = {}
+    for phase in job.phases:
+        measure_phase(phase)
+        seconds[phase.name] = job.metadata.get("compile_seconds")
+    assert seconds.pop("first_step") > 0
+    assert {*seconds.values()} == {None}
+
+
+def test_a_first_step_in_another_precision_fails(make_images: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    phases = {phase.name: phase for phase in open_images(make_images()).phases}
+    for name in ("index", "build"):
+        measure_phase(phases[name])
+    workload = phases["train"].run.__self__._built  # type: ignore[attr-defined]
+    monkeypatch.setattr(workload, "dtypes", lambda output: {"computation": "bfloat16"})
+    with pytest.raises(OtherThanAskedFor, match="--precision fp32 asks for computation in float32, but found bfloat16"):
+        measure_phase(phases["first_step"])
 
 
 @pytest.mark.parametrize(
