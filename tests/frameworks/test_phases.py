@@ -95,6 +95,7 @@ def test_a_job_goes_from_files_to_predictions(framework: str, make_images: Make)
     assert 0 < metrics["validate"]["loss"] < 10
     assert metrics["checkpoint"]["checkpoint_bytes"] >= 4 * build("cifar10_cnn").parameter_count
     assert job.metadata["parameters"] == 1_250_858
+    assert job.metadata["build_seconds"] is None
     settings = job.metadata["settings"]
     assert (settings["training_images"], settings["validation_images"], settings["image_size"]) == (12, 6, 32)
     assert settings["dtypes"] == {"weights": "float32", "images": "float32", "computation": "float32"}
@@ -219,6 +220,7 @@ def test_a_job_goes_all_the_way_through_pytest(make_images: Make, tmp_path: Path
     train = infos[f"{case}-train"]
     assert (train["phase"], train["loader_workers"], train["batch_size"]) == ("train", 2, 10)
     assert train["settings"]["images"] == str(folder)
+    assert {info["build_seconds"] for info in infos.values()} == {None}
     assert len({info["started_at"] for info in infos.values()}) == len(PHASES)
     next((folder / "train").glob("*/0.jpg")).write_bytes(b"no picture")
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
