@@ -41,12 +41,26 @@ def test_classes_are_sorted_folders_and_files_are_found_by_extension(tmp_path: P
 def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     make(tmp_path, BOTH)
     (tmp_path / "train/cat/circle").symlink_to(tmp_path / "train")
-    (tmp_path / "train/also").symlink_to(tmp_path / "train/cat")
+    (tmp_path / "train/nothing").symlink_to(tmp_path / "nowhere")
     (tmp_path / "train/cat/linked.jpg").symlink_to(tmp_path / "train/dog/a.jpg")
     (tmp_path / "train/cat/broken.jpg").symlink_to(tmp_path / "nowhere")
     train = index(str(tmp_path)).train
     assert train.classes == ("cat", "dog")
     assert [Path(file).name for file in train.files] == ["a.jpg", "linked.jpg", "a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "message"),
+    [
+        ("train/owl", "cat", "/train/owl is a symbolic link to a folder, and a class has to be a folder itself"),
+        ("validation/cat/b.jpg", "b.jpg", "/validation/cat/b.jpg: Too many levels of symbolic links; expected an"),
+    ],
+)
+def test_a_link_that_is_not_followed_is_named(tmp_path: Path, link: str, target: str, message: str) -> None:
+    (make(tmp_path, BOTH) / link).symlink_to(target)
+    with pytest.raises(ValueError) as raised:
+        index(str(tmp_path))
+    assert str(raised.value).startswith(f"--images: {tmp_path}{message}")
 
 
 @pytest.mark.parametrize(
