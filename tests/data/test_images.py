@@ -109,3 +109,13 @@ def test_a_set_that_cannot_be_finished_leaves_nothing(tmp_path: Path, monkeypatc
     with pytest.raises(ValueError):
         make_image_set(str(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_sets_that_were_abandoned_are_removed_after_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("PIL")
+    monkeypatch.setattr(image_set, "COUNTS", {"train": 1, "validation": 1})
+    make(tmp_path, ["images-abc_0123/train/a.jpg", "images-new_0123/a.jpg", "images-0/a.jpg", "other/a.jpg"])
+    for name in ("images-abc_0123", "images-0", "other"):
+        os.utime(tmp_path / name, (0, 0))
+    make_image_set(str(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {"images-new_0123", "images-0", "other", "images-1"}
