@@ -41,12 +41,26 @@ def test_classes_are_sorted_folders_and_files_are_found_by_extension(tmp_path: P
 def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
     make(tmp_path, BOTH)
     (tmp_path / "train/cat/circle").symlink_to(tmp_path / "train")
-    (tmp_path / "train/also").symlink_to(tmp_path / "train/cat")
+    (tmp_path / "train/nothing").symlink_to(tmp_path / "nowhere")
     (tmp_path / "train/cat/linked.jpg").symlink_to(tmp_path / "train/dog/a.jpg")
     (tmp_path / "train/cat/broken.jpg").symlink_to(tmp_path / "nowhere")
     train = index(str(tmp_path)).train
     assert train.classes == ("cat", "dog")
     assert [Path(file).name for file in train.files] == ["a.jpg", "linked.jpg", "a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "message"),
+    [
+        ("train/owl", "cat", "/train/owl is a symbolic link to a folder, and a class has to be a folder itself"),
+        ("validation/cat/b.jpg", "b.jpg", "/validation/cat/b.jpg: Too many levels of symbolic links; expected an"),
+    ],
+)
+def test_a_link_that_is_not_followed_is_named(tmp_path: Path, link: str, target: str, message: str) -> None:
+    (make(tmp_path, BOTH) / link).symlink_to(target)
+    with pytest.raises(ValueError) as raised:
+        index(str(tmp_path))
+    assert str(raised.value).startswith(f"--images: {tmp_path}{message}")
 
 
 @pytest.mark.parametrize(
@@ -95,3 +109,13 @@ def test_a_set_that_cannot_be_finished_leaves_nothing(tmp_path: Path, monkeypatc
     with pytest.raises(ValueError):
         make_image_set(str(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_sets_that_were_abandoned_are_removed_after_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("PIL")
+    monkeypatch.setattr(image_set, "COUNTS", {"train": 1, "validation": 1})
+    make(tmp_path, ["images-abc_0123/train/a.jpg", "images-new_0123/a.jpg", "images-0/a.jpg", "other/a.jpg"])
+    for name in ("images-abc_0123", "images-0", "other"):
+        os.utime(tmp_path / name, (0, 0))
+    make_image_set(str(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {"images-new_0123", "images-0", "other", "images-1"}

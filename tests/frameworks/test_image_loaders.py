@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -107,6 +109,29 @@ def test_an_epoch_reads_each_file_once(
         assert labels.tolist() == [folder.labels[number] for number in order]
         orders.append(tuple(order))
     assert len(set(orders)) > 1
+
+
+@pytest.mark.parametrize(("workers", "expected"), [(0, 2), (2, 7)])
+def test_tensorflow_decodes_ahead_only_with_workers(
+    folder: ImageFolder, monkeypatch: pytest.MonkeyPatch, workers: int, expected: int
+) -> None:
+    """Of seven images in batches of two, the first batch needs two."""
+    tensorflow = pytest.importorskip("tensorflow")
+    images = importlib.import_module("dlworkloads.frameworks.keras.tensorflow_images")
+    decoded: list[object] = []
+
+    def decode(file: object, size: int) -> object:
+        image = tensorflow.py_function(lambda name: decoded.append(name) or np.zeros((size, size, 3)), [file], "double")
+        return tensorflow.ensure_shape(image, (size, size, 3))
+
+    monkeypatch.setattr(images, "_decode", decode)
+    batches = iter(images.data_set(asking(folder, training=False, workers=workers)))
+    next(batches)
+    deadline = time.monotonic() + 10
+    while len(decoded) < expected and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    assert len(decoded) == expected
 
 
 def test_images_are_rotated_by_another_angle_in_each_epoch(

@@ -21,6 +21,7 @@ from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.models import build
 from dlworkloads.optimisers import Optimiser
 from dlworkloads.phases import open_job
+from dlworkloads.verification import OtherThanAskedFor
 from pytest_throughput import Once, Unsupported
 from pytest_throughput.measurement.scenario import MeasuredPhase, measure_phase
 
@@ -94,9 +95,23 @@ def test_a_job_goes_from_files_to_predictions(framework: str, make_images: Make)
     assert 0 < metrics["validate"]["loss"] < 10
     assert metrics["checkpoint"]["checkpoint_bytes"] >= 4 * build("cifar10_cnn").parameter_count
     assert job.metadata["parameters"] == 1_250_858
+    assert job.metadata["build_seconds"] is None
     settings = job.metadata["settings"]
     assert (settings["training_images"], settings["validation_images"], settings["image_size"]) == (12, 6, 32)
+    assert settings["dtypes"] == {"weights": "float32", "images": "float32", "computation": "float32"}
     assert job.metadata["versions"][FRAMEWORKS[framework].package]
+    assert job.close is not None
+    job.close()
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+@pytest.mark.parametrize("framework", ["pytorch", "jax"])
+def test_a_job_is_done_in_both_layouts(framework: str, layout: str, make_images: Make) -> None:
+    """PyTorch takes images with their channels first in both layouts."""
+    job = open_images(make_images(), framework, layout=layout)
+    found = go_through(job)
+    assert (found["train"].items, found["predict"].items) == (10, 6)
+    assert job.metadata["layout"] == layout
     assert job.close is not None
     job.close()
 
@@ -123,6 +138,26 @@ def test_training_begins_with_the_same_weights_in_every_framework_and_learns(
     assert metrics["accuracy"] == right.mean()
 
 
+def test_the_seconds_of_compiling_belong_to_the_first_step(make_images: Make) -> None:
+    job = open_images(make_images(), "jax", execution="compiled")
+    seconds = {}
+    for phase in job.phases:
+        measure_phase(phase)
+        seconds[phase.name] = job.metadata.get("compile_seconds")
+    assert seconds.pop("first_step") > 0
+    assert {*seconds.values()} == {None}
+
+
+def test_a_first_step_in_another_precision_fails(make_images: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    phases = {phase.name: phase for phase in open_images(make_images()).phases}
+    for name in ("index", "build"):
+        measure_phase(phases[name])
+    workload = phases["train"].run.__self__._built  # type: ignore[attr-defined]
+    monkeypatch.setattr(workload, "dtypes", lambda output: {"computation": "bfloat16"})
+    with pytest.raises(OtherThanAskedFor, match="--precision fp32 asks for computation in float32, but found bfloat16"):
+        measure_phase(phases["first_step"])
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -142,6 +177,7 @@ def test_folders_that_do_not_fit_are_refused(make_images: Make, given: dict[str,
         ({"model": "letter_mlp"}, "letter_mlp takes inputs of shape (16,), not square images in colour"),
         ({"model": "torchvision:resnet18"}, "networks of the suite, and the model is torchvision:resnet18"),
         ({"batch_size": 0}, "the largest batch of a job is not searched: leave --find-max-batch out"),
+        ({"execution": "compiled-graphs"}, "compiled-graphs takes every batch from one address: ask for eager or"),
         ({"framework": "numpy"}, "NumPy does inference only"),
     ],
 )
@@ -184,6 +220,7 @@ def test_a_job_goes_all_the_way_through_pytest(make_images: Make, tmp_path: Path
     train = infos[f"{case}-train"]
     assert (train["phase"], train["loader_workers"], train["batch_size"]) == ("train", 2, 10)
     assert train["settings"]["images"] == str(folder)
+    assert {info["build_seconds"] for info in infos.values()} == {None}
     assert len({info["started_at"] for info in infos.values()}) == len(PHASES)
     next((folder / "train").glob("*/0.jpg")).write_bytes(b"no picture")
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

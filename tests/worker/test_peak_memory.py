@@ -115,3 +115,8 @@ def test_first_step_and_build_time_are_known_only_of_a_process_of_its_own(own_pr
     assert (outcome.measurement.first_step_seconds is not None) is own_process
     assert outcome.metadata["build_seconds"] == (0.25 if own_process else None)
     assert Outcome.from_json(outcome.to_json()) == outcome
+
+
+def test_an_opening_that_builds_nothing_has_no_build_time() -> None:
+    outcome = measured(Step(int, metadata={"build_seconds": None}), own_process=True)
+    assert outcome.metadata["build_seconds"] is None

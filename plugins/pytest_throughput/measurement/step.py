@@ -43,7 +43,8 @@ class Opened:
     """The properties of every opened target, whether it is a ``Step`` or goes through phases (``Once``)."""
 
     build_seconds: Optional[float] = None
-    """Seconds it took to build the network; None to have the whole opening timed instead."""
+    """Seconds it took to build the network; None to have the whole opening timed instead. ``build_seconds`` among the
+    ``metadata`` wins: there, None means that opening builds nothing."""
 
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """JSON values recorded with the result; ``settings`` and ``versions`` are merged, not replaced.

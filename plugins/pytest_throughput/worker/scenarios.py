@@ -109,11 +109,13 @@ class _Context:
         # Memory of a fresh process is swapped out only if memory is short: its steps may have waited for the disk.
         metadata.setdefault("swapped_bytes", swapped_bytes())
         metadata.setdefault("implausible", None)
-        build_seconds = self._open_seconds if opened.build_seconds is None else opened.build_seconds
-        metadata["build_seconds"] = build_seconds if self._own_process else None
+        # A target whose opening builds nothing says so by None in its metadata.
+        metadata.setdefault(
+            "build_seconds", self._open_seconds if opened.build_seconds is None else opened.build_seconds
+        )
         if not self._own_process:
             # As with the first step, only the first case imports and starts the compiler.
-            metadata["compile_seconds"] = None
+            metadata["build_seconds"] = metadata["compile_seconds"] = None
         self._merge(metadata, "settings", {}, self._settings)
         self._merge(metadata, "versions", {"python": platform.python_version()}, {})
         return metadata
