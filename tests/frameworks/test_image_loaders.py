@@ -120,9 +120,12 @@ def test_tensorflow_decodes_ahead_only_with_workers(
     images = importlib.import_module("dlworkloads.frameworks.keras.tensorflow_images")
     decoded: list[object] = []
 
+    def note(file: object) -> np.ndarray:
+        decoded.append(file)
+        return np.zeros((32, 32, 3))
+
     def decode(file: object, size: int) -> object:
-        image = tensorflow.py_function(lambda name: decoded.append(name) or np.zeros((size, size, 3)), [file], "double")
-        return tensorflow.ensure_shape(image, (size, size, 3))
+        return tensorflow.ensure_shape(tensorflow.py_function(note, [file], "double"), (size, size, 3))
 
     monkeypatch.setattr(images, "_decode", decode)
     batches = iter(images.data_set(asking(folder, training=False, workers=workers)))

@@ -140,7 +140,7 @@ def test_training_begins_with_the_same_weights_in_every_framework_and_learns(
 
 def test_the_seconds_of_compiling_belong_to_the_first_step(make_images: Make) -> None:
     job = open_images(make_images(), "jax", execution="compiled")
-    seconds = {}
+    seconds: dict[str, Any] = {}
     for phase in job.phases:
         measure_phase(phase)
         seconds[phase.name] = job.metadata.get("compile_seconds")
