@@ -128,7 +128,7 @@ def _milliseconds(case: CaseResult) -> str:
 
 def _is_published_by_its_mean(case: CaseResult) -> bool:
     """Return whether the reports that such cases repeat printed means: those of the protocol, and updates."""
-    protocols = {settings.get("protocol") for settings in case.metadata_values("settings")}
+    protocols = [settings.get("protocol") for settings in case.metadata_values("settings")]
     return "paper" in protocols or case.axes.get("mode") == "update"
 
 
