@@ -117,7 +117,7 @@ class Trial:
         return self._outcome
 
     def profile(self) -> Outcome:
-        """Return the outcome, with what a profiler says of further steps where that is asked for. Called once."""
+        """Return the outcome, with what a profiler says of further steps where that is asked for. It profiles once."""
         outcome, opened = self.outcome(), self._opened
         if opened is not None and self._profile is not None and outcome.measurement is not None:
             self._outcome = replace(outcome, metadata={**outcome.metadata, **profiled(opened, self._profile)})
