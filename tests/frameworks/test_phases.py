@@ -20,7 +20,7 @@ from dlworkloads.data.weights import initial_values
 from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.models import build
 from dlworkloads.optimisers import Optimiser
-from dlworkloads.phases import open_job
+from dlworkloads.phases.opening import open_job
 from dlworkloads.verification import OtherThanAskedFor
 from pytest_throughput import Once, Unsupported
 from pytest_throughput.measurement.scenario import MeasuredPhase, measure_phase
@@ -120,7 +120,7 @@ def test_training_begins_with_the_same_weights_in_every_framework_and_learns(
     make_images: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What computes alone before has no influence."""
-    monkeypatch.setattr("dlworkloads.phases.OPTIMISER", Optimiser("adam", 0.001))
+    monkeypatch.setattr("dlworkloads.phases.job.OPTIMISER", Optimiser("adam", 0.001))
     job = open_images(make_images(train=20), batch_size=4)
     phases = {phase.name: phase for phase in job.phases}
     for name in ("index", "build", "first_step", "compute"):

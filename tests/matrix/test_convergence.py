@@ -120,4 +120,4 @@ def test_the_largest_batch_of_a_training_is_not_searched(run: Run) -> None:
     limited = ("--find-max-batch", "--throughput-memory-limit=8G")
     result = run("bench/test_convergence.py", *limited, "--throughput-lock=off", "-rs")
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*the largest batch of a training is not searched: leave --find-max-batch out*"])
+    result.stdout.fnmatch_lines(["*the largest batch of a job is not searched: leave --find-max-batch out*"])

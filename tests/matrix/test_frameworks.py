@@ -141,6 +141,13 @@ def test_a_framework_of_a_plug_in_is_known(project: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*::test_inference[[]abacus-cpu-letter_mlp-b8-fp32-by-hand]"])
 
 
+def test_frameworks_are_collected_once_a_run(project: pytest.Pytester) -> None:
+    project.makeconftest(CONFTEST.replace("    return", "    print('collecting frameworks')\n    return"))
+    result = run(project, "--framework=abacus", "--execution=by-hand,compiled", "--collect-only", "-q", "-s")
+    assert len([line for line in result.outlines if "::test_inference" in line]) == 2
+    assert (result.outlines + result.errlines).count("collecting frameworks") == 1
+
+
 def test_options_and_help_know_it(project: pytest.Pytester) -> None:
     names = ", ".join([*FRAMEWORKS, "abacus"])
     shown = " ".join(project.runpytest_inprocess("--help").stdout.str().split())

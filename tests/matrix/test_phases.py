@@ -14,7 +14,7 @@ from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.models import build, is_known, names
 from dlworkloads.models.layer import ShapeError
 from dlworkloads.presets import PRESETS
-from dlworkloads.target import JobOptions, target_of
+from dlworkloads.target import target_of
 
 ROOT = Path(__file__).parents[2]
 Run = Callable[..., pytest.RunResult]
@@ -79,10 +79,10 @@ def cases_of(preset: str, framework: str = "pytorch") -> list[Case]:
 
 def test_all_phases_of_a_job_have_the_same_target() -> None:
     cases = cases_of("quick")
-    targets = [target_of(case, FRAMEWORKS, 1, JobOptions("/images", "/cache", False)) for case in cases]
+    targets = [target_of(case, FRAMEWORKS, 1, {"images": "/images", "cache": "/cache"}) for case in cases]
     assert [target.pop("phase") for target in targets] == [*PHASES, *PHASES]
     assert len({json.dumps(target, sort_keys=True) for target in targets}) == 2
-    assert {target["target"] for target in targets} == {"dlworkloads.phases:open_job"}
+    assert {target["target"] for target in targets} == {"dlworkloads.phases.opening:open_job"}
     assert not {"items", "largest"} & set(targets[0])
 
 
