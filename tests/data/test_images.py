@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import tempfile
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pytest
 
 from dlworkloads.data import image_set
 from dlworkloads.data.image_set import make_image_set
-from dlworkloads.data.images import index
+from dlworkloads.data.images import SPLITS, index
 
 
 def make(folder: Path, files: Sequence[str]) -> Path:
@@ -61,6 +64,56 @@ def test_a_link_that_is_not_followed_is_named(tmp_path: Path, link: str, target:
     with pytest.raises(ValueError) as raised:
         index(str(tmp_path))
     assert str(raised.value).startswith(f"--images: {tmp_path}{message}")
+
+
+def test_what_is_no_regular_file_is_left_out(tmp_path: Path) -> None:
+    """Opening a pipe would wait for a writer for ever. A folder may be called as an image is."""
+    make(tmp_path, [*BOTH, "train/cat/folder.jpg/b.jpg"])
+    os.mkfifo(tmp_path / "train/cat/pipe.jpg")
+    (tmp_path / "train/cat/linked.jpg").symlink_to("pipe.jpg")
+    (tmp_path / "train/cat/device.jpg").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as bound:
+        descriptor = os.open(tmp_path / "train/cat", os.O_RDONLY)
+        bound.bind(f"/proc/self/fd/{descriptor}/socket.jpg")  # The names of sockets are short.
+        os.close(descriptor)
+    train = index(str(tmp_path)).train
+    assert [Path(file).name for file in train.files] == ["a.jpg", "b.jpg", "a.jpg"]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, [*BOTH, "train/cat/secret/b.jpg"])
+    scandir = os.scandir
+
+    def refuse(folder: str) -> object:
+        if folder.endswith("secret"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # The superuser may read everything.
+    with pytest.raises(ValueError, match=rf"^--images: {tmp_path}/train/cat/secret: Permission denied; expected DIR"):
+        index(str(tmp_path))
+
+
+def test_names_need_not_be_text(tmp_path: Path) -> None:
+    make(tmp_path, BOTH)
+    Path(os.fsdecode(os.fsencode(tmp_path / "train/cat") + b"/\xff.jpg")).touch()
+    assert os.fsencode(index(str(tmp_path)).train.files[1]).endswith(b"/\xff.jpg")
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_names_take_little_memory() -> None:
+    """The list of a class is in memory once with what the system says of each name, and once as paths."""
+    with tempfile.TemporaryDirectory() as folder:  # pytest would keep its own temporary folder.
+        names = [f"{split}/{name}/{number:06}.jpg" for number in range(25_000) for split in SPLITS for name in "ab"]
+        make(Path(folder), names)
+        tracemalloc.start()
+        try:
+            found = index(folder)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert len(found) == 100_000
+    assert peak < 30 * 2**20
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from dlworkloads.data.images import ImageFolder
-from dlworkloads.data.loading import Loader, Loading
+from dlworkloads.data.loading import Loader, Loading, UnreadableImage
 from dlworkloads.frameworks.registry import resolve
 
 Image = pytest.importorskip("PIL.Image")
@@ -154,11 +155,28 @@ def test_images_are_rotated_by_another_angle_in_each_epoch(
 
 
 @pytest.mark.parametrize("workers", WORKERS)
-def test_a_corrupt_file_is_named(make_loader: Callable[[Loading], Loader], folder: ImageFolder, workers: int) -> None:
-    whole = Path(folder.files[4]).read_bytes()
-    for content in (whole[: len(whole) // 2], b"no picture", b""):
-        Path(folder.files[4]).write_bytes(content)
-        with pytest.raises(ValueError) as raised:
+def test_a_file_that_cannot_be_decoded_is_named(
+    make_loader: Callable[[Loading], Loader], folder: ImageFolder, workers: int
+) -> None:
+    file = Path(folder.files[4])
+    whole = file.read_bytes()
+    unreadable: list[Callable[[], object]] = [
+        lambda: file.write_bytes(whole[: len(whole) // 2]),
+        lambda: Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(file, "PNG"),
+        file.unlink,
+        lambda: file.symlink_to("/proc/self/mem"),  # Reading it is an error, for the superuser as well.
+    ]
+    for make_unreadable in unreadable:
+        make_unreadable()
+        with pytest.raises(UnreadableImage) as raised:
             epoch(make_loader(asking(folder, training=False, workers=workers)))
-        assert str(raised.value).startswith(f"--images: {folder.files[4]} cannot be decoded (")
+        assert str(raised.value).startswith(f"--images: {file} cannot be decoded (")
         assert str(raised.value).endswith("); remove the file, or replace it")
+        assert "\n" not in str(raised.value) and "{" not in str(raised.value)
+
+
+def test_a_name_that_is_no_text_is_read(make_loader: Callable[[Loading], Loader], folder: ImageFolder) -> None:
+    renamed = os.fsdecode(os.fsencode(folder.files[0]) + b"\xff.jpg")
+    os.rename(folder.files[0], renamed)
+    batches, _ = epoch(make_loader(asking(replace(folder, files=(renamed, *folder.files[1:])), training=False)))
+    assert numbers(np.concatenate(batches)) == list(range(7))
