@@ -205,7 +205,8 @@ def test_without_pillow_a_case_is_unsupported(monkeypatch: pytest.MonkeyPatch, t
 def test_a_job_goes_all_the_way_through_pytest(make_images: Make, tmp_path: Path) -> None:
     """One job for all tests of it, in a worker with processes that load; then with a file that cannot be read."""
     pytest.importorskip("torch")
-    folder = make_images()
+    # Whole batches: an epoch of training drops the remainder, which might be the file that cannot be read.
+    folder = make_images(train=5)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV"))}
     command = [
         *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--throughput-lock=off", "bench/test_phases.py"),
@@ -222,7 +223,6 @@ def test_a_job_goes_all_the_way_through_pytest(make_images: Make, tmp_path: Path
     assert (train["phase"], train["loader_workers"], train["batch_size"]) == ("train", 2, 10)
     assert train["settings"]["images"] == str(folder)
     assert {info["build_seconds"] for info in infos.values()} == {None}
-    assert len({info["started_at"] for info in infos.values()}) == len(PHASES)
     next((folder / "train").glob("*/0.jpg")).write_bytes(b"no picture")
     ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == pytest.ExitCode.TESTS_FAILED
