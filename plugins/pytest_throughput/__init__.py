@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pytest_throughput.measurement.kernel import Kernel
 from pytest_throughput.measurement.metric import Metric
-from pytest_throughput.measurement.scenario import Once, Phase
+from pytest_throughput.measurement.scenario import Once, Part, Phase
 from pytest_throughput.measurement.step import DeviceClock, OutOfMemory, Step, Unsupported
 
-__all__ = ["DeviceClock", "Kernel", "Metric", "Once", "OutOfMemory", "Phase", "Step", "Unsupported"]
+__all__ = ["DeviceClock", "Kernel", "Metric", "Once", "OutOfMemory", "Part", "Phase", "Step", "Unsupported"]

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +16,19 @@ from networks import frameworks_to_test, open_workload
 
 from dlworkloads import models
 from dlworkloads.convergence.own_defaults import own_initial_values, own_optimiser
+from dlworkloads.convergence.phase import TrainingPhase
 from dlworkloads.convergence.recipes import RECIPES
-from dlworkloads.convergence.training import Training
+from dlworkloads.convergence.training import TrainedFold, Training
 from dlworkloads.data.examples import Examples
 from dlworkloads.data.folds import divide
 from dlworkloads.data.sets import read_examples
 from dlworkloads.data.weights import initial_values
+from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Sequential
-from dlworkloads.models.layers import Dense, ReLU
+from dlworkloads.models.layers import Dense, Dropout, ReLU
 from dlworkloads.models.network import Network
-from pytest_throughput import Unsupported
+from dlworkloads.optimisers import Optimiser
+from pytest_throughput import Part, Unsupported
 
 ROOT = Path(__file__).parents[2]
 
@@ -120,6 +124,47 @@ def test_nothing_is_compiled_in_an_epoch(framework: str) -> None:
     compilations = workload.compilations()
     training.run(2)
     assert workload.compilations() == compilations > 0
+
+
+@pytest.mark.parametrize("framework", frameworks_to_test())
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(framework: str, tmp_path: Path) -> None:
+    """Weights, the optimiser's state, its number of updates and the generator of dropout are restored exactly."""
+    pytest.importorskip("sklearn")
+    network = Network("small", (16,), Sequential(Dense(8), ReLU(), Dropout(0.5), Dense(10)))
+    optimiser = Optimiser("sgd", 0.05, decay=0.1, momentum=0.9, nesterov=True)
+    full = read_examples("digits_4x4", None, (16,))
+    data = divide(Examples(full.inputs[:60], full.divisor, full.labels[:60]), "split")
+
+    def begun() -> tuple[Workload, TrainingPhase]:
+        workload = open_workload(framework, network, "training", precision="fp64", batch_size=16, optimiser=optimiser)
+        training = Training(workload, data, lambda fold: initial_values(network, fold), clock=lambda: 0.0)
+        return workload, TrainingPhase(training, workload, 3)
+
+    interrupted, phase = begun()
+    running = phase.run()
+    first = next(running)
+    assert first.save is not None
+    first.save(str(tmp_path / "state"))
+    folds = _ended(running)  # It is not interrupted after all.
+    whole = interrupted.training_state()
+
+    later, phase = begun()
+    phase.restore(str(tmp_path / "state"))
+    assert _ended(phase.run()) == folds
+    found = later.training_state()
+    assert found.keys() == whole.keys()
+    for name, values in whole.items():
+        np.testing.assert_array_equal(found[name], values, err_msg=name)
+    for workload in (interrupted, later):
+        workload.close()
+
+
+def _ended(running: Generator[Part, None, list[TrainedFold]]) -> list[TrainedFold]:
+    while True:
+        try:
+            next(running)
+        except StopIteration as ended:
+            return ended.value  # type: ignore[no-any-return]
 
 
 def test_pytorchs_own_defaults_are_those_of_its_functions() -> None:

@@ -86,8 +86,9 @@ def test_whole_trainings_run_only_where_their_file_is_named(run: Run) -> None:
         ("--data=imagenet", "unknown data 'imagenet'; expected some of: mnist, cifar10, cifar100, letter, digits"),
         ("--evaluation=5-fold", "unknown evaluation '5-fold'; expected some of: split, 10-fold"),
         ("--data-dir=nowhere", "there is no folder 'nowhere'; expected one with the files of a data set"),
-        ("--target-accuracy=97", "expected a number above 0 and at most 1, such as 0.97, got '97'"),
-        ("--target-accuracy=nan", "expected a number above 0 and at most 1, such as 0.97, got 'nan'"),
+        ("--target-accuracy=97", "expected a number from 0.0001 to 1, such as 0.97, got '97'"),
+        ("--target-accuracy=1e-300", "expected a number from 0.0001 to 1, such as 0.97, got '1e-300'"),
+        ("--target-accuracy=nan", "expected a number from 0.0001 to 1, such as 0.97, got 'nan'"),
     ],
 )
 def test_wrong_values_are_refused(run: Run, option: str, message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from pytest_throughput.measurement.disturbance import Disturbance
 from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.measurement.metric import BETTER, Metric
 from pytest_throughput.measurement.plan import PLANS
-from pytest_throughput.worker.protocol import STATUSES, Outcome, Progress, Request, decode, encode
+from pytest_throughput.measurement.scenario import Elapsed
+from pytest_throughput.worker.protocol import STATUSES, EndedPart, KeptParts, Outcome, Progress, Request, decode, encode
 
 seconds = st.just(0.0) | st.floats(1e-9, 1e6)
 metadata = st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.integers(), st.text(max_size=5)), max_size=3)
@@ -41,7 +43,7 @@ ended_well = st.builds(Outcome, st.just("ok"), texts, texts, measurements, metad
 ended_badly = st.builds(Outcome, st.sampled_from(STATUSES[1:]), texts, texts, st.none(), metadata)
 identifiers = st.from_regex(r"[a-z]{1,6}", fullmatch=True)
 metrics = st.lists(
-    st.builds(Metric, identifiers, st.text(max_size=5), st.floats(-1e9, 1e9), st.sampled_from(BETTER)),
+    st.builds(Metric, identifiers, st.text(max_size=5), st.floats(-1e9, 1e9), st.sampled_from(BETTER), unknown),
     max_size=3,
     unique_by=lambda metric: metric.name,
 ).map(tuple)
@@ -52,6 +54,12 @@ phases = st.dictionaries(identifiers, phases_ended_well | ended_badly, min_size=
 jobs = st.builds(Outcome, st.sampled_from(STATUSES), texts, texts, st.none(), metadata, phases=phases)
 outcomes = ended_well | ended_badly | phases_ended_well | jobs
 
+elapsed = st.builds(Elapsed, seconds, disturbances, st.integers(0, 99))
+parts = st.builds(
+    EndedPart, st.integers(1, 99), st.text(max_size=9), st.floats(0.01, 1.0), elapsed, st.booleans(), texts
+)
+kept_parts = st.builds(KeptParts, identifiers, st.text(max_size=9), st.none() | parts)
+
 
 @given(outcomes)
 def test_an_outcome_survives_the_pipe(outcome: Outcome) -> None:
@@ -60,15 +68,21 @@ def test_an_outcome_survives_the_pipe(outcome: Outcome) -> None:
     assert Outcome.from_json(decode(line)) == outcome
 
 
-@given(st.builds(Progress, st.booleans(), st.integers(0, 99), phases.map(tuple), st.none() | phases_ended_well))
+@given(
+    st.builds(
+        Progress, st.booleans(), st.integers(0, 99), phases.map(tuple), st.none() | phases_ended_well, st.none() | parts
+    )
+)
 def test_progress_survives_the_pipe(progress: Progress) -> None:
     assert Progress.from_json(decode(encode(progress.to_json()))) == progress
 
 
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-@given(arguments=metadata, steps=st.none() | st.integers(1, 9))
-def test_a_request_survives_the_pipe(plan: object, arguments: dict[str, object], steps: int | None) -> None:
-    request = Request("module:function", arguments, plan, steps)  # type: ignore[arg-type]
+@given(arguments=metadata, steps=st.none() | st.integers(1, 9), kept=st.none() | kept_parts)
+def test_a_request_survives_the_pipe(
+    plan: object, arguments: dict[str, object], steps: int | None, kept: KeptParts | None
+) -> None:
+    request = Request("module:function", arguments, plan, steps, kept_parts=kept)  # type: ignore[arg-type]
     assert Request.from_json(decode(encode(request.to_json()))) == request
 
 
@@ -102,6 +116,8 @@ FAILED = Outcome("failed", reason="because").to_json()
         {"metrics": [{"name": "a", "unit": "s", "value": "1", "better": "lower"}]},
         {"metrics": [{"name": "a b", "unit": "s", "value": 1.0, "better": "lower"}]},
         {"metrics": [{"name": "a", "unit": "s", "value": 1.0, "better": "lower"}] * 2},
+        {"metrics": [{"name": "a", "unit": "s", "value": 1.0, "better": "lower", "standard_error": -1.0}]},
+        {"metrics": [{"name": "a", "unit": "s", "value": 1.0, "better": "lower", "standard_error": "1"}]},
         {"phases": []},
         {"phases": {"two words": Outcome("failed").to_json()}},
         {"phases": {"load": Outcome("failed", phases={"a": Outcome("failed")}).to_json()}},
@@ -115,6 +131,9 @@ def test_an_object_that_is_no_outcome_is_refused(changes: dict[str, object]) -> 
         Outcome.from_json({**FAILED, **changes})
 
 
+PART: dict[str, Any] = asdict(EndedPart(1, "epoch 1", 0.5, Elapsed(1.0, Disturbance(None, None, 0, None, None), 2)))
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -125,6 +144,13 @@ def test_an_object_that_is_no_outcome_is_refused(changes: dict[str, object]) -> 
         {"phases": ["a", "a"]},
         {"phases": ["two words"]},
         {"ended_phase": {}},
+        {"ended_part": {}},
+        {"ended_part": {**PART, "number": 0}},
+        {"ended_part": {**PART, "done": 2.0}},
+        {"ended_part": {**PART, "text": None}},
+        {"ended_part": {**PART, "is_saved": 1}},
+        {"ended_part": {**PART, "elapsed": {**PART["elapsed"], "seconds": -1.0}}},
+        {"ended_part": {**PART, "elapsed": {**PART["elapsed"], "page_faults": 1.5}}},
         {"surprise": 1},
     ],
 )

@@ -90,6 +90,7 @@ def estimate(
     false_alarm_rate: float,
     missed_rate: float = Rules.missed_rate,
     in_turn: Bools | None = None,
+    own_errors: Floats | None = None,
 ) -> Estimates:
     """Compare two sides, given as logarithms of speed of shape (…, cases, units, trials), NaN where there is no trial.
 
@@ -111,6 +112,9 @@ def estimate(
     if design.is_paired:
         live = np.zeros(base.shape[-3], dtype=bool) if in_turn is None else in_turn
         compared = _prefer_pairs(units_base, units_head, is_typical, compared, shared, live, rates)
+    gap = gap_between(flat_base, flat_head, (1 - SHARE_FOR_NOISE) * false_alarm_rate)
+    if own_errors is not None:
+        compared, gap = _with_own_errors(compared, gap, own_errors, rates)
     there = ~np.isnan(found.logs)
     trials_base, trials_head = there[..., ~found.is_head].sum(axis=-1), there[..., found.is_head].sum(axis=-1)
     if design.is_paired:
@@ -143,7 +147,7 @@ def estimate(
         ),
         by_tail=chance_of_tail(found),
         trials_are_units=design is Design.PAIRS,
-        gap=gap_between(flat_base, flat_head, (1 - SHARE_FOR_NOISE) * false_alarm_rate),
+        gap=gap,
     )
 
 
@@ -232,6 +236,26 @@ def _prefer_pairs(
             own_degrees=np.where(live, spread.own_degrees, groups.spread.own_degrees),
         ),
     )
+
+
+def _with_own_errors(
+    compared: _Compared, gap: Gap, own_errors: Floats, rates: tuple[float, float]
+) -> tuple[_Compared, Gap]:
+    """Widen all margins by the errors, which are normal and independent of the noise between trials."""
+    false_alarm_rate, missed_rate = rates
+    cases = own_errors.shape[-1]
+
+    def error(tail: float) -> Floats:
+        return np.asarray(-special.ndtri(tail) * own_errors)
+
+    of_noise, of_gap = (share * false_alarm_rate / cases for share in (SHARE_FOR_NOISE, 1 - SHARE_FOR_NOISE))
+    widened = replace(
+        compared,
+        margin=np.hypot(compared.margin, error(of_noise)),
+        half_interval=np.hypot(compared.half_interval, error(_TAIL_OF_INTERVAL)),
+        clearing_margin=np.hypot(compared.clearing_margin, error(missed_rate)),
+    )
+    return widened, replace(gap, needed=gap.needed + error(of_gap))
 
 
 def _widths(

@@ -132,7 +132,14 @@ def _case(case: CaseResult) -> JudgedCase:
             disturbed = min(trial.rounds_disturbed / trial.rounds, 1.0)
         if trial.primary is not None:
             values = {one.name: one.value for one in _further(trial) if further.get(one.name) == _judged(one)}
-            trials.append(JudgedTrial(number, trial.primary.value, disturbed, trial.pair, trial.anchor, values))
+            named = {trial.primary.name, *values}
+            errors = {
+                one.name: one.standard_error
+                for one in trial.metrics
+                if one.name in named and one.standard_error and LEAST_FIGURE <= one.standard_error <= MOST_FIGURE
+            }
+            value = trial.primary.value
+            trials.append(JudgedTrial(number, value, disturbed, trial.pair, trial.anchor, values, errors))
     return JudgedCase(
         id=case.id,
         status=case.status or "",

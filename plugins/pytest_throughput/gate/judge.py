@@ -110,6 +110,7 @@ def _compare_alike(cases: Sequence[tuple[Comparable, float]], design: Design, ru
         false_alarm_rate=rules.level,
         missed_rate=rules.missed_rate,
         in_turn=np.array([case.in_turn for case, _ in cases]),
+        own_errors=np.array([case.own_error for case, _ in cases]),
     )
     means = as_differences([case.means for case, _ in cases]) if any(case.means for case, _ in cases) else None
     thresholds = np.array([threshold for _, threshold in cases])

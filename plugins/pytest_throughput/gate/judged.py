@@ -75,6 +75,8 @@ class JudgedTrial:
 
     They are not compared: a run is still the same if it was accepted before further metrics were kept.
     """
+    standard_errors: Mapping[str, float] = field(default_factory=dict, compare=False)
+    """The standard errors that the trial itself gives of its metrics, by name, above 0; not compared, likewise."""
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.value) and self.value > 0):
@@ -124,7 +126,12 @@ class JudgedCase:
         """
         metric = next((one for one in self.further_metrics if one.name == name), None)
         trials = tuple(
-            JudgedTrial(trial.number, trial.further_values[name], trial.disturbed_share)
+            JudgedTrial(
+                trial.number,
+                trial.further_values[name],
+                trial.disturbed_share,
+                standard_errors=trial.standard_errors,
+            )
             for trial in self.trials
             if name in trial.further_values
         )
@@ -145,6 +152,10 @@ class JudgedCase:
         """Return the logarithm of a trial's value, negated where lower values are better: more is always better."""
         is_reversed = self.metric is not None and self.metric.better == "lower"
         return -math.log(trial.value) if is_reversed else math.log(trial.value)
+
+    def own_error(self, trial: JudgedTrial) -> float:
+        """Return the standard error of that logarithm that the trial itself gives; 0 if it gives none."""
+        return trial.standard_errors.get(self.metric_name, 0.0) / trial.value
 
 
 @dataclass(frozen=True)

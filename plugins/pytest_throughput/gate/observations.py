@@ -96,6 +96,8 @@ class Comparable:
     """The digest of the anchor to which the figures are relative; None if they are absolute."""
     by_mean: tuple[Units, Units] = ((), ())
     """The figures of base and head by the means of the slices; empty without an anchor."""
+    own_error: float = 0.0
+    """The standard error of the difference that the trials themselves give, and that no number of them reduces."""
 
 
 def match(
@@ -150,10 +152,14 @@ def _match_figures(
             for unit in side
         )
 
+    sides = ([one for unit in side for one in results(unit)] for side in (selection.base, selection.head))
+    own_error = math.hypot(*map(_own_error, sides))
     if design is Design.PAIRS:
-        return _in_pairs(case_id, results(selection.base[0]), results(selection.head[0]))
+        compared = _in_pairs(case_id, results(selection.base[0]), results(selection.head[0]))
+        return replace(compared, own_error=own_error)
     runs_base = sum(1 for unit in selection.base for run in unit if results((run,)))
-    compared = Comparable(case_id, units(selection.base), units(selection.head), runs_base, anchor=anchor)
+    figures = units(selection.base), units(selection.head)
+    compared = Comparable(case_id, *figures, runs_base, anchor=anchor, own_error=own_error)
     if anchor is None:
         return compared
     by_mean = units(selection.base, by_mean=True), units(selection.head, by_mean=True)
@@ -182,6 +188,15 @@ def _in_pairs(case_id: str, base: Sequence[JudgedCase], head: Sequence[JudgedCas
     of_base, of_head = (tuple((side[number],) if number in side else () for number in numbers) for side in sides)
     means = tuple(math.log(pair.mean_ratio) for pair in live.values() if pair.mean_ratio is not None)
     return Comparable(case_id, of_base, of_head, min(1, len(base)), bool(live), means)
+
+
+def _own_error(cases: Sequence[JudgedCase]) -> float:
+    """Return the standard error that the trials of one side give: that of a typical one, not that of their mean.
+
+    Accuracies of trials on the same test examples have the same error.
+    """
+    squares = [one.own_error(trial) ** 2 for one in cases for trial in one.trials]
+    return math.sqrt(statistics.fmean(squares)) if squares else 0.0
 
 
 def _rank(status: str) -> int:

@@ -58,6 +58,8 @@ class _Trial(Struct):
     """In files without ``metric``, in place of ``value``: the primary metric, or its reciprocal if lower is better."""
     further_values: Annotated[dict[_Text, _Value], Meta(max_length=MOST_METRICS)] | UnsetType = UNSET
     """The values of ``further_metrics`` by name; absent in files from before they were kept."""
+    standard_errors: Annotated[dict[_Text, _Value], Meta(max_length=MOST_METRICS + 1)] | UnsetType = UNSET
+    """The standard errors of its metrics by name, as far as the trial itself gives them; absent without any."""
     anchor: _Anchor | UnsetType = UNSET
     """The anchor that it was measured beside, and the speed relative to it; missing without one."""
 
@@ -103,6 +105,7 @@ def encode(run: JudgedRun) -> bytes:
                     one.disturbed_share,
                     one.value,
                     further_values=dict(one.further_values) or UNSET,
+                    standard_errors=dict(one.standard_errors) or UNSET,
                     anchor=UNSET if one.anchor is None else _Anchor(*one.anchor),
                 )
                 for one in case.trials
@@ -188,7 +191,8 @@ def _trial(trial: _Trial, case: _Case, further: Collection[str]) -> JudgedTrial:
         where = f"case {printable(case.id)}: trial {trial.number} has a value of {printable(unnamed)}"
         raise DamagedFile(f"{where}, which further_metrics does not name")
     anchor = None if trial.anchor is UNSET else Anchor(trial.anchor.digest, trial.anchor.ratio, trial.anchor.mean_ratio)
-    return JudgedTrial(trial.number, _value(trial, case), trial.disturbed_share, anchor=anchor, further_values=values)
+    errors = {} if trial.standard_errors is UNSET else trial.standard_errors
+    return JudgedTrial(trial.number, _value(trial, case), trial.disturbed_share, None, anchor, values, errors)
 
 
 def _value(trial: _Trial, case: _Case) -> float:

@@ -14,7 +14,7 @@ from pytest_throughput.launch.variables import WorkerVariables
 from pytest_throughput.measurement.allocator import TUNED
 from pytest_throughput.telemetry.device import Device
 from pytest_throughput.worker.protocol import Outcome, Request
-from pytest_throughput.worker.running_trial import RunningTrial, run_to_end
+from pytest_throughput.worker.running_trial import OnProgress, RunningTrial, run_to_end
 from pytest_throughput.worker.trial import OnError
 
 __all__ = ["LaunchedTrial", "Launcher", "LauncherConfig", "Placement"]
@@ -58,6 +58,8 @@ class LauncherConfig:
     """The most memory of a worker and its descendants together; None for no limit."""
     on_error: OnError | None = None
     """A function that is called with the exception that ended a trial in this process."""
+    on_progress: OnProgress = lambda progress: None
+    """A function that is called with the progress of a whole trial, while nothing is measured."""
 
 
 class LaunchedTrial(RunningTrial, Protocol):
@@ -101,7 +103,7 @@ class Launcher(ABC):
         """Run a whole trial. Return its outcome, and the text that its process wrote to standard error meanwhile."""
         trial = self.start(request, placement)
         try:
-            outcome = run_to_end(trial)
+            outcome = run_to_end(trial, self.config.on_progress)
         except BaseException:
             trial.kill()
             raise

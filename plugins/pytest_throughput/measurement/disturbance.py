@@ -54,6 +54,22 @@ class Disturbance:
             return False
         return None if self.foreign_seconds is None else self.foreign_seconds > limit
 
+    def __add__(self, other: Disturbance) -> Disturbance:
+        """Return the disturbance of two parts of a round. The longest waits may be those of different threads."""
+        return Disturbance(
+            _sum(self.waiting_seconds, other.waiting_seconds),
+            _sum(self.longest_wait_seconds, other.longest_wait_seconds),
+            self.involuntary_switches + other.involuntary_switches,
+            _sum(self.foreign_seconds, other.foreign_seconds),
+            _sum(self.steal_seconds, other.steal_seconds),
+        )
+
+
+def _sum(one: Optional[float], other: Optional[float]) -> Optional[float]:
+    """Return the sum of what is known: a part that is too short for a reading adds nothing."""
+    known = [each for each in (one, other) if each is not None]
+    return sum(known) if known else None
+
 
 class _Processors(NamedTuple):
     """A reading of the processors that this process may use; all in seconds."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, Dict, Optional
 
 __all__ = ["BETTER", "Metric"]
 
@@ -25,6 +26,10 @@ class Metric:
     value: float
     """A finite number; numbers of NumPy and the like are converted."""
     better: str = "higher"
+    standard_error: Optional[float] = None
+    """The standard error of the value that the trial itself knows of, such as that of an accuracy by its number of test
+    examples; None if there is none. The gate adds it to the noise between trials, and no number of trials makes it
+    smaller, since all may be tested on the same examples."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
@@ -39,5 +44,14 @@ class Metric:
             is_finite = False
         if not is_finite:
             raise ValueError(f"value of {self.name}: expected a finite number, got {self.value!r}")
+        if self.standard_error is not None:
+            error = float(self.standard_error)
+            if not 0.0 <= error < math.inf:
+                raise ValueError(f"standard_error of {self.name}: expected a number of at least 0, got {error!r}")
+            object.__setattr__(self, "standard_error", error)
         # JSON has no numbers of NumPy, such as the mean of float32 values.
         object.__setattr__(self, "value", float(self.value))
+
+    def to_json(self) -> Dict[str, Any]:
+        """Return the metric as a JSON object, without a standard error that it does not have."""
+        return {name: value for name, value in asdict(self).items() if value is not None}

@@ -6,19 +6,56 @@ import gc
 import operator
 import time
 from dataclasses import dataclass
-from typing import Any, Callable, Iterable, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Generator, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from pytest_throughput.measurement.disturbance import DisturbanceWatch
+from pytest_throughput.measurement.disturbance import Disturbance, DisturbanceWatch
 from pytest_throughput.measurement.forks import ending_forked_children
 from pytest_throughput.measurement.loop import Clock, Measurement, undisturbed_interpreter
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.measurement.step import Opened, nothing_to_wait_for
 
-__all__ = ["MAX_ITEMS", "MAX_PHASES", "MeasuredPhase", "Once", "Phase", "measure_phase"]
+__all__ = [
+    "MAX_ITEMS",
+    "MAX_PHASES",
+    "Elapsed",
+    "MeasuredPhase",
+    "Once",
+    "Part",
+    "Phase",
+    "PhaseRun",
+    "measure_phase",
+]
 
 MAX_PHASES = 1000
 MAX_ITEMS = 2**53
 """The largest number of items: every reader of JSON represents whole numbers up to it exactly."""
+_MOST_CHARACTERS_OF_A_TEXT = 1000
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a long phase that has just ended, such as an epoch: what the generator ``Phase.run`` yields.
+
+    The clock stands still from when a part is yielded until the next one begins. So yield it when the device has
+    finished.
+    """
+
+    text: str
+    """What has ended, for a person: ``"epoch 3 of 12: accuracy 91.2 %"``; at most 1,000 characters."""
+
+    done: float
+    """The share of the whole phase that has ended: above 0, and at most 1. What is left is estimated from it."""
+
+    save: Optional[Callable[[str], object]] = None
+    """Write what the phase needs to go on after this part to a file of this name; None if it cannot go on, or has
+    ended. The file is flushed and renamed afterwards. An OSError or a NotImplementedError only means that the part is
+    not kept."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str) or len(self.text) > _MOST_CHARACTERS_OF_A_TEXT:
+            raise ValueError(f"text of a part: expected at most {_MOST_CHARACTERS_OF_A_TEXT} characters")
+        if not 0.0 < self.done <= 1.0:
+            raise ValueError(f"done of a part: expected a number above 0 and at most 1, got {self.done!r}")
 
 
 @dataclass(frozen=True)
@@ -32,7 +69,8 @@ class Phase:
     """An identifier such as ``"load"``, by which tests name the phase."""
 
     run: Callable[[], Any]
-    """Do the work, or give it to the device."""
+    """Do the work, or give it to the device. The work may have parts, such as epochs: ``run`` is then a generator that
+    yields a ``Part`` after each, and returns what the other functions are given."""
 
     wait: Callable[[Any], object] = nothing_to_wait_for
     """Return when the device has finished; called with what ``run`` returned."""
@@ -47,6 +85,10 @@ class Phase:
     metrics: Optional[Callable[[Any], Sequence[Metric]]] = None
     """Further figures of the phase, such as an accuracy, from what ``run`` returned. Called when the clock
     has stopped."""
+
+    restore: Optional[Callable[[str], object]] = None
+    """Read the file that a part's ``save`` has written in a run that was interrupted. Called before ``run``, which then
+    goes on after that part; it is not timed. Raise ValueError for a file with anything else."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
@@ -97,31 +139,99 @@ class MeasuredPhase(NamedTuple):
     """The primary metric first; none at all if the clock could not resolve the time."""
 
 
-def measure_phase(phase: Phase, *, clock: Clock = time.perf_counter) -> MeasuredPhase:
-    """Run a phase once and wait for the device. Exceptions of the phase pass through.
+@dataclass(frozen=True)
+class Elapsed:
+    """What a phase has taken so far: the sums over its parts."""
+
+    seconds: float
+    disturbance: Disturbance
+    page_faults: int
+
+    def __add__(self, other: Elapsed) -> Elapsed:
+        return Elapsed(
+            self.seconds + other.seconds, self.disturbance + other.disturbance, self.page_faults + other.page_faults
+        )
+
+
+class PhaseRun:
+    """A phase while it is measured, part after part; a phase without parts ends at once.
 
     Garbage is collected before the phase, and during it as Python does by default: a phase may last for hours.
     """
-    with undisturbed_interpreter(collecting=True), DisturbanceWatch() as watch:
+
+    def __init__(self, phase: Phase, earlier: Optional[Elapsed] = None, *, clock: Clock = time.perf_counter) -> None:
+        """``earlier``: what the parts have taken that an interrupted run has measured; None for a phase that begins."""
+        self._phase = phase
+        self._clock = clock
+        self._parts: Optional[Iterator[Part]] = None
+        self._output: Any = None
+        self._is_whole = earlier is None
+        self._began_at = self._ended_at = 0.0
+        self.elapsed = earlier
         gc.collect()
-        watch.start()
-        began_at = time.monotonic()
-        watch.before_round()
+
+    def advance(self) -> Optional[Part]:
+        """Run and measure the next part, and return it; None if the phase has ended. Its exceptions pass through."""
+        with undisturbed_interpreter(collecting=True), DisturbanceWatch() as watch:
+            watch.start()
+            self._began_at = self._began_at or time.monotonic()
+            watch.before_round()
+            with ending_forked_children():
+                start = self._clock()
+                part = self._run_on()
+                seconds = self._clock() - start
+            watch.after_round(seconds)
+            self._ended_at = time.monotonic()
+            (disturbance,) = watch.disturbances()
+        elapsed = Elapsed(seconds, disturbance, watch.page_faults)
+        self.elapsed = elapsed if self.elapsed is None else self.elapsed + elapsed
+        return part
+
+    def _run_on(self) -> Optional[Part]:
+        if self._parts is None:
+            self._output = self._phase.run()
+            if not isinstance(self._output, Generator):
+                self._phase.wait(self._output)
+                return None
+            self._parts = self._output
+        try:
+            part = next(self._parts)
+        except StopIteration as ended:
+            self._output = ended.value
+            self._phase.wait(self._output)
+            return None
+        if not isinstance(part, Part):
+            raise TypeError(f"run of the phase {self._phase.name}: expected a pytest_throughput.Part, got {part!r}")
+        return part
+
+    def measured(self) -> MeasuredPhase:
+        """Return the figures of the phase, which has ended. Exceptions of its functions pass through."""
+        assert self.elapsed is not None
         with ending_forked_children():
-            start = clock()
-            output = phase.run()
-            phase.wait(output)
-            seconds = clock() - start
-        watch.after_round(seconds)
-        window = (began_at, time.monotonic())
-        disturbances = tuple(watch.disturbances())
-    with ending_forked_children():
-        items = _count(phase, output)
-        further = [] if phase.metrics is None else list(phase.metrics(output))
-    measurement = Measurement(
-        (seconds,), 1, seconds, 0, "once", seconds, disturbances, window, page_faults=watch.page_faults
-    )
-    return MeasuredPhase(measurement, items, _metrics(phase, items, seconds, further))
+            items = _count(self._phase, self._output)
+            further = [] if self._phase.metrics is None else list(self._phase.metrics(self._output))
+        seconds = self.elapsed.seconds
+        measurement = Measurement(
+            (seconds,),
+            1,
+            seconds,
+            0,
+            "once",
+            seconds,
+            (self.elapsed.disturbance,),
+            # The seconds of an interrupted run are outside the window of this process.
+            (self._began_at, self._ended_at) if self._is_whole else None,
+            page_faults=self.elapsed.page_faults,
+        )
+        return MeasuredPhase(measurement, items, _metrics(self._phase, items, seconds, further))
+
+
+def measure_phase(phase: Phase, *, clock: Clock = time.perf_counter) -> MeasuredPhase:
+    """Run a whole phase once and wait for the device. Exceptions of the phase pass through."""
+    run = PhaseRun(phase, clock=clock)
+    while run.advance() is not None:
+        pass
+    return run.measured()
 
 
 def _count(phase: Phase, output: Any) -> Optional[int]:

@@ -1,6 +1,7 @@
 """Show on a terminal, while cases are measured, a line for each result and one for the running case.
 
-The lines are written before and after a case, never during one. A log file has pytest's own dots instead.
+The lines are written before and after a case and between the parts of a job, never while something is measured. A log
+file has pytest's own dots instead.
 """
 
 from __future__ import annotations
@@ -48,8 +49,13 @@ class Progress:
         done, asked = self._ledger.trials_ended, self._ledger.trials_asked
         elapsed = time.monotonic() - self._began
         left = f", about {duration(elapsed / done * (asked - done))} left" if done else ""
-        line = f"[{done + 1}/{asked}] {printable(name)} … ({duration(elapsed)} so far{left})"
-        self._show(_ERASE_LINE + set_cell_size(line, min(len(line), self._width - 1)))
+        self._replace_line(f"[{done + 1}/{asked}] {printable(name)} … ({duration(elapsed)} so far{left})")
+
+    def part(self, name: str, text: str, seconds_left: float | None) -> None:
+        """Show what has ended of the running case, on the same line."""
+        left = "" if seconds_left is None else f", about {duration(seconds_left)} left"
+        number = f"[{self._ledger.trials_ended + 1}/{self._ledger.trials_asked}]"
+        self._replace_line(f"{number} {printable(text)}{left}: {printable(name)}")
 
     def ended(self, name: str, summary: str) -> None:
         """Show the result of the case, on a line that stays."""
@@ -59,6 +65,9 @@ class Progress:
     def interrupted(self) -> None:
         """Clear the line of the running case."""
         self._show(_ERASE_LINE)
+
+    def _replace_line(self, line: str) -> None:
+        self._show(_ERASE_LINE + set_cell_size(line, min(len(line), self._width - 1)))
 
     def _show(self, text: str) -> None:
         # A terminal that has been closed must neither fail a trial nor hide an interruption.

@@ -84,6 +84,8 @@ class MetricBlock(Struct):
     unit: Annotated[str, Meta(max_length=200)]
     value: Annotated[float, Meta(ge=-1e300, le=1e300)]
     better: Annotated[str, Meta(max_length=50)]
+    standard_error: Annotated[float, Meta(ge=0, le=1e300)] | None = None
+    """Absent where the metric has none."""
 
 
 class PairBlock(Struct):

@@ -1,6 +1,7 @@
 """Write the journal: each trial is recorded as soon as it has ended, so that no trial is lost however the run ends.
 
-The format is JSON lines: first a heading that describes the run, then a line for each trial. A line is on the disk
+The format is JSON lines: first a heading that describes the run, then a line for each trial, and for each part of a
+phase that a later run can go on with. A line is on the disk
 before the next trial begins. A line that was cut off is no trial. The first line also names the process that owns the
 file, padded with blanks to a constant length, so that a run that resumes the journal can overwrite the process id.
 """
@@ -17,9 +18,9 @@ from typing import Any
 
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.owned_file import InUse, OwnedFile, owner_note
-from pytest_throughput.worker.protocol import encode
+from pytest_throughput.worker.protocol import EndedPart, encode
 
-__all__ = ["JOURNAL_VERSION", "MAX_LINE_BYTES", "Heading", "Journal", "to_disk"]
+__all__ = ["JOURNAL_VERSION", "MAX_LINE_BYTES", "Heading", "Journal", "StartedTrial", "to_disk"]
 
 JOURNAL_VERSION = 1
 MAX_LINE_BYTES = 65 * 2**20
@@ -37,6 +38,23 @@ class Heading:
     command: tuple[str, ...] = ()
     """The arguments of pytest, for information."""
     journal: int = JOURNAL_VERSION
+
+
+@dataclass(frozen=True)
+class StartedTrial:
+    """A trial that has not ended, and its last part that a later run can go on with."""
+
+    case_id: str
+    environment: str
+    trial: int
+    started_at: str
+    """The time of its start in UTC, by ISO 8601."""
+    part: EndedPart
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """The case, environment and number, which identify the trial."""
+        return self.case_id, self.environment, self.trial
 
 
 class Journal:
@@ -72,25 +90,33 @@ class Journal:
 
     def add(self, ended: EndedTrial) -> None:
         """Write a trial; it is on the disk when this returns, or ``problem`` says why not."""
+        self._add(
+            ended.case_id,
+            {
+                "case_id": ended.case_id,
+                "environment": ended.environment,
+                "labels": dict(ended.axes),
+                "trial": ended.trial,
+                "started_at": ended.started_at,
+                "items": ended.items,
+                "outcome": ended.outcome.to_json(),
+            },
+        )
+
+    def add_part(self, started: StartedTrial) -> None:
+        """Write the last part of a trial that has not ended, in the same way."""
+        self._add(started.case_id, asdict(started))
+
+    def _add(self, case_id: str, fields: Mapping[str, Any]) -> None:
         try:
-            line = encode(
-                {
-                    "case_id": ended.case_id,
-                    "environment": ended.environment,
-                    "labels": dict(ended.axes),
-                    "trial": ended.trial,
-                    "started_at": ended.started_at,
-                    "items": ended.items,
-                    "outcome": ended.outcome.to_json(),
-                }
-            )
+            line = encode(fields)
         except (TypeError, ValueError, RecursionError) as error:
             # The metadata of a step in this process may have values that JSON lacks.
-            self._left_out = f"the journal lacks {ended.case_id}, whose metadata are not JSON: {error}"
+            self._left_out = f"the journal lacks {case_id}, whose metadata are not JSON: {error}"
             return
         if len(line) > MAX_LINE_BYTES:
             self._left_out = (
-                f"the journal lacks {ended.case_id}, whose trial takes {len(line) >> 20} MiB; "
+                f"the journal lacks {case_id}, whose trial takes {len(line) >> 20} MiB; "
                 f"at most {MAX_LINE_BYTES >> 20} MiB can be read again: let the step report less metadata"
             )
             return

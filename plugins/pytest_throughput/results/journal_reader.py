@@ -10,10 +10,10 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from pytest_throughput.results.ended_trial import EndedTrial
-from pytest_throughput.results.journal import JOURNAL_VERSION, MAX_LINE_BYTES, Heading
+from pytest_throughput.results.journal import JOURNAL_VERSION, MAX_LINE_BYTES, Heading, StartedTrial
 from pytest_throughput.results.untrusted_json import Unreadable, parse_object, read_lines
 from pytest_throughput.results.validation import convert
-from pytest_throughput.worker.protocol import Outcome
+from pytest_throughput.worker.protocol import EndedPart, Outcome
 
 __all__ = ["JournalContent", "read_journal"]
 
@@ -40,6 +40,14 @@ class _TrialLine(Struct):
     outcome: dict[str, Any]
 
 
+class _PartLine(Struct):
+    case_id: str
+    environment: str
+    trial: _Whole
+    started_at: str
+    part: dict[str, Any]
+
+
 @dataclass(frozen=True)
 class JournalContent:
     """The content of a journal."""
@@ -50,6 +58,8 @@ class JournalContent:
     """The number of bytes of the whole lines."""
     damaged_lines: tuple[int, ...] = ()
     """The numbers of the lines that hold no valid trial and were left out; the heading is line 1."""
+    started: tuple[StartedTrial, ...] = ()
+    """The trials that had parts, each as often as it had one; they may have ended meanwhile."""
 
     def damage(self) -> str | None:
         """Return a sentence about the lines that were left out; None if there are none."""
@@ -69,7 +79,8 @@ def read_journal(path: Path) -> JournalContent:
     A damaged line loses only its own trial. A last line without a line break was cut off by the interruption.
     """
     heading: Heading | None = None
-    trials = []
+    trials: list[EndedTrial] = []
+    started: list[StartedTrial] = []
     damaged = []
     length = 0
     for number, line in enumerate(read_lines(path, MAX_LINE_BYTES), 1):
@@ -83,6 +94,8 @@ def read_journal(path: Path) -> JournalContent:
             value = parse_object(line.content)
             if heading is None:
                 heading = _heading(value)
+            elif "part" in value:
+                started.append(_started_trial(value))
             else:
                 trials.append(_ended_trial(value))
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
@@ -94,7 +107,7 @@ def read_journal(path: Path) -> JournalContent:
         length += line.length
     if heading is None:
         raise Unreadable(path, "it is empty, or cut off in its first line: there is nothing to go on with")
-    return JournalContent(heading, tuple(trials), length, tuple(damaged))
+    return JournalContent(heading, tuple(trials), length, tuple(damaged), tuple(started))
 
 
 def _heading(value: Mapping[str, Any]) -> Heading:
@@ -118,3 +131,9 @@ def _ended_trial(value: Mapping[str, Any]) -> EndedTrial:
         outcome=Outcome.from_json(line.outcome),
         resumed=True,
     )
+
+
+def _started_trial(value: Mapping[str, Any]) -> StartedTrial:
+    line = convert(value, _PartLine)
+    part = EndedPart.from_json(line.part)
+    return StartedTrial(line.case_id, line.environment, line.trial, line.started_at, part)

@@ -170,7 +170,7 @@ def _metrics(rate: float | None, unit: str, blocks: Sequence[MetricBlock], where
     Raise ValueError if there is none, if one is given twice, or if the primary one is not above zero.
     """
     try:
-        metrics = [Metric(block.name, block.unit, block.value, block.better) for block in blocks]
+        metrics = [Metric(block.name, block.unit, block.value, block.better, block.standard_error) for block in blocks]
     except ValueError as error:
         raise ValueError(f"the metrics of {where}: {printable(str(error))}") from None
     if _given_twice([metric.name for metric in metrics]) is not None:

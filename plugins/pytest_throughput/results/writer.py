@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from pytest_throughput.results.model import RATE, CaseResult, RunResult, TrialResult
@@ -27,7 +26,7 @@ def extra_info(case: CaseResult, trial: TrialResult) -> dict[str, Any]:
         "trial": trial.trial,
         "environment": case.environment,
         "images_per_second": trial.images_per_second,
-        "metrics": [asdict(metric) for metric in trial.metrics],
+        "metrics": [metric.to_json() for metric in trial.metrics],
         "batch_size": trial.items,
         "first_step_seconds": trial.first_step_seconds,
         "rounds_disturbed": trial.rounds_disturbed,

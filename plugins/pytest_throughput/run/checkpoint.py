@@ -22,13 +22,15 @@ from pytest_throughput.results.owned_file import InUse, OwnedFile
 from pytest_throughput.results.writer import MAX_RESULT_BYTES, estimated_bytes
 from pytest_throughput.run.benchmark_json import BenchmarkJson
 from pytest_throughput.run.collection import MeasuredItem
+from pytest_throughput.run.observers import BudgetSpent
 from pytest_throughput.run.output import show
+from pytest_throughput.run.parts_store import PartsStore
 from pytest_throughput.run.result import fingerprint
 from pytest_throughput.run.result_path import refuse_what_cannot_be_written
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.run.signals import Signals
 from pytest_throughput.text import byte_count, duration, printable
-from pytest_throughput.worker.protocol import Outcome
+from pytest_throughput.worker.protocol import EndedPart, KeptParts, Outcome
 
 __all__ = ["Checkpoint"]
 
@@ -45,6 +47,7 @@ class Checkpoint:
         self._results = results
         self._signals = Signals()
         self._journal: Journal | None = None
+        self._parts: PartsStore | None = None
         self._earlier: dict[tuple[str, str, int], EndedTrial] = {}
         """Trials of the resumed journal, and of pairs, whose tests have not been run yet."""
         self._unwritten: list[EndedTrial] = []
@@ -91,8 +94,27 @@ class Checkpoint:
             with self._signals.deferred():
                 for each in measured:
                     self._journal.add(each)
+                    if self._parts is not None:
+                        self._parts.settle(each)
         for each in measured:
             self._warn_of_size(each)
+
+    def keep_phase(self, ended: EndedTrial) -> None:
+        if self._journal is not None:
+            with self._signals.deferred():
+                self._journal.add(ended)
+
+    def kept_parts(self, found: MeasuredItem, phase: str) -> KeptParts | None:
+        return None if self._parts is None else self._parts.kept(found.key, phase)
+
+    def keep_part(self, found: MeasuredItem, started_at: str, part: EndedPart) -> None:
+        if self._parts is not None:
+            with self._signals.deferred():
+                self._parts.keep(found.key, started_at, part)
+            self._refuse_if_spent(found, f"ended after {printable(part.text)}")
+
+    def continued(self, ended: EndedTrial) -> EndedTrial:
+        return ended if self._parts is None else self._parts.continued(ended)
 
     def _warn_of_size(self, ended: EndedTrial) -> None:
         """Warn once, while the run can be stopped, that its result file will be too large to be read."""
@@ -114,10 +136,13 @@ class Checkpoint:
 
     def begin(self, found: MeasuredItem) -> None:
         """Skip a trial for which the budget does not suffice."""
+        self._refuse_if_spent(found, "not run")
+
+    def _refuse_if_spent(self, found: MeasuredItem, what: str) -> None:
         if self.is_spent():
             self._left_out.add(found.item.nodeid)
             budget = duration(self._session.settings.budget_seconds)
-            pytest.skip(f"not run: --throughput-budget of {budget} is spent")
+            raise BudgetSpent(f"{what}: --throughput-budget of {budget} is spent")
 
     # The hooks of the plugin
 
@@ -183,6 +208,7 @@ class Checkpoint:
             self._journal, self._damage = resumed.journal, resumed.damage
             self._earlier, self._resumed = dict(resumed.trials), len(resumed.trials)
             self._trial_bytes = [estimated_bytes(ended.result) for ended in self._earlier.values()]
+            self._parts = PartsStore(self._journal, resumed.started)
             if self._results.path is not None and not _is_same(path, self._journal.path):
                 # The journal beside the JSON is locked in place of the JSON, which no other run may write meanwhile.
                 with suppress(OSError):
@@ -195,6 +221,7 @@ class Checkpoint:
                 self._journal.remove()
                 self._journal = None
                 raise pytest.UsageError(f"--benchmark-json: {problem}; give a writable folder")
+            self._parts = PartsStore(self._journal, {})
 
     def _path(self) -> Path:
         json = self._results.path
@@ -236,6 +263,16 @@ class Checkpoint:
     def pytest_sessionfinish(self) -> None:
         self._settle_journal()
 
+    @property
+    def _may_go_on(self) -> bool:
+        """Whether a later run can go on with a trial that has ended badly: a training that was cut short."""
+        return self._parts is not None and not self._parts.is_empty
+
+    @property
+    def _is_done(self) -> bool:
+        """Whether no later run has anything to do."""
+        return self._session.ledger.is_complete and not self._may_go_on and self._results.problem is None
+
     def _settle_journal(self) -> None:
         if self._is_settled:
             return
@@ -245,7 +282,7 @@ class Checkpoint:
         if self._journal is None:
             return
         self._results.note_if_gone()
-        if self._session.ledger.is_complete and self._results.problem is None:
+        if self._is_done:
             self._journal.remove()
         else:
             self._journal.close()
@@ -258,18 +295,21 @@ class Checkpoint:
             show(terminalreporter, f"{trials} from the journal of the interrupted run")
         if self._damage is not None:
             show(terminalreporter, f"{self._damage}; such a trial was measured again", red=True)
+        for lost in () if self._parts is None else self._parts.lost:
+            case, part = printable(lost.case_id), printable(lost.part.text)
+            show(terminalreporter, f"{case} began anew: the file with its state after {part} is gone", red=True)
         self._show_how_to_go_on(terminalreporter)
 
     def _show_how_to_go_on(self, reporter: pytest.TerminalReporter) -> None:
         if self._has_shown_how_to_go_on:
             return
         self._has_shown_how_to_go_on = True
-        if self._journal is None or (self._session.ledger.is_complete and self._results.problem is None):
+        if self._journal is None or self._is_done:
             return
         if self._journal.problem is not None:
             show(reporter, printable(self._journal.problem), red=True)
         if self._is_left:
-            all_there = self._session.ledger.is_complete and self._journal.problem is None
+            all_there = self._session.ledger.is_complete and not self._may_go_on and self._journal.problem is None
             verb = "write the results" if all_there else "go on"
             path = shlex.quote(printable(str(self._journal.path)))
             show(reporter, f"to {verb}, repeat the command with --throughput-resume={path}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pytest_throughput.launch.trials import TrialRun
 from pytest_throughput.worker.protocol import Outcome
 
-__all__ = ["Jobs", "part_of"]
+__all__ = ["Jobs", "of_phase", "part_of"]
 
 
 @dataclass
@@ -49,9 +49,14 @@ class Jobs:
         outcome = part_of(job.run.outcome, phase, target)
         # The error belongs to the phase that raised it, whose outcome has the traceback.
         error = job.run.error if outcome.details is not None else None
-        if outcome.measurement is not None:
-            outcome = replace(outcome, metadata={**outcome.metadata, "phase": phase})
-        return replace(job.run, outcome=outcome, items=outcome.items or 1, error=error)
+        return replace(job.run, outcome=of_phase(outcome, phase), items=outcome.items or 1, error=error)
+
+
+def of_phase(outcome: Outcome, phase: str) -> Outcome:
+    """Return the outcome of a phase with its name, if it was measured."""
+    if outcome.measurement is None:
+        return outcome
+    return replace(outcome, metadata={**outcome.metadata, "phase": phase})
 
 
 def part_of(outcome: Outcome, phase: str | None, target: str) -> Outcome:

@@ -14,15 +14,24 @@ from pytest_throughput.launch.launcher import LauncherConfig
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.launch.trials import Trials
 from pytest_throughput.options.settings import Settings
+from pytest_throughput.worker.running_trial import OnProgress
 from pytest_throughput.worker.trial import OnError
 
 __all__ = ["open_trials"]
 
 
-def open_trials(config: pytest.Config, settings: Settings, on_error: OnError | None, stack: ExitStack) -> Trials:
+def open_trials(
+    config: pytest.Config,
+    settings: Settings,
+    stack: ExitStack,
+    *,
+    on_error: OnError | None,
+    on_progress: OnProgress,
+) -> Trials:
     """Return what measures the trials of a run; the stack closes it, and removes what it has written.
 
-    ``on_error`` gets the exception of a trial in this process. Raise pytest.UsageError for a wrong answer of a hook.
+    ``on_error`` gets the exception of a trial in this process, ``on_progress`` how far a trial is. Raise
+    pytest.UsageError for a wrong answer of a hook.
     """
     own = Path(pytest_throughput.__file__).parent
     staged = StagedPath([own, *_packages(config)])
@@ -37,6 +46,7 @@ def open_trials(config: pytest.Config, settings: Settings, on_error: OnError | N
             timeout_seconds=settings.timeout_seconds,
             memory_limit_bytes=settings.memory_limit_bytes,
             on_error=on_error,
+            on_progress=on_progress,
         )
     )
     stack.callback(launcher.close)

@@ -20,14 +20,16 @@ from pytest_throughput.results.writer import extra_info
 from pytest_throughput.run import anchored, replay
 from pytest_throughput.run.arguments import step_here, whole_number_of_items
 from pytest_throughput.run.collection import MeasuredItem
+from pytest_throughput.run.job_progress import JobProgress
 from pytest_throughput.run.jobs import part_of
 from pytest_throughput.run.launching import open_trials
 from pytest_throughput.run.live_pairs import LivePairs
+from pytest_throughput.run.observers import BudgetSpent
 from pytest_throughput.run.recorded_settings import with_settings
 from pytest_throughput.run.session import ThroughputSession
-from pytest_throughput.run.targets import Target, read_target
+from pytest_throughput.run.targets import Target, read_target, target_of
 from pytest_throughput.text import printable, printable_lines, shortened
-from pytest_throughput.worker.protocol import Outcome, Request
+from pytest_throughput.worker.protocol import Outcome, Progress, Request
 from pytest_throughput.worker.trial import OnError, run_opened_step
 
 __all__ = ["Measuring"]
@@ -47,6 +49,8 @@ class Measuring:
         self.settings = session.settings
         self._error: Exception | None = None
         """The exception that ended the latest trial, if a debugger needs it."""
+        self._progress: JobProgress | None = None
+        """The progress of the job that runs; None for a step."""
         self._pairs = LivePairs(session, self._side)
         self._stack = ExitStack()
         """Closes what the run has opened, in the reverse order."""
@@ -90,6 +94,9 @@ class Measuring:
 
         def run_target(plan: Plan) -> TrialRun:
             request = replace(side.request, plan=plan)
+            self._progress = None
+            if phase is not None and plan != ONCE:
+                request = self._with_progress(found, asked, phase, request)
             if largest is not None:
                 run = self._trials.run_largest_batch(request, side.placement, largest)
             elif phase is None and self.settings.order == "paired" and plan != ONCE:
@@ -117,6 +124,30 @@ class Measuring:
         self._measure(
             found, benchmark, clock, counted, self.settings.isolation, run_trial, has_run=has_run, stderr=stderr
         )
+
+    def _with_progress(self, found: MeasuredItem, asked: Target, phase: str, request: Request) -> Request:
+        """Return the request of a job whose progress is shown and kept from now on."""
+
+        def test_of(name: str) -> MeasuredItem | None:
+            if name == phase:
+                return found
+            same = found.environment, found.trial, replace(asked, phase=name)
+            tests = self._session.items.values()
+            return next((each for each in tests if (each.environment, each.trial, target_of(each.item)) == same), None)
+
+        self._progress = JobProgress(
+            self._session,
+            found,
+            _now(),
+            test_of=test_of,
+            with_settings=lambda outcome: self._with_settings(outcome, self.settings.isolation),
+        )
+        store = self._session.trial_store
+        return request if store is None else replace(request, kept_parts=store.kept_parts(found, phase))
+
+    def _on_progress(self, progress: Progress) -> None:
+        if self._progress is not None:
+            self._progress(progress)
 
     def _side(self, found: MeasuredItem, asked: Target) -> Side:
         """Return what the test measures, by the protocol of the run, and where."""
@@ -222,18 +253,19 @@ class Measuring:
         self, found: MeasuredItem, items: int | None, isolation: str, run_trial: RunTrial
     ) -> tuple[EndedTrial, TrialRun]:
         session = self._session
-        started_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        started_at = _now()
         if session.observer is not None:
             session.observer.running(found)
         try:
             run = self._run(lambda: run_trial(self.settings.plan), items or 1)
-        except (KeyboardInterrupt, pytest.exit.Exception):
+        except (KeyboardInterrupt, pytest.exit.Exception, BudgetSpent):
             if session.observer is not None:
                 session.observer.interrupted()
             raise
         run = replace(run, outcome=self._with_settings(run.outcome, isolation))
         ended = found.ended(started_at, run.items, run.outcome)
         if session.trial_store is not None:
+            ended = session.trial_store.continued(ended)
             session.trial_store.keep(ended)
         return ended, run
 
@@ -241,7 +273,7 @@ class Measuring:
         """Run a trial. An exception of pytest-timeout, or of a step's sys.exit(), becomes its outcome."""
         try:
             return run()
-        except (KeyboardInterrupt, pytest.exit.Exception):
+        except (KeyboardInterrupt, pytest.exit.Exception, BudgetSpent):
             raise
         except BaseException as error:
             text = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error).strip()
@@ -278,11 +310,17 @@ class Measuring:
 
     @cached_property
     def _trials(self) -> Trials:
-        return open_trials(self._config, self.settings, self._on_error, self._stack)
+        return open_trials(
+            self._config, self.settings, self._stack, on_error=self._on_error, on_progress=self._on_progress
+        )
 
     def pytest_unconfigure(self) -> None:
         """End the last worker, remove its folder, release the devices."""
         self._stack.close()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _report(item: pytest.Item, run: TrialRun) -> None:

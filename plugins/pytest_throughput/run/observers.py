@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import pytest
+
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.run.collection import MeasuredItem
+from pytest_throughput.worker.protocol import EndedPart, KeptParts
 
-__all__ = ["Observer", "TrialStore"]
+__all__ = ["BudgetSpent", "Observer", "TrialStore"]
+
+
+class BudgetSpent(pytest.skip.Exception):  # type: ignore[name-defined,misc]
+    """No time is left to begin a trial, or to go on with one."""
 
 
 class Observer(Protocol):
@@ -21,6 +28,9 @@ class Observer(Protocol):
 
     def running(self, found: MeasuredItem) -> None:
         """Show that the trial is about to be measured."""
+
+    def progress(self, found: MeasuredItem, text: str, seconds_left: float | None) -> None:
+        """Show what has ended of a trial that goes on, and about how many seconds are left; None if unknown."""
 
     def ended(self, found: MeasuredItem, ended: EndedTrial) -> None:
         """Show how the trial has ended."""
@@ -41,6 +51,18 @@ class TrialStore(Protocol):
     def keep(self, ended: EndedTrial) -> None:
         """Store a trial that this run has measured."""
 
+    def keep_phase(self, ended: EndedTrial) -> None:
+        """Store a phase of a job that runs, for a later run only: ``keep`` follows when its test takes it."""
+
+    def kept_parts(self, found: MeasuredItem, phase: str) -> KeptParts | None:
+        """Return where the worker keeps the parts of the phase that the test is about, and the last one so far."""
+
+    def keep_part(self, found: MeasuredItem, started_at: str, part: EndedPart) -> None:
+        """Store a part of a trial that has not ended. Raise BudgetSpent if no time is left to go on."""
+
+    def continued(self, ended: EndedTrial) -> EndedTrial:
+        """Return the trial; one that went on after parts of an earlier run is marked as resumed, and began then."""
+
     def keep_for_its_test(self, ended: EndedTrial) -> None:
         """Store a trial for its own test, which is still to come, together with the next one that ``keep`` stores."""
 
@@ -48,4 +70,4 @@ class TrialStore(Protocol):
         """Return whether no time is left to wait for another run."""
 
     def begin(self, found: MeasuredItem) -> None:
-        """Raise pytest.skip.Exception if no time is left to begin a trial."""
+        """Raise BudgetSpent if no time is left to begin a trial."""

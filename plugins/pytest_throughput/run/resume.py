@@ -11,16 +11,14 @@ from typing import Any
 import pytest
 
 from pytest_throughput.results.ended_trial import EndedTrial
-from pytest_throughput.results.journal import Heading, Journal
+from pytest_throughput.results.journal import Heading, Journal, StartedTrial
 from pytest_throughput.results.journal_reader import JournalContent, read_journal
 from pytest_throughput.results.owned_file import OwnedFile
 from pytest_throughput.results.untrusted_json import Unreadable
+from pytest_throughput.run.parts_store import Key
 from pytest_throughput.text import printable
 
 __all__ = ["Key", "Resumed", "resume"]
-
-Key = tuple[str, str, int]
-"""The case, environment and number, which identify a trial."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,9 @@ class Resumed:
 
     journal: Journal
     trials: Mapping[Key, EndedTrial]
-    """The trials in the journal."""
+    """The trials in the journal. They are not measured again."""
+    started: Mapping[Key, StartedTrial]
+    """The trials with which this run goes on after their last part."""
     damage: str | None
     """A sentence about the damage in the journal; None if there is none."""
 
@@ -61,8 +61,12 @@ def resume(path: Path, heading: Heading, asked: Collection[Key]) -> Resumed:
                 "give a copy in a writable folder"
             ) from None
         raise
+    started = {each.key: each for each in content.started}
     trials = {ended.key: ended for ended in content.trials}
-    return Resumed(Journal(path, file=file, length=content.length), trials, content.damage())
+    # A training that was cut short or has failed goes on after its last epoch.
+    trials = {key: ended for key, ended in trials.items() if key not in started or ended.outcome.status == "ok"}
+    started = {key: each for key, each in started.items() if key not in trials}
+    return Resumed(Journal(path, file=file, length=content.length), trials, started, content.damage())
 
 
 def _refuse_another_measurement(shown: str, content: JournalContent, heading: Heading) -> None:
@@ -79,12 +83,12 @@ def _refuse_another_measurement(shown: str, content: JournalContent, heading: He
 
 
 def _refuse_other_trials(shown: str, content: JournalContent, asked: Collection[Key]) -> None:
-    unasked = [ended.key for ended in content.trials if ended.key not in asked]
+    held = {ended.key for ended in content.trials} | {started.key for started in content.started}
+    unasked = sorted(held - set(asked))
     if unasked:
         case_id, environment, trial = unasked[0]
-        number = len({ended.key for ended in content.trials})
         raise pytest.UsageError(
-            f"--throughput-resume: {shown} holds {len(set(unasked))} of {number} trials that "
+            f"--throughput-resume: {shown} holds {len(unasked)} of {len(held)} trials that "
             f"this run does not ask for, such as trial {trial} of {printable(case_id)} ({printable(environment)}); "
             f"give the same tests and options again, which were: {_command(content)}"
         )

@@ -60,6 +60,11 @@ class ThroughputSession:
         names = ["every framework" if name == EVERY else name for name in self.settings.anchors.commands]
         return f"throughput anchor: for {', '.join(names)}" if names else None
 
+    def was_measured(self, found: MeasuredItem) -> bool:
+        """Return whether the trial of a test has ended in this run, or is in the journal that it resumes."""
+        held = self.trial_store is not None and self.trial_store.holds(found)
+        return held or self.ledger.has_ended(*found.key)
+
     # Collection
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:

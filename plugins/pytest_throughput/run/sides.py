@@ -89,8 +89,7 @@ class Sides:
         return left
 
     def _was_measured(self, member: MeasuredItem) -> bool:
-        store = self._session.trial_store
-        return store is None or store.holds(member) or self._session.ledger.has_ended(*member.key)
+        return self._session.trial_store is None or self._session.was_measured(member)
 
 
 def _may_be_skipped(item: pytest.Item) -> bool:

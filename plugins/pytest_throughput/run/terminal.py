@@ -70,6 +70,10 @@ class Terminal:
         if self._progress is not None:
             self._progress.running(found.case_id)
 
+    def progress(self, found: MeasuredItem, text: str, seconds_left: float | None) -> None:
+        if self._progress is not None:
+            self._progress.part(found.case_id, text, seconds_left)
+
     def ended(self, found: MeasuredItem, ended: EndedTrial) -> None:
         summary = summary_of(ended)
         if not self._is_quiet:

@@ -1,12 +1,13 @@
 """The protocol between the pytest process and a worker: JSON objects (RFC 8259), one per line.
 
-The worker begins with ``{"hello": 4, "pid": 4711, "python": "3.11.7", ...}``; whatever comes before that line was
+The worker begins with ``{"hello": 5, "pid": 4711, "python": "3.11.7", ...}``; whatever comes before that line was
 written by the program that started it, and is ignored. Then the pytest process asks, one question at a time, and the
 worker answers each before the next one:
 
 - ``{"id": ..., "do": "open", "folder": ..., "request": {...}}`` begins a trial,
 - ``{"id": ..., "do": "warm_up"}``,
-- ``{"id": ..., "do": "measure", "seconds": 0.25}``, any number of times; null for as long as the plan needs,
+- ``{"id": ..., "do": "measure", "seconds": 0.25}``, any number of times; null for as long as the plan needs; for a
+  job, until its next phase, or a part of it, has ended,
 - ``{"id": ..., "do": "outcome"}``, before profiling or closing the target can end the worker,
 - ``{"id": ..., "do": "close"}`` ends the trial.
 
@@ -26,19 +27,86 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Optional, Sequence, Tuple
 
+from pytest_throughput.measurement.disturbance import Disturbance
 from pytest_throughput.measurement.kernel import Profile
 from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.measurement.plan import Plan
-from pytest_throughput.measurement.scenario import MAX_ITEMS, MAX_PHASES
+from pytest_throughput.measurement.scenario import MAX_ITEMS, MAX_PHASES, Elapsed
 
-__all__ = ["PROTOCOL_VERSION", "STATUSES", "Outcome", "Progress", "Request", "decode", "encode"]
+__all__ = [
+    "PROTOCOL_VERSION",
+    "STATUSES",
+    "EndedPart",
+    "KeptParts",
+    "Outcome",
+    "Progress",
+    "Request",
+    "decode",
+    "encode",
+]
 
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
 
 STATUSES = ("ok", "unsupported", "out_of_memory", "failed", "timed_out", "crashed")
 """The statuses of trials, from the best to the worst."""
+
+
+@dataclass(frozen=True)
+class EndedPart:
+    """A part of a phase that has ended, such as an epoch, and what the phase has taken so far."""
+
+    number: int
+    """Counted from 1."""
+    text: str
+    done: float
+    """See ``Part`` for this share and the text."""
+    elapsed: Elapsed
+    is_saved: bool = False
+    """Whether a file holds what the phase needs to go on after this part."""
+    problem: Optional[str] = None
+    """Why that file could not be written; None if it was, or if there is none."""
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> EndedPart:
+        """Read what ``asdict`` returned. Raise KeyError, TypeError or ValueError if it is something else."""
+        fields = dict(value)
+        elapsed = dict(fields["elapsed"])
+        fields["elapsed"] = Elapsed(elapsed["seconds"], Disturbance(**elapsed["disturbance"]), elapsed["page_faults"])
+        part = cls(**fields)
+        # The figures are checked as those of a measured phase.
+        each = part.elapsed
+        measured = Measurement((each.seconds,), 1, None, 0, "", 0.0, (each.disturbance,), page_faults=each.page_faults)
+        Measurement.from_json(measured.to_json())
+        if type(part.number) is not int or not 1 <= part.number <= MAX_ITEMS or type(part.is_saved) is not bool:
+            raise ValueError("expected a number from 1, and true or false, of a part")
+        if not isinstance(part.text, str) or not isinstance(part.problem, (str, type(None))):
+            raise TypeError("expected texts of a part")
+        if type(part.done) not in (int, float) or not 0.0 < part.done <= 1.0:
+            raise ValueError("expected a share of the phase that has ended with a part")
+        return part
+
+
+@dataclass(frozen=True)
+class KeptParts:
+    """Where the worker keeps the ended parts of a phase, so that a later trial goes on after the last one."""
+
+    phase: str
+    prefix: str
+    """The path of the files, but for the number of the part."""
+    last: Optional[EndedPart] = None
+    """The part after which this trial goes on; None to begin the phase."""
+
+    def file_after(self, number: int) -> str:
+        """Return the path of the file with what the phase needs to go on after this part."""
+        return f"{self.prefix}{number}.state"
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> KeptParts:
+        """Read what ``asdict`` returned. Raise KeyError, TypeError or ValueError if it is something else."""
+        last = value["last"]
+        return cls(value["phase"], value["prefix"], None if last is None else EndedPart.from_json(last))
 
 
 @dataclass(frozen=True)
@@ -61,6 +129,8 @@ class Request:
     """Environment variables to set before the target is imported: a wrapper may lose those of the process."""
     measures_products: bool = False
     """Whether the step's products of matrices are measured after its rounds."""
+    kept_parts: Optional[KeptParts] = None
+    """Where the parts of a phase are kept; None to keep none."""
 
     def to_json(self) -> Dict[str, Any]:
         """Return the request as a JSON object; ``from_json`` reads it back."""
@@ -78,6 +148,8 @@ class Request:
             plan["max_seconds"] = math.inf
         fields["plan"] = Plan(**plan)
         fields["profile"] = None if fields["profile"] is None else Profile(**fields["profile"])
+        if fields["kept_parts"] is not None:
+            fields["kept_parts"] = KeptParts.from_json(fields["kept_parts"])
         return cls(**fields)
 
 
@@ -126,7 +198,7 @@ class Outcome:
         if self.items is not None:
             fields["items"] = self.items
         if self.metrics:
-            fields["metrics"] = [asdict(metric) for metric in self.metrics]
+            fields["metrics"] = [metric.to_json() for metric in self.metrics]
         if self.phases:
             fields["phases"] = {name: outcome.to_json() for name, outcome in self.phases.items()}
         return fields
@@ -177,7 +249,10 @@ def _metrics(value: Any) -> Tuple[Metric, ...]:
         name, unit, figure, better = (each[key] for key in ("name", "unit", "value", "better"))
         if not all(isinstance(text, str) for text in (name, unit, better)) or type(figure) not in (int, float):
             raise TypeError("expected texts and a number in a metric")
-        metrics.append(Metric(name, unit, figure, better))
+        error = each.get("standard_error")
+        if type(error) not in (int, float, type(None)):
+            raise TypeError("expected a number or null as the standard error of a metric")
+        metrics.append(Metric(name, unit, figure, better, error))
     if len({metric.name for metric in metrics}) < len(metrics):
         raise ValueError("expected metrics whose names differ")
     return tuple(metrics)
@@ -194,7 +269,9 @@ class Progress:
     phases: Tuple[str, ...] = ()
     """The names of the phases of a job, if this call has opened one."""
     ended_phase: Optional[Outcome] = None
-    """The outcome of the phase that was measured in this call; None if it failed."""
+    """The outcome of the phase that was measured in this call; None if it failed, or goes on."""
+    ended_part: Optional[EndedPart] = None
+    """The part of a phase that was measured in this call."""
 
     def to_json(self) -> Dict[str, Any]:
         """Return the progress as a JSON object; ``from_json`` reads it back."""
@@ -203,6 +280,7 @@ class Progress:
             "rounds": self.rounds,
             "phases": list(self.phases),
             "ended_phase": None if self.ended_phase is None else self.ended_phase.to_json(),
+            "ended_part": None if self.ended_part is None else asdict(self.ended_part),
         }
 
     @classmethod
@@ -219,6 +297,8 @@ class Progress:
         fields["phases"] = tuple(names)
         if fields["ended_phase"] is not None:
             fields["ended_phase"] = Outcome.from_json(fields["ended_phase"])
+        if fields["ended_part"] is not None:
+            fields["ended_part"] = EndedPart.from_json(fields["ended_part"])
         return cls(**fields)
 
 

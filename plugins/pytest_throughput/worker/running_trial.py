@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Callable, Protocol
 
 from pytest_throughput.worker.protocol import Outcome, Progress
 
-__all__ = ["RunningTrial", "run_to_end"]
+__all__ = ["OnProgress", "RunningTrial", "run_to_end"]
+
+OnProgress = Callable[[Progress], object]
 
 
 class RunningTrial(Protocol):
@@ -26,16 +28,24 @@ class RunningTrial(Protocol):
     def measure(self, slice_seconds: float = math.inf) -> Progress:
         """Measure a step's rounds until the plan needs no more, or a slice of so many seconds (``MeasuringLoop``).
 
-        For a job of phases, measure the next phase.
+        For a job, measure until its next phase, or a part of it, has ended.
         """
 
     def close(self) -> Outcome:
         """Free the target, and return the outcome of the trial."""
 
 
-def run_to_end(trial: RunningTrial) -> Outcome:
-    """Measure the whole trial: open it, warm it up, measure until nothing is left, close it."""
-    if not (trial.open().is_finished or trial.warm_up().is_finished):
-        while not trial.measure().is_finished:
-            pass
+def run_to_end(trial: RunningTrial, on_progress: OnProgress = lambda progress: None) -> Outcome:
+    """Measure the whole trial: open it, warm it up, measure until nothing is left, close it.
+
+    ``on_progress`` is called after each of these calls but the last one. Meanwhile nothing is measured.
+    """
+    for call in (trial.open, trial.warm_up):
+        progress = call()
+        on_progress(progress)
+        if progress.is_finished:
+            return trial.close()
+    while not progress.is_finished:
+        progress = trial.measure()
+        on_progress(progress)
     return trial.close()

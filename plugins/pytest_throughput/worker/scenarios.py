@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import platform
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 from pytest_throughput.measurement.device import observe_device
+from pytest_throughput.measurement.forks import ending_forked_children
 from pytest_throughput.measurement.loop import (
     Measurement,
     MeasuringLoop,
@@ -20,11 +22,11 @@ from pytest_throughput.measurement.memory import swapped_bytes
 from pytest_throughput.measurement.metadata import RESERVED, json_metadata
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.measurement.plan import ONCE, Plan
-from pytest_throughput.measurement.scenario import Once, measure_phase
+from pytest_throughput.measurement.scenario import Once, Part, Phase, PhaseRun
 from pytest_throughput.measurement.step import Opened, Step
 from pytest_throughput.worker.failure import result_or_none
 from pytest_throughput.worker.peak_memory import PeakMemory
-from pytest_throughput.worker.protocol import Outcome, Progress
+from pytest_throughput.worker.protocol import EndedPart, KeptParts, Outcome, Progress
 
 __all__ = ["Scenario", "scenario_of"]
 
@@ -56,15 +58,16 @@ def scenario_of(
     settings: Mapping[str, Any],
     *,
     own_process: bool,
+    kept_parts: Optional[KeptParts] = None,
 ) -> Scenario:
     """Return the scenario of an opened target: a step is repeated, a job of phases is run once.
 
     ``open_seconds``: how long opening took. ``settings``: settings of this process to record beside the target's own.
-    ``own_process``: whether nothing else is measured in this process.
+    ``own_process``: whether nothing else is measured in this process. ``kept_parts``: where parts of a phase are kept.
     """
     context = _Context(opened, open_seconds, settings, own_process)
     if isinstance(opened, Once):
-        return _GoOnce(opened, context)
+        return _GoOnce(opened, context, kept_parts)
     if plan == ONCE:
         return _RunOnce(opened, context)
     return _Repeat(opened, context, plan, steps_per_round)
@@ -206,22 +209,72 @@ class _RunOnce(Scenario):
 
 
 class _GoOnce(Scenario):
-    """Go once through the phases of a job."""
+    """Go once through the phases of a job, in each of them part after part."""
 
-    def __init__(self, job: Once, context: _Context) -> None:
+    def __init__(self, job: Once, context: _Context, kept_parts: Optional[KeptParts]) -> None:
         self.phases = tuple(phase.name for phase in job.phases)
         self._context = context
         self._next = iter(job.phases)
+        self._kept_parts = kept_parts
+        self._phase: Optional[Phase] = None
+        """The phase that has begun; None between phases."""
+        self._run: Optional[PhaseRun] = None
+        self._number = 0
+        """The number of the last part of the phase that has ended."""
 
     def warm_up(self) -> Progress:
         return Progress()
 
     def measure(self, slice_seconds: float) -> Progress:
-        phase = next(self._next)
-        self._context.peak_memory.restart()
-        measurement, items, metrics = measure_phase(phase)
+        if self._run is None or self._phase is None:
+            self._phase = next(self._next)
+            self._run = self._begin(self._phase)
+        part = self._run.advance()
+        if part is not None:
+            return Progress(ended_part=self._ended(part, self._run))
+        measurement, items, metrics = self._run.measured()
         outcome = self._context.measured(measurement, self._context.metadata(), items, metrics)
+        phase, self._phase, self._run = self._phase, None, None
         return Progress(phase.name == self.phases[-1], rounds=1, ended_phase=outcome)
+
+    def _begin(self, phase: Phase) -> PhaseRun:
+        """Return the run of a phase; it goes on after the last kept part where there is one."""
+        kept = self._kept_parts
+        last = None if kept is None or kept.phase != phase.name else kept.last
+        self._number = 0 if last is None else last.number
+        if kept is not None and last is not None:
+            if phase.restore is None:
+                raise TypeError(f"restore of the phase {phase.name}: expected a function, since its parts have save")
+            with ending_forked_children():
+                phase.restore(kept.file_after(last.number))
+        self._context.peak_memory.restart()
+        return PhaseRun(phase, None if last is None else last.elapsed)
+
+    def _ended(self, part: Part, run: PhaseRun) -> EndedPart:
+        assert self._phase is not None and run.elapsed is not None
+        self._number += 1
+        ended = EndedPart(self._number, part.text, part.done, run.elapsed)
+        kept = self._kept_parts
+        if part.save is None or kept is None or kept.phase != self._phase.name:
+            return ended
+        try:
+            _save(part.save, kept.file_after(self._number))
+        except (OSError, NotImplementedError) as error:
+            return replace(ended, problem=str(error) or type(error).__name__)
+        return replace(ended, is_saved=True)
 
     def outcome(self, ended_phases: Sequence[Outcome]) -> Outcome:
         return Outcome.of_phases(self.phases, ended_phases)
+
+
+def _save(save: Callable[[str], object], path: str) -> None:
+    """Write a file that is whole under its name, or not there."""
+    unfinished = f"{path}.unfinished"
+    with ending_forked_children():
+        save(unfinished)
+    descriptor = os.open(unfinished, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    os.replace(unfinished, path)

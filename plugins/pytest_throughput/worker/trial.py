@@ -22,7 +22,7 @@ from pytest_throughput.measurement.step import Opened, Step
 from pytest_throughput.worker.failure import describe_error, outcome_of_error, result_or_none
 from pytest_throughput.worker.product_rates import product_rates
 from pytest_throughput.worker.profiling import profiled
-from pytest_throughput.worker.protocol import Outcome, Progress, Request
+from pytest_throughput.worker.protocol import KeptParts, Outcome, Progress, Request
 from pytest_throughput.worker.running_trial import run_to_end
 from pytest_throughput.worker.scenarios import Scenario, scenario_of
 
@@ -46,6 +46,7 @@ class Trial:
         measures_products: bool = False,
         environment: Optional[Mapping[str, str]] = None,
         profile: Optional[Profile] = None,
+        kept_parts: Optional[KeptParts] = None,
         on_error: Optional[OnError] = None,
     ) -> None:
         """Prepare a trial.
@@ -60,6 +61,7 @@ class Trial:
         self._measures_products = measures_products
         self._variables = speed_variables(os.environ if environment is None else environment)
         self._on_error = on_error
+        self._kept_parts = kept_parts
         self._profile = None if plan == ONCE else profile
         self._opened: Optional[Opened] = None
         self._scenario: Optional[Scenario] = None
@@ -94,6 +96,7 @@ class Trial:
             measures_products=request.measures_products,
             environment={**(os.environ if environment is None else environment), **request.variables},
             profile=request.profile,
+            kept_parts=request.kept_parts,
             on_error=on_error,
         )
 
@@ -170,6 +173,7 @@ class Trial:
             open_seconds,
             settings,
             own_process=self._own_process,
+            kept_parts=self._kept_parts,
         )
         return Progress(phases=self._scenario.phases)
 
