@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
-from networks import SMALL_NETWORKS, open_workload, random_weights
+from networks import SMALL_NETWORKS, open_workload
 
 from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.network import Network
@@ -16,12 +15,6 @@ from dlworkloads.models.network import Network
 def small_network(request: pytest.FixtureRequest) -> Network:
     """Each of the small networks in turn."""
     return SMALL_NETWORKS[request.param]()
-
-
-@pytest.fixture
-def weights(small_network: Network) -> dict[str, np.ndarray]:
-    """Weights for the small network."""
-    return random_weights(small_network)
 
 
 @pytest.fixture(name="open_workload")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dlworkloads.models.containers import Parallel, Residual, Sequential
+from dlworkloads.models.containers import Auxiliary, Parallel, Residual, Sequential
 from dlworkloads.models.layers import (
     BatchNorm,
     ClassToken,
@@ -64,6 +64,24 @@ def test_a_network_must_give_what_its_loss_takes() -> None:
         Network("two", (3,), Dense(2), loss="binary_cross_entropy")
     with pytest.raises(ValueError, match="'hinge' is not one of cross_entropy, binary_cross_entropy"):
         Network("hinge", (3,), Dense(2), loss="hinge")
+
+
+def test_an_auxiliary_head_gives_the_logits_of_the_network() -> None:
+    with pytest.raises(ShapeError, match=r"^two: the head of layer 0 gives \(3,\), and the network \(2,\)$"):
+        Network("two", (5,), Sequential(Auxiliary(Dense(3), 0.3), Dense(2)))
+
+
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        (Sequential(Sequential(Auxiliary(Dense(2), 0.3)), Dense(2)), "0.0"),
+        (Residual(Dense(2), Sequential(Auxiliary(Dense(2), 0.3), Dense(2))), "shortcut.0"),
+        (Sequential(Auxiliary(Sequential(Auxiliary(Dense(2), 0.3), Dense(2)), 0.3), Dense(2)), "0.head.0"),
+    ],
+)
+def test_an_auxiliary_head_elsewhere_is_refused(body: Layer, place: str) -> None:
+    with pytest.raises(ValueError, match=f"^odd: layer {place}: Auxiliary is a layer of the outermost"):
+        Network("odd", (5,), body)
 
 
 def test_local_response_norm_reaches_as_far_on_both_sides() -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from dlworkloads import models
-from dlworkloads.models.containers import Parallel, Residual, Sequential
+from dlworkloads.models.containers import Auxiliary, Parallel, Residual, Sequential
 from dlworkloads.models.layers import Conv2d, Dense, Dropout, Flatten, MaxPool, ReLU
 from dlworkloads.models.network import Network, without_dropout
 
@@ -28,6 +28,8 @@ from dlworkloads.models.network import Network, without_dropout
         ("alexnet_caffe", (3, 227, 227), 60_965_224, 1_448_813_632),
         # Parameters of Caffe's bvlc_googlenet without its auxiliary classifiers.
         ("googlenet", (3, 224, 224), 6_998_552, 3_165_343_744),
+        # The same with them: each has a convolution of 512 or 528 channels to 128, and dense layers 2048-1024-1000.
+        ("googlenet_caffe", (3, 224, 224), 13_378_280, 3_165_343_744),
         # Parameters of Keras' MNIST example; FLOPs: 2 * (26*26*32*9 + 24*24*64*288 + 9216*128 + 1280).
         ("mnist_cnn", (1, 28, 28), 1_199_882, 23_984_896),
         # 2 * (32*32*32*27 + 30*30*32*288 + 15*15*64*288 + 13*13*64*576 + 2304*512 + 512*10), or 512*100.
@@ -82,6 +84,7 @@ def test_a_hash_stays_what_it_is() -> None:
         "dogcat_vgg16_keras": "004b7e598e7f4b15",
         "dogcat_vgg16_pytorch": "d50d3ef3398cf586",
         "googlenet": "97d85e01ada13554",
+        "googlenet_caffe": "6d38355bcf1632ba",
         "letter_mlp": "0e1898f368526708",
         "mnist_cnn": "7cd78da41474eb27",
         "resnet152": "96ffa0df85755b4f",
@@ -136,6 +139,25 @@ def test_without_dropout_keeps_paths_and_drops_nothing(small_network: Network) -
     quiet = without_dropout(small_network)
     assert quiet.parameters == small_network.parameters
     assert {layer.rate for _, layer, _, _ in quiet.walk() if isinstance(layer, Dropout)} <= {0.0}
+
+
+def test_a_network_for_inference_is_without_auxiliary_heads() -> None:
+    """The operations are those of the network that never had any; only training has the heads'."""
+    trained, deployed = models.build("googlenet_caffe"), models.build("googlenet")
+    assert trained.for_inference() == replace(deployed, name="googlenet_caffe")
+    assert trained.auxiliary_weights == (0.3, 0.3)
+    assert deployed.auxiliary_weights == () and deployed.for_inference() is deployed
+    dense = 2048 * 1024 + 1024 * 1000
+    heads = [2 * (16 * channels * 128 + dense) for channels in (512, 528)]
+    assert trained.training_flops - deployed.training_flops == 3 * sum(heads)
+    suited = deployed.winograd_flops_share * deployed.inference_flops
+    assert trained.winograd_flops_share == pytest.approx(suited / (deployed.inference_flops + sum(heads)))
+
+
+def test_the_identity_of_an_auxiliary_head_needs_no_gradient() -> None:
+    """The layer after it is still the first one with weights."""
+    plain, headed = Sequential(Dense(2)), Sequential(Auxiliary(Dense(2, bias=False), 0.3), Dense(2))
+    assert Network("headed", (5,), headed).training_flops == 2 * Network("plain", (5,), plain).training_flops
 
 
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:

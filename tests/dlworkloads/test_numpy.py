@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from networks import random_weights
 
 from dlworkloads.data import synthetic
 from dlworkloads.external.network import ExternalNetwork
@@ -87,13 +88,13 @@ def test_dropout_drops_nothing_in_inference(open_workload: Callable[..., Any]) -
     np.testing.assert_allclose(workload.read(workload.run())["logits"], expected, rtol=1e-5)
 
 
-def test_parameters_come_back_as_they_were_loaded(
-    open_workload: Callable[..., Any], small_network: Network, weights: dict[str, np.ndarray]
-) -> None:
-    workload = open_workload("numpy", small_network, "inference", precision="fp64")
+def test_parameters_come_back_as_they_were_loaded(open_workload: Callable[..., Any], small_network: Network) -> None:
+    network = small_network.for_inference()
+    weights = random_weights(network)
+    workload = open_workload("numpy", network, "inference", precision="fp64")
     workload.load(weights)
     parameters = workload.parameters()
-    assert list(parameters) == [*small_network.parameters, *small_network.buffers]
+    assert list(parameters) == [*network.parameters, *network.buffers]
     for path, values in weights.items():
         np.testing.assert_array_equal(parameters[path], values)
     with pytest.raises(KeyError):

@@ -71,6 +71,13 @@ def test_a_step_that_is_not_waited_for_is_still_marked() -> None:
         assert said is not None
 
 
+def test_caffes_googlenet_has_its_parameters_in_training_and_in_inference() -> None:
+    """Of ``models/bvlc_googlenet``: ``train_val.prototxt`` and ``deploy.prototxt``."""
+    network = models.build("googlenet_caffe")
+    assert network.parameter_count == 13_378_280
+    assert network.for_inference().parameter_count == 6_998_552
+
+
 @pytest.mark.parametrize(
     ("model", "share"),
     [

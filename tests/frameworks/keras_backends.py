@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from networks import TESTED_FRAMEWORK, random_weights
 
+from dlworkloads.external.network import ExternalNetwork
 from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import (
@@ -171,10 +172,21 @@ def test_a_network_of_keras_zoo_has_the_layout_of_the_backend() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(FRAMEWORK != "keras-torch", reason="only torch.compile can fail to make one graph")
 def test_what_torch_cannot_compile_as_one_graph_is_refused(open_workload: Callable[..., Any]) -> None:
-    """Such as BatchNormalization in training."""
-    network = Network("normalised", (3, 5, 6), Sequential(BatchNorm(), GlobalAveragePool(), Dense(2)))
+    """Such as ZeroPadding2D, which makes an operation with a new name in each step."""
+    import keras
+
+    layers = keras.layers
+    model = keras.Sequential([layers.ZeroPadding2D(), layers.GlobalAveragePooling2D(), layers.Dense(2)])
+    network = ExternalNetwork("padded", model, (5, 6, 3), 0.0)
     with pytest.raises(Unsupported, match=r"torch\.compile cannot make one graph of .* in Keras .* ask for eager"):
-        open_workload(FRAMEWORK, network, "training", execution="compiled").run()
+        open_workload(FRAMEWORK, network, "inference", execution="compiled").run()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("float64")
+def test_batch_normalisation_is_compiled_in_training(assert_agreement: Callable[..., None]) -> None:
+    network = Network("normalised", (3, 5, 6), Sequential(BatchNorm(), GlobalAveragePool(), Dense(2)))
+    assert_agreement(FRAMEWORK, network, "training", 1e-8, execution="compiled")
 
 
 @pytest.mark.skipif(FRAMEWORK != "keras-torch", reason="JAX computes in float16")

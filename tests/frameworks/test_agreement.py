@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from networks import random_weights
 
 from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Sequential
@@ -135,12 +136,14 @@ def test_tensorflows_own_local_response_norm_agrees(assert_agreement: Callable[.
 
 
 def test_parameters_come_back_as_they_were_loaded(
-    open_workload: Callable[..., Workload], small_network: Network, weights: dict[str, np.ndarray], framework: str
+    open_workload: Callable[..., Workload], small_network: Network, framework: str
 ) -> None:
-    workload = open_workload(framework, small_network, "inference", precision="fp64")
+    network = small_network.for_inference()
+    weights = random_weights(network)
+    workload = open_workload(framework, network, "inference", precision="fp64")
     workload.load(weights)
     parameters = workload.parameters()
-    assert list(parameters) == [*small_network.parameters, *small_network.buffers]
+    assert list(parameters) == [*network.parameters, *network.buffers]
     for path, values in weights.items():
         np.testing.assert_array_equal(parameters[path], values)
     with pytest.raises(KeyError):

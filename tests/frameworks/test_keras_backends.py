@@ -15,6 +15,7 @@ from dlworkloads.frameworks.registry import FRAMEWORKS
 
 HERE = Path(__file__).parent
 OF_EVERY_FRAMEWORK = (
+    "test_auxiliary_heads.py",
     "test_modes.py::test_batch_statistics_move_in_training",
     "test_modes.py::test_closing_frees_the_network_even_if_the_step_is_kept",
     "test_modes.py::test_dropout_drops_in_training_and_each_time_others",

@@ -14,8 +14,10 @@ from dlworkloads.data import synthetic
 from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Sequential
-from dlworkloads.models.layers import BatchNorm, Dense, Dropout, GlobalAveragePool
+from dlworkloads.models.layers import AveragePool, BatchNorm, Conv2d, Dense, Dropout, GlobalAveragePool
 from dlworkloads.models.network import Network, without_dropout
+from dlworkloads.optimisers import OPTIMISERS, Optimiser
+from pytest_throughput import Unsupported
 
 NORMALISED = Network("normalised", (3, 5, 6), Sequential(BatchNorm(), GlobalAveragePool(), Dense(2)))
 DROPPED = Network("dropped", (8,), Sequential(Dense(1000), Dropout(0.25), Dense(2, bias=False)))
@@ -162,6 +164,26 @@ def test_pytorch_compiles_once(open_workload: Callable[..., Any]) -> None:
     for _ in range(5):
         workload.run()
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimiser", [None, OPTIMISERS["sgd"]])
+def test_what_torch_compile_is_known_to_fail_at_is_refused(
+    open_workload: Callable[..., Any], optimiser: Optimiser | None
+) -> None:
+    """Two average pools in a row, as in `googlenet_like`. If a newer PyTorch compiles them, the refusal can go."""
+    if "pytorch" in frameworks_to_test():
+        framework = "pytorch"
+    elif "keras-torch" in frameworks_to_test():
+        framework = "keras-torch"
+    else:
+        pytest.skip("this process tests no framework on PyTorch")
+    pools = (AveragePool(3, 1), AveragePool(2, 2), GlobalAveragePool())
+    network = Network("pooled", (2, 11, 11), Sequential(Conv2d(2, 1), *pools, Dense(2)))
+    workload = open_workload(framework, network, "training", execution="compiled", optimiser=optimiser)
+    with pytest.raises(Unsupported, match=r"torch\.compile of PyTorch .* an average pool .*: ask for eager"):
+        workload.run()
+    workload.close()
 
 
 def test_the_cpu_is_done_when_the_step_returns(open_workload: Callable[..., Any], framework: str) -> None:

@@ -29,7 +29,7 @@ def translated(network: Network, batch_size: int, dtype: str, **options: Any) ->
 def test_every_model_computes_the_network_in_float64(
     assert_model_agrees: Callable[..., None], small_network: Network
 ) -> None:
-    assert_model_agrees(small_network)
+    assert_model_agrees(small_network.for_inference())
 
 
 @pytest.mark.parametrize("small_network", ["googlenet_like"], indirect=True)
@@ -112,12 +112,14 @@ def test_statistics_are_those_of_the_batch(open_workload: Callable[..., Workload
 
 @RUNTIMES
 def test_parameters_come_back_as_they_were_loaded(
-    open_workload: Callable[..., Workload], small_network: Network, weights: dict[str, np.ndarray], runtime: str
+    open_workload: Callable[..., Workload], small_network: Network, runtime: str
 ) -> None:
-    workload = open_workload(runtime, small_network, "inference")
+    network = small_network.for_inference()
+    weights = random_weights(network)
+    workload = open_workload(runtime, network, "inference")
     workload.load(weights)
     parameters = workload.parameters()
-    assert list(parameters) == [*small_network.parameters, *small_network.buffers]
+    assert list(parameters) == [*network.parameters, *network.buffers]
     for path, values in weights.items():
         np.testing.assert_array_equal(parameters[path], values.astype(np.float32))
     with pytest.raises(KeyError):

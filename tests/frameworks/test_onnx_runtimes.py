@@ -231,7 +231,7 @@ def test_a_gpu_computes_the_network(
         pytest.skip(str(error))
     reference = open_workload("pytorch", small_network, "inference", precision="fp64")
     for each in (workload, reference):
-        each.load(random_weights(small_network))
+        each.load(random_weights(small_network.for_inference()))
     found, expected = (each.read(each.run())["logits"] for each in (workload, reference))
     assert np.linalg.norm(found - expected) <= bound * np.linalg.norm(expected)
     assert workload.settings["execution_provider"] == "CUDAExecutionProvider"

@@ -72,8 +72,6 @@ def test_updates_follow_the_formulas(framework: str, name: str) -> None:
 @pytest.mark.parametrize("name", ["adam-decay", "nesterov-decay"])
 def test_updates_follow_the_formulas_in_every_execution(framework: str, name: str) -> None:
     for execution in FRAMEWORKS[framework].executions_for("update", "cpu"):
-        if (framework, execution) == ("keras-torch", "compiled"):
-            continue  # torch.compile cannot make one graph of Keras' BatchNormalization.
         workload = _opened(framework, optimiser=EVERY_OPTIMISER[name], execution=execution)
         assert_follows_the_formulas(framework, workload, EVERY_OPTIMISER[name])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from networks import open_workload
 
@@ -30,10 +32,11 @@ def _assert_like_tensorflow(network: Network) -> None:
         pytest.skip("on a CPU, Keras gives grouped convolutions to XLA, and the graph does not show their sizes")
     from dlworkloads.external.tensorflow import flops_per_image
 
-    model = open_workload("tensorflow", network, "training", execution="eager", batch_size=1).model
+    workload: Any = open_workload("tensorflow", network, "training", execution="eager", batch_size=1)
+    translation = workload._parameters
     channels, *size = network.input_shape
-    assert flops_per_image(model, (*size, channels), "inference") == network.inference_flops
-    assert flops_per_image(model, (*size, channels), "training") == network.training_flops
+    assert flops_per_image(translation.inference_model, (*size, channels), "inference") == network.inference_flops
+    assert flops_per_image(translation.model, (*size, channels), "training") == network.training_flops
 
 
 def _has_groups(network: Network) -> bool:
@@ -60,7 +63,9 @@ def _assert_like_pytorch(network: Network) -> None:
     if _has_groups(network):
         return  # in the gradients of a grouped convolution's weights, torch's counter forgets the groups
     with FlopCounterMode(display=False) as training:
-        torch.autograd.grad(module.train()(images).sum(), list(module.parameters()))
+        found = module.train()(images)
+        outputs = found if network.auxiliary_weights else [found]
+        torch.autograd.grad([each.sum() for each in outputs], list(module.parameters()))
     assert 2 * network.training_flops == training.get_total_flops()
     assert network.parameters == {path: tuple(value.shape) for path, value in module.named_parameters()}
     buffers = {path: tuple(value.shape) for path, value in module.named_buffers()}

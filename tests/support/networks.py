@@ -12,7 +12,7 @@ import pytest
 from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.frameworks.workload import Workload
-from dlworkloads.models.containers import Parallel, Residual, Sequential
+from dlworkloads.models.containers import Auxiliary, Parallel, Residual, Sequential, rebuilt
 from dlworkloads.models.layers import (
     GELU,
     AveragePool,
@@ -188,8 +188,29 @@ def flattened_in_order() -> Network:
     return Network("flattened_in_order", (2, 5, 4), Sequential(Conv2d(6, 2), Flatten(), LayerNorm(), Dense(4)))
 
 
+def with_auxiliary_heads() -> Network:
+    """Return a network with an auxiliary head as GoogLeNet has it, and one between a convolution and its ReLU."""
+    head = Sequential(AveragePool(5, 3), Conv2d(4, 1), ReLU(), Flatten(), Dense(12), ReLU(), Dropout(0.7), Dense(6))
+    return Network(
+        "with_auxiliary_heads",
+        (3, 24, 21),
+        Sequential(
+            Conv2d(8, 3, stride=2, padding=1),
+            ReLU(),
+            Auxiliary(head, 0.3),
+            Conv2d(8, 3, padding=1),
+            Auxiliary(Sequential(BatchNorm(), ReLU(), GlobalAveragePool(), Dense(6)), 0.5),
+            ReLU(),
+            MaxPool(3, 2),
+            Flatten(),
+            Dense(6),
+        ),
+    )
+
+
 SMALL_NETWORKS = {
-    build.__name__: build for build in (vgg_like, googlenet_like, resnet_like, vit_like, mlp, flattened_in_order)
+    build.__name__: build
+    for build in (vgg_like, googlenet_like, resnet_like, vit_like, mlp, flattened_in_order, with_auxiliary_heads)
 }
 
 
@@ -199,13 +220,7 @@ def narrow(layer: Layer, by: int) -> Layer:
         return replace(layer, channels=layer.channels // by)
     if isinstance(layer, Dense):
         return replace(layer, units=layer.units // by or layer.units)
-    if isinstance(layer, Sequential):
-        return Sequential(*(narrow(each, by) for each in layer.layers))
-    if isinstance(layer, Parallel):
-        return Parallel(*(narrow(each, by) for each in layer.branches))
-    if isinstance(layer, Residual):
-        return Residual(narrow(layer.body, by), narrow(layer.shortcut, by))
-    return layer
+    return rebuilt(layer, lambda each: narrow(each, by))
 
 
 def open_workload(
@@ -220,7 +235,9 @@ def open_workload(
     device: str = "cpu",
     optimiser: Optimiser | None = None,
 ) -> Workload:
-    """Open a network in a framework; skip the test where the framework is not installed."""
+    """Open a network in a framework, as a case does; skip the test where the framework is not installed."""
+    if mode == "inference" and isinstance(network, Network):
+        network = network.for_inference()
     known = FRAMEWORKS[framework]
     for module in known.modules:
         pytest.importorskip(module)

@@ -6,13 +6,13 @@ compared.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_throughput.report.ratios import TO_ITSELF, Ratio, by_speed, comparable, ratio_between
 from pytest_throughput.results.model import CaseResult
 
-__all__ = ["Best", "bests", "compared_bests", "notes_on_bests"]
+__all__ = ["Best", "bests", "compared_bests", "has_choice", "notes_on_bests"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,12 @@ def bests(cases: Sequence[CaseResult]) -> list[list[Best]]:
 
     Rows that are not ok, or whose figures cannot be right, are left out, and so are those that name no framework.
     """
-    sound = [case for case in cases if case.status == "ok" and case.implausible is None and "framework" in case.axes]
-    return [_bests_of(by_speed(rows)) for rows in comparable(sound)]
+    return [_bests_of(by_speed(rows)) for rows in _works(cases)]
+
+
+def has_choice(cases: Sequence[CaseResult]) -> bool:
+    """Return whether a framework has several configurations for one work, so that `bests` chooses one of them."""
+    return any(len(rows) > 1 for work in _works(cases) for rows in _by_framework(work))
 
 
 def compared_bests(cases: Sequence[CaseResult]) -> list[Best]:
@@ -61,15 +65,25 @@ def notes_on_bests(found: Sequence[Best], cases: Sequence[CaseResult]) -> list[s
     return lines
 
 
+def _works(cases: Sequence[CaseResult]) -> list[list[CaseResult]]:
+    sound = [case for case in cases if case.status == "ok" and case.implausible is None and "framework" in case.axes]
+    return comparable(sound)
+
+
+def _by_framework(rows: Sequence[CaseResult]) -> Iterable[list[CaseResult]]:
+    """Return the rows of each framework in each environment, in the order of the rows."""
+    found: dict[tuple[str, str], list[CaseResult]] = {}
+    for row in rows:
+        found.setdefault((_framework(row), row.environment), []).append(row)
+    return found.values()
+
+
 def _bests_of(rows: Sequence[CaseResult]) -> list[Best]:
     """Return the frameworks at their best, given the rows of one work, the fastest first."""
-    of_framework: dict[tuple[str, str], list[CaseResult]] = {}
-    for row in rows:
-        of_framework.setdefault((_framework(row), row.environment), []).append(row)
     fastest = rows[0]
     return [
         Best(best, 1 + len(others), TO_ITSELF if best is fastest else ratio_between(best, fastest))
-        for best, *others in of_framework.values()
+        for best, *others in _by_framework(rows)
     ]
 
 

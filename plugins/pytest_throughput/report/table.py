@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from pytest_throughput.naming import CONTENDERS, DEFAULT_ENVIRONMENT
-from pytest_throughput.report.best import bests
+from pytest_throughput.report.best import bests, has_choice
 from pytest_throughput.report.columns import Column, Row, lay_out
 from pytest_throughput.report.figures import figure_columns
 from pytest_throughput.report.ratios import legend, ratios_to_fastest
@@ -67,18 +67,13 @@ def notes(result: RunResult) -> list[str]:
     shared = {name: value for name, value in axes if name not in CONTENDERS and value is not None}
     lines = ["all rows: " + ", ".join(_shown_axis(name, value) for name, value in shared.items())] if shared else []
     ratios = legend(ratios_to_fastest(result.cases))
-    marks = [f"{_BEST} the fastest configuration of its framework for this work"] if _chosen(result.cases) else []
+    marks = [f"{_BEST} the fastest configuration of its framework for this work"] if has_choice(result.cases) else []
     warnings = [warning.text for warning in warnings_of(result)]
     return [*lines, *ratios, *_peaks(result), *marks, *_anchors(result), *warnings]
 
 
-def _chosen(cases: Sequence[CaseResult]) -> set[tuple[str, str]]:
-    """Return the keys of the cases that are the fastest of several configurations of their framework."""
-    return {best.case.key for work in bests(cases) for best in work if best.is_chosen}
-
-
 def _marked(rows: Sequence[Row], cases: Sequence[CaseResult]) -> list[Row]:
-    chosen = _chosen(cases)
+    chosen = {best.case.key for work in bests(cases) for best in work if best.is_chosen}
     return [
         replace(row, member=f"{row.member} {_BEST}") if case.key in chosen else row
         for row, case in zip(rows, cases, strict=True)
