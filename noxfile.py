@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import shlex
+import shutil
 import sys
 import tarfile
 import tempfile
@@ -12,11 +14,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 # pip and venv come with Python; an installer that resolves on its own may choose other builds of PyTorch.
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["lint", "tests", "tests_frameworks"]
+nox.options.sessions = ["lint", "tests", "env-theano", "tests_frameworks"]
+# An old Python may be missing, also where CI is set: the environment that needs it is then skipped, and says so.
+nox.options.error_on_missing_interpreters = False
 
 CONSTRAINTS = ("--constraint", "constraints.txt")
 # TensorFlow's CPU build is a distribution of its own: the extra's `tensorflow` is several times as large.
@@ -29,6 +34,9 @@ GPU_FRAMEWORKS = {
     "tensorflow": ("tensorflow[and-cuda]", "numpy"),
     "jax": ("jax[cuda12]", "numpy", "pillow"),
 }
+# Frameworks whose last release is old have an environment each, with the versions of their time: constraints.txt pins
+# those of today. Pillow loads the images of the mode `phases`.
+THEANO = ("Theano==1.0.5", "numpy==1.23.5", "scipy==1.10.1", "six==1.16.0", "pillow==10.4.0")
 # The requirements of the tests of pytest-benchmark 5.3, according to its tox.ini and its extras.
 TOOLS_OF_PYTEST_BENCHMARK = (
     "pytest-benchmark[aspect,elasticsearch,histogram]",
@@ -54,6 +62,16 @@ def gpu(session: nox.Session) -> None:
     python = install(session, "gpu", ".[images]")
     built = {name: install(session, f"gpu-{name}", *GPU_FRAMEWORKS[name]) for name in to_build(session.posargs)}
     session.run(*gpu_command(python, built, session.posargs, any(BASELINES.glob("**/*.json"))))
+
+
+@nox.session(name="env-theano", python="3.11")
+def env_theano(session: nox.Session) -> None:
+    """Make .nox/env-theano, in which `--framework theano` is measured; skipped where an ingredient is missing."""
+    if shutil.which("g++") is None:
+        session.skip("Theano compiles with g++, which is not installed: apt-get install g++")
+    flags = f"blas.ldflags=,base_compiledir={session.create_tmp()}"
+    check = "import theano; assert theano.config.cxx; print('Theano', theano.__version__, 'with', theano.config.cxx)"
+    fill(session, THEANO, check, {"THEANO_FLAGS": flags, "THEANORC": os.devnull})
 
 
 @nox.session
@@ -119,6 +137,22 @@ def why_no_gpu() -> str | None:
     if status != 0:
         return f"the NVIDIA driver answers with CUDA error {status}"
     return None if count.value else "the NVIDIA driver sees none (CUDA_VISIBLE_DEVICES?)"
+
+
+def fill(session: nox.Session, requirements: Sequence[str], check: str, environment: Mapping[str, str]) -> None:
+    """Install an old framework into the session's own environment, which pytest finds there by its name, and check it.
+
+    ``check`` is a short program. Skip the session, with the reason, where installing or checking fails: nothing else
+    depends on it.
+    """
+    try:
+        session.install(*requirements)
+    except CommandFailed:
+        session.skip(f"pip cannot install {' '.join(requirements)}, as it says above (no network, or no such release)")
+    try:
+        session.run("python", "-c", check, env=environment)
+    except CommandFailed:
+        session.skip("it is installed and does not work here; the lines above say why")
 
 
 def install(session: nox.Session, name: str, *packages: str) -> str:

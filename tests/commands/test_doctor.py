@@ -147,6 +147,23 @@ def test_the_command_asks_interpreters_without_importing(
         assert f"{title}\n" in output
 
 
+def test_the_command_lists_the_environments_of_the_current_folder(
+    nvml: FakeNvml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, program in {"new": sys.executable, "old": "/bin/false", "given": "/bin/false"}.items():
+        python = tmp_path / f".nox/env-{name}/bin/python"
+        python.parent.mkdir(parents=True)
+        python.write_text(f'#!/bin/sh\nexec {program} "$@"\n')
+        python.chmod(0o755)
+    assert main(["doctor", f"--interpreter=given={sys.executable}"]) == 0
+    output = capsys.readouterr().out
+    assert f"    new: {sys.executable}, Python {sys.version.split()[0]}" in output
+    assert f"    old: {tmp_path}/.nox/env-old/bin/python does not answer (CalledProcessError)" in output
+    assert f"    given: {sys.executable}, Python" in output
+    assert output.count("given:") == 1
+
+
 def test_a_bad_interpreter_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--interpreter=python"]) == 2
     assert "expected [ENVIRONMENT/]NAME=COMMAND" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_throughput.launch.interpreters import Interpreter, Interpreters, parse_interpreter
+from pytest_throughput.launch.interpreters import Interpreter, Interpreters, find_environments, parse_interpreter
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,41 @@ def test_a_shell_script_is_a_command_too(tmp_path: Path) -> None:
     script.write_text(f'#!/bin/sh\necho welcome\nexec {sys.executable} "$@"\n')
     script.chmod(0o755)
     assert Interpreter("default", "pytorch", (str(script),)).installed(["this", "nothing_here"]) == {"this"}
+
+
+def environment(folder: Path, name: str, python: str = "#!/bin/sh\n") -> Path:
+    """Make an environment as ``nox -s env-NAME`` does, whose Python is a script."""
+    path = folder / f".nox/env-{name}/bin/python"
+    path.parent.mkdir(parents=True)
+    path.write_text(python)
+    path.chmod(0o755)
+    return path
+
+
+def test_finds_environments_below_a_folder(tmp_path: Path) -> None:
+    assert find_environments(tmp_path) == []
+    theano, caffe = environment(tmp_path, "theano"), environment(tmp_path, "caffe")
+    environment(tmp_path, "not a name")
+    environment(tmp_path, "not-executable").chmod(0o644)
+    (tmp_path / ".nox/env-empty").mkdir()
+    (tmp_path / ".nox/env-broken/bin").mkdir(parents=True)
+    (tmp_path / ".nox/env-broken/bin/python").symlink_to("/no/such/python")
+    (tmp_path / ".nox/tests/bin").mkdir(parents=True)
+    assert find_environments(tmp_path) == [
+        Interpreter("default", "caffe", (str(caffe),)),
+        Interpreter("default", "theano", (str(theano),)),
+    ]
+
+
+def test_what_is_given_is_taken_first_and_what_is_found_second() -> None:
+    found = [Interpreter("default", name, (f"/{name}",)) for name in ("caffe", "theano")]
+    interpreters = Interpreters(map(parse_interpreter, ["theano=/mine", "old/theano=/a", "new/theano=/b"]), found)
+    assert interpreters.environments == ("old", "new")
+    assert interpreters.find("old", "theano").command == ("/a",)
+    assert interpreters.find("default", "theano").command == ("/mine",)
+    for environment in ("default", "old", "new"):
+        assert interpreters.find(environment, "caffe").command == ("/caffe",)
+        assert interpreters.find(environment, "pytorch").is_running
+    assert interpreters.found == (found[0],)
+    assert interpreters.commands["default/caffe"] == "/caffe"
+    assert interpreters.commands["default/theano"] == "/mine"

@@ -158,6 +158,15 @@ def test_it_is_skipped_where_its_package_is_missing(project: pytest.Pytester) ->
     result.stdout.fnmatch_lines(["*Abacus is not installed in*: pip install abacus-cpu"])
 
 
+def test_one_with_an_environment_of_its_own_names_the_session_that_makes_it(project: pytest.Pytester) -> None:
+    lacking = FRAMEWORK.replace('"json"', '"no_abacus_here"').replace(
+        "    modes", "    own_environment=True,\n    modes"
+    )
+    project.makepyfile(abacus=lacking)
+    result = run(project, "--framework=abacus", "-k", "inference", "-rs")
+    result.stdout.fnmatch_lines([f"*Abacus is not installed in {sys.executable}: nox -s env-abacus"])
+
+
 def test_a_module_that_only_the_worker_lacks_is_reported_with_where_it_was_searched(project: pytest.Pytester) -> None:
     (project.path / "elsewhere").mkdir()
     (project.path / "abacus.py").rename(project.path / "elsewhere/abacus.py")

@@ -92,7 +92,7 @@ def test_without_a_gpu_it_fails_at_once_and_builds_nothing(noxfile: ModuleType, 
 
 
 def test_what_takes_long_is_not_among_the_default_sessions(noxfile: ModuleType) -> None:
-    assert noxfile.nox.options.sessions == ["lint", "tests", "tests_frameworks"]
+    assert noxfile.nox.options.sessions == ["lint", "tests", "env-theano", "tests_frameworks"]
     assert {"bench", "gpu", "slow", "neighbours"} <= vars(noxfile).keys()
 
 
@@ -129,3 +129,53 @@ def test_the_driver_is_asked(noxfile: ModuleType, monkeypatch: pytest.MonkeyPatc
     ):
         monkeypatch.setattr(noxfile.ctypes, "CDLL", lambda name, driver=driver: driver)
         assert noxfile.why_no_gpu() == expected
+
+
+class Session:
+    """A session of nox of which one step fails."""
+
+    def __init__(self, failing: str) -> None:
+        self.failing = failing
+        self.ran: list[tuple[str, ...]] = []
+
+    def install(self, *requirements: str) -> None:
+        self.run("install", *requirements)
+
+    def run(self, *command: str, **options: object) -> None:
+        from nox.command import CommandFailed
+
+        self.ran.append(command)
+        if command[0] == self.failing:
+            raise CommandFailed
+
+    def skip(self, reason: str) -> None:
+        pytest.skip(reason)
+
+    def create_tmp(self) -> str:
+        return "/tmp"
+
+
+@pytest.mark.parametrize(
+    ("failing", "reason"),
+    [
+        ("install", "pip cannot install Theano==1.0.5 .*no network"),
+        ("python", "it is installed and does not work here; the lines above say why"),
+    ],
+)
+def test_an_old_framework_that_cannot_be_had_is_skipped_with_the_reason(
+    noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch, failing: str, reason: str
+) -> None:
+    monkeypatch.setattr(noxfile.shutil, "which", lambda program: f"/usr/bin/{program}")
+    with pytest.raises(pytest.skip.Exception, match=reason):
+        noxfile.env_theano(Session(failing))
+    session = Session("nothing")
+    noxfile.env_theano(session)
+    assert [command[0] for command in session.ran] == ["install", "python"]
+
+
+def test_theano_needs_a_compiler(noxfile: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noxfile.shutil, "which", lambda program: None)
+    with pytest.raises(
+        pytest.skip.Exception, match=r"compiles with g\+\+, which is not installed: apt-get install g\+\+"
+    ):
+        noxfile.env_theano(Session("nothing"))

@@ -210,6 +210,31 @@ def test_an_interpreter_that_does_not_start_is_a_crash_with_its_name(project: Pr
     assert f"cannot start '{broken}'" in block["cases"][0]["reason"]
 
 
+def test_an_environment_of_the_project_is_found_by_the_name_of_the_framework(project: Project) -> None:
+    """Where none is given: ``.nox/env-NAME`` below the rootdir. The run says so, if it uses it."""
+    (project.path / "steps.py").write_text(
+        "import os\nfrom pytest_throughput import Step\n"
+        "def look():\n    return Step(lambda: None, metadata={'marked': os.environ.get('MARK')})\n"
+    )
+    project.tests(
+        "import pytest\n"
+        "@pytest.mark.throughput_target('steps:look', interpreter='old')\n"
+        "def test_it(measure_isolated): measure_isolated('steps:look', interpreter='old')"
+    )
+    for name in ("old", "unused"):
+        python = project.path / f".nox/env-{name}/bin/python"
+        python.parent.mkdir(parents=True)
+        python.write_text(f'#!/bin/sh\nMARK={name} exec {sys.executable} "$@"\n')
+        python.chmod(0o755)
+    result = project.run("--benchmark-json=run.json")
+    (line,) = [line for line in result.outlines if line.startswith("throughput interpreter")]
+    assert line == f"throughput interpreter: old is {project.path}/.nox/env-old/bin/python"
+    assert project.json()["benchmarks"][0]["extra_info"]["marked"] == "old"
+    given = project.run(f"--throughput-interpreter=old={sys.executable}", "--benchmark-json=run.json")
+    assert "throughput interpreter" not in given.stdout.str()
+    assert project.json()["benchmarks"][0]["extra_info"]["marked"] is None
+
+
 @pytest.mark.parametrize("path", ["no/such/folder/run.json", "folder"])
 def test_a_json_that_could_never_be_written_is_refused_before_measuring(project: Project, path: str) -> None:
     (project.path / "folder").mkdir()

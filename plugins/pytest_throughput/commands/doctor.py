@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from pytest_throughput.commands.answer import Answer
-from pytest_throughput.launch.interpreters import Interpreter, parse_interpreter
+from pytest_throughput.launch.interpreters import Interpreter, find_environments, parse_interpreter
 from pytest_throughput.options.option import Option
 from pytest_throughput.telemetry.doctor import diagnose_cpu, diagnose_gpus
 from pytest_throughput.text import printable
@@ -17,7 +18,7 @@ __all__ = ["add", "run"]
 
 _DISTRIBUTIONS = (
     "torch", "torchvision", "tensorflow", "tensorflow-cpu", "keras", "jax", "jaxlib", "jax-cuda12-plugin",
-    "jax-cuda13-plugin", "numpy", "nvidia-cudnn-cu12", "nvidia-cudnn-cu13",
+    "jax-cuda13-plugin", "Theano", "numpy", "nvidia-cudnn-cu12", "nvidia-cudnn-cu13",
 )  # fmt: skip
 """The names of distributions to list; the libraries of CUDA show what a build of a framework is for."""
 _PROBE = """
@@ -37,8 +38,8 @@ _INTERPRETER = Option(
     read=parse_interpreter,
     repeatable=True,
     default_help="the Python that runs this command",
-    help="A command that starts Python, as for --throughput-interpreter: its frameworks are listed. Can be given "
-    "several times.",
+    help="A command that starts Python, as for --throughput-interpreter: its frameworks are listed, and those of each "
+    "environment .nox/env-NAME in the current folder. Can be given several times.",
 )
 
 
@@ -64,6 +65,8 @@ def run(arguments: argparse.Namespace) -> Answer:
         from pytest_throughput.commands.noise import measure_noise
 
         return measure_noise(interpreters[0])
+    given = {each.name for each in interpreters}
+    interpreters = [*interpreters, *(each for each in find_environments(Path.cwd()) if each.name not in given)]
     gpus, cpu = diagnose_gpus(), diagnose_cpu()
     sections = {
         "GPUs": gpus.lines,

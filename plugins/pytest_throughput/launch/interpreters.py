@@ -17,7 +17,7 @@ from typing import Any
 
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 
-__all__ = ["NAME", "Interpreter", "Interpreters", "parse_interpreter", "split_command"]
+__all__ = ["NAME", "Interpreter", "Interpreters", "find_environments", "parse_interpreter", "split_command"]
 
 
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
@@ -27,6 +27,7 @@ _PROBE = (
     "print(json.dumps([name for name in sys.argv[1:] if importlib.util.find_spec(name)]))"
 )
 _PROBE_TIMEOUT_SECONDS = 60
+_PREFIX = "env-"
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,28 @@ def split_command(command: str, text: str) -> tuple[str, ...]:
         raise ValueError(f"cannot split the command of {text!r}: {error}") from None
 
 
-class Interpreters:
-    """The interpreters of a run: the given ones, and the running Python for all other names."""
+def find_environments(folder: Path) -> list[Interpreter]:
+    """Return the interpreters ``.nox/env-NAME/bin/python`` below a folder, as ``nox -s env-NAME`` makes them, by name.
 
-    def __init__(self, given: Iterable[Interpreter]) -> None:
+    They are of the default environment. A project has them for frameworks that need an interpreter of their own.
+    """
+    pythons = (
+        (each.parents[1].name.removeprefix(_PREFIX), each) for each in folder.glob(f".nox/{_PREFIX}*/bin/python")
+    )
+    return [
+        Interpreter(DEFAULT_ENVIRONMENT, name, (str(python),))
+        for name, python in sorted(pythons)
+        if NAME.fullmatch(name) and os.access(python, os.X_OK)
+    ]
+
+
+class Interpreters:
+    """The interpreters of a run: the given ones, those found for further names, and the running Python for all others.
+
+    What is found counts as given for the default environment.
+    """
+
+    def __init__(self, given: Iterable[Interpreter], found: Iterable[Interpreter] = ()) -> None:
         """Raise ValueError if two are given for the same name in the same environment."""
         self._given: dict[tuple[str, str], Interpreter] = {}
         for each in given:
@@ -120,6 +139,9 @@ class Interpreters:
                 raise ValueError(f"two interpreters for {each.name} in the environment {each.environment!r}")
         named = dict.fromkeys(environment for environment, _ in self._given)
         named.pop(DEFAULT_ENVIRONMENT, None)
+        self.found = tuple(each for each in found if (each.environment, each.name) not in self._given)
+        """Those of the found ones that are used, since no other one is given for their name."""
+        self._given.update({(each.environment, each.name): each for each in self.found})
         self.environments: tuple[str, ...] = tuple(named) or (DEFAULT_ENVIRONMENT,)
         """The environments in which each case is measured; several if environments are compared."""
 
@@ -132,12 +154,12 @@ class Interpreters:
 
     @property
     def missing(self) -> Interpreter | None:
-        """The first given one whose program does not exist or cannot be executed; None if there is none."""
+        """The first one whose program does not exist or cannot be executed; None if there is none."""
         return next((each for each in self._given.values() if shutil.which(each.command[0]) is None), None)
 
     @property
     def commands(self) -> dict[str, str]:
-        """The command of each given interpreter by its ``ENVIRONMENT/NAME``."""
+        """The command of each given or found interpreter by its ``ENVIRONMENT/NAME``."""
         given = sorted(self._given.items())
         return {f"{environment}/{name}": shlex.join(each.command) for (environment, name), each in given}
 

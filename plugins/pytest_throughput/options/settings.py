@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_throughput.launch.anchors import Anchors
-from pytest_throughput.launch.interpreters import Interpreters, parse_interpreter
+from pytest_throughput.launch.interpreters import Interpreters, find_environments, parse_interpreter
 from pytest_throughput.launch.isolation import ISOLATIONS
 from pytest_throughput.launch.variables import WorkerVariables
 from pytest_throughput.measurement.allocator import TUNED
@@ -80,7 +80,7 @@ OPTIONS = (
         metavar="[ENVIRONMENT/]NAME=COMMAND",
         read=parse_interpreter,
         repeatable=True,
-        default_help="the Python that runs pytest",
+        default_help=".nox/env-NAME/bin/python below the rootdir, where that exists; else the Python that runs pytest",
         help="The command that starts Python for the framework NAME, in the environment ENVIRONMENT. Can be given "
         "several times.",
     ),
@@ -207,7 +207,7 @@ class Settings:
         if _SETTINGS not in config.stash:
             values = OptionValues.from_pytest_config(config, OPTIONS)
             try:
-                interpreters = Interpreters(values("interpreter"))
+                interpreters = Interpreters(values("interpreter"), find_environments(config.rootpath))
             except ValueError as error:
                 raise pytest.UsageError(f"{values.spelled('interpreter')}: {error}") from None
             order, isolation = _order_and_isolation(values)

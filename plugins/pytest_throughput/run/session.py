@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +41,8 @@ class ThroughputSession:
         self.confirmation_items: dict[str, MeasuredItem] = {}
         """Tests that are run only if their case needs confirmation, by node id."""
         self.deselected: list[str] = []
+        self._interpreter_names: set[str] = set()
+        """The names of the interpreters that the collected tests ask for, as far as their markers say so."""
         self.jobs = Jobs()
         self.devices = Devices(lock=settings.lock, waiting=self._waiting)
         self.traces = Traces(config, settings.profiled_steps)
@@ -82,7 +85,9 @@ class ThroughputSession:
                     f"{item.nodeid} is the node id of trial {alike.trial} of {alike.case_id} and of trial "
                     f"{found.trial} of {found.case_id}: give the parameter of one of them another id"
                 )
-            target_of(item)  # A wrong marker is refused before anything is measured.
+            target = target_of(item)  # A wrong marker is refused before anything is measured.
+            if target is not None:
+                self._interpreter_names.add(target.interpreter)
             self.items[item.nodeid] = found
             self.ledger.ask(found.case_id, found.environment, found.trial, found.axes)
             if is_device(label := str(found.axes.get("device"))):
@@ -92,6 +97,14 @@ class ThroughputSession:
             if self._yields_figures():
                 self._refuse_what_cannot_be_measured()
                 self.is_measuring = True
+
+    def pytest_report_collectionfinish(self) -> list[str]:
+        """Name the interpreters that nobody has given and that this run uses."""
+        return [
+            f"throughput interpreter: {each.name} is {shlex.join(each.command)}"
+            for each in self.settings.interpreters.found
+            if each.name in self._interpreter_names
+        ]
 
     def _refuse_what_cannot_be_measured(self) -> None:
         if hasattr(self._config, "workerinput"):
