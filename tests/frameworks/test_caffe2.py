@@ -6,7 +6,7 @@ Everything runs in one process of the interpreter of ``nox -s env-caffe2``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -73,32 +73,27 @@ def to_every_maximum(workload: Any) -> None:
 
     PyTorch gives it to the first one alone. Where pools overlap and follow each other, as in GoogLeNet, many are equal.
     """
-    import torch
     from torch import nn
+
+    for module in workload.model.modules():
+        if isinstance(module, nn.MaxPool2d):
+            module.forward = partial(_pooled_to_every_maximum, module, module.forward)
+
+
+def _pooled_to_every_maximum(pool: Any, pooled: Callable[[Any], Any], x: Any) -> Any:
+    """Return the largest values of the windows of ``x``; its gradient is that of the sum of all maxima of a window."""
     from torch.nn import functional
 
-    class ToEveryMaximum(nn.Module):
-        def __init__(self, pool: nn.MaxPool2d) -> None:
-            super().__init__()
-            self.pool = pool
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            largest = self.pool(x).detach()
-            kernel, stride, padding = map(pair, (self.pool.kernel_size, self.pool.stride, self.pool.padding))
-            pads: list[int] = []
-            for side in (1, 0):
-                end = (largest.shape[2 + side] - 1) * stride[side] + kernel[side]
-                pads += (padding[side], max(0, end - x.shape[2 + side] - padding[side]))
-            windows = functional.pad(x, pads, value=-1e30)
-            for side in (0, 1):
-                windows = windows.unfold(2 + side, kernel[side], stride[side])
-            windows = windows[:, :, : largest.shape[2], : largest.shape[3]]
-            least = (largest - 1e-12 * largest.abs())[..., None, None]
-            taken = (windows * (windows >= least)).sum((-2, -1))
-            return largest + taken - taken.detach()
-
-    model = workload.model
-    for path, module in list(model.named_modules()):
-        if isinstance(module, nn.MaxPool2d):
-            parent, _, name = path.rpartition(".")
-            setattr(model.get_submodule(parent), name, ToEveryMaximum(module))
+    largest = pooled(x).detach()
+    kernel, stride, padding = map(pair, (pool.kernel_size, pool.stride, pool.padding))
+    pads: list[int] = []
+    for side in (1, 0):
+        end = (largest.shape[2 + side] - 1) * stride[side] + kernel[side]
+        pads += (padding[side], max(0, end - x.shape[2 + side] - padding[side]))
+    windows = functional.pad(x, pads, value=-1e30)
+    for side in (0, 1):
+        windows = windows.unfold(2 + side, kernel[side], stride[side])
+    windows = windows[:, :, : largest.shape[2], : largest.shape[3]]
+    least = (largest - 1e-12 * largest.abs())[..., None, None]
+    maxima = (windows * (windows >= least)).sum((-2, -1))
+    return largest + maxima - maxima.detach()
