@@ -37,6 +37,12 @@ GPU_FRAMEWORKS = {
 # Frameworks whose last release is old have an environment each, with the versions of their time: constraints.txt pins
 # those of today. Pillow loads the images of the mode `phases`.
 THEANO = ("Theano==1.0.5", "numpy==1.23.5", "scipy==1.10.1", "six==1.16.0", "pillow==10.4.0")
+# The last release of PyTorch with Caffe2's library. None of these packages needs a further one.
+CAFFE2 = (
+    "--no-deps",
+    *("torch==1.10.2", "numpy==1.22.4", "protobuf==3.20.3", "future==1.0.0", "six==1.17.0"),
+    "typing_extensions==4.12.2",
+)
 # The requirements of the tests of pytest-benchmark 5.3, according to its tox.ini and its extras.
 TOOLS_OF_PYTEST_BENCHMARK = (
     "pytest-benchmark[aspect,elasticsearch,histogram]",
@@ -72,6 +78,14 @@ def env_theano(session: nox.Session) -> None:
     flags = f"blas.ldflags=,base_compiledir={session.create_tmp()}"
     check = "import theano; assert theano.config.cxx; print('Theano', theano.__version__, 'with', theano.config.cxx)"
     fill(session, THEANO, check, {"THEANO_FLAGS": flags, "THEANORC": os.devnull})
+
+
+@nox.session(name="env-caffe2", python="3.9")
+def env_caffe2(session: nox.Session) -> None:
+    """Make .nox/env-caffe2, in which `--framework caffe2` is measured; skipped where an ingredient is missing."""
+    count = "len(workspace.RegisteredOperators())"
+    check = f"from caffe2.python import core, workspace; print('Caffe2 with', {count}, 'operators')"
+    fill(session, CAFFE2, check, {})
 
 
 @nox.session

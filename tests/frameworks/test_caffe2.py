@@ -1,0 +1,99 @@
+"""Caffe2 computes what PyTorch computes: outputs, loss, every gradient, and the weights after updates.
+
+Everything runs in one process of the interpreter of ``nox -s env-caffe2``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache, partial
+from typing import Any
+
+import pytest
+from float32_agreement import (
+    SMALL,
+    SUITE,
+    UPDATES,
+    Key,
+    assert_agreement,
+    assert_follows_the_formulas,
+    jobs_of,
+    jobs_of_updates,
+    of_suite,
+)
+from old_frameworks import Answer, Job, run_jobs
+
+from dlworkloads.models.layers import pair
+
+SUPPORTED_UPDATES = [name for name, each in UPDATES.items() if each.algorithm in ("sgd", "adadelta")]
+IN_MODES = pytest.mark.parametrize("mode", ["inference", "training"])
+
+JOBS: Mapping[str, Callable[[], dict[Key, Job]]] = {
+    "small": lambda: {
+        **jobs_of({name: build() for name, build in SMALL.items()}),
+        **jobs_of_updates(SUPPORTED_UPDATES),
+    },
+    "suite": lambda: jobs_of({name: of_suite(name) for name in SUITE}),
+}
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str, str], Answer]:
+    """Return a function that returns what Caffe2 has computed, of a group by a name and the mode."""
+
+    @cache
+    def answers(group: str) -> Mapping[Key, Answer]:
+        jobs = JOBS[group]()
+        found = run_jobs("caffe2", list(jobs.values()), tmp_path_factory.mktemp("caffe2"))
+        return dict(zip(jobs, found, strict=True))
+
+    return lambda group, name, mode: answers(group)[name, mode]
+
+
+@IN_MODES
+@pytest.mark.parametrize("name", SMALL)
+def test_every_layer_agrees(computed: Callable[..., Answer], name: str, mode: str) -> None:
+    assert_agreement(SMALL[name](), mode, computed("small", name, mode), to_every_maximum)
+
+
+@pytest.mark.slow
+@IN_MODES
+@pytest.mark.parametrize("name", SUITE)
+def test_every_network_agrees(computed: Callable[..., Answer], name: str, mode: str) -> None:
+    assert_agreement(of_suite(name), mode, computed("suite", name, mode), to_every_maximum)
+
+
+@pytest.mark.parametrize("name", SUPPORTED_UPDATES)
+def test_updates_follow_the_formulas(computed: Callable[..., Answer], name: str) -> None:
+    assert_follows_the_formulas(name, computed("small", name, "update"))
+
+
+def to_every_maximum(workload: Any) -> None:
+    """Have PyTorch's max pools give the gradient to each of several equal maxima in a window, as Caffe2's do.
+
+    PyTorch gives it to the first one alone. Where pools overlap and follow each other, as in GoogLeNet, many are equal.
+    """
+    from torch import nn
+
+    for module in workload.model.modules():
+        if isinstance(module, nn.MaxPool2d):
+            module.forward = partial(_pooled_to_every_maximum, module, module.forward)
+
+
+def _pooled_to_every_maximum(pool: Any, pooled: Callable[[Any], Any], x: Any) -> Any:
+    """Return the largest values of the windows of ``x``; its gradient is that of the sum of all maxima of a window."""
+    from torch.nn import functional
+
+    largest = pooled(x).detach()
+    kernel, stride, padding = map(pair, (pool.kernel_size, pool.stride, pool.padding))
+    pads: list[int] = []
+    for side in (1, 0):
+        end = (largest.shape[2 + side] - 1) * stride[side] + kernel[side]
+        pads += (padding[side], max(0, end - x.shape[2 + side] - padding[side]))
+    windows = functional.pad(x, pads, value=-1e30)
+    for side in (0, 1):
+        windows = windows.unfold(2 + side, kernel[side], stride[side])
+    windows = windows[:, :, : largest.shape[2], : largest.shape[3]]
+    least = (largest - 1e-12 * largest.abs())[..., None, None]
+    maxima = (windows * (windows >= least)).sum((-2, -1))
+    return largest + maxima - maxima.detach()
