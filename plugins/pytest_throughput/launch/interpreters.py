@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,13 +52,15 @@ class Interpreter:
         program, *rest = self.command
         return self if os.sep not in program else replace(self, command=(str(folder / program), *rest))
 
-    def ask(self, program: str, arguments: Sequence[str]) -> Any:
+    def ask(self, program: str, arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> Any:
         """Return the JSON that a short program prints last.
 
-        Raise OSError, subprocess.SubprocessError, ValueError or IndexError where there is no answer.
+        ``variables``: its environment variables; by default those of this process. Raise OSError,
+        subprocess.SubprocessError, ValueError or IndexError where there is no answer.
         """
         answer = subprocess.run(
             [*self.command, "-c", program, *arguments],
+            env=variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_PROBE_TIMEOUT_SECONDS,
