@@ -12,16 +12,19 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 
-__all__ = ["NAME", "Interpreter", "Interpreters", "parse_interpreter", "split_command"]
+__all__ = ["EVERY", "NAME", "Interpreter", "Interpreters", "parse_interpreter", "split_command"]
 
 
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
 """The names of frameworks and environments."""
+EVERY = "*"
+"""The name of an interpreter that was given for every framework."""
 _PROBE = (
     "import importlib.util, json, sys; "
     "print(json.dumps([name for name in sys.argv[1:] if importlib.util.find_spec(name)]))"
@@ -83,7 +86,7 @@ class Interpreter:
 
 
 def parse_interpreter(text: str) -> Interpreter:
-    """Read ``[ENVIRONMENT/]NAME=COMMAND``.
+    """Read ``[ENVIRONMENT/]NAME=COMMAND``, where NAME may be ``*``.
 
     Raise ValueError that says what was expected.
     """
@@ -94,7 +97,7 @@ def parse_interpreter(text: str) -> Interpreter:
     if not slash:
         environment = DEFAULT_ENVIRONMENT
     command = split_command(command_text, text)
-    if not (equals and command and NAME.fullmatch(name) and NAME.fullmatch(environment)):
+    if not (equals and command and (name == EVERY or NAME.fullmatch(name)) and NAME.fullmatch(environment)):
         raise ValueError(
             f"expected [ENVIRONMENT/]NAME=COMMAND, such as pytorch=/opt/torch/bin/python "
             f"or head/pytorch=/opt/head/bin/python, got {text!r}"
@@ -119,17 +122,21 @@ class Interpreters:
         for each in given:
             earlier = self._given.setdefault((each.environment, each.name), each)
             if earlier is not each:
-                raise ValueError(f"two interpreters for {each.name} in the environment {each.environment!r}")
+                whom = "every framework" if each.name == EVERY else each.name
+                raise ValueError(f"two interpreters for {whom} in the environment {each.environment!r}")
         named = dict.fromkeys(environment for environment, _ in self._given)
         named.pop(DEFAULT_ENVIRONMENT, None)
         self.environments: tuple[str, ...] = tuple(named) or (DEFAULT_ENVIRONMENT,)
         """The environments in which each case is measured; several if environments are compared."""
 
     def find(self, environment: str, name: str) -> Interpreter:
-        """Return the environment's own interpreter of that name, else the one without environment, else this Python."""
-        for each in (environment, DEFAULT_ENVIRONMENT):
-            if (each, name) in self._given:
-                return self._given[each, name]
+        """Return the environment's own interpreter of that name, else the one without environment, else this Python.
+
+        In each, one that was given for every framework stands in for one of that name.
+        """
+        for key in product((environment, DEFAULT_ENVIRONMENT), (name, EVERY)):
+            if key in self._given:
+                return replace(self._given[key], name=name)
         return Interpreter(environment, name, (sys.executable,))
 
     @property

@@ -32,7 +32,10 @@ _PROBE_MODULES = """
 import importlib.metadata, importlib.util, json, os, sys, sysconfig
 found = {}
 for name in sys.argv[1:]:
-    distribution = importlib.metadata.distribution(name)
+    try:
+        distribution = importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        continue
     own = os.path.realpath(str(distribution.locate_file("")))
     files = [each for each in distribution.files or () if each.suffix in (".py", ".so")]
     for module in {each.parts[0].partition(".")[0] for each in files}:

@@ -81,8 +81,8 @@ OPTIONS = (
         read=parse_interpreter,
         repeatable=True,
         default_help="the Python that runs pytest",
-        help="The command that starts Python for the framework NAME, in the environment ENVIRONMENT. Can be given "
-        "several times.",
+        help="The command that starts Python for the framework NAME, or for every framework if NAME is '*', in the "
+        "environment ENVIRONMENT. Can be given several times.",
     ),
     ANCHOR,
     Option(
