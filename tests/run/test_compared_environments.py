@@ -66,7 +66,7 @@ def test_everything_that_differs_stands_below_the_verdicts(project: Project, tmp
             "variable KMP_BLOCKTIME: none → 0",
             "frames: 2.0 → none",
             "pictures: 1.0 → 1.1 (git 0123456789ab)",
-            "the same in base and head: * packages more, CPython 3.*",
+            "the same in base and head: * other packages, CPython 3.*",
         ]
     )
 

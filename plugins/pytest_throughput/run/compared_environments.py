@@ -90,8 +90,8 @@ def _refuse_shared(elsewhere: Mapping[str, str], settings: Settings) -> None:
 
 
 def _nothing_else(one: Inventory, packages: Changes, python: Changes, variables: Changes) -> str:
-    others = len(one.packages.keys() - packages.keys())
-    same = [count(others, "package") + (" more" if packages else "")]
+    others = one.packages.keys() - packages.keys()
+    same = [count(len(others), "other package" if packages else "package")]
     same += [] if python else [one.python]
     same += [] if variables else ["the environment variables that change speed"]
     return f"the same in base and head: {', '.join(map(printable, same))}"
