@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ctypes
 import os
 import shlex
@@ -50,6 +51,7 @@ TOOLS_OF_PYTEST_BENCHMARK = (
 )
 ENVIRONMENTS = Path(".nox")
 BASELINES = Path("baselines")
+AB_OPTIONS = ("--base", "--head", "--python")
 
 
 @nox.session
@@ -57,6 +59,13 @@ def bench(session: nox.Session) -> None:
     """Measure PyTorch, TensorFlow and JAX; arguments after -- go to pytest."""
     session.install(*CONSTRAINTS, *MEASURED)
     session.run("pytest", "bench/", "--benchmark-json=run.json", *session.posargs)
+
+
+@nox.session
+def ab(session: nox.Session) -> None:
+    """Compare two versions: --base REQ --head REQ, and further arguments after --, which go to pytest."""
+    session.install(*CONSTRAINTS, *MEASURED)
+    session.run(*ab_command(session.posargs))
 
 
 @nox.session(venv_backend="none")
@@ -176,6 +185,16 @@ def install(session: nox.Session, name: str, *packages: str) -> str:
         session.run(sys.executable, "-m", "venv", str(ENVIRONMENTS / name))
     session.run(str(python), "-m", "pip", "install", "--quiet", *CONSTRAINTS, *packages)
     return str(python.absolute())
+
+
+def ab_command(arguments: Sequence[str]) -> list[str]:
+    """Return the command that compares two versions. What is no option of its own goes to pytest."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for option in AB_OPTIONS:
+        parser.add_argument(option, dest=option, action="append", default=[])
+    own, of_pytest = parser.parse_known_args(arguments)
+    given = [f"{option}={value}" for option in AB_OPTIONS for value in vars(own)[option]]
+    return ["pytest-throughput", "ab", *given, "--", "bench/", "--benchmark-json=run.json", *of_pytest]
 
 
 def to_build(arguments: Sequence[str]) -> list[str]:

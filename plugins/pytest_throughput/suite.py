@@ -11,13 +11,14 @@ from typing import Any, Protocol
 import pytest
 
 from pytest_throughput.launch.batch_search import refuse_endless_search
-from pytest_throughput.launch.interpreters import Interpreter, Interpreters
+from pytest_throughput.launch.interpreters import EVERY, Interpreter, Interpreters
 from pytest_throughput.options.option import Option, argparse_type
 from pytest_throughput.options.settings import Settings
 from pytest_throughput.telemetry.gpus import DEVICES, Gpu, default_device, find_gpu, is_device, is_gpu, list_gpus
 
 __all__ = [
     "DEVICES",
+    "EVERY",
     "Gpu",
     "Interpreter",
     "Interpreters",

@@ -65,7 +65,7 @@ def test_every_verdict_in_one_run(command: Command, files: Files) -> None:
     assert (found["schema"], found["exit_status"]) == (1, 10)
     keys = (
         "anchor code detectable_ratio id look metric noise_between noise_within ratio ratio_high ratio_low reason "
-        "runs_base threshold trials_base trials_head verdict"
+        "runs_base threshold trials_base trials_head unit value_base value_head verdict"
     )
     assert " ".join(sorted(found["cases"][0])) == keys
     _, table, _ = command("gate", "h.json", "--baseline", "kept")

@@ -21,7 +21,16 @@ from pytest_throughput.launch import pairs
 
 ROOT = Path(__file__).parents[2]
 RUN, GATE = (json.loads((ROOT / f"docs/schema/{name}.schema.json").read_text()) for name in ("run-1", "gate-1"))
-MAPS = {"tried", "unknown", "software_changes", "versions", "labels", "environment_variables", "product_flops"}
+MAPS = {
+    "tried",
+    "unknown",
+    "software_changes",
+    "variable_changes",
+    "versions",
+    "labels",
+    "environment_variables",
+    "product_flops",
+}
 """Objects whose names are not keys of the schema."""
 
 STATUSES = """

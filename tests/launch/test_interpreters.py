@@ -17,6 +17,7 @@ from pytest_throughput.launch.interpreters import Interpreter, Interpreters, fin
     [
         ("pytorch=/opt/torch/bin/python", Interpreter("default", "pytorch", ("/opt/torch/bin/python",))),
         ("base/pytorch=python3", Interpreter("base", "pytorch", ("python3",))),
+        ("base/*=python3", Interpreter("base", "*", ("python3",))),
         (
             "tensorflow=docker run -i -e A=b/c 'my image' python",
             Interpreter("default", "tensorflow", ("docker", "run", "-i", "-e", "A=b/c", "my image", "python")),
@@ -74,6 +75,19 @@ def test_environments_keep_their_order_and_fall_back_on_what_has_none() -> None:
     assert interpreters.find("new", "pytorch").command == ("/b",)
     assert interpreters.find("old", "pytorch").command == ("/a",)
     assert interpreters.find("old", "tensorflow").command == ("/c",)
+
+
+def test_one_for_every_framework_stands_in_within_its_environment() -> None:
+    given = ["base/*=/b", "head/*=/h", "head/pytorch=/p", "theano=/t", "*=/d"]
+    interpreters = Interpreters(map(parse_interpreter, given))
+    assert interpreters.environments == ("base", "head")
+    assert interpreters.find("base", "pytorch") == Interpreter("base", "pytorch", ("/b",))
+    assert interpreters.find("head", "pytorch").command == ("/p",)
+    assert interpreters.find("head", "theano").command == ("/h",)
+    assert interpreters.find("default", "theano").command == ("/t",)
+    assert interpreters.find("default", "jax").command == ("/d",)
+    with pytest.raises(ValueError, match="two interpreters for every framework in the environment 'base'"):
+        Interpreters(map(parse_interpreter, ["base/*=/a", "base/*=/b"]))
 
 
 @pytest.mark.parametrize("command", [(sys.executable,), (sys.executable, "-X", "utf8")])

@@ -55,6 +55,14 @@ def test_measures_with_the_environments_that_were_built(noxfile: ModuleType) -> 
     ]
 
 
+def test_compares_versions_by_the_command_that_every_project_has(noxfile: ModuleType) -> None:
+    given = "--base 'numpy==2.3.5' --framework=numpy --head=numpy -k vgg16 --base=scipy --basetemp x"
+    assert noxfile.ab_command(shlex.split(given)) == [
+        *("pytest-throughput", "ab", "--base=numpy==2.3.5", "--base=scipy", "--head=numpy", "--"),
+        *("bench/", "--benchmark-json=run.json", "--framework=numpy", "-k", "vgg16", "--basetemp", "x"),
+    ]
+
+
 def test_gives_verdicts_where_there_is_a_baseline(noxfile: ModuleType) -> None:
     assert "--throughput-baseline=baselines" in noxfile.gpu_command("python", {}, [], True)
 
@@ -93,7 +101,7 @@ def test_without_a_gpu_it_fails_at_once_and_builds_nothing(noxfile: ModuleType, 
 
 def test_what_takes_long_is_not_among_the_default_sessions(noxfile: ModuleType) -> None:
     assert noxfile.nox.options.sessions == ["lint", "tests", "env-theano", "tests_frameworks"]
-    assert {"bench", "gpu", "slow", "neighbours"} <= vars(noxfile).keys()
+    assert {"ab", "bench", "gpu", "slow", "neighbours"} <= vars(noxfile).keys()
 
 
 def test_tests_that_need_a_framework_are_run_with_the_frameworks(noxfile: ModuleType) -> None:

@@ -311,8 +311,8 @@ def test_metrics_of_a_job_are_judged_by_their_own_thresholds(gated: Gated) -> No
     result.stdout.fnmatch_lines(
         [
             "head against base, in pairs of trials: 1 regressed, 1 incomparable",
-            "regressed *test_save (model_bytes) *0.833 (0.833 to 0.833) *20 % more*",
-            "incomparable: *test_save (first_step_seconds): *measure with --throughput-isolation trial",
+            "regressed *test_save (model_bytes) *1,000 bytes *1,200 bytes *0.833 (0.833 to 0.833) *20 % more*",
+            "incomparable *test_save (first_step_seconds) *measure with --throughput-isolation trial",
         ]
     )
     (gated.project.path / "pyproject.toml").write_text(
@@ -322,7 +322,7 @@ def test_metrics_of_a_job_are_judged_by_their_own_thresholds(gated: Gated) -> No
     sys.modules.pop("jobs", None)
     assert result.ret == 12  # Nothing could be decided by the first step.
     result.stdout.fnmatch_lines(
-        ["unchanged: *test_save (model_bytes)", "thresholds that no case of this run has: *load"]
+        ["unchanged *test_save (model_bytes) *", "thresholds that no case of this run has: *load"]
     )
     found = gated.project.json()["throughput"]["verdicts"]["cases"]
     assert [(case["metric"], case["threshold"]) for case in found] == [

@@ -21,7 +21,8 @@ from pytest_throughput.gate.judged import JudgedRun
 from pytest_throughput.gate.judged_metrics import notes_on_rules
 from pytest_throughput.gate.rules import FEWEST_UNITS, Design, Rules
 from pytest_throughput.gate.scope import Scope, expected_of
-from pytest_throughput.gate.verdict import CaseVerdict, Incomparable, Judgement, exit_status
+from pytest_throughput.gate.values import with_values
+from pytest_throughput.gate.verdict import CaseVerdict, Changes, Incomparable, Judgement, exit_status
 from pytest_throughput.text import count, printable
 
 __all__ = ["Comparison", "between", "software_changes", "with_baseline"]
@@ -127,7 +128,8 @@ class Comparison:
         return Judgement(
             title=self.title,
             exit_status=exit_status(verdicts, fail_on, rules.metrics),
-            verdicts=tuple(verdicts),
+            verdicts=tuple(with_values(one, self.base, self.head) for one in verdicts),
+            in_full=self.design is Design.PAIRS,
             software=software_changes(self.base, self.head),
             notes=tuple(notes),
         )
@@ -156,7 +158,7 @@ def _names(runs: Sequence[GivenRun]) -> str:
     return runs[0].name if len(runs) == 1 else f"{len(runs)} runs ({runs[0].name}, …)"
 
 
-def software_changes(base: Sequence[JudgedRun], head: Sequence[JudgedRun]) -> dict[str, tuple[str | None, str | None]]:
+def software_changes(base: Sequence[JudgedRun], head: Sequence[JudgedRun]) -> Changes:
     """Return the versions that differ between the last runs of the two sides: by name, (of base, of head)."""
     before, after = base[-1].software, head[-1].software
     names = sorted({*before, *after})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -16,6 +16,8 @@ __all__ = [
     "SCHEMA",
     "UNDERPOWERED",
     "CaseVerdict",
+    "Changes",
+    "Differences",
     "Incomparable",
     "Judgement",
     "Verdict",
@@ -86,6 +88,11 @@ class CaseVerdict:
     is_decidable: bool = False
     """Whether any figures, of as many runs and trials, would have led to a verdict. It is not in the JSON."""
     metric: str = RATE
+    value_base: float | None = None
+    """Geometric mean of the metric over the trials of base; None if there are none."""
+    value_head: float | None = None
+    unit: str | None = None
+    """Unit of these two; None where it is unknown."""
     threshold: float = Rules.threshold
     """Smallest slowdown that matters in this case, as a share."""
     anchor: str | None = None
@@ -114,6 +121,22 @@ class Incomparable(Exception):
     """Raised where nothing can be compared; the message says why, and what to do."""
 
 
+Changes = dict[str, tuple[str | None, str | None]]
+"""Texts that differ, by name: (of base, of head); None where that side has none."""
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What differs between the environments of base and head."""
+
+    software: Changes = field(default_factory=dict)
+    """Versions of Python and of packages."""
+    variables: Changes = field(default_factory=dict)
+    """Environment variables that change speed."""
+    note: str = ""
+    """What does not differ, or why that is unknown, in words."""
+
+
 @dataclass(frozen=True)
 class Judgement:
     """The result of one comparison."""
@@ -121,10 +144,19 @@ class Judgement:
     title: str
     exit_status: int
     verdicts: tuple[CaseVerdict, ...] = ()
-    software: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
-    """Versions that differ, by name: (of base, of head)."""
+    software: Changes = field(default_factory=dict)
+    """Versions that differ."""
     notes: tuple[str, ...] = ()
     """Sentences for the terminal, without control characters."""
+    variables: Changes = field(default_factory=dict)
+    """Environment variables that differ."""
+    in_full: bool = False
+    """Whether every case is shown with its figures, and not only one that fails. It is not in the JSON."""
+
+    def with_differences(self, found: Differences) -> Judgement:
+        """Return the judgement with what the environments were found to have, which steps need not have reported."""
+        software = dict(sorted((self.software | found.software).items()))
+        return replace(self, software=software, variables=found.variables, notes=(*self.notes, found.note))
 
     def of(self, verdict: Verdict) -> list[CaseVerdict]:
         """Return the cases with that verdict; regressions in order of size, the largest first."""
@@ -136,10 +168,15 @@ class Judgement:
             "schema": SCHEMA,
             "exit_status": self.exit_status,
             "title": self.title,
-            "software_changes": {name: {"base": base, "head": head} for name, (base, head) in self.software.items()},
+            "software_changes": _as_json(self.software),
+            "variable_changes": _as_json(self.variables),
             "notes": list(self.notes),
             "cases": [one.to_json() for one in self.verdicts],
         }
+
+
+def _as_json(changes: Changes) -> dict[str, dict[str, str | None]]:
+    return {name: {"base": base, "head": head} for name, (base, head) in changes.items()}
 
 
 def exit_status(verdicts: Sequence[CaseVerdict], fail_on: Collection[str], metrics: Collection[str] = ()) -> int:

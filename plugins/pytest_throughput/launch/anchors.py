@@ -6,13 +6,11 @@ import shlex
 import shutil
 from collections.abc import Iterable
 
-from pytest_throughput.launch.interpreters import NAME, Interpreter, split_command
+from pytest_throughput.launch.interpreters import EVERY, NAME, Interpreter, split_command
 
-__all__ = ["EVERY", "Anchors", "parse_anchor"]
+__all__ = ["Anchors", "parse_anchor"]
 
 _ENVIRONMENT = "anchor"
-EVERY = "*"
-"""The name of an anchor that was given for every framework."""
 
 
 def parse_anchor(text: str) -> Interpreter:

@@ -10,18 +10,29 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 
-__all__ = ["NAME", "Interpreter", "Interpreters", "find_environments", "parse_interpreter", "split_command"]
+__all__ = [
+    "EVERY",
+    "NAME",
+    "Interpreter",
+    "Interpreters",
+    "find_environments",
+    "parse_interpreter",
+    "split_command",
+]
 
 
 NAME = re.compile(r"[A-Za-z0-9_.-]+")
 """The names of frameworks and environments."""
+EVERY = "*"
+"""The name of an interpreter that was given for every framework."""
 _PROBE = (
     "import importlib.util, json, sys; "
     "print(json.dumps([name for name in sys.argv[1:] if importlib.util.find_spec(name)]))"
@@ -53,13 +64,15 @@ class Interpreter:
         program, *rest = self.command
         return self if os.sep not in program else replace(self, command=(str(folder / program), *rest))
 
-    def ask(self, program: str, arguments: Sequence[str]) -> Any:
+    def ask(self, program: str, arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> Any:
         """Return the JSON that a short program prints last.
 
-        Raise OSError, subprocess.SubprocessError, ValueError or IndexError where there is no answer.
+        ``variables``: its environment variables; by default those of this process. Raise OSError,
+        subprocess.SubprocessError, ValueError or IndexError where there is no answer.
         """
         answer = subprocess.run(
             [*self.command, "-c", program, *arguments],
+            env=variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_PROBE_TIMEOUT_SECONDS,
@@ -82,7 +95,7 @@ class Interpreter:
 
 
 def parse_interpreter(text: str) -> Interpreter:
-    """Read ``[ENVIRONMENT/]NAME=COMMAND``.
+    """Read ``[ENVIRONMENT/]NAME=COMMAND``, where NAME may be ``*``.
 
     Raise ValueError that says what was expected.
     """
@@ -93,7 +106,7 @@ def parse_interpreter(text: str) -> Interpreter:
     if not slash:
         environment = DEFAULT_ENVIRONMENT
     command = split_command(command_text, text)
-    if not (equals and command and NAME.fullmatch(name) and NAME.fullmatch(environment)):
+    if not (equals and command and (name == EVERY or NAME.fullmatch(name)) and NAME.fullmatch(environment)):
         raise ValueError(
             f"expected [ENVIRONMENT/]NAME=COMMAND, such as pytorch=/opt/torch/bin/python "
             f"or head/pytorch=/opt/head/bin/python, got {text!r}"
@@ -136,20 +149,28 @@ class Interpreters:
         for each in given:
             earlier = self._given.setdefault((each.environment, each.name), each)
             if earlier is not each:
-                raise ValueError(f"two interpreters for {each.name} in the environment {each.environment!r}")
+                whom = "every framework" if each.name == EVERY else each.name
+                raise ValueError(f"two interpreters for {whom} in the environment {each.environment!r}")
         named = dict.fromkeys(environment for environment, _ in self._given)
         named.pop(DEFAULT_ENVIRONMENT, None)
-        self.found = tuple(each for each in found if (each.environment, each.name) not in self._given)
+        self.found = tuple(
+            each
+            for each in found
+            if not {(each.environment, each.name), (each.environment, EVERY)} & self._given.keys()
+        )
         """Those of the found ones that are used, since no other one is given for their name."""
         self._given.update({(each.environment, each.name): each for each in self.found})
         self.environments: tuple[str, ...] = tuple(named) or (DEFAULT_ENVIRONMENT,)
         """The environments in which each case is measured; several if environments are compared."""
 
     def find(self, environment: str, name: str) -> Interpreter:
-        """Return the environment's own interpreter of that name, else the one without environment, else this Python."""
-        for each in (environment, DEFAULT_ENVIRONMENT):
-            if (each, name) in self._given:
-                return self._given[each, name]
+        """Return the environment's own interpreter of that name, else the one without environment, else this Python.
+
+        In each, one that was given for every framework stands in for one of that name.
+        """
+        for key in product((environment, DEFAULT_ENVIRONMENT), (name, EVERY)):
+            if key in self._given:
+                return replace(self._given[key], name=name)
         return Interpreter(environment, name, (sys.executable,))
 
     @property

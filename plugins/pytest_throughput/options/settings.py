@@ -81,8 +81,8 @@ OPTIONS = (
         read=parse_interpreter,
         repeatable=True,
         default_help=".nox/env-NAME/bin/python below the rootdir, where that exists; else the Python that runs pytest",
-        help="The command that starts Python for the framework NAME, in the environment ENVIRONMENT. Can be given "
-        "several times.",
+        help="The command that starts Python for the framework NAME, or for every framework if NAME is '*', in the "
+        "environment ENVIRONMENT. Can be given several times.",
     ),
     ANCHOR,
     Option(

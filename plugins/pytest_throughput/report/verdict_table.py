@@ -13,16 +13,19 @@ from rich.text import Text
 
 from pytest_throughput.gate.verdict import CaseVerdict, Judgement, Verdict
 from pytest_throughput.report.console import lines_of
-from pytest_throughput.text import printable
+from pytest_throughput.text import printable, significant
 
 __all__ = ["as_json", "as_markdown", "as_table", "summary"]
 
 _IN_FULL = (Verdict.REGRESSED, Verdict.FAILED, Verdict.MISSING)
 _IN_SHORT = (Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE, Verdict.IMPROVED, Verdict.NEW)
 _STYLES = {Verdict.REGRESSED: "red", Verdict.FAILED: "red", Verdict.MISSING: "red"}
+_SAYS_ENOUGH = (Verdict.UNCHANGED, Verdict.IMPROVED)
+"""Verdicts whose reason says no more than the ratio and its interval."""
 _MOST_IDS = 5
 """The most cases that are named on a line; for more cases only their number is shown."""
 _MOST_LINES = 20
+_MOST_CHANGES = 100
 _MOST_ROWS = 100
 _LONGEST_ID = 200
 _GAP = 2
@@ -40,7 +43,7 @@ def as_table(judgement: Judgement, *, width: int | None = None, colour: bool = F
     rows = _rows(judgement)
     lines = [f"{judgement.title}: {summary(judgement)}" if judgement.verdicts else judgement.title, ""]
     if rows:
-        lines += [*_table(rows[:_MOST_ROWS], width, colour), ""]
+        lines += [*_table(judgement, rows[:_MOST_ROWS], width, colour), ""]
         if len(rows) > _MOST_ROWS:
             lines += [f"and {len(rows) - _MOST_ROWS} more; --format json has all", ""]
     lines += [f"{name}: {change}" for name, change in _software(judgement, printable)]
@@ -54,11 +57,11 @@ def as_markdown(judgement: Judgement) -> str:
     lines = [f"### Throughput: {summary(judgement)}", "", _escaped(judgement.title), ""]
     rows = _rows(judgement)
     if rows:
-        headings = _headings(rows)
+        headings = _headings(judgement, rows)
         lines += ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
         for one in rows[:_MOST_ROWS]:
-            cells = (f"**{one.verdict}**", _escaped(_shown(one)), _ratio(one), _trials(one), _escaped(one.reason))
-            lines.append("| " + " | ".join(cells) + " |")
+            cells = (_shown(one), *_figures(judgement, one), _why(judgement, one))
+            lines.append("| " + " | ".join((f"**{one.verdict}**", *map(_escaped, cells))) + " |")
         if len(rows) > _MOST_ROWS:
             lines += ["", f"and {len(rows) - _MOST_ROWS} more"]
         lines.append("")
@@ -85,27 +88,31 @@ def summary(judgement: Judgement) -> str:
 
 
 def _rows(judgement: Judgement) -> list[CaseVerdict]:
-    return [one for verdict in _IN_FULL for one in judgement.of(verdict)]
+    shown = (*_IN_FULL, *_IN_SHORT, Verdict.UNCHANGED) if judgement.in_full else _IN_FULL
+    return [one for verdict in shown for one in judgement.of(verdict)]
 
 
-def _table(rows: Sequence[CaseVerdict], width: int | None, colour: bool) -> list[str]:
+def _table(judgement: Judgement, rows: Sequence[CaseVerdict], width: int | None, colour: bool) -> list[str]:
     """Return a table; if only folded names would fit, the cells of each row one below the other."""
-    headings = _headings(rows)
-    cells = [(str(one.verdict), _shown(one), _ratio(one), _trials(one), printable(one.reason)) for one in rows]
+    headings = _headings(judgement, rows)
+    cells = [
+        (str(one.verdict), _shown(one), *_figures(judgement, one), printable(_why(judgement, one))) for one in rows
+    ]
     figures = [max(map(cell_len, column)) + _GAP for column in list(zip(headings, *cells, strict=True))[:-1]]
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
     if width is None or width >= sum(figures) + _NARROWEST_REASON:
         for heading in headings:
             table.add_column(heading, overflow="fold", no_wrap=heading != "why")
         for one, row in zip(rows, cells, strict=True):
-            table.add_row(*map(Text, row), style=_STYLES[one.verdict])
+            table.add_row(*map(Text, row), style=_STYLES.get(one.verdict))
         return lines_of(table, width, colour)
     table = Table.grid()
     table.add_column(overflow="fold")
-    for one, (verdict, name, ratio, trials, reason) in zip(rows, cells, strict=True):
-        table.add_row(Text(f"{verdict}: {name}"), style=_STYLES[one.verdict])
-        figure = "" if one.ratio is None else f"{headings[2]}: {ratio}; {trials} trials"
-        for detail in filter(None, (figure, reason)):
+    for one, (verdict, name, *of_sides, ratio, trials, reason) in zip(rows, cells, strict=True):
+        table.add_row(Text(f"{verdict}: {name}"), style=_STYLES.get(one.verdict))
+        sides = "; ".join(f"{side}: {value}" for side, value in zip(("base", "head"), of_sides, strict=False))
+        figure = "" if one.ratio is None else f"{headings[-3]}: {ratio}; {trials} trials"
+        for detail in filter(None, (sides, figure, reason)):
             table.add_row(Padding(Text(detail), (0, 0, 0, min(4, width // 4))))
     return lines_of(table, width, colour)
 
@@ -114,8 +121,18 @@ def _names_metrics(verdicts: Sequence[CaseVerdict]) -> bool:
     return any(one.shows_metric for one in verdicts)
 
 
-def _headings(rows: Sequence[CaseVerdict]) -> tuple[str, ...]:
-    return ("verdict", "case", _ANY_METRIC if _names_metrics(rows) else _SPEED, "trials", "why")
+def _headings(judgement: Judgement, rows: Sequence[CaseVerdict]) -> tuple[str, ...]:
+    sides = ("base", "head") if judgement.in_full else ()
+    return ("verdict", "case", *sides, _ANY_METRIC if _names_metrics(rows) else _SPEED, "trials", "why")
+
+
+def _figures(judgement: Judgement, one: CaseVerdict) -> tuple[str, ...]:
+    values = (one.value_base, one.value_head) if judgement.in_full else ()
+    return (*(_value(value, one.unit) for value in values), _ratio(one), _trials(one))
+
+
+def _value(value: float | None, unit: str | None) -> str:
+    return "–" if value is None else printable(f"{significant(value)} {unit or ''}").rstrip()
 
 
 def _ratio(one: CaseVerdict) -> str:
@@ -131,17 +148,25 @@ def _trials(one: CaseVerdict) -> str:
     return f"{one.trials_head} against {one.trials_base}"
 
 
+def _why(judgement: Judgement, one: CaseVerdict) -> str:
+    return "" if judgement.in_full and one.verdict in _SAYS_ENOUGH else one.reason
+
+
 def _software(judgement: Judgement, shown: Callable[[str], str]) -> list[tuple[str, str]]:
+    variables = {f"variable {name}": change for name, change in judgement.variables.items()}
+    all_changes = list((variables | judgement.software).items())
     changes = [
         (shown(name), f"{shown(base or 'none')} → {shown(head or 'none')}")
-        for name, (base, head) in list(judgement.software.items())[:_MOST_LINES]
+        for name, (base, head) in all_changes[:_MOST_CHANGES]
     ]
-    left = len(judgement.software) - len(changes)
-    return [*changes, (f"{left} more", "--format json has all")] if left else changes
+    left = len(all_changes) - len(changes)
+    return [*changes, (f"{left} more", "the JSON has all")] if left else changes
 
 
 def _rest(judgement: Judgement, shown_case: Callable[[CaseVerdict], str], shown: Callable[[str], str]) -> list[str]:
     """Return a line for each reason that one case has, and for each that several cases share."""
+    if judgement.in_full:  # All of them stand in the table.
+        return []
     lines = []
     for verdict in _IN_SHORT:
         by_reason: dict[str, list[CaseVerdict]] = {}

@@ -13,10 +13,11 @@ import pytest
 
 from pytest_throughput.gate.confirmation import after_look, planned_looks, to_confirm
 from pytest_throughput.gate.rules import Design
-from pytest_throughput.gate.verdict import Incomparable, Judgement, nothing_comparable
+from pytest_throughput.gate.verdict import Differences, Incomparable, Judgement, nothing_comparable
 from pytest_throughput.options.gate_settings import BASE, HEAD
 from pytest_throughput.run.benchmark_json import BenchmarkJson
 from pytest_throughput.run.collection import MeasuredItem, in_order, measured
+from pytest_throughput.run.compared_environments import differences_of
 from pytest_throughput.run.output import show
 from pytest_throughput.run.result import run_result
 from pytest_throughput.run.session import ThroughputSession
@@ -52,6 +53,13 @@ class Gate:
         self._ended_early = False
         """Whether the budget ended the confirmation."""
         self._judgement: Judgement | None = None
+        self._differences: Differences | None = None
+        """What differs between base and head; None where they have the same interpreters, or nothing is compared."""
+
+    def pytest_collection_finish(self) -> None:
+        """Look at both environments before anything is measured, and refuse those that would measure the same."""
+        if self._session.is_measuring and self._settings.baseline is None:
+            self._differences = differences_of(self._session.settings)
 
     # Confirmation
 
@@ -154,7 +162,8 @@ class Gate:
             # However the trials ended, the last judgement is by the rules of the last look.
             verdicts = after_look(self._verdicts, comparison.verdicts(self._looks[-1].rules), self._look.number)
             judgement = comparison.judgement(verdicts, self._settings.fail_on, self._settings.rules)
-            return replace(judgement, notes=(*judgement.notes, *self._notes))
+            judgement = replace(judgement, notes=(*judgement.notes, *self._notes))
+            return judgement if self._differences is None else judgement.with_differences(self._differences)
         except Incomparable as error:
             return nothing_comparable(str(error))
         except Exception as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_throughput.launch.anchors import EVERY
+from pytest_throughput.launch.interpreters import EVERY
 from pytest_throughput.options.settings import Settings
 from pytest_throughput.results.ledger import Ledger
 from pytest_throughput.run.collection import MeasuredItem, measured

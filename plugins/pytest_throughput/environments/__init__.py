@@ -1,0 +1,1 @@
+"""Environments that extend an installed Python by given requirements, for ``ab`` and ``bisect``; pip makes them."""

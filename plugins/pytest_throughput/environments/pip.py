@@ -1,0 +1,85 @@
+"""pip, run from this Python for another one, which need not have it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_throughput.text import shortened
+
+__all__ = ["Pip", "PipFailed"]
+
+_MODULE = "pip"
+_OPTIONS = ("--disable-pip-version-check", "--no-input")
+_MOST_LINES = 10
+"""The number of pip's last lines that a message shows."""
+_LONGEST_LINE = 400
+
+
+class PipFailed(Exception):
+    """pip ended with an error. The text has several lines: what pip was to do, and its last lines."""
+
+
+@dataclass(frozen=True)
+class Pip:
+    """The pip of this Python, which installs for another one."""
+
+    python: str
+    """The program that starts the other Python."""
+
+    def install(self, requirements: Sequence[str], *options: str) -> None:
+        """Install the requirements. Raise PipFailed."""
+        self._run(f"install {', '.join(requirements)}", "install", "--quiet", *options, "--", *requirements)
+
+    def report(self, requirement: str) -> list[dict[str, Any]]:
+        """Return what pip would install for a requirement, without dependencies. Raise PipFailed.
+
+        Each entry is one of ``install`` in pip's installation report, version 1; there is none if the marker of the
+        requirement does not hold.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "report.json")
+            how = ("--quiet", "--dry-run", "--ignore-installed", "--no-deps", "--report", str(file))
+            self._run(f"find {requirement}", "install", *how, "--", requirement)
+            entries: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["install"]
+            return entries
+
+    def wheel(self, requirement: str, folder: Path) -> Path:
+        """Build the wheel of a local folder, and return its path. Raise PipFailed."""
+        what = f"build {requirement}"
+        self._run(what, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), "--", requirement)
+        (wheel,) = folder.glob("*.whl")
+        return wheel
+
+    def conflicts(self) -> list[str]:
+        """Return a sentence for each installed package whose requirements are not met."""
+        return self._start("check").stdout.splitlines()
+
+    def _run(self, what: str, *arguments: str) -> None:
+        ended = self._start(*arguments)
+        if ended.returncode != 0:
+            lines = [line for line in (ended.stderr or ended.stdout).splitlines() if line.strip()]
+            shown = [f"    {shortened(line, _LONGEST_LINE)}" for line in lines[-_MOST_LINES:]]
+            raise PipFailed("\n".join([f"pip could not {what} for {self.python} (status {ended.returncode}):", *shown]))
+
+    def _start(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        if importlib.util.find_spec(_MODULE) is None:
+            raise PipFailed(f"pip is not installed for {sys.executable}; {sys.executable} -m ensurepip installs it")
+        variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+        return subprocess.run(
+            [sys.executable, "-P", "-m", _MODULE, "--python", self.python, *_OPTIONS, *arguments],
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
