@@ -249,6 +249,21 @@ def test_a_phase_that_waits_for_its_loader_is_marked(ledger: Ledger, ratio: floa
     assert len(explained) == (mark != "ok")
 
 
+def test_steps_on_real_images_are_compared_with_those_on_random_ones(ledger: Ledger) -> None:
+    first, second, *_ = ledger.result().cases
+    for case, ratios in ((first, (1.25,)), (second, (0.5, 0.875, 1.0))):
+        for count, ratio in enumerate(ratios, 1):
+            number, items, outcome = trial(count, 0.25)
+            metrics = (
+                Metric("images_per_second", "images/s", 32.0),
+                Metric("real_to_random_ratio", "", ratio, "lower"),
+            )
+            settle(ledger, case, (number, items, replace(outcome, metrics=metrics)))
+    (line,) = [note for note in table.notes(ledger.result()) if note.startswith("seconds of a step on real images")]
+    names = [" ".join((row.member, row.group)) for row in table.rows_of(ledger.result().cases)[:2]]
+    assert line.partition(": ")[2] == f"{names[0]} 1.25; {names[1]} 0.88 (0.50 to 1.00 in 3 trials)"
+
+
 def test_a_trial_on_a_throttled_gpu_is_disturbed_as_a_whole(ledger: Ledger) -> None:
     case = ledger.result().cases[0]
     case = settle(ledger, case, trial(1, 0.2, 0.2, disturbed_by="2 other processes on the GPU"))

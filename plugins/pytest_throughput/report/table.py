@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from statistics import median
 from typing import Any
 
 from rich.text import Text
@@ -69,7 +70,7 @@ def notes(result: RunResult) -> list[str]:
     ratios = legend(ratios_to_fastest(result.cases))
     marks = [f"{_BEST} the fastest configuration of its framework for this work"] if has_choice(result.cases) else []
     warnings = [warning.text for warning in warnings_of(result)]
-    return [*lines, *ratios, *_peaks(result), *marks, *_anchors(result), *warnings]
+    return [*lines, *ratios, *_peaks(result), *marks, *_real_images(result.cases), *_anchors(result), *warnings]
 
 
 def _marked(rows: Sequence[Row], cases: Sequence[CaseResult]) -> list[Row]:
@@ -91,6 +92,17 @@ def _peaks(result: RunResult) -> list[str]:
                 peaks[f"{significant(peak['tflops'], 3)} TFLOP/s{precision} ({peak.get('source')})"] = None
     meaning = "direct FLOPs ÷ peak: operations/s, convolutions counted as direct ones, ÷"
     return [f"{meaning} {' or '.join(map(printable, peaks))}"] if peaks else []
+
+
+def _real_images(cases: Sequence[CaseResult]) -> list[str]:
+    """Return the line that compares steps on real images with steps on random ones; none if no case did that."""
+    shown = []
+    for row, case in zip(rows_of(cases), cases, strict=True):
+        found = [metric.value for trial in case.measured if (metric := trial.metric("real_to_random_ratio"))]
+        if found:
+            several = f" ({min(found):.2f} to {max(found):.2f} in {len(found)} trials)" if len(found) > 1 else ""
+            shown.append(f"{' '.join(filter(None, (row.member, row.group)))} {median(found):.2f}{several}")
+    return [f"seconds of a step on real images ÷ on random ones: {'; '.join(shown)}"] if shown else []
 
 
 def _anchors(result: RunResult) -> list[str]:
