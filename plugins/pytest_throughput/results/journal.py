@@ -88,6 +88,11 @@ class Journal:
         """Why the journal does not hold every trial; None while it does."""
         return self._write_problem or self._left_out
 
+    @property
+    def put_aside(self) -> Path | None:
+        """The name that an older journal of the same name has now; None if there was none."""
+        return None if self._file is None else self._file.put_aside
+
     def add(self, ended: EndedTrial) -> None:
         """Write a trial; it is on the disk when this returns, or ``problem`` says why not."""
         self._add(
