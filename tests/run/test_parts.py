@@ -275,3 +275,15 @@ def test_a_journal_is_shown_with_what_has_begun(jobs: Project, capsys: pytest.Ca
     capsys.readouterr()
     assert main(["show", str(jobs.path / JOURNAL)]) == 0
     assert "test_it.py::test_it has begun: number 2 of 4" in capsys.readouterr().out
+
+
+def test_what_cannot_be_saved_is_said_once_and_fails_nothing(jobs: Project) -> None:
+    text = JOBS.replace(
+        'with open(path, "w")', "raise OSError(28, 'No space left on \\x1b[31mdevice')\n        with open(path)"
+    )
+    (jobs.path / "jobs.py").write_text(text)
+    (jobs.path / "go").touch()
+    result = begin(jobs, "crashed")
+    result.assert_outcomes(passed=1)
+    lines = [line for line in result.outlines if "an interruption would lose what has ended" in line]
+    assert [line.endswith("No space left on \\x1b[31mdevice") for line in lines] == [True]

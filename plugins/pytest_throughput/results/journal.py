@@ -18,7 +18,8 @@ from typing import Any
 
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.owned_file import InUse, OwnedFile, owner_note
-from pytest_throughput.worker.protocol import EndedPart, encode
+from pytest_throughput.worker.parts import EndedPart
+from pytest_throughput.worker.protocol import encode
 
 __all__ = ["JOURNAL_VERSION", "MAX_LINE_BYTES", "Heading", "Journal", "StartedTrial", "to_disk"]
 

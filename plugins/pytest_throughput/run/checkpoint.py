@@ -30,7 +30,8 @@ from pytest_throughput.run.result_path import refuse_what_cannot_be_written
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.run.signals import Signals
 from pytest_throughput.text import byte_count, count, duration, printable
-from pytest_throughput.worker.protocol import EndedPart, KeptParts, Outcome
+from pytest_throughput.worker.parts import EndedPart, KeptParts
+from pytest_throughput.worker.protocol import Outcome
 
 __all__ = ["Checkpoint"]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.journal import Journal, StartedTrial
-from pytest_throughput.worker.protocol import EndedPart, KeptParts
+from pytest_throughput.worker.parts import EndedPart, KeptParts
 
 __all__ = ["Key", "PartsStore"]
 
