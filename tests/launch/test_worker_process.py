@@ -158,7 +158,7 @@ def test_a_worker_that_does_not_answer_is_killed(worker: Worker, how: str) -> No
     [
         ["sh", "-c", "exec yes"],
         ["sh", "-c", "exec sleep 60"],
-        ["sh", "-c", "echo '{\"hello\": 4}'; exec sleep 60"],
+        ["sh", "-c", "echo '{\"hello\": 5}'; exec sleep 60"],
     ],
 )
 def test_the_time_runs_out_whatever_the_command_does(environment: dict[str, str], command: list[str]) -> None:
@@ -170,7 +170,7 @@ def test_the_time_runs_out_whatever_the_command_does(environment: dict[str, str]
 
 
 def test_a_command_that_says_more_than_hello_is_a_crash(environment: dict[str, str]) -> None:
-    worker = Worker(["sh", "-c", "printf '{\"hello\": 4}\\nand more'; exec sleep 60"], environment)
+    worker = Worker(["sh", "-c", "printf '{\"hello\": 5}\\nand more'; exec sleep 60"], environment)
     outcome = worker.run(once("variable", name="x", ballast="x" * 10**6), 60)
     worker.close()
     assert outcome.status == "crashed"

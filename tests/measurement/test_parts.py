@@ -12,7 +12,8 @@ import pytest
 from pytest_throughput import Once, Part, Phase
 from pytest_throughput.measurement.disturbance import Disturbance
 from pytest_throughput.measurement.scenario import Elapsed, PhaseRun
-from pytest_throughput.worker.protocol import EndedPart, KeptParts, Outcome, Progress
+from pytest_throughput.worker.parts import EndedPart, KeptParts
+from pytest_throughput.worker.protocol import Outcome, Progress
 from pytest_throughput.worker.running_trial import run_to_end
 from pytest_throughput.worker.trial import Trial
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from plugin_project import Project
 
+from pytest_throughput.cli import main
 from pytest_throughput.report.progress import Progress
 from pytest_throughput.results.ledger import Ledger
 
@@ -137,7 +138,9 @@ def test_an_interrupted_job_goes_on_after_its_last_part(jobs: Project) -> None:
     first, second = parts_of(jobs)
     assert (first["text"], second["text"], second["done"]) == ("number 1 of 4", "number 2 of 4", 0.5)
     assert [path.name.endswith("-2.state") for path in states(jobs)] == [True]
-    go_on(jobs).assert_outcomes(passed=1)
+    result = go_on(jobs)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["1 trial went on after what the interrupted run had saved"])
     has_gone_on(jobs)
     assert info(jobs)["data"][0] > second["elapsed"]["seconds"] + 0.002
 
@@ -201,14 +204,23 @@ def test_a_file_of_something_else_fails_the_job_until_it_is_removed(jobs: Projec
     go_on(jobs).assert_outcomes(passed=1)
 
 
-def test_a_new_run_removes_what_earlier_ones_have_left(jobs: Project) -> None:
+def test_a_new_run_that_resumes_nothing_loses_no_part(jobs: Project) -> None:
     begin(jobs, "crashed")
+    (jobs.path / "go").touch()
+    begin(jobs, "crashed").assert_outcomes(passed=1)
+    assert counted(jobs) == "1231234"
+    jobs.run(JSON, f"{RESUME}.previous").assert_outcomes(passed=1)
+    assert counted(jobs) == "123123434"
+    assert info(jobs)["resumed"] is True
+    assert states(jobs) == []
+
+
+def test_a_new_run_removes_what_no_journal_names(jobs: Project) -> None:
     left, other = jobs.path / f"{JOURNAL}.{'0' * 16}-7.state.unfinished", jobs.path / "run.json.state"
     left.touch()
     other.touch()
     (jobs.path / "go").touch()
     begin(jobs, "crashed").assert_outcomes(passed=1)
-    assert counted(jobs) == "1231234"
     assert not left.exists()
     assert other.exists()
 
@@ -256,3 +268,22 @@ def test_the_line_of_the_running_case_shows_what_has_ended_and_what_is_left() ->
         "\r\x1b[2K[1/1] fold 2 of 10, epoch 3 of 12:\\x1b[31m accuracy 91.2 %, about 4:0",
         "\r\x1b[2K[1/1] phase 2 of 3, train (ended: load 2.0 s): training",
     ]
+
+
+def test_a_journal_is_shown_with_what_has_begun(jobs: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    begin(jobs, "crashed")
+    capsys.readouterr()
+    assert main(["show", str(jobs.path / JOURNAL)]) == 0
+    assert "test_it.py::test_it has begun: number 2 of 4" in capsys.readouterr().out
+
+
+def test_what_cannot_be_saved_is_said_once_and_fails_nothing(jobs: Project) -> None:
+    text = JOBS.replace(
+        'with open(path, "w")', "raise OSError(28, 'No space left on \\x1b[31mdevice')\n        with open(path)"
+    )
+    (jobs.path / "jobs.py").write_text(text)
+    (jobs.path / "go").touch()
+    result = begin(jobs, "crashed")
+    result.assert_outcomes(passed=1)
+    lines = [line for line in result.outlines if "an interruption would lose what has ended" in line]
+    assert [line.endswith("No space left on \\x1b[31mdevice") for line in lines] == [True]

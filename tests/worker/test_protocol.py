@@ -15,7 +15,8 @@ from pytest_throughput.measurement.loop import Measurement
 from pytest_throughput.measurement.metric import BETTER, Metric
 from pytest_throughput.measurement.plan import PLANS
 from pytest_throughput.measurement.scenario import Elapsed
-from pytest_throughput.worker.protocol import STATUSES, EndedPart, KeptParts, Outcome, Progress, Request, decode, encode
+from pytest_throughput.worker.parts import EndedPart, KeptParts
+from pytest_throughput.worker.protocol import STATUSES, Outcome, Progress, Request, decode, encode
 
 seconds = st.just(0.0) | st.floats(1e-9, 1e6)
 metadata = st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.integers(), st.text(max_size=5)), max_size=3)

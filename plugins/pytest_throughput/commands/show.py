@@ -63,6 +63,9 @@ def _journal(file: Path, lines_of: Callable[[RunResult], list[str]]) -> list[str
     if len(result.cases) > MOST_CASES:
         raise Unreadable(file, f"has trials of {len(result.cases):,} cases; expected at most {MOST_CASES:,}")
     lines = lines_of(result)
+    measured = {each.key for each in journal.trials if each.outcome.status == "ok"}
+    started = {each.key: each for each in journal.started if each.key not in measured}
+    lines += [f"{printable(each.case_id)} has begun: {printable(each.part.text)}" for each in started.values()]
     lines += [damage] if (damage := journal.damage()) is not None else []
     how = f"to go on, repeat it with --throughput-resume={printable(str(file))}; its arguments were:"
     return [

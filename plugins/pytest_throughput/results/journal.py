@@ -18,7 +18,8 @@ from typing import Any
 
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.owned_file import InUse, OwnedFile, owner_note
-from pytest_throughput.worker.protocol import EndedPart, encode
+from pytest_throughput.worker.parts import EndedPart
+from pytest_throughput.worker.protocol import encode
 
 __all__ = ["JOURNAL_VERSION", "MAX_LINE_BYTES", "Heading", "Journal", "StartedTrial", "to_disk"]
 
@@ -87,6 +88,11 @@ class Journal:
     def problem(self) -> str | None:
         """Why the journal does not hold every trial; None while it does."""
         return self._write_problem or self._left_out
+
+    @property
+    def put_aside(self) -> Path | None:
+        """The name that an older journal of the same name has now; None if there was none."""
+        return None if self._file is None else self._file.put_aside
 
     def add(self, ended: EndedTrial) -> None:
         """Write a trial; it is on the disk when this returns, or ``problem`` says why not."""

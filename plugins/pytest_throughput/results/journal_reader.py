@@ -13,7 +13,8 @@ from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.journal import JOURNAL_VERSION, MAX_LINE_BYTES, Heading, StartedTrial
 from pytest_throughput.results.untrusted_json import Unreadable, parse_object, read_lines
 from pytest_throughput.results.validation import convert
-from pytest_throughput.worker.protocol import EndedPart, Outcome
+from pytest_throughput.worker.parts import EndedPart
+from pytest_throughput.worker.protocol import Outcome
 
 __all__ = ["JournalContent", "read_journal"]
 

@@ -39,6 +39,8 @@ class OwnedFile:
     def __init__(self, path: Path, descriptor: int) -> None:
         """Lock an open file. Raise InUse if another run has locked it, and close the descriptor."""
         self.path = path
+        self.put_aside: Path | None = None
+        """The name that an older file in its place has now; None if there was none."""
         self._descriptor: int | None = descriptor
         self._process = os.getpid()
         try:
@@ -64,11 +66,12 @@ class OwnedFile:
         file, OSError if the file cannot be created.
         """
         for _ in range(_ATTEMPTS):
-            _put_aside(path)
+            older = _put_aside(path)
             with suppress(FileExistsError):  # Another run was faster; the next attempt finds its file.
                 flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
                 file = cls(path, os.open(path, flags, 0o600))
                 if file.is_in_place:
+                    file.put_aside = older
                     return file
                 file.close()
         raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(path))
@@ -127,25 +130,23 @@ def _open(path: Path, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
-def _put_aside(path: Path) -> None:
-    """Move an older file of that name away, or remove it if it holds nothing but its first line."""
+def _put_aside(path: Path) -> Path | None:
+    """Move an older file away and return its new name; remove one that holds nothing but its first line."""
     try:
         try:
             descriptor = _open(path, os.O_RDWR)
         except PermissionError:  # An open file can be locked, even if it is not writable.
             descriptor = _open(path, os.O_RDONLY)
     except FileNotFoundError:
-        if path.is_symlink():  # A link to no file.
-            path.rename(_free_name(path))
-        return
+        return path.rename(_free_name(path)) if path.is_symlink() else None  # A link to no file.
     older = OwnedFile(path, descriptor)
     try:
         if not older.is_in_place:
-            return  # Another run was faster; the next attempt finds its file.
+            return None  # Another run was faster; the next attempt finds its file.
         if _has_a_second_line(descriptor):
-            path.rename(_free_name(path))
-        else:
-            path.unlink()
+            return path.rename(_free_name(path))
+        path.unlink()
+        return None
     finally:
         older.close()
 

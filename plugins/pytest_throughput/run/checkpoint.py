@@ -29,8 +29,9 @@ from pytest_throughput.run.result import fingerprint
 from pytest_throughput.run.result_path import refuse_what_cannot_be_written
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.run.signals import Signals
-from pytest_throughput.text import byte_count, duration, printable
-from pytest_throughput.worker.protocol import EndedPart, KeptParts, Outcome
+from pytest_throughput.text import byte_count, count, duration, printable
+from pytest_throughput.worker.parts import EndedPart, KeptParts
+from pytest_throughput.worker.protocol import Outcome
 
 __all__ = ["Checkpoint"]
 
@@ -293,6 +294,9 @@ class Checkpoint:
         if self._resumed:
             trials = "1 trial is" if self._resumed == 1 else f"{self._resumed} trials are"
             show(terminalreporter, f"{trials} from the journal of the interrupted run")
+        if self._parts is not None and self._parts.continued_trials:
+            trials = count(self._parts.continued_trials, "trial")
+            show(terminalreporter, f"{trials} went on after what the interrupted run had saved")
         if self._damage is not None:
             show(terminalreporter, f"{self._damage}; such a trial was measured again", red=True)
         for lost in () if self._parts is None else self._parts.lost:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.jobs import of_phase
 from pytest_throughput.run.session import ThroughputSession
-from pytest_throughput.text import duration, listed
-from pytest_throughput.worker.protocol import EndedPart, Outcome, Progress
+from pytest_throughput.text import duration, listed, printable
+from pytest_throughput.worker.parts import EndedPart
+from pytest_throughput.worker.protocol import Outcome, Progress
 
 __all__ = ["JobProgress"]
 
@@ -44,14 +45,19 @@ class JobProgress:
         if progress.phases:
             self._phases = progress.phases
             self._say_what_is_repeated()
-        if progress.ended_phase is not None:
+        if progress.ended_phase is not None and self._are_left:
             self._keep_phase(progress.ended_phase)
         if progress.ended_part is not None:
             self._keep_part(progress.ended_part)
-        elif len(self._phases) > 1 and not progress.is_finished:
+        elif len(self._phases) > 1 and self._are_left and not progress.is_finished:
             number = len(self._ended)
             ended = f" (ended: {', '.join(self._ended)})" if self._ended else ""
             self._show(f"phase {number + 1} of {len(self._phases)}, {self._phases[number]}{ended}", None)
+
+    @property
+    def _are_left(self) -> bool:
+        """Whether phases are left to end."""
+        return len(self._ended) < len(self._phases)
 
     def _say_what_is_repeated(self) -> None:
         """Name the phases that have figures already, and that the job runs again for those that have none."""
@@ -63,8 +69,8 @@ class JobProgress:
         ]
         if measured and self._session.observer is not None:
             self._session.observer.warn(
-                f"{self._found.case_id}: the job runs as a whole, for the phases that were not measured yet; "
-                f"{listed(measured)} keep the figures that they have"
+                f"{printable(self._found.case_id)}: the job runs as a whole, for the phases that were not measured "
+                f"yet; {listed(measured)} keep the figures that they have"
             )
 
     def _keep_phase(self, outcome: Outcome) -> None:
@@ -85,7 +91,8 @@ class JobProgress:
         store, observer = self._session.trial_store, self._session.observer
         if part.problem is not None and observer is not None and not self._is_warned:
             self._is_warned = True
-            observer.warn(f"{self._found.case_id}: an interruption would lose what has ended: {part.problem}")
+            case, problem = printable(self._found.case_id), printable(part.problem)
+            observer.warn(f"{case}: an interruption would lose what has ended: {problem}")
         if store is not None and part.is_saved:
             store.keep_part(self._found, self._started_at, part)
 

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.run.collection import MeasuredItem
-from pytest_throughput.worker.protocol import EndedPart, KeptParts
+from pytest_throughput.worker.parts import EndedPart, KeptParts
 
 __all__ = ["BudgetSpent", "Observer", "TrialStore"]
 

@@ -9,14 +9,14 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.journal import Journal, StartedTrial
-from pytest_throughput.worker.protocol import EndedPart, KeptParts
+from pytest_throughput.worker.parts import EndedPart, KeptParts
 
 __all__ = ["Key", "PartsStore"]
 
@@ -28,7 +28,10 @@ class PartsStore:
     """The files of trials that have ended parts and have not ended well themselves."""
 
     def __init__(self, journal: Journal, started: Mapping[Key, StartedTrial]) -> None:
-        """Take over the trials that the resumed journal has started, and remove the files of all others."""
+        """Take over the trials that the resumed journal has started.
+
+        All other files of that name are removed, or stay with an older journal that was put aside.
+        """
         self._journal = journal
         self._started = {key: each for key, each in started.items() if self._file(key, each.part.number).is_file()}
         self._went_on: set[Key] = set()
@@ -36,12 +39,23 @@ class PartsStore:
         self.lost = tuple(each for key, each in started.items() if key not in self._started)
         """Trials whose file is no longer there; they begin anew."""
         wanted = {self._file(key, each.part.number).name for key, each in self._started.items()}
-        self._remove(path for path in self._files() if path.name not in wanted)
+        others = [path for path in self._files() if path.name not in wanted]
+        if journal.put_aside is None:
+            self._remove(others)
+        else:
+            for path in others:
+                with suppress(OSError):
+                    path.rename(path.with_name(path.name.replace(journal.path.name, journal.put_aside.name, 1)))
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing that a later run could go on with."""
         return not self._started
+
+    @property
+    def continued_trials(self) -> int:
+        """How many trials did not begin anew."""
+        return len(self._went_on)
 
     def kept(self, key: Key, phase: str) -> KeptParts:
         """Return where the worker keeps the parts of the phase that a trial is about, and its last part so far."""
@@ -91,7 +105,7 @@ class PartsStore:
             yield from [folder / entry for entry in os.listdir(folder) if name.fullmatch(entry)]
 
     @staticmethod
-    def _remove(paths: Iterator[Path]) -> None:
+    def _remove(paths: Iterable[Path]) -> None:
         for path in paths:
             with suppress(OSError):
                 path.unlink()

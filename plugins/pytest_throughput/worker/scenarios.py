@@ -25,8 +25,9 @@ from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.scenario import Once, Part, Phase, PhaseRun
 from pytest_throughput.measurement.step import Opened, Step
 from pytest_throughput.worker.failure import result_or_none
+from pytest_throughput.worker.parts import EndedPart, KeptParts
 from pytest_throughput.worker.peak_memory import PeakMemory
-from pytest_throughput.worker.protocol import EndedPart, KeptParts, Outcome, Progress
+from pytest_throughput.worker.protocol import Outcome, Progress
 
 __all__ = ["Scenario", "scenario_of"]
 

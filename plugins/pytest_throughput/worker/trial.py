@@ -20,9 +20,10 @@ from pytest_throughput.measurement.scenario import Once
 from pytest_throughput.measurement.speed_variables import speed_variables
 from pytest_throughput.measurement.step import Opened, Step
 from pytest_throughput.worker.failure import describe_error, outcome_of_error, result_or_none
+from pytest_throughput.worker.parts import KeptParts
 from pytest_throughput.worker.product_rates import product_rates
 from pytest_throughput.worker.profiling import profiled
-from pytest_throughput.worker.protocol import KeptParts, Outcome, Progress, Request
+from pytest_throughput.worker.protocol import Outcome, Progress, Request
 from pytest_throughput.worker.running_trial import run_to_end
 from pytest_throughput.worker.scenarios import Scenario, scenario_of
 
