@@ -60,7 +60,7 @@ def test_auxiliary_heads_are_there_in_every_mode_but_inference(model: str, monke
     def network(case: Case) -> Network:
         return models.build("googlenet_caffe")
 
-    monkeypatch.setitem(sys.modules, "mine", SimpleNamespace(network=network))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "mine", SimpleNamespace(network=network))
     axes = {**AXES, "model": model}
     del axes["threads"]
     for mode, parameters in (("inference", 6_998_552), ("training", 13_378_280), ("update", 13_378_280)):
