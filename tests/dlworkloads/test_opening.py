@@ -5,11 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from dlworkloads import opening
+from dlworkloads import models, opening
+from dlworkloads.case import Case
+from dlworkloads.external.network import find_network
+from dlworkloads.frameworks.registry import FRAMEWORKS
+from dlworkloads.models.network import Network
 from dlworkloads.opening import open_step
 from pytest_throughput import Unsupported
 
@@ -48,6 +53,21 @@ AXES: dict[str, Any] = {
 def test_what_is_not_declared_is_refused_with_what_is(given: dict[str, str], message: str) -> None:
     with pytest.raises(Unsupported, match=message):
         open_step(**{**AXES, **given})
+
+
+@pytest.mark.parametrize("model", ["googlenet_caffe", "mine:network"])
+def test_auxiliary_heads_are_there_in_every_mode_but_inference(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def network(case: Case) -> Network:
+        return models.build("googlenet_caffe")
+
+    monkeypatch.setitem(sys.modules, "mine", SimpleNamespace(network=network))
+    axes = {**AXES, "model": model}
+    del axes["threads"]
+    for mode, parameters in (("inference", 6_998_552), ("training", 13_378_280), ("update", 13_378_280)):
+        found = find_network(Case(**{**axes, "mode": mode}), FRAMEWORKS)
+        assert isinstance(found, Network)
+        assert found.parameter_count == parameters
+        assert (found.hash == models.build("googlenet").hash) is (mode == "inference")
 
 
 def test_a_missing_framework_is_refused_with_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -15,8 +14,9 @@ from networks import (
     SMALL_NETWORKS,
     TESTED_FRAMEWORK,
     THREADS,
+    for_small_images,
     frameworks_to_test,
-    narrow,
+    in_mode,
     open_workload,
     random_weights,
 )
@@ -49,8 +49,6 @@ _IN_FULL = "googlenet"
 """The one large network that every test run opens at its full width; the others' are marked slow."""
 _NARROWING = {"vit_b_16": 4}
 """Divisors of the width, where 8 does not suit: the heads of the ViT then have 16 features, whose root is exact."""
-_SIZES = {"googlenet_caffe": 88}
-"""The sizes of images, where 75 is too small: the pools of the auxiliary heads are as large as their images."""
 
 
 @pytest.fixture(
@@ -68,9 +66,7 @@ def suite_network(request: pytest.FixtureRequest) -> Network:
     network = models.build(name)
     if name not in _LARGE:
         return network
-    body = network.body if in_full else narrow(network.body, _NARROWING.get(name, 8))
-    size = _SIZES.get(name, 75)
-    return replace(network, input_shape=(3, size, size), body=body)
+    return for_small_images(network, 1 if in_full else _NARROWING.get(name, 8))
 
 
 @pytest.fixture(params=frameworks_to_test())
@@ -124,7 +120,7 @@ def _assert_agreement(
     **options: Any,
 ) -> None:
     """Assert that each tensor is as near to the reference's as ``bound``, relative to the norm of the reference's."""
-    network = without_dropout(network.for_inference() if mode == "inference" else network)
+    network = without_dropout(in_mode(network, mode))
     weights = random_weights(network)
     read = []
     for each, given in ((framework, options), ("pytorch", {})):

@@ -52,6 +52,16 @@ def test_losses_and_gradients_of_heads_are_added_by_weight(framework: str, execu
         np.testing.assert_allclose(read[path], values, rtol=1e-4, atol=1e-6, err_msg=path)
 
 
+@pytest.mark.parametrize("framework", frameworks_to_test())
+def test_losses_of_heads_are_float32_in_mixed_precision(framework: str) -> None:
+    workload = open_workload(framework, LINEAR, "training", precision="bf16", batch_size=BATCH_SIZE)
+    weights = random_weights(LINEAR)
+    workload.load(weights)
+    loss, _ = workload.run()
+    assert str(loss.dtype) in ("float32", "torch.float32", "<dtype: 'float32'>")
+    assert float(loss) == pytest.approx(_regressions(weights)[0], rel=0.02)
+
+
 @EXECUTION
 def test_updates_train_heads_and_predictions_leave_them_out(framework: str, execution: str) -> None:
     options: dict[str, Any] = {"execution": execution, "batch_size": BATCH_SIZE}

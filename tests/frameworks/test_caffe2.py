@@ -21,16 +21,22 @@ from float32_agreement import (
     jobs_of_updates,
     of_suite,
 )
+from networks import with_auxiliary_heads
 from old_frameworks import Answer, Job, run_jobs
 
 from dlworkloads.models.layers import pair
+from dlworkloads.models.network import Network, without_dropout
 
 SUPPORTED_UPDATES = [name for name, each in UPDATES.items() if each.algorithm in ("sgd", "adadelta")]
+NETWORKS: Mapping[str, Callable[[], Network]] = {
+    **SMALL,
+    "with_auxiliary_heads": lambda: without_dropout(with_auxiliary_heads()),
+}
 IN_MODES = pytest.mark.parametrize("mode", ["inference", "training"])
 
 JOBS: Mapping[str, Callable[[], dict[Key, Job]]] = {
     "small": lambda: {
-        **jobs_of({name: build() for name, build in SMALL.items()}),
+        **jobs_of({name: build() for name, build in NETWORKS.items()}),
         **jobs_of_updates(SUPPORTED_UPDATES),
     },
     "suite": lambda: jobs_of({name: of_suite(name) for name in SUITE}),
@@ -51,9 +57,9 @@ def computed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str, st
 
 
 @IN_MODES
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_layer_agrees(computed: Callable[..., Answer], name: str, mode: str) -> None:
-    assert_agreement(SMALL[name](), mode, computed("small", name, mode), to_every_maximum)
+    assert_agreement(NETWORKS[name](), mode, computed("small", name, mode), to_every_maximum)
 
 
 @pytest.mark.slow

@@ -8,12 +8,11 @@ and a deep network.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from networks import googlenet_like, narrow, open_workload, random_weights, resnet_like, vgg_like
+from networks import for_small_images, googlenet_like, in_mode, open_workload, random_weights, resnet_like, vgg_like
 from old_frameworks import Answer, Arrays, Job
 from reference_updates import updated
 
@@ -107,10 +106,10 @@ def hardly_dropped() -> Network:
 
 
 def of_suite(name: str) -> Network:
-    """Return a network of the suite without dropout; a large one narrow, for images of 75 by 75."""
+    """Return a network of the suite without dropout; a large one narrow, for small images."""
     network = without_dropout(models.build(name))
     if network.input_shape[-1] >= 224:
-        network = replace(network, input_shape=(3, 75, 75), body=narrow(network.body, 8))
+        network = for_small_images(network, 8)
     return network
 
 
@@ -143,8 +142,9 @@ def jobs_of(networks: Mapping[str, Network]) -> dict[Key, Job]:
     """Return each network in inference and in training."""
     return {
         (name, mode): Job(network, mode, random_weights(network), [batch(network, 0)], "fp32")
-        for name, network in networks.items()
+        for name, trained in networks.items()
         for mode in ("inference", "training")
+        for network in [in_mode(trained, mode)]
     }
 
 
@@ -166,6 +166,7 @@ def assert_agreement(
     network: Network, mode: str, answer: Answer, alter: Callable[[Workload], None] = lambda workload: None
 ) -> None:
     """Assert that outputs, loss and every gradient are PyTorch's; ``alter`` may change its network in place."""
+    network = in_mode(network, mode)
     expected, in_float32 = (_reference(network, mode, precision, alter) for precision in ("fp64", "fp32"))
     (found,) = answer.outputs
     assert list(found) == list(expected) == (["logits"] if mode == "inference" else ["loss", *network.parameters])
