@@ -54,6 +54,15 @@ BASELINES = Path("baselines")
 AB_OPTIONS = ("--base", "--head", "--python")
 
 
+def old_python(version: str) -> str:
+    """Return pyenv's Python of this version, else the version, by which nox looks on the path.
+
+    pyenv's commands on the path do not start versions that are installed and not chosen.
+    """
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    return max(map(str, root.glob(f"versions/{version}.*/bin/python")), default=version)
+
+
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure PyTorch, TensorFlow and JAX; arguments after -- go to pytest."""
@@ -89,7 +98,7 @@ def env_theano(session: nox.Session) -> None:
     fill(session, THEANO, check, {"THEANO_FLAGS": flags, "THEANORC": os.devnull})
 
 
-@nox.session(name="env-caffe2", python="3.9")
+@nox.session(name="env-caffe2", python=old_python("3.9"))
 def env_caffe2(session: nox.Session) -> None:
     """Make .nox/env-caffe2, in which `--framework caffe2` is measured; skipped where an ingredient is missing."""
     count = "len(workspace.RegisteredOperators())"

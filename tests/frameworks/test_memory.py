@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from old_frameworks import interpreter_of
 
 from pytest_throughput.launch.worker_process import Worker
 from pytest_throughput.measurement.plan import ONCE
@@ -37,15 +38,21 @@ def open_step(**axes):
         ("pytorch", "torch", "eager"),
         ("tensorflow", "tensorflow", "graph"),
         ("onnxruntime", "onnxruntime", "graph"),
+        ("caffe2", None, "graph"),
     ],
 )
-def test_an_allocator_that_is_refused(framework: str, package: str, execution: str, tmp_path: Path) -> None:
-    """PyTorch raises an error. TensorFlow notes one, and oneDNN goes on without its memory: a segmentation fault."""
-    pytest.importorskip(package)
+def test_an_allocator_that_is_refused(framework: str, package: str | None, execution: str, tmp_path: Path) -> None:
+    """PyTorch raises an error. TensorFlow notes one, and oneDNN goes on without its memory: a segmentation fault.
+
+    Without a ``package`` of this interpreter, the framework has an interpreter of its own.
+    """
+    if package is not None:
+        pytest.importorskip(package)
+    python = [sys.executable] if package is not None else interpreter_of(framework)
     (tmp_path / "limited.py").write_text(LIMITED)
     path = os.pathsep.join(map(str, [ROOT / "plugins", ROOT / "fixtures", tmp_path]))
     axes = {"model": "mnist_cnn", "mode": "inference", "device": "cpu", "precision": "fp32", "batch_size": 32768}
-    worker = Worker([sys.executable], {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""})
+    worker = Worker(python, {**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""})
     try:
         arguments = {**axes, "framework": framework, "execution": execution, "threads": 1}
         outcome = worker.run(Request("limited:open_step", arguments, ONCE), 300)

@@ -187,3 +187,27 @@ def test_theano_needs_a_compiler(noxfile: ModuleType, monkeypatch: pytest.Monkey
         pytest.skip.Exception, match=r"compiles with g\+\+, which is not installed: apt-get install g\+\+"
     ):
         noxfile.env_theano(Session("nothing"))
+
+
+@pytest.mark.parametrize(
+    ("failing", "reason"), [("install", r"pip cannot install .*torch==1\.10\.2"), ("python", "does")]
+)
+def test_caffe2_is_installed_without_what_its_torch_asks_for(noxfile: ModuleType, failing: str, reason: str) -> None:
+    with pytest.raises(pytest.skip.Exception, match=reason):
+        noxfile.env_caffe2(Session(failing))
+    session = Session("nothing")
+    noxfile.env_caffe2(session)
+    installation, check = session.ran
+    assert installation[:2] == ("install", "--no-deps") and "from caffe2.python import" in check[-1]
+
+
+def test_a_python_that_pyenv_has_not_chosen_is_found(
+    noxfile: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path))
+    assert noxfile.old_python("3.9") == "3.9"
+    python = tmp_path / "versions/3.9.18/bin/python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    assert noxfile.old_python("3.9") == str(python)
+    assert noxfile.old_python("3.1") == "3.1"

@@ -62,7 +62,7 @@ def run_jobs(
     ``folder`` is an empty one for the exchanged files. ``variables`` are further environment variables of the process,
     which win over those of the framework. Jobs of one call have one precision: a framework may choose it on import.
     """
-    interpreter = _interpreter_of(framework)
+    interpreter = interpreter_of(framework)
     for number, job in enumerate(jobs):
         arrays = {f"weights/{path}": value for path, value in job.weights.items()}
         for index, (images, labels) in enumerate(job.batches):
@@ -83,7 +83,7 @@ def run_jobs(
     return [_read_answer(folder / f"answer-{number}.npz", len(job.batches)) for number, job in enumerate(jobs)]
 
 
-def _interpreter_of(framework: str) -> Sequence[str]:
+def interpreter_of(framework: str) -> Sequence[str]:
     """Return the command of the interpreter that ``nox -s env-NAME`` has made; skip the test where it is missing."""
     import pytest
 
