@@ -48,7 +48,9 @@ def _answer(arguments: Sequence[str] | None) -> Answer:
     for command in _COMMANDS:
         command.add(parsers)
     try:
-        parsed = parser.parse_args(arguments)
+        parsed, unknown = parser.parse_known_args(arguments)
+        if unknown:
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}{getattr(parsed, 'hint', '')}")
         answer: Answer = parsed.run(parsed)
     except _Parsed as answered:
         return answered.answer

@@ -85,7 +85,10 @@ def test_the_same_on_both_sides_is_allowed_and_said(command: Command, given: lis
         (["--base=x", "--head=full"], "cannot make an environment: [Errno 28] No space left on device"),
         (["--base=x", "--head=y", "--python=nothing"], "nothing does not answer as Python does"),
         (["--base=x"], "the following arguments are required: --head"),
-        (["--base=x", "--head=y", "--framework=numpy"], "unrecognized arguments: --framework=numpy"),
+        (
+            ["--base=x", "--head=y", "--framework=numpy"],
+            "unrecognized arguments: --framework=numpy; pytest's arguments come after --",
+        ),
     ],
 )
 def test_what_cannot_be_made_ends_with_2(

@@ -10,7 +10,15 @@ import pytest
 
 from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.gate.rules import Code
-from pytest_throughput.gate.verdict import CaseVerdict, Judgement, Verdict, exit_status, nothing_comparable
+from pytest_throughput.gate.verdict import (
+    CaseVerdict,
+    Changes,
+    Differences,
+    Judgement,
+    Verdict,
+    exit_status,
+    nothing_comparable,
+)
 from pytest_throughput.options.gate_options import read_fail_on, read_false_alarm_rate, read_threshold
 from pytest_throughput.report.verdict_table import as_json, as_markdown, as_table, summary
 
@@ -103,6 +111,42 @@ def test_the_worst_regression_stands_first() -> None:
         "unchanged: calm",
         "a note",
     ]
+
+
+def test_two_environments_have_a_row_for_each_case_and_a_line_for_each_difference() -> None:
+    measured = (
+        case(Verdict.UNCHANGED, "calm", "plain from the ratio", ratio=1.0),
+        case(Verdict.INCONCLUSIVE, "loud", "noise", ratio=0.9),
+        case(Verdict.REGRESSED, "slow", "90 %", ratio=0.9),
+    )
+    cases = (
+        *(replace(one, value_base=1234.5, value_head=1111.0, unit="images/s") for one in measured),
+        case(Verdict.FAILED, "broken", "crashed"),
+    )
+    software: Changes = {"torch": ("2.12", "2.13"), "frames": (None, "1 (git ab12)")}
+    found = Differences(software, {"OMP_PROC_BIND": (None, "1")}, "the same: 9 packages")
+    judgement = replace(judged(*cases, software={"torch": ("2.12", "2.13")}), in_full=True).with_differences(found)
+    assert as_table(judgement).splitlines() == [
+        "head against base: 1 regressed, 1 failed, 1 inconclusive, 1 unchanged",
+        "",
+        "verdict       case    base            head            speed, head ÷ base      trials        why",
+        "regressed     slow    1,234 images/s  1,111 images/s  0.900 (0.890 to 0.910)  5 against 25  90 %",
+        "failed        broken  –               –               –                       5 against 25  crashed",
+        "inconclusive  loud    1,234 images/s  1,111 images/s  0.900 (0.890 to 0.910)  5 against 25  noise",
+        "unchanged     calm    1,234 images/s  1,111 images/s  1.000 (0.990 to 1.010)  5 against 25",
+        "",
+        "variable OMP_PROC_BIND: none → 1",
+        "frames: none → 1 (git ab12)",
+        "torch: 2.12 → 2.13",
+        "a note",
+        "the same: 9 packages",
+    ]
+    narrow = as_table(judgement, width=60).splitlines()
+    assert "unchanged: calm" in narrow and "    base: 1,234 images/s; head: 1,111 images/s" in narrow
+    assert "| **unchanged** | calm | 1,234 images/s | 1,111 images/s | 1.000 (" in as_markdown(judgement)
+    document = json.loads(as_json(judgement))
+    assert document["variable_changes"] == {"OMP_PROC_BIND": {"base": None, "head": "1"}}
+    assert "in_full" not in document
 
 
 def test_cases_with_one_reason_share_a_line() -> None:

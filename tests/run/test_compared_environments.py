@@ -13,6 +13,7 @@ from tiny_packages import wheel
 
 from pytest_throughput.launch.interpreters import parse_interpreter
 from pytest_throughput.launch.inventory import Inventory, imported_from_elsewhere
+from pytest_throughput.run.compared_environments import _refuse_shared
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SLEEPS = """
@@ -89,6 +90,15 @@ def test_a_package_that_both_sides_would_import_from_the_rootdir_is_refused(proj
     assert "name the folder of the benchmarks instead (--throughput-pythonpath DIR)" in str(result.stderr)
     (project.path / "steps.py").rename(project.path / "benchmarks" / "steps.py")
     assert project.run(*PAIRED, *options(*sides), "--throughput-pythonpath=benchmarks").ret == 0
+
+
+def test_an_editable_installation_that_comes_first_is_refused_too(tmp_path: Path) -> None:
+    elsewhere = {"pictures": str(tmp_path / "sources" / "pictures.py"), "tests": "/any/tests/__init__.py"}
+    with pytest.raises(
+        pytest.UsageError, match=r"of the module pictures, and would both .* install it without --editable"
+    ):
+        _refuse_shared(elsewhere, [tmp_path / "benchmarks"])
+    _refuse_shared({"tests": "/any/tests/__init__.py"}, [tmp_path])
 
 
 def test_an_interpreter_that_does_not_answer_is_reported_with_its_case(project: Project, tmp_path: Path) -> None:

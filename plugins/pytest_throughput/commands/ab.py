@@ -39,7 +39,7 @@ def add(parsers: Any) -> None:
         metavar="-- ARGUMENT",
         help="The arguments of pytest, after --. They win over those that this command gives. Default: none.",
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, hint="; pytest's arguments come after --")
 
 
 def run(arguments: argparse.Namespace) -> Answer:

@@ -69,7 +69,8 @@ class Environments:
         ``folder``: where environments are kept; by default a cache of the user. ``say`` gets a sentence on each
         environment that is found or made.
         """
-        self._python = shutil.which(python) or python
+        found = shutil.which(python)
+        self._python = python if found is None else os.path.abspath(found)
         # Workers in an environment do not see these variables of the shell either.
         variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
         self._extended = Inventory.of(Interpreter("default", "python", (self._python,)), variables)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -34,7 +35,7 @@ def differences_of(settings: Settings) -> Differences | None:
         found = [[Inventory.of(each, variables) for each in side] for side in (base, head)]
         packages = _changes([[each.packages for each in side] for side in found])
         for interpreter in (*base, *head):
-            _refuse_shared(imported_from_elsewhere(interpreter, sorted(packages), variables), settings)
+            _refuse_shared(imported_from_elsewhere(interpreter, sorted(packages), variables), settings.pythonpath)
     except ValueError as error:
         return Differences(note=f"what differs between base and head is unknown: {printable(str(error))}")
     python = _changes([[{"python": each.python} for each in side] for side in found])
@@ -67,16 +68,17 @@ def _changes(sides: Sequence[Sequence[Mapping[str, str]]]) -> Changes:
     return {name: (base, head) for name, (base, head) in found.items() if base != head}
 
 
-def _refuse_shared(elsewhere: Mapping[str, str], settings: Settings) -> None:
+def _refuse_shared(elsewhere: Mapping[str, str], pythonpath: Sequence[Path]) -> None:
     """Raise pytest.UsageError for modules that differ between the sides, and are not imported from their installation.
 
-    ``elsewhere``: the places from which they would be imported, by name.
+    ``elsewhere``: the places from which they would be imported, by name. ``pythonpath``: the folders that workers of
+    both sides import from.
     """
     shared = {name: place for name, place in elsewhere.items() if name not in _NO_INTERFACE}
     if not shared:
         return
     name, place = min(shared.items())
-    folders = [str(folder) for folder in settings.pythonpath if place.startswith(os.path.realpath(folder) + os.sep)]
+    folders = [str(folder) for folder in pythonpath if place.startswith(os.path.realpath(folder) + os.sep)]
     remedy = (
         f"it comes from the folder {folders[0]}, which workers import from; name the folder of the benchmarks instead "
         "(--throughput-pythonpath DIR), and take it out of pytest's pythonpath if it stands there"
