@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_throughput.commands.bisecting import candidates, comparing
+from pytest_throughput.commands.bisecting import comparing
 from pytest_throughput.commands.bisecting.candidates import commits, read_versions, versions
 from pytest_throughput.environments import environment
 from pytest_throughput.environments.pip import PipFailed
@@ -220,13 +220,11 @@ class TestCandidates:
     def test_pip_is_asked_where_a_pattern_has_a_star(self, monkeypatch: pytest.MonkeyPatch) -> None:
         said = "torch (2.13.0)\nAvailable versions: 2.13.0, 2.13.0rc1, 2.12.1, 2.12.0, 2.11.0\n"
         answer = subprocess.CompletedProcess([], 0, said, "")
-        monkeypatch.setattr(candidates.subprocess, "run", lambda command, **_: answer)
+        monkeypatch.setattr(subprocess, "run", lambda command, **_: answer)
         found = versions(*read_versions("torch==2.12.*, 2.13.*"), "2.12.0", "2.13.0")
         assert [each.name for each in found] == ["2.12.0", "2.12.1", "2.13.0rc1", "2.13.0"]
         answer.stdout, answer.stderr = "", "ERROR: No matching distribution found for torch\n"
-        with pytest.raises(
-            ValueError, match=r"pip finds no versions of torch: ERROR: No match.*; name each version"
-        ):
+        with pytest.raises(ValueError, match=r"pip finds no versions of torch: ERROR: No match.*; name each version"):
             versions("torch", ("2.*",), "2.12.0", "2.13.0")
 
     @pytest.mark.parametrize("text", ["torch", "torch==", "torch==2.12.*,", "==1.0", "torch>=2", "-r==1.0", "a==b"])

@@ -92,8 +92,9 @@ def run(arguments: argparse.Namespace) -> Answer:
 
     candidates = _candidates(arguments)
     question = Question(
-        candidates=tuple(each.name for each in candidates),
+        candidates=tuple(each.requirement for each in candidates),
         command=tuple(arguments.command),
+        python=arguments.python,
         case=arguments.case,
         threshold=arguments.threshold,
         most_pairs=arguments.most_pairs,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 import pytest
 
 from pytest_throughput.run.gate import Gate
-from pytest_throughput.run.output import encodable, show
+from pytest_throughput.run.output import annotate, show
 
 __all__ = ["GitHub", "is_in_github_actions"]
 
@@ -32,10 +31,7 @@ class GitHub:
         from pytest_throughput.report.github import github_annotations
         from pytest_throughput.report.verdict_table import as_markdown
 
-        with suppress(OSError):
-            for line in github_annotations(judgement, self._gate.fails_on):
-                # Not by `show`, which takes the force of such commands.
-                terminalreporter.write_line(encodable(line))
+        annotate(terminalreporter, github_annotations(judgement, self._gate.fails_on))
         summary = os.environ.get("GITHUB_STEP_SUMMARY")
         if summary:
             try:

@@ -27,8 +27,9 @@ class Question(Struct, frozen=True):
     """What a search was asked for. The comparisons of another question are worth nothing to it."""
 
     candidates: tuple[str, ...]
-    """The names of all candidates, the good one first."""
+    """The requirements of all candidates, the good one first."""
     command: tuple[str, ...]
+    python: str
     case: str | None
     threshold: float
     most_pairs: int
