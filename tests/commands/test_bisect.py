@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Callable
@@ -11,11 +12,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import tiny_packages
+from plugin_project import Project as Measured
 
 from pytest_throughput.commands.bisecting import comparing
 from pytest_throughput.commands.bisecting.candidates import commits, read_versions, versions
 from pytest_throughput.environments import environment
-from pytest_throughput.environments.pip import PipFailed
+from pytest_throughput.environments.pip import Pip, PipFailed
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -231,3 +234,47 @@ class TestCandidates:
     def test_what_names_no_versions_is_refused(self, text: str) -> None:
         with pytest.raises(ValueError, match="expected NAME==VERSIONS, such as torch"):
             read_versions(text)
+
+
+STEPS = """
+import os, random
+import naps
+from pytest_throughput import Step
+from pytest_throughput.measurement import loop
+
+now = 0.0
+loop.MeasuringLoop.__init__.__kwdefaults__["clock"] = lambda: now
+seconds = naps.SECONDS * random.Random(os.getpid()).lognormvariate(0, 0.001)
+
+def nap():
+    global now
+    now += seconds
+
+def open_nap(): return Step(nap)
+"""
+
+
+@pytest.mark.slow
+def test_the_commit_that_slowed_a_package_is_found_by_pytest_itself(
+    pytester: pytest.Pytester, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the clock of the steps is made up; git, pip, environments, pytest, live pairs and the gate are real."""
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path))
+    monkeypatch.setattr(Pip, "conflicts", lambda self: [])  # It takes as long as everything else.
+    measured = Measured(pytester)
+    measured.tests("def test_it(measure_isolated): measure_isolated('steps:open_nap')\n")
+    (measured.path / "steps.py").write_text(STEPS)
+    repository = pytester.mkdir("repository")
+    hashes = [
+        tiny_packages.commit(tiny_packages.project(repository, "naps", "1.0", f"SECONDS = {each}\n"))
+        for each in (0.01, 0.012, 0.0121)
+    ]
+    monkeypatch.setenv("PYTHONPATH", measured._variables({})["PYTHONPATH"])
+    monkeypatch.chdir(repository)
+    run = measured._command(str(measured.path), f"--rootdir={measured.path}", "--throughput-protocol=quick")
+    status, out, err = command("bisect", f"--good={hashes[0]}", "--bad=HEAD", "--", *run)
+    assert status == 0, out + err
+    assert out.splitlines()[-2] == f"the first slower one is {hashes[1][:10]}: a state"
+    assert [line.split()[0] for line in out.splitlines()[3:-3]] == [hashes[each][:10] for each in (2, 1, 1)]

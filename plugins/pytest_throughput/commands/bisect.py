@@ -23,7 +23,7 @@ from pytest_throughput.options.readers import MOST_TRIALS, read_whole_number
 
 if TYPE_CHECKING:
     from pytest_throughput.commands.bisecting.bisection import Bisected
-    from pytest_throughput.environments.environment import Environments
+    from pytest_throughput.environments.environment import Environment, Environments
 
 __all__ = ["add", "run"]
 
@@ -147,11 +147,11 @@ class _Measuring:
         first, second = self._candidates[base], self._candidates[head]
         note(f"comparing {second.shown} with {first.shown} ({purpose})")
         results = self._arguments.directory / f"{purpose}-{first.shown}-{second.shown}.json"
-        pythons = self._python(first), self._python(second)
-        return compare(self._arguments.command, pythons, threshold, self._arguments.most_pairs, results)
+        sides = self._environment(first), self._environment(second)
+        return compare(self._arguments.command, *sides, threshold, self._arguments.most_pairs, results)
 
-    def _python(self, candidate: Candidate) -> Path:
+    def _environment(self, candidate: Candidate) -> Environment:
         try:
-            return self._environments.get([candidate.requirement]).python
+            return self._environments.get([candidate.requirement])
         except (PipFailed, OSError, ValueError) as error:
             raise NotMeasured(f"{candidate.shown} cannot be installed: {error}") from None

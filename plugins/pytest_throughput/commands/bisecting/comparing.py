@@ -6,13 +6,18 @@ import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from pytest_throughput.commands.ab import paired_options
 from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.results.untrusted_json import Unreadable, parse_object, read_whole
 from pytest_throughput.results.validation import convert
 from pytest_throughput.results.writer import MAX_RESULT_BYTES
+
+if TYPE_CHECKING:
+    from pytest_throughput.environments.environment import Environment
 
 __all__ = ["FIRST_PAIRS", "FoundVerdict", "NotMeasured", "compare"]
 
@@ -50,21 +55,19 @@ class _Results(Struct):
 
 
 def compare(
-    command: Sequence[str], pythons: tuple[Path, Path], threshold: float, most_pairs: int, results: Path
+    command: Sequence[str], base: Environment, head: Environment, threshold: float, most_pairs: int, results: Path
 ) -> list[FoundVerdict]:
     """Run the command, which is pytest, and return the verdicts on head against base; ``results`` gets its file.
 
-    ``pythons``: those of base and of head. An undecided case gets more pairs, at planned looks.
-    Raise NotMeasured where there are no verdicts, and ValueError for a command that cannot give any.
+    An undecided case gets more pairs, at planned looks. Raise NotMeasured where there are no verdicts, and ValueError
+    for a command that cannot give any.
     """
-    sides = zip(("base", "head"), pythons, strict=True)
     options = [
-        "--throughput-order=paired",
+        *paired_options(base, head),
         f"--throughput-trials={FIRST_PAIRS}",
         f"--throughput-confirm={most_pairs - FIRST_PAIRS}",
         "--throughput-gate=warn",
         f"--throughput-threshold={threshold:.6f}",
-        *(f"--throughput-interpreter={side}/*={shlex.quote(str(path))}" for side, path in sides),
         f"--benchmark-json={results}",
     ]
     results.unlink(missing_ok=True)
