@@ -83,7 +83,7 @@ def bench(session: nox.Session) -> None:
 def ab(session: nox.Session) -> None:
     """Compare two versions: --base REQ --head REQ, and further arguments after --, which go to pytest."""
     session.install(*CONSTRAINTS, *MEASURED)
-    session.run(*ab_command(session.posargs))
+    end_with_status(session, *ab_command(session.posargs))
 
 
 @nox.session(venv_backend="none")
