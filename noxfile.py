@@ -49,9 +49,27 @@ TOOLS_OF_PYTEST_BENCHMARK = (
     "pytest-benchmark[aspect,elasticsearch,histogram]",
     *("freezegun", "nbmake", "pygal==3.1.3", "pygaljs==1.0.2", "setuptools>=80", "pytest-xdist"),
 )
+STEPS_OF_A_USER = """
+import numpy
+from pytest_throughput import Step
+
+def open_product(size):
+    left, right = numpy.ones((size, size)), numpy.ones((size, size))
+    return Step(lambda: left @ right)
+"""
+TESTS_OF_A_USER = """
+def test_in_process(measure_step):
+    measure_step(lambda: sum(range(1000)), items=1000)
+
+def test_isolated(measure_isolated):
+    measure_isolated("steps:open_product", {"size": 64})
+"""
 ENVIRONMENTS = Path(".nox")
 BASELINES = Path("baselines")
 AB_OPTIONS = ("--base", "--head", "--python")
+# Trials in fresh processes, as verdicts need them.
+REPEATED = ("--throughput-trials=3", "--throughput-isolation=trial")
+ACCEPT = "--accept"
 
 
 def old_python(version: str) -> str:
@@ -74,7 +92,7 @@ def bench(session: nox.Session) -> None:
 def ab(session: nox.Session) -> None:
     """Compare two versions: --base REQ --head REQ, and further arguments after --, which go to pytest."""
     session.install(*CONSTRAINTS, *MEASURED)
-    session.run(*ab_command(session.posargs))
+    end_with_status(session, *ab_command(session.posargs))
 
 
 @nox.session(venv_backend="none")
@@ -85,7 +103,15 @@ def gpu(session: nox.Session) -> None:
         session.error(f"there is no GPU to measure on: {missing}")
     python = install(session, "gpu", ".[images]")
     built = {name: install(session, f"gpu-{name}", *GPU_FRAMEWORKS[name]) for name in to_build(session.posargs)}
-    session.run(*gpu_command(python, built, session.posargs, any(BASELINES.glob("**/*.json"))))
+    end_with_status(session, *gpu_command(python, built, session.posargs, any(BASELINES.glob("**/*.json"))))
+
+
+@nox.session
+def gate(session: nox.Session) -> None:
+    """Judge by the accepted runs in baselines/; --accept accepts the run instead; further arguments go to pytest."""
+    session.install(*CONSTRAINTS, *MEASURED)
+    for command in gate_commands(session.posargs):
+        end_with_status(session, *command)
 
 
 @nox.session(name="env-theano", python="3.11")
@@ -109,11 +135,13 @@ def env_caffe2(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests where no framework is installed; arguments after -- go to pytest."""
-    session.install(*CONSTRAINTS, ".[dev]")
-    # Four processes for two cores: many tests wait for processes that they have started.
-    spread = ["-n", "4", "--dist", "worksteal"]
-    others = [f"--ignore={folder}" for folder in WITH_FRAMEWORKS]
-    session.run("pytest", "-m", "not slow", *(session.posargs or [*spread, *others, "tests/"]))
+    run_tests_without_frameworks(session)
+
+
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
+def pythons(session: nox.Session) -> None:
+    """Run the same tests in every Python that is there; arguments after -- go to pytest."""
+    run_tests_without_frameworks(session)
 
 
 @nox.session
@@ -149,6 +177,29 @@ def neighbours(session: nox.Session) -> None:
 
 
 @nox.session
+def package(session: nox.Session) -> None:
+    """Build dist/, check it, and use the wheel alone, in an empty environment, on a project of a user."""
+    session.install(*CONSTRAINTS, "build", "twine")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build")
+    session.run("twine", "check", "--strict", *map(str, Path("dist").iterdir()))
+    (wheel,) = Path("dist").glob("*.whl")
+    shutil.rmtree(ENVIRONMENTS / "wheel", ignore_errors=True)
+    programs = Path(install(session, "wheel", str(wheel))).parent
+    # Outside of the project: its pytest.ini and conftest.py are above no other folder.
+    with tempfile.TemporaryDirectory() as folder, session.chdir(folder):
+        Path("steps.py").write_text(STEPS_OF_A_USER)
+        Path("test_of_a_user.py").write_text(TESTS_OF_A_USER)
+        for command in (
+            ("pytest", "--throughput-protocol=quick", "--benchmark-json=run.json"),
+            ("pytest-throughput", "show", "run.json"),
+            ("pytest-throughput", "accept", "run.json", "--baseline=baselines"),
+            ("pytest-throughput-bench", "--framework=numpy", "--model=letter_mlp", "--batch-size=1"),
+        ):
+            session.run(str(programs / command[0]), *command[1:], external=True)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style, format, types and imports, in an environment without the frameworks."""
     session.install(*CONSTRAINTS, ".[dev]")
@@ -156,6 +207,31 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("lint-imports")
+
+
+def run_tests_without_frameworks(session: nox.Session) -> None:
+    session.install(*CONSTRAINTS, ".[dev]")
+    # Four processes for two cores: many tests wait for processes that they have started.
+    spread = ["-n", "4", "--dist", "worksteal"]
+    others = [f"--ignore={folder}" for folder in WITH_FRAMEWORKS]
+    session.run("pytest", "-m", "not slow", *(session.posargs or [*spread, *others, "tests/"]))
+
+
+def end_with_status(session: nox.Session, *command: str) -> None:
+    """Run a command; if it fails, end nox with its exit status. nox itself would end with 1, whatever the status."""
+    try:
+        session.run(*command)
+    except CommandFailed as failed:
+        sys.exit(failed.return_code or 1)
+
+
+def gate_commands(arguments: Sequence[str]) -> list[list[str]]:
+    """Return the commands of ``nox -s gate``. The arguments are last where it measures: they take precedence."""
+    measure = ["pytest", "bench/", "--benchmark-json=run.json", *REPEATED]
+    if ACCEPT not in arguments:
+        return [[*measure, f"--throughput-baseline={BASELINES}", *arguments]]
+    others = [each for each in arguments if each != ACCEPT]
+    return [[*measure, *others], ["pytest-throughput", "accept", "run.json", f"--baseline={BASELINES}"]]
 
 
 def why_no_gpu() -> str | None:
@@ -191,8 +267,8 @@ def install(session: nox.Session, name: str, *packages: str) -> str:
     """Install packages into the environment of that name, and make it if necessary. Return its Python."""
     python = ENVIRONMENTS / name / "bin" / "python"
     if not python.exists():
-        session.run(sys.executable, "-m", "venv", str(ENVIRONMENTS / name))
-    session.run(str(python), "-m", "pip", "install", "--quiet", *CONSTRAINTS, *packages)
+        session.run(sys.executable, "-m", "venv", str(ENVIRONMENTS / name), external=True)
+    session.run(str(python), "-m", "pip", "install", "--quiet", *CONSTRAINTS, *packages, external=True)
     return str(python.absolute())
 
 

@@ -46,6 +46,7 @@ def _as_without_neighbours(request: pytest.FixtureRequest, monkeypatch: pytest.M
     monkeypatch.delenv("COLUMNS", raising=False)  # xdist sets it; their tables are as wide as they need to be.
     for name in ("CI", "BUILD_NUMBER"):
         monkeypatch.delenv(name, raising=False)  # Where they are set, pytest folds nothing away.
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)  # The verdicts of tests are none of the job that runs them.
     # Where no file may grow, as in some tests, Python would leave half of a compiled one in the checkout.
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     # Starting the threads of NumPy and SciPy takes 0.2 s in each process.

@@ -15,6 +15,7 @@ from pytest_throughput.run.benchmark_json import BenchmarkJson
 from pytest_throughput.run.checkpoint import Checkpoint
 from pytest_throughput.run.collection import parametrize
 from pytest_throughput.run.gate import Gate
+from pytest_throughput.run.github import GitHub, is_in_github_actions
 from pytest_throughput.run.measuring import Measuring
 from pytest_throughput.run.nothing_measured import NothingMeasured
 from pytest_throughput.run.replay import ReplayClock, install
@@ -64,7 +65,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(results, "pytest-throughput-benchmark-json")
     config.pluginmanager.register(WriteErrorGuard(config, session, results), "pytest-throughput-write-errors")
     if session.settings.gate.mode != "off":
-        config.pluginmanager.register(Gate(config, session, results), "pytest-throughput-gate")
+        gate = Gate(config, session, results)
+        config.pluginmanager.register(gate, "pytest-throughput-gate")
+        if is_in_github_actions():
+            config.pluginmanager.register(GitHub(gate), "pytest-throughput-github")
     config.pluginmanager.register(NothingMeasured(session), "pytest-throughput-nothing-measured")
     config.pluginmanager.register(Checkpoint(config, session, results), "pytest-throughput-checkpoint")
 

@@ -18,13 +18,21 @@ from dlworkloads import matrix
 from dlworkloads.matrix import options
 from dlworkloads.models import build, names
 from dlworkloads.presets import PRESETS
-from pytest_throughput.commands import ab, accept, compare, doctor, gate, show
+from pytest_throughput.commands import ab, accept, bisect, compare, doctor, gate, show
 from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.options.settings import add_options
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/options.md"
-COMMANDS = {"show": show, "accept": accept, "gate": gate, "compare": compare, "ab": ab, "doctor": doctor}
+COMMANDS = {
+    "show": show,
+    "accept": accept,
+    "gate": gate,
+    "compare": compare,
+    "ab": ab,
+    "bisect": bisect,
+    "doctor": doctor,
+}
 
 
 class Recorder:

@@ -99,9 +99,29 @@ def test_without_a_gpu_it_fails_at_once_and_builds_nothing(noxfile: ModuleType, 
     assert not list(tmp_path.glob(".nox/*/bin"))
 
 
+def test_the_gate_judges_or_accepts(noxfile: ModuleType) -> None:
+    measure = ["pytest", "bench/", "--benchmark-json=run.json", "--throughput-trials=3", "--throughput-isolation=trial"]
+    judged = noxfile.gate_commands(["--model=vgg16", "--throughput-anchor=/opt/python"])
+    assert judged == [[*measure, "--throughput-baseline=baselines", "--model=vgg16", "--throughput-anchor=/opt/python"]]
+    accepted = noxfile.gate_commands(["--accept", "--model=vgg16"])
+    assert accepted == [
+        [*measure, "--model=vgg16"],
+        ["pytest-throughput", "accept", "run.json", "--baseline=baselines"],
+    ]
+
+
+def test_nox_ends_with_the_status_of_the_gate(tmp_path: Path) -> None:
+    """nox ends with 1 for any session that fails, so the session ends nox itself."""
+    session = '\n\n@nox.session(venv_backend="none")\ndef ending(session):\n'
+    session += "    end_with_status(session, sys.executable, '-c', 'raise SystemExit(13)')\n"
+    (tmp_path / "noxfile.py").write_text((ROOT / "noxfile.py").read_text() + session)
+    ran = subprocess.run([sys.executable, "-m", "nox", "-s", "ending"], cwd=tmp_path, capture_output=True, check=False)
+    assert ran.returncode == 13
+
+
 def test_what_takes_long_is_not_among_the_default_sessions(noxfile: ModuleType) -> None:
     assert noxfile.nox.options.sessions == ["lint", "tests", "env-theano", "tests_frameworks"]
-    assert {"ab", "bench", "gpu", "slow", "neighbours"} <= vars(noxfile).keys()
+    assert {"ab", "bench", "gate", "gpu", "neighbours", "package", "pythons", "slow"} <= vars(noxfile).keys()
 
 
 def test_tests_that_need_a_framework_are_run_with_the_frameworks(noxfile: ModuleType) -> None:

@@ -176,7 +176,7 @@ def with_cases(change: Callable[[list[Any]], list[Any]]) -> dict[str, Any]:
         (b"[]", "it is no JSON object"),
         (b"{}", "is no result file: it has no benchmarks"),
         (b"[" * 10**6, "it holds 1,000,000 lists and objects in 1,000,000 bytes, which no result does"),
-        (b'{"a":' * 9_000, "it is nested too deeply"),
+        (b'{"a":' * 9_000 + b"1" + b"}" * 9_000, "it is nested too deeply"),
         (b'{"benchmarks": ' + b"[" * 150 + b"]" * 150 + b"}", "it is nested too deeply"),
         (b'{"benchmarks": [' + b"[]," * 2 * 10**6 + b"[]]}", "lists and objects in"),
         (b'{"benchmarks": [], "benchmarks": []}', "it gives 'benchmarks' twice"),

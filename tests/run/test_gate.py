@@ -126,6 +126,20 @@ def test_a_first_run_says_what_to_do(gated: Gated) -> None:
     result.stdout.fnmatch_lines(["*repeat the run with --benchmark-json=run.json, and then pytest-throughput accept*"])
 
 
+def test_github_shows_regressions_as_annotations_and_the_verdicts_in_its_summary(
+    gated: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    summary = gated.project.path / "summary.md"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    gated.accept_some()
+    result = gated.run(BASELINE, "--throughput-gate=warn", slower={"c": 0.1})
+    annotation = r"::warning title=Throughput regressed::test_it\.py::test_it\[c\]: .* %25 slower \(95 %25 interval .*"
+    (line,) = [line for line in result.outlines if line.startswith("::")]
+    assert re.fullmatch(annotation, line)
+    assert summary.read_text().startswith("### Throughput: 1 regressed, 5 unchanged\n")
+
+
 def test_verdicts_stand_in_the_terminal_and_in_the_json(gated: Gated, capsys: pytest.CaptureFixture[str]) -> None:
     gated.accept_some()
     result = gated.run(BASELINE, slower={"c": 0.1}, version="2")

@@ -156,6 +156,11 @@ class Gate:
             self._judgement = self._judge()
         return self._judgement
 
+    @property
+    def fails_on(self) -> Collection[str]:
+        """The verdicts with which the run fails."""
+        return self._settings.fail_on if self._settings.mode == "fail" else ()
+
     def _judge(self) -> Judgement:
         try:
             comparison = self._compare()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 import pytest
 
 from pytest_throughput.text import printable_lines
 
-__all__ = ["encodable", "show"]
+__all__ = ["annotate", "encodable", "show"]
 
 
 def show(reporter: pytest.TerminalReporter, text: str, *, red: bool = False) -> None:
@@ -20,6 +21,13 @@ def show(reporter: pytest.TerminalReporter, text: str, *, red: bool = False) -> 
     with suppress(OSError):
         for line in printable_lines(text, colour=bool(reporter.hasmarkup)).split("\n"):
             reporter.write_line(encodable(line), red=red)
+
+
+def annotate(reporter: pytest.TerminalReporter, commands: Sequence[str]) -> None:
+    """Write commands that a CI system obeys. The text in them has to be harmless (``report.github``)."""
+    with suppress(OSError):
+        for command in commands:
+            reporter.write_line(encodable(command))
 
 
 def encodable(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The parts of ``pytest-throughput bisect``: its candidates, its comparisons, what it keeps of them, and its table."""
