@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from pair_recordings import JUDGED, log_ratio
 
 from pytest_throughput.commands.bisecting.comparing import FIRST_PAIRS
-from pytest_throughput.gate.bisection import Answer, halfway, search
+from pytest_throughput.gate.bisection import Finding, halfway, search
 from pytest_throughput.gate.confirmation import planned_looks
 from pytest_throughput.gate.decision import decide_live_pairs
 from pytest_throughput.gate.rules import Rules
@@ -58,8 +58,8 @@ class Judge:
     pairs: int = 0
     ratios: list[float] = field(default_factory=list)
 
-    def compare(self, base: int, head: int, threshold: float) -> Answer:
-        """Return the answer of the first look that decides, and count the pairs."""
+    def compare(self, base: int, head: int, threshold: float) -> Finding:
+        """Return the finding of the first look that decides, and count the pairs."""
         change = math.log1p(self.slowdown) * ((head >= self.culprit) - (base >= self.culprit))
         differences = self.noise(self.rng, MOST_PAIRS) - change
         for look in planned_looks(FIRST_PAIRS, MOST_PAIRS - FIRST_PAIRS, Rules(threshold)):
@@ -70,8 +70,8 @@ class Judge:
         self.pairs += look.trials
         self.ratios.append(math.exp(float(np.median(seen))))
         if decided.regressed[0]:
-            return Answer.SLOWER
-        return Answer.NOT_SLOWER if decided.improved[0] or decided.unchanged[0] else Answer.UNDECIDED
+            return Finding.SLOWER
+        return Finding.NOT_SLOWER if decided.improved[0] or decided.unchanged[0] else Finding.UNDECIDED
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,13 @@ class Ended:
 def bisected(judge: Judge) -> Ended:
     """Search as the command does."""
     last, threshold = COMMITS, Rules().threshold
-    if judge.compare(0, last, threshold) is not Answer.SLOWER:
+    if judge.compare(0, last, threshold) is not Finding.SLOWER:
         return Ended(None, False, judge.pairs)
     between = max(threshold, halfway(judge.ratios[0]))
     remaining = search(last, lambda commit: judge.compare(0, commit, between))
     if not remaining.is_single:
         return Ended(None, False, judge.pairs)
-    confirmed = judge.compare(remaining.good, remaining.bad, threshold) is Answer.SLOWER
+    confirmed = judge.compare(remaining.good, remaining.bad, threshold) is Finding.SLOWER
     return Ended(remaining.bad, confirmed, judge.pairs)
 
 
@@ -100,12 +100,12 @@ def bisected_by_a_limit(judge: Judge) -> Ended:
     """Search with one pair for each commit, and a fixed limit."""
     pairs = 0
 
-    def compare(commit: int) -> Answer:
+    def compare(commit: int) -> Finding:
         nonlocal pairs
         pairs += 1
         change = math.log1p(judge.slowdown) * (commit >= judge.culprit)
         is_slower = judge.noise(judge.rng, 1)[0] - change < -math.log1p(FIXED)
-        return Answer.SLOWER if is_slower else Answer.NOT_SLOWER
+        return Finding.SLOWER if is_slower else Finding.NOT_SLOWER
 
     return Ended(search(COMMITS, compare).bad, True, pairs)
 

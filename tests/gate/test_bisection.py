@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_throughput.gate.bisection import Answer, answer_of, halfway, search
+from pytest_throughput.gate.bisection import Finding, finding_of, halfway, search
 from pytest_throughput.gate.verdict import Verdict
 
 
@@ -20,11 +20,11 @@ class Judge:
         self.undecided = undecided
         self.asked: list[int] = []
 
-    def __call__(self, candidate: int) -> Answer:
+    def __call__(self, candidate: int) -> Finding:
         self.asked.append(candidate)
         if candidate in self.undecided:
-            return Answer.UNDECIDED
-        return Answer.SLOWER if candidate >= self.first else Answer.NOT_SLOWER
+            return Finding.UNDECIDED
+        return Finding.SLOWER if candidate >= self.first else Finding.NOT_SLOWER
 
 
 @st.composite
@@ -62,10 +62,10 @@ def test_a_block_of_undecided_candidates_is_left_by_large_steps() -> None:
     assert len(judge.asked) < 12
 
 
-def test_verdicts_are_answers() -> None:
-    answers = {verdict: answer_of(verdict) for verdict in Verdict}
-    assert [verdict for verdict, answer in answers.items() if answer is Answer.SLOWER] == [Verdict.REGRESSED]
-    not_slower = [verdict for verdict, answer in answers.items() if answer is Answer.NOT_SLOWER]
+def test_verdicts_are_findings() -> None:
+    findings = {verdict: finding_of(verdict) for verdict in Verdict}
+    assert [verdict for verdict, finding in findings.items() if finding is Finding.SLOWER] == [Verdict.REGRESSED]
+    not_slower = [verdict for verdict, finding in findings.items() if finding is Finding.NOT_SLOWER]
     assert not_slower == [Verdict.IMPROVED, Verdict.UNCHANGED]
 
 

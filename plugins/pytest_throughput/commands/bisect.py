@@ -15,8 +15,7 @@ from pytest_throughput.commands.bisecting.comparing import FIRST_PAIRS, FoundVer
 from pytest_throughput.commands.bisecting.state import NOT_MEASURED, Question, State
 from pytest_throughput.environments.pip import PipFailed
 from pytest_throughput.exit_code import ExitCode
-from pytest_throughput.gate.bisection import Answer as Says
-from pytest_throughput.gate.bisection import answer_of
+from pytest_throughput.gate.bisection import Finding, finding_of
 from pytest_throughput.options.gate_options import THRESHOLD
 from pytest_throughput.options.option import Option
 from pytest_throughput.options.readers import MOST_TRIALS, read_whole_number
@@ -111,7 +110,7 @@ def run(arguments: argparse.Namespace) -> Answer:
     terminal = sys.stdout.isatty()
     colour = terminal and "NO_COLOR" not in os.environ
     text = render(bisected, candidates, width=output_columns(terminal), colour=colour)
-    return Answer(text, exit_status(bisected))
+    return Answer(text, _exit_status(bisected))
 
 
 def _candidates(arguments: argparse.Namespace) -> list[Candidate]:
@@ -121,13 +120,13 @@ def _candidates(arguments: argparse.Namespace) -> list[Candidate]:
     return versions(name, patterns, arguments.good, arguments.bad)
 
 
-def exit_status(bisected: Bisected) -> ExitCode:
+def _exit_status(bisected: Bisected) -> ExitCode:
     """Return 0 if one candidate was found and confirmed, else why none was."""
     if bisected.is_confirmed:
         return ExitCode.OK
     if bisected.ends.verdict == NOT_MEASURED:
         return ExitCode.NOTHING_MEASURED
-    if answer_of(bisected.ends.verdict) is Says.NOT_SLOWER:
+    if finding_of(bisected.ends.verdict) is Finding.NOT_SLOWER:
         return ExitCode.NOTHING_COMPARABLE
     return ExitCode.INCONCLUSIVE
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-__all__ = ["Answer", "Remaining", "answer_of", "halfway", "search"]
+__all__ = ["Finding", "Remaining", "finding_of", "halfway", "search"]
 
 
-class Answer(StrEnum):
+class Finding(StrEnum):
     """What a comparison of a candidate with the good one says."""
 
     SLOWER = "slower"
@@ -19,7 +19,7 @@ class Answer(StrEnum):
     UNDECIDED = "undecided"
 
 
-_ANSWERS = {"regressed": Answer.SLOWER, "unchanged": Answer.NOT_SLOWER, "improved": Answer.NOT_SLOWER}
+_FINDINGS = {"regressed": Finding.SLOWER, "unchanged": Finding.NOT_SLOWER, "improved": Finding.NOT_SLOWER}
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Remaining:
         return self.bad == self.good + 1
 
 
-def search(bad: int, judge: Callable[[int], Answer]) -> Remaining:
+def search(bad: int, judge: Callable[[int], Finding]) -> Remaining:
     """Return where the candidates 0, 1, …, ``bad`` become slower, of which 0 is known to be good and the last is not.
 
     ``judge`` compares a candidate with number 0, and is called at most once for each. An undecided candidate is left
@@ -46,10 +46,10 @@ def search(bad: int, judge: Callable[[int], Answer]) -> Remaining:
     good = 0
     undecided: set[int] = set()
     while (candidate := _next(good, bad, undecided)) is not None:
-        answer = judge(candidate)
-        if answer is Answer.SLOWER:
+        finding = judge(candidate)
+        if finding is Finding.SLOWER:
             bad = candidate
-        elif answer is Answer.NOT_SLOWER:
+        elif finding is Finding.NOT_SLOWER:
             good = candidate
         else:
             undecided.add(candidate)
@@ -66,9 +66,9 @@ def _next(good: int, bad: int, undecided: Collection[int]) -> int | None:
     return (low + high) // 2 if high - low > 1 else None
 
 
-def answer_of(verdict: str) -> Answer:
+def finding_of(verdict: str) -> Finding:
     """Return what a verdict of the gate on a candidate against the good one says."""
-    return _ANSWERS.get(verdict, Answer.UNDECIDED)
+    return _FINDINGS.get(verdict, Finding.UNDECIDED)
 
 
 def halfway(ratio: float) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pytest_throughput.commands.bisecting.comparing import FoundVerdict, NotMeasured
 from pytest_throughput.commands.bisecting.state import NOT_MEASURED, Compared, Question, State
-from pytest_throughput.gate.bisection import Answer, Remaining, answer_of, halfway, search
+from pytest_throughput.gate.bisection import Finding, Remaining, finding_of, halfway, search
 from pytest_throughput.text import listed
 
 __all__ = ["Bisected", "bisect"]
@@ -34,7 +34,7 @@ class Bisected:
     def is_confirmed(self) -> bool:
         """Whether one candidate was found, and is slower than the one before it."""
         last = self.compared[-1]
-        return last.purpose == "confirmation" and answer_of(last.verdict) is Answer.SLOWER
+        return last.purpose == "confirmation" and finding_of(last.verdict) is Finding.SLOWER
 
 
 def bisect(question: Question, state: State, compare: Compare) -> Bisected:
@@ -57,10 +57,10 @@ def bisect(question: Question, state: State, compare: Compare) -> Bisected:
 
     last = len(question.candidates) - 1
     ends = judge("ends", 0, last, question.threshold, question.case)
-    if answer_of(ends.verdict) is not Answer.SLOWER or ends.ratio is None:
+    if finding_of(ends.verdict) is not Finding.SLOWER or ends.ratio is None:
         return Bisected(tuple(compared))
     between = max(question.threshold, halfway(ends.ratio))
-    remaining = search(last, lambda each: answer_of(judge("search", 0, each, between, ends.case).verdict))
+    remaining = search(last, lambda each: finding_of(judge("search", 0, each, between, ends.case).verdict))
     if remaining.is_single:
         judge("confirmation", remaining.good, remaining.bad, question.threshold, ends.case)
     return Bisected(tuple(compared), remaining)
@@ -96,5 +96,5 @@ def _of_case(verdicts: Sequence[FoundVerdict], case: str | None) -> FoundVerdict
         return found
     if not verdicts:
         raise NotMeasured("no case was measured")
-    by_answer = [Answer.SLOWER, Answer.UNDECIDED, Answer.NOT_SLOWER]
-    return min(verdicts, key=lambda one: (by_answer.index(answer_of(one.verdict)), one.ratio or 1.0))
+    most_likely_first = [Finding.SLOWER, Finding.UNDECIDED, Finding.NOT_SLOWER]
+    return min(verdicts, key=lambda one: (most_likely_first.index(finding_of(one.verdict)), one.ratio or 1.0))

@@ -10,7 +10,7 @@ from rich.text import Text
 from pytest_throughput.commands.bisecting.bisection import Bisected
 from pytest_throughput.commands.bisecting.candidates import Candidate
 from pytest_throughput.commands.bisecting.state import Compared
-from pytest_throughput.gate.bisection import Answer, answer_of
+from pytest_throughput.gate.bisection import Finding, finding_of
 from pytest_throughput.report.console import lines_of
 from pytest_throughput.text import count, listed, printable
 
@@ -26,7 +26,7 @@ def render(bisected: Bisected, candidates: Sequence[Candidate], *, width: int | 
         table.add_column(heading, overflow="fold", no_wrap=heading != "")
     for one in bisected.compared:
         head, base = candidates[one.head], candidates[one.base]
-        cells = (head.shown, base.shown, _ratio(one), str(one.pairs or "–"), answer_of(one.verdict), head.title)
+        cells = (head.shown, base.shown, _ratio(one), str(one.pairs or "–"), finding_of(one.verdict), head.title)
         table.add_row(*map(Text, cells))
     ends = bisected.ends
     first, last = candidates[ends.base], candidates[ends.head]
@@ -44,7 +44,7 @@ def _result(bisected: Bisected, candidates: Sequence[Candidate]) -> list[str]:
     ends, remaining = bisected.ends, bisected.remaining
     if remaining is None:
         last, first = candidates[ends.head].shown, candidates[ends.base].shown
-        if answer_of(ends.verdict) is Answer.NOT_SLOWER:
+        if finding_of(ends.verdict) is Finding.NOT_SLOWER:
             return [f"{last} is not slower than {first}: nothing to find"]
         return [f"whether {last} is slower than {first} is undecided: {printable(ends.reason)}"]
     good, bad = candidates[remaining.good], candidates[remaining.bad]
