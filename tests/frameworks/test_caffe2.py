@@ -22,7 +22,7 @@ from float32_agreement import (
     of_suite,
 )
 from networks import with_auxiliary_heads
-from old_frameworks import Answer, Job, run_jobs
+from old_frameworks import Answer, Job, interpreter_of, run_jobs
 
 from dlworkloads.models.layers import pair
 from dlworkloads.models.network import Network, without_dropout
@@ -46,6 +46,7 @@ JOBS: Mapping[str, Callable[[], dict[Key, Job]]] = {
 @pytest.fixture(scope="module")
 def computed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str, str], Answer]:
     """Return a function that returns what Caffe2 has computed, of a group by a name and the mode."""
+    interpreter_of("caffe2")  # Where it is missing, the tests are skipped before any network is built.
 
     @cache
     def answers(group: str) -> Mapping[Key, Answer]:

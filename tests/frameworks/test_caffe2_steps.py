@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from old_frameworks import Job, interpreter_of, run_jobs
+from old_frameworks import Answer, Job, interpreter_of, run_jobs
 
 from dlworkloads.data import synthetic
 from dlworkloads.models.containers import Sequential
@@ -131,23 +131,51 @@ def test_what_it_cannot_do_is_refused(ask: Callable[..., Outcome], given: dict[s
     assert outcome.status == "unsupported" and message in (outcome.reason or ""), outcome.reason
 
 
-def test_dropout_drops_other_values_in_each_step_and_scales_the_rest(tmp_path: Path) -> None:
+DROPPED = Network("dropped", (4096,), Sequential(Dropout(0.75), Dense(2)))
+NORMALISED = Network("normalised", (3, 5, 6), Sequential(BatchNorm(), GlobalAveragePool(), Dense(2)))
+DENSE = Network("dense", (300,), Sequential(Dense(300), Dense(300)))
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Answer]:
+    """What Caffe2 has computed of these networks, with the weights that it made itself where none are given."""
+    zeros = {path: np.zeros(shape) for path, shape in DROPPED.parameters.items()}
+    ones = (np.ones((1, 4096), np.float32), np.zeros(1, np.int64))
+    batches = {each.name: [_batch(each)] for each in (NORMALISED, DENSE)}
+    jobs = {
+        "dropped": Job(DROPPED, "training", zeros, [ones, ones], "fp32"),
+        "normalised": Job(NORMALISED, "inference", {}, batches["normalised"], "fp32"),
+        "dense": Job(DENSE, "inference", {}, batches["dense"], "fp32"),
+        "dense again": Job(DENSE, "inference", {}, batches["dense"], "fp32"),
+    }
+    return dict(zip(jobs, run_jobs("caffe2", list(jobs.values()), tmp_path_factory.mktemp("caffe2")), strict=True))
+
+
+def test_dropout_drops_other_values_in_each_step_and_scales_the_rest(answers: Mapping[str, Answer]) -> None:
     """The gradient of a weight is that of its logit times its input, which is 1 before dropout and 0 or 4 after it."""
-    network = Network("dropped", (4096,), Sequential(Dropout(0.75), Dense(2)))
-    weights = {"1.weight": np.zeros((2, 4096)), "1.bias": np.zeros(2)}
-    same = (np.ones((1, 4096), np.float32), np.zeros(1, np.int64))
-    (answer,) = run_jobs("caffe2", [Job(network, "training", weights, [same, same], "fp32")], tmp_path)
-    inputs = [each["1.weight"][0] / each["1.bias"][0] for each in answer.outputs]
+    inputs = [each["1.weight"][0] / each["1.bias"][0] for each in answers["dropped"].outputs]
     assert not np.array_equal(*inputs)
     for each in inputs:
         assert set(np.unique(each)) == {0.0, 4.0}
         assert 0.7 < np.mean(each == 0) < 0.8
 
 
-def test_inference_uses_the_statistics_of_one_batch(tmp_path: Path) -> None:
-    network = Network("normalised", (3, 5, 6), Sequential(BatchNorm(), GlobalAveragePool(), Dense(2)))
-    images = synthetic.images(4, network.input_shape)
-    job = Job(network, "inference", {}, [(images, np.zeros(4, np.int64))], "fp32")
-    (answer,) = run_jobs("caffe2", [job], tmp_path)
-    np.testing.assert_allclose(answer.parameters["0.running_mean"], images.mean((0, 2, 3)), rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(answer.parameters["0.running_var"], images.var((0, 2, 3), ddof=1), rtol=1e-4)
+def test_inference_uses_the_statistics_of_one_batch(answers: Mapping[str, Answer]) -> None:
+    images, _ = _batch(NORMALISED)
+    statistics = answers["normalised"].parameters
+    np.testing.assert_allclose(statistics["0.running_mean"], images.mean((0, 2, 3)), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(statistics["0.running_var"], images.var((0, 2, 3), ddof=1), rtol=1e-4)
+
+
+def test_initial_weights_are_he_normal_and_always_the_same(answers: Mapping[str, Answer]) -> None:
+    initial, again = answers["dense"].parameters, answers["dense again"].parameters
+    for path, values in initial.items():
+        np.testing.assert_array_equal(values, again[path])
+        deviation = 0.0 if path.endswith("bias") else np.sqrt(2 / 300)
+        assert values.std() == pytest.approx(deviation, rel=0.02) and abs(values.mean()) < 0.001
+    assert not np.array_equal(initial["0.weight"], initial["1.weight"])
+
+
+def _batch(network: Network) -> tuple[np.ndarray, np.ndarray]:
+    """Return the images that a workload has at first, and labels."""
+    return synthetic.images(4, network.input_shape), np.zeros(4, np.int64)
