@@ -1,8 +1,8 @@
 """Caffe computes what PyTorch computes: outputs, loss, every gradient, and the weights after updates.
 
 Caffe has float32 only. It is compared with PyTorch in float64, and may be as far from it as PyTorch's own float32 is,
-within a factor: at each ReLU and maximum the rounding of float32 may choose the other side, so that no fixed bound suits
-both a shallow and a deep network. Everything runs in one process of the interpreter of ``nox -s env-caffe``.
+within a factor: how much rounding matters depends on the network, so that no fixed bound suits both a shallow and a
+deep one. Everything runs in one process of the interpreter of ``nox -s env-caffe``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A worker in the interpreter of ``nox -s env-caffe``: its launcher, its settings, and how Caffe's own end is reported."""
+"""A worker in the interpreter of ``nox -s env-caffe``: its launcher, its settings, and how Caffe's end is reported."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def repeated():
 
 @pytest.fixture(scope="module")
 def python() -> str:
-    (found,) = [each for each in find_environments(ROOT) if each.name == "caffe"] or [None]
+    found = next((each for each in find_environments(ROOT) if each.name == "caffe"), None)
     if found is None:
         pytest.skip(f"Caffe has no interpreter here: {FRAMEWORKS['caffe'].how_to_install}")
     return found.command[0]

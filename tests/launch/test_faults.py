@@ -318,7 +318,7 @@ F1129 11:02:33.481516  2342 syncedmem.hpp:29] Check failed: *ptr host allocation
 Fatal Python error: Aborted
 """
 CAFFE_ABORTED = """\
-F1129 11:02:33.481516  2342 layer_factory.hpp:81] Check failed: registry.count(type) == 1 (0 vs. 1) Unknown layer type: X
+F1129 11:02:33.481516  2342 layer_factory.hpp:81] Check failed: registry.count(type) == 1 (0 vs. 1) Unknown layer: X
 *** Check failure stack trace: ***
     @     0x7f1c0a1e6a2c  google::LogMessage::Fail()
 """
@@ -366,7 +366,7 @@ def test_the_last_lines_are_part_of_the_reason() -> None:
 
 def test_a_library_that_aborts_is_quoted_with_its_fatal_line() -> None:
     """The lines after it are a trace of addresses, and the place in Python."""
-    line = "its last line: Check failed: registry.count(type) == 1 (0 vs. 1) Unknown layer type: X (layer_factory.hpp:81)"
+    line = "its last line: Check failed: registry.count(type) == 1 (0 vs. 1) Unknown layer: X (layer_factory.hpp:81)"
     assert last_words(CAFFE_ABORTED) == line
     assert last_words(CAFFE_ABORTED + FRAMES) == f"{line} in open_step, /steps.py:7"
     assert last_words(FRAMES) == "Aborted in open_step, /steps.py:7"

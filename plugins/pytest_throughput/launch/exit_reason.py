@@ -38,7 +38,7 @@ def describe_exit(status: int, stderr: str) -> str:
 
 
 def last_words(stderr: str) -> str:
-    """Return the part of standard error that is about the end: a fatal line, the place of a fault, or the last lines."""
+    """Return the part of standard error about the end: a fatal line, the place of a fault, or else the last lines."""
     fault = _FAULT.search(stderr)
     frame = _FRAME.search(stderr, fault.end()) if fault else None
     place = f" in {frame.group(3)}, {frame.group(1)}:{frame.group(2)}" if frame else ""
