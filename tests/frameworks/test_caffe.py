@@ -23,12 +23,15 @@ from float32_agreement import (
 from networks import with_auxiliary_heads
 from old_frameworks import Answer, Job, run_jobs
 
+from dlworkloads.models.containers import Sequential
+from dlworkloads.models.layers import BatchNorm, Dense, ReLU
 from dlworkloads.models.network import Network, without_dropout
 
 SUPPORTED_UPDATES = [name for name, each in UPDATES.items() if each.algorithm != "adam"]
 NETWORKS: Mapping[str, Callable[[], Network]] = {
     **SMALL,
     "with_auxiliary_heads": lambda: without_dropout(with_auxiliary_heads()),
+    "features": lambda: Network("features", (7,), Sequential(Dense(12, bias=False), BatchNorm(), ReLU(), Dense(3))),
 }
 IN_MODES = pytest.mark.parametrize("mode", ["inference", "training"])
 
