@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from old_frameworks import ROOT, interpreter_of
 
-from dlworkloads.frameworks.registry import FRAMEWORKS
-from pytest_throughput.launch.interpreters import find_environments
 from pytest_throughput.launch.worker_process import Worker
 from pytest_throughput.measurement.plan import ONCE
 from pytest_throughput.worker.protocol import Outcome, Request
 from pytest_throughput.worker.start import worker_arguments
 
-ROOT = Path(__file__).parents[2]
 AXES = {"mode": "inference", "framework": "caffe", "device": "cpu", "batch_size": 2, "precision": "fp32"}
 
 STEPS = """
@@ -80,10 +78,7 @@ def repeated():
 
 @pytest.fixture(scope="module")
 def python() -> str:
-    found = next((each for each in find_environments(ROOT) if each.name == "caffe"), None)
-    if found is None:
-        pytest.skip(f"Caffe has no interpreter here: {FRAMEWORKS['caffe'].how_to_install}")
-    return found.command[0]
+    return interpreter_of("caffe")[0]
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ BATCH_SIZE = 3
 TIMES_PYTORCH = 4.0
 """How many times the largest error of a tensor in PyTorch's float32 an error may be."""
 LEAST_BOUND = 1e-5
-"""A hundred roundings of float32: who has fewer by luck sets no bound for others. Errors of a translation are larger."""
+"""A hundred roundings of float32: whoever has fewer by luck sets no bound for others. Faulty translations exceed it."""
 UPDATE_BOUND = 1e-3
 """The relative error of all updates together. One changes a weight by a thousandth, with the weight's own rounding."""
 STEPS = 5
