@@ -124,6 +124,15 @@ def env_theano(session: nox.Session) -> None:
     fill(session, THEANO, check, {"THEANO_FLAGS": flags, "THEANORC": os.devnull})
 
 
+@nox.session(name="env-caffe", venv_backend="none")
+def env_caffe(session: nox.Session) -> None:
+    """Make .nox/env-caffe, in which `--framework caffe` is measured; skipped where an ingredient is missing."""
+    try:
+        session.run(sys.executable, "environments/caffe.py", str(ENVIRONMENTS / "env-caffe"))
+    except CommandFailed:
+        session.skip("the lines above say what is missing for Caffe")
+
+
 @nox.session(name="env-caffe2", python=old_python("3.9"))
 def env_caffe2(session: nox.Session) -> None:
     """Make .nox/env-caffe2, in which `--framework caffe2` is measured; skipped where an ingredient is missing."""

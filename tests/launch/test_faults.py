@@ -311,6 +311,23 @@ TENSORFLOW_DID_WITHOUT = """\
 W0000 bfc_allocator.cc:310] Allocator (GPU_0_bfc) ran out of memory trying to allocate 1.16GiB with freed_by_count=0. \
 The caller indicates that this is not a failure, but this may mean that there could be performance gains.
 """
+CAFFE_REFUSED = """\
+F1129 11:02:33.481516  2342 syncedmem.hpp:29] Check failed: *ptr host allocation of size 411041792 failed
+*** Check failure stack trace: ***
+    @     0x7f1c0a1e6a2c  google::LogMessage::Fail()
+Fatal Python error: Aborted
+"""
+CAFFE_ABORTED = """\
+F1129 11:02:33.481516  2342 layer_factory.hpp:81] Check failed: registry.count(type) == 1 (0 vs. 1) Unknown layer: X
+*** Check failure stack trace: ***
+    @     0x7f1c0a1e6a2c  google::LogMessage::Fail()
+"""
+FRAMES = """\
+Fatal Python error: Aborted
+
+Current thread 0x00007f1c0b2d0740 (most recent call first):
+  File "/steps.py", line 7 in open_step
+"""
 
 
 @pytest.mark.parametrize(
@@ -331,6 +348,8 @@ The caller indicates that this is not a failure, but this may mean that there co
         (-signal.SIGSEGV, TENSORFLOW_DID_WITHOUT, 0, None),
         (127, "cannot allocate memory for thread-local data: ABORT\n", 0, "the allocator refused: cannot"),
         (127, "sh: python: not found\n", 0, None),
+        (-signal.SIGABRT, CAFFE_REFUSED, 0, "the allocator refused: F1129 11:02:33.481516  2342 syncedmem.hpp:29]"),
+        (-signal.SIGABRT, CAFFE_ABORTED, 0, None),
     ],
 )
 def test_what_means_that_memory_ran_out(status: int, stderr: str, kills: int, expected: str | None) -> None:
@@ -343,6 +362,14 @@ def test_the_last_lines_are_part_of_the_reason() -> None:
     assert last_words("") == ""
     assert describe_exit(-signal.SIGRTMIN - 1, "") == f"the worker was killed by signal {signal.SIGRTMIN + 1}"
     assert describe_exit(3, "no such option") == "the worker exited with status 3; its last lines: no such option"
+
+
+def test_a_library_that_aborts_is_quoted_with_its_fatal_line() -> None:
+    """The lines after it are a trace of addresses, and the place in Python."""
+    line = "its last line: Check failed: registry.count(type) == 1 (0 vs. 1) Unknown layer: X (layer_factory.hpp:81)"
+    assert last_words(CAFFE_ABORTED) == line
+    assert last_words(CAFFE_ABORTED + FRAMES) == f"{line} in open_step, /steps.py:7"
+    assert last_words(FRAMES) == "Aborted in open_step, /steps.py:7"
 
 
 def test_a_child_that_left_the_session_is_ended_too(start: Callable[..., Worker], tmp_path: Path) -> None:

@@ -231,3 +231,11 @@ def test_a_python_that_pyenv_has_not_chosen_is_found(
     python.touch()
     assert noxfile.old_python("3.9") == str(python)
     assert noxfile.old_python("3.1") == "3.1"
+
+
+def test_caffe_that_cannot_be_had_is_skipped(noxfile: ModuleType) -> None:
+    with pytest.raises(pytest.skip.Exception, match="the lines above say what is missing for Caffe"):
+        noxfile.env_caffe(Session(sys.executable))
+    session = Session("nothing")
+    noxfile.env_caffe(session)
+    assert session.ran == [(sys.executable, "environments/caffe.py", ".nox/env-caffe")]

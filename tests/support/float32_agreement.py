@@ -38,8 +38,8 @@ from dlworkloads.optimisers import OPTIMISERS, Optimiser
 BATCH_SIZE = 3
 TIMES_PYTORCH = 4.0
 """How many times the largest error of a tensor in PyTorch's float32 an error may be."""
-LEAST_BOUND = 1e-6
-"""Eight roundings of float32: whoever has fewer by luck sets no bound for others."""
+LEAST_BOUND = 1e-5
+"""A hundred roundings of float32: whoever has fewer by luck sets no bound for others. Faulty translations exceed it."""
 UPDATE_BOUND = 1e-3
 """The relative error of all updates together. One changes a weight by a thousandth, with the weight's own rounding."""
 STEPS = 5
@@ -49,34 +49,39 @@ Key = tuple[str, str]
 
 
 def overwritten() -> Network:
-    """Return a network of which each layer could spoil another one by writing to its output."""
+    """Return a network of which each layer could spoil another one by writing to its output.
+
+    The large epsilon keeps the rounding of channels that hardly vary small.
+    """
     return Network(
         "overwritten",
         (4, 9, 9),
         Sequential(
             ReLU(),
-            BatchNorm(),
+            BatchNorm(0.1),
             ReLU(),
             ReLU(),
-            BatchNorm(),
+            BatchNorm(0.1),
             Conv2d(6, 3, padding=1),
             ReLU(),
-            BatchNorm(1e-3),
+            BatchNorm(0.1),
             LocalResponseNorm(3, alpha=0.5),
             ReLU(),
-            Residual(Sequential(ReLU(), Conv2d(6, 1), BatchNorm(), ReLU())),
-            Residual(Sequential(BatchNorm(), Conv2d(6, 1)), Sequential(ReLU(), AveragePool(3, 1, padding=1))),
-            Parallel(Sequential(ReLU()), Sequential(BatchNorm()), Sequential(), Sequential(Conv2d(2, 3, padding=1))),
-            BatchNorm(),
+            Residual(Sequential(ReLU(), Conv2d(6, 1, bias=False), BatchNorm(0.1), ReLU())),
+            Residual(Sequential(BatchNorm(0.1), Conv2d(6, 1)), Sequential(ReLU(), AveragePool(3, 1, padding=1))),
+            Parallel(Sequential(ReLU()), Sequential(BatchNorm(0.1)), Sequential(), Sequential(Conv2d(6, 3, padding=1))),
+            ReLU(),
+            BatchNorm(0.1),
             MaxPool((3, 2), (2, 3), padding=(1, 0)),
             ReLU(),
+            LocalResponseNorm(3, alpha=0.5),
+            BatchNorm(0.1),
             LocalResponseNorm(3, alpha=0.5),
             Flatten(),
             ReLU(),
             Dense(12),
             Residual(Sequential(ReLU(), Dense(12))),
             Dense(5),
-            ReLU(),
         ),
     )
 
@@ -171,8 +176,11 @@ def assert_agreement(
     (found,) = answer.outputs
     assert list(found) == list(expected) == (["logits"] if mode == "inference" else ["loss", *network.parameters])
     assert {name: each.shape for name, each in found.items()} == {name: each.shape for name, each in expected.items()}
-    errors = {name: error(found[name], value) for name, value in expected.items()}
-    bound = max(LEAST_BOUND, TIMES_PYTORCH * max(error(in_float32[name], value) for name, value in expected.items()))
+    # A gradient may be zero, as that of a bias before a BatchNorm: it is compared with the others.
+    least = 0.01 * max(float(np.linalg.norm(value)) for value in expected.values())
+    errors = {name: error(found[name], value, least) for name, value in expected.items()}
+    of_pytorch = max(error(in_float32[name], value, least) for name, value in expected.items())
+    bound = max(LEAST_BOUND, TIMES_PYTORCH * of_pytorch)
     assert {name: each for name, each in errors.items() if not each <= bound} == {}, f"the bound is {bound}"
     weights = random_weights(network)
     for path, values in answer.parameters.items():
@@ -215,6 +223,6 @@ def assert_follows_the_formulas(name: str, answer: Answer) -> None:
     assert error(answer.predicted, inference.read(inference.run())["logits"]) < UPDATE_BOUND
 
 
-def error(found: np.ndarray, expected: np.ndarray) -> float:
-    """Return the distance, relative to the norm of what is expected."""
-    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+def error(found: np.ndarray, expected: np.ndarray, least: float = 0.0) -> float:
+    """Return the distance, relative to the norm of what is expected, or to ``least`` if that is more."""
+    return float(np.linalg.norm(found - expected) / max(float(np.linalg.norm(expected)), least))

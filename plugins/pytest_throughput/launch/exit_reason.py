@@ -15,11 +15,14 @@ _FATAL = (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL)
 _REFUSAL = re.compile(
     r"^.*(?:std::bad_alloc|std::bad_array_new_length"  # C++
     r"|OOM when allocating tensor"  # TensorFlow, before an operation on the CPU goes on without its memory
+    r"|host allocation of size \d+ failed"  # Caffe
     r"|cannot allocate memory for thread-local data).*$",  # the C library, which then exits with 127
     re.MULTILINE,
 )
 _ASKED_FOR = re.compile(r"ran out of memory trying to allocate ([\d.]+ ?[KMGT]?i?B)")
 _C_LIBRARY_GIVES_UP = 127
+_FATAL_LINE = re.compile(r"^F\d{4} [\d:.]+ +\d+ (\S+:\d+)\] (.+)$", re.MULTILINE)
+"""What a library that logs by glog or Abseil, such as Caffe, has written before it called abort(3)."""
 _FAULT = re.compile(r"^Fatal Python error: (.+)$", re.MULTILINE)
 _FRAME = re.compile(r'^  File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 
@@ -35,11 +38,16 @@ def describe_exit(status: int, stderr: str) -> str:
 
 
 def last_words(stderr: str) -> str:
-    """Return the part of standard error that is about the end: the place of a fault, else the last lines."""
+    """Return the part of standard error about the end: a fatal line, the place of a fault, or else the last lines."""
     fault = _FAULT.search(stderr)
     frame = _FRAME.search(stderr, fault.end()) if fault else None
+    place = f" in {frame.group(3)}, {frame.group(1)}:{frame.group(2)}" if frame else ""
+    fatal_lines = _FATAL_LINE.findall(stderr)
+    if fatal_lines:
+        source, text = fatal_lines[-1]
+        return f"its last line: {text.strip()} ({source}){place}"
     if fault and frame:
-        return f"{fault.group(1)} in {frame.group(3)}, {frame.group(1)}:{frame.group(2)}"
+        return f"{fault.group(1)}{place}"
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     return "its last lines: " + " | ".join(lines[-_LAST_LINES:]) if lines else ""
 
