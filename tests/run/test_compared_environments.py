@@ -74,7 +74,7 @@ def test_everything_that_differs_stands_below_the_verdicts(project: Project, tmp
 
 def test_equal_interpreters_are_not_asked(project: Project) -> None:
     project.tests(SLEEPS)
-    result = project.run(*PAIRED, *options(sys.executable, sys.executable))
+    result = project.run(*PAIRED, *options(sys.executable, sys.executable), "--throughput-interpreter=theano=false")
     assert result.ret == 0
     result.stdout.no_fnmatch_line("the same in base and head*")
 

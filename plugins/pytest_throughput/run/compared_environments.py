@@ -27,8 +27,8 @@ def differences_of(settings: Settings) -> Differences | None:
 
     Raise pytest.UsageError if workers would import a package that differs from a folder that both sides share.
     """
-    base, head = (_interpreters(settings, side) for side in (BASE, HEAD))
-    if {each.command for each in base} == {each.command for each in head}:
+    base, head = _interpreters(settings)
+    if not base:
         return None
     variables = _variables(settings)
     try:
@@ -43,10 +43,13 @@ def differences_of(settings: Settings) -> Differences | None:
     return Differences(python | packages, changed, _nothing_else(found[0][0], packages, python, changed))
 
 
-def _interpreters(settings: Settings, environment: str) -> list[Interpreter]:
-    """Return the interpreters of an environment, each command once."""
-    found = [settings.interpreters.find(environment, name) for name in sorted(settings.interpreters.names)]
-    return list({each.command: each for each in found}.values())
+def _interpreters(settings: Settings) -> tuple[list[Interpreter], list[Interpreter]]:
+    """Return the interpreters of base and of head, each command once, without those that are the same on both sides."""
+    names = sorted(settings.interpreters.names)
+    found = [(settings.interpreters.find(BASE, name), settings.interpreters.find(HEAD, name)) for name in names]
+    differing = [(base, head) for base, head in found if base.command != head.command]
+    of_base, of_head = ({pair[side].command: pair[side] for pair in differing} for side in (0, 1))
+    return list(of_base.values()), list(of_head.values())
 
 
 def _variables(settings: Settings) -> dict[str, str]:
