@@ -150,7 +150,9 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(framework: str, t
 
     later, phase = begun()
     phase.restore(str(tmp_path / "state"))
+    compilations = later.compilations()
     assert _ended(phase.run()) == folds
+    assert later.compilations() == compilations, "an epoch compiles nothing"
     found = later.training_state()
     assert found.keys() == whole.keys()
     for name, values in whole.items():
