@@ -56,7 +56,7 @@ def repeated():
         Optimiser("sgd", 0.1, momentum=0.9),
     )
     weights = workload.parameters()
-    found = []
+    found, kept = [], []
     for predicts in (False, True):
         workload.restart(weights)
         caffe.set_random_seed(1)
@@ -64,11 +64,15 @@ def repeated():
             output = workload.run()
             if predicts:
                 before = workload.read(output)
-                predicted = workload.read(workload.predict(workload.batch[0]))["logits"].copy()
-                again = workload.read(workload.predict(workload.batch[0]))["logits"]
-                assert (predicted == again).all() and not (predicted == before["logits"]).any()
+                kept.append((output, before))
+                images = workload.batch[0]
+                predicted, other, again = (workload.predict(each) for each in (images, -images, images))
+                assert (predicted == again).all() and not (predicted == other).any()
+                assert not (predicted == before["logits"]).any()
                 assert (workload.read(output)["logits"] == before["logits"]).all()
         found.append(workload.parameters())
+    for output, before in kept:
+        assert all((values == before[name]).all() for name, values in workload.read(output).items())
     for path, values in found[0].items():
         assert (values == found[1][path]).all() and not (values == weights[path]).all(), path
     workload.close()
