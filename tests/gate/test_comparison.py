@@ -66,7 +66,8 @@ def test_the_json_has_the_documented_keys(make_run: MakeRun) -> None:
     document = against([make_run(seed) for seed in range(3)], make_run(9))["case-0"].to_json()
     assert list(document) == [
         *("id", "verdict", "code", "reason", "ratio", "ratio_low", "ratio_high", "trials_base", "trials_head"),
-        *("runs_base", "detectable_ratio", "noise_between", "noise_within", "look", "metric", "threshold", "anchor"),
+        *("runs_base", "detectable_ratio", "noise_between", "noise_within", "look", "metric"),
+        *("value_base", "value_head", "unit", "threshold", "anchor"),
     ]
     assert document["verdict"] == "unchanged"
 
