@@ -6,10 +6,10 @@ Everything runs in one process of the interpreter of ``nox -s env-caffe2``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache, partial
-from typing import Any
+from functools import cache
 
 import pytest
+from equal_maxima import to_every_maximum
 from float32_agreement import (
     SMALL,
     SUITE,
@@ -24,7 +24,6 @@ from float32_agreement import (
 from networks import with_auxiliary_heads
 from old_frameworks import Answer, Job, interpreter_of, run_jobs
 
-from dlworkloads.models.layers import pair
 from dlworkloads.models.network import Network, without_dropout
 
 SUPPORTED_UPDATES = [name for name, each in UPDATES.items() if each.algorithm in ("sgd", "adadelta")]
@@ -73,34 +72,3 @@ def test_every_network_agrees(computed: Callable[..., Answer], name: str, mode: 
 @pytest.mark.parametrize("name", SUPPORTED_UPDATES)
 def test_updates_follow_the_formulas(computed: Callable[..., Answer], name: str) -> None:
     assert_follows_the_formulas(name, computed("small", name, "update"))
-
-
-def to_every_maximum(workload: Any) -> None:
-    """Have PyTorch's max pools give the gradient to each of several equal maxima in a window, as Caffe2's do.
-
-    PyTorch gives it to the first one alone. Where pools overlap and follow each other, as in GoogLeNet, many are equal.
-    """
-    from torch import nn
-
-    for module in workload.model.modules():
-        if isinstance(module, nn.MaxPool2d):
-            module.forward = partial(_pooled_to_every_maximum, module, module.forward)
-
-
-def _pooled_to_every_maximum(pool: Any, pooled: Callable[[Any], Any], x: Any) -> Any:
-    """Return the largest values of the windows of ``x``; its gradient is that of the sum of all maxima of a window."""
-    from torch.nn import functional
-
-    largest = pooled(x).detach()
-    kernel, stride, padding = map(pair, (pool.kernel_size, pool.stride, pool.padding))
-    pads: list[int] = []
-    for side in (1, 0):
-        end = (largest.shape[2 + side] - 1) * stride[side] + kernel[side]
-        pads += (padding[side], max(0, end - x.shape[2 + side] - padding[side]))
-    windows = functional.pad(x, pads, value=-1e30)
-    for side in (0, 1):
-        windows = windows.unfold(2 + side, kernel[side], stride[side])
-    windows = windows[:, :, : largest.shape[2], : largest.shape[3]]
-    least = (largest - 1e-12 * largest.abs())[..., None, None]
-    maxima = (windows * (windows >= least)).sum((-2, -1))
-    return largest + maxima - maxima.detach()

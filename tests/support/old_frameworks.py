@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from dlworkloads.case import Case
-from dlworkloads.frameworks.registry import FRAMEWORKS
+from dlworkloads.frameworks.registry import FRAMEWORKS, resolve
 from dlworkloads.models.network import Network
 from dlworkloads.opening import import_workload
 from dlworkloads.optimisers import Optimiser
@@ -55,12 +55,18 @@ class Answer:
 
 
 def run_jobs(
-    framework: str, jobs: Sequence[Job], folder: Path, variables: Mapping[str, str] | None = None
+    framework: str,
+    jobs: Sequence[Job],
+    folder: Path,
+    variables: Mapping[str, str] | None = None,
+    prepare: str | None = None,
 ) -> list[Answer]:
     """Run all jobs in one process of the framework's own interpreter; skip the test where there is none.
 
     ``folder`` is an empty one for the exchanged files. ``variables`` are further environment variables of the process,
-    which win over those of the framework. Jobs of one call have one precision: a framework may choose it on import.
+    which win over those of the framework. ``prepare`` is the ``MODULE:FUNCTION`` of a function of tests/support, which
+    the process calls when it has imported the framework. Jobs of one call have one precision: a framework may choose it
+    on import.
     """
     interpreter = interpreter_of(framework)
     for number, job in enumerate(jobs):
@@ -69,7 +75,7 @@ def run_jobs(
             arrays.update({f"images/{index}": images, f"labels/{index}": labels})
         np.savez(folder / f"job-{number}.npz", **arrays)  # type: ignore[arg-type]
     plain = [(job.network, job.mode, job.precision, job.optimiser, len(job.batches)) for job in jobs]
-    (folder / "jobs.pickle").write_bytes(pickle.dumps((framework, plain), protocol=4))
+    (folder / "jobs.pickle").write_bytes(pickle.dumps((framework, prepare, plain), protocol=4))
     path = os.pathsep.join(str(ROOT / each) for each in ("plugins", "fixtures", "tests/support"))
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(THREADS))
     ran = subprocess.run(
@@ -109,15 +115,16 @@ def _below(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
 
 def _main(folder: Path) -> None:
     """Do every job of the folder, in the framework's own interpreter."""
-    framework, jobs = pickle.loads((folder / "jobs.pickle").read_bytes())
+    framework, prepare, jobs = pickle.loads((folder / "jobs.pickle").read_bytes())
     for number, job in enumerate(jobs):
         with np.load(folder / f"job-{number}.npz") as arrays:
-            answer = _answer(framework, arrays, *job)
+            answer = _answer(framework, prepare if number == 0 else None, arrays, *job)
         np.savez(folder / f"answer-{number}.npz", **answer)  # type: ignore[arg-type]
 
 
 def _answer(
     framework: str,
+    prepare: str | None,
     arrays: Mapping[str, np.ndarray],
     network: Network,
     mode: str,
@@ -130,6 +137,8 @@ def _answer(
     case = Case(mode, framework, "cpu", network.name, batch_size, precision, known.default_execution)
     kind = import_workload(known, case, THREADS)
     kind.prepare(case, THREADS)
+    if prepare is not None:
+        resolve(prepare)()
     workload = kind(case, network, optimiser)
     weights = _below("weights/", arrays)
     if optimiser is None:

@@ -21,7 +21,7 @@ CHANGE_SPEED: Tuple[Tuple[str, str], ...] = (
     ("JAX_*", "JAX: precision, compilation, the cache of compiled code"),
     ("XLA_*", "XLA: the flags of the compiler, the memory of GPUs"),
     ("PJRT_NPROC", "JAX: threads"),
-    ("THEANO_FLAGS", "Theano"),
+    ("THEANO*", "Theano: its flags and its configuration file"),
     ("ONEDNN_*", "oneDNN: instruction sets, caches, verbose output"),
     ("DNNL_*", "oneDNN under its earlier name"),
     ("MKL_*", "Intel MKL: threads, instruction sets"),
