@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from equal_maxima import to_every_maximum
 from float32_agreement import BATCH_SIZE, SMALL, SUITE, batch, of_suite
-from networks import googlenet_like, open_workload, random_weights, resnet_like, vit_like
+from networks import googlenet_like, open_workload, random_weights, resnet_like, vit_like, with_auxiliary_heads
 from old_frameworks import Answer, Arrays, Job, run_jobs
 from reference_updates import updated
 
@@ -36,11 +36,11 @@ OPTIMISERS = {
 
 
 def network(name: str) -> Network:
-    return SMALL[name]() if name in SMALL else of_suite(name)
+    return NETWORKS[name]() if name in NETWORKS else of_suite(name)
 
 
 def job(network: Network, mode: str) -> Job:
-    network = without_dropout(network)
+    network = without_dropout(network if mode == "training" else network.for_inference())
     return Job(network, mode, random_weights(network), [batch(network, 0)])
 
 
@@ -60,7 +60,8 @@ JOBS = {
         for name, optimiser in OPTIMISERS.items()
     },
 }
-NETWORKS = [*SMALL, *(name for name in SUITE if name != "resnet152")]
+NETWORKS = {**SMALL, "with_auxiliary_heads": with_auxiliary_heads}
+OF_SUITE = [name for name in SUITE if name != "resnet152"]
 """The networks to compare in full runs; Theano takes minutes to optimise ResNet-152, which has ResNet-50's layers."""
 
 
@@ -86,7 +87,7 @@ def test_every_layer_agrees_in_float64(answers: Mapping[str, Answer], name: str)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [*NETWORKS, *OF_SUITE])
 def test_every_network_agrees_in_float64(tmp_path: Path, name: str) -> None:
     jobs = {mode: job(network(name), mode) for mode in ("inference", "training")}
     for mode, answer in run(jobs, tmp_path).items():
