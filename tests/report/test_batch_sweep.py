@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,6 +48,13 @@ def test_the_largest_batch_that_fits_is_said_of_every_sweep_if_one_met_its_limit
         "flow update alexnet 2 (no larger one was measured); torch update alexnet 4 (8 does not fit)"
     ]
     assert notes(*sweeps[:3]) == []
+
+
+def test_a_sweep_of_which_nothing_was_run_shows_no_limit() -> None:
+    not_run = [replace(case("flow", size, None), status=None, reason="the budget is spent") for size in (1, 2)]
+    assert notes(case("torch", 1, 0.01), case("torch", 2, None), *not_run) == [
+        "largest batch that fits: torch update alexnet 1 (2 does not fit)"
+    ]
 
 
 def test_modes_devices_and_environments_are_sweeps_of_their_own() -> None:

@@ -15,6 +15,8 @@ from pytest_throughput.text import byte_count, significant
 
 __all__ = ["notes_on_sweeps"]
 
+_SHOWN = ("ok", "out_of_memory")
+"""The statuses of a case that show whether its batch fits."""
 _CLIFF = 1.5
 """The least growth of the time per item, from one batch size to the next larger one, that swapping is named for."""
 
@@ -32,14 +34,17 @@ def notes_on_sweeps(result: RunResult) -> list[str]:
 
 
 def _sweeps(cases: Sequence[CaseResult]) -> list[list[CaseResult]]:
-    """Return the cases that differ in nothing but the batch size, by batch size, where there are several sizes."""
+    """Return the cases that differ in nothing but the batch size, by batch size.
+
+    A sweep has several sizes, and at least one that fits or does not fit: cases that were not run show nothing.
+    """
     sweeps: dict[Hashable, list[CaseResult]] = {}
     for case in cases:
         if type(case.axes.get("batch_size")) is int:
             key = (case.environment, *((name, str(axis)) for name, axis in case.axes.items() if name != "batch_size"))
             sweeps.setdefault(key, []).append(case)
     ordered = (sorted(sweep, key=lambda case: int(case.axes["batch_size"])) for sweep in sweeps.values())
-    return [sweep for sweep in ordered if len(sweep) > 1]
+    return [sweep for sweep in ordered if len(sweep) > 1 and any(case.status in _SHOWN for case in sweep)]
 
 
 def _names(sweeps: Sequence[Sequence[CaseResult]]) -> list[str]:
