@@ -107,7 +107,7 @@ OPTIONS = (
         metavar="SECONDS",
         read=read_positive("a number of seconds"),
         default="600",
-        help="The seconds after which a trial is ended; its status is then timed_out.",
+        help="The seconds after which a trial is ended, whole trainings included; its status is then timed_out.",
     ),
     Option(
         name="memory-limit",
@@ -120,8 +120,8 @@ OPTIONS = (
         name="budget",
         metavar="TIME",
         read=read_duration,
-        help="The time after which no further trial begins: 20m, 1h30m or 90s. The rest can be measured with "
-        "--throughput-resume.",
+        help="The time after which no further trial begins, and a job ends after the next part that it can go on from, "
+        "such as an epoch: 20m, 1h30m or 90s. The rest can be measured with --throughput-resume.",
     ),
     Option(
         name="profile",

@@ -9,9 +9,10 @@ worker answers each before the next one:
 - ``{"id": ..., "do": "measure", "seconds": 0.25}``, any number of times; null for as long as the plan needs; for a
   job, until its next phase, or a part of it, has ended,
 - ``{"id": ..., "do": "outcome"}``, before profiling or closing the target can end the worker,
+- ``{"id": ..., "do": "profile"}``, only where it is asked for,
 - ``{"id": ..., "do": "close"}`` ends the trial.
 
-The first three are answered by ``{"id": ..., "pid": ..., "progress": {...}}``, ``outcome`` by
+The first three are answered by ``{"id": ..., "pid": ..., "progress": {...}}``, ``outcome`` and ``profile`` by
 ``{"id": ..., "pid": ..., "outcome": {...}}``, and the last one by
 ``{"id": ..., "pid": ..., "outcome": {...}, "reusable": ...}``. ``reusable``: whether the worker is as it was before the
 trial, and may run another. An answer has the id of its question, which cannot be guessed, and the pid of the hello, so
