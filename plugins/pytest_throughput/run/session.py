@@ -105,10 +105,12 @@ class ThroughputSession:
 
     def pytest_report_collectionfinish(self) -> list[str]:
         """Name the interpreters that nobody has given and that this run uses."""
+        interpreters = self.settings.interpreters
         return [
             f"throughput interpreter: {each.name} is {shlex.join(each.command)}"
-            for each in self.settings.interpreters.found
+            for each in interpreters.found
             if each.name in self._interpreter_names
+            and any(interpreters.find(environment, each.name) == each for environment in interpreters.environments)
         ]
 
     def _refuse_what_cannot_be_measured(self) -> None:
