@@ -38,6 +38,8 @@ GPU_FRAMEWORKS = {
 # Frameworks whose last release is old have an environment each, with the versions of their time: constraints.txt pins
 # those of today. Pillow loads the images of the mode `phases`.
 THEANO = ("Theano==1.0.5", "numpy==1.23.5", "scipy==1.10.1", "six==1.16.0", "pillow==10.4.0")
+# The program that makes it of Debian's packages: pip has no Caffe.
+CAFFE = "fixtures/dlworkloads/frameworks/caffe/environment.py"
 # The last release of PyTorch with Caffe2's library. None of these packages needs a further one.
 CAFFE2 = (
     "--no-deps",
@@ -128,7 +130,7 @@ def env_theano(session: nox.Session) -> None:
 def env_caffe(session: nox.Session) -> None:
     """Make .nox/env-caffe, in which `--framework caffe` is measured; skipped where an ingredient is missing."""
     try:
-        session.run(sys.executable, "environments/caffe.py", str(ENVIRONMENTS / "env-caffe"))
+        session.run(sys.executable, CAFFE, str(ENVIRONMENTS / "env-caffe"))
     except CommandFailed:
         session.skip("the lines above say what is missing for Caffe")
 

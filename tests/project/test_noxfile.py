@@ -238,4 +238,5 @@ def test_caffe_that_cannot_be_had_is_skipped(noxfile: ModuleType) -> None:
         noxfile.env_caffe(Session(sys.executable))
     session = Session("nothing")
     noxfile.env_caffe(session)
-    assert session.ran == [(sys.executable, "environments/caffe.py", ".nox/env-caffe")]
+    assert session.ran == [(sys.executable, noxfile.CAFFE, ".nox/env-caffe")]
+    assert (ROOT / noxfile.CAFFE).exists()

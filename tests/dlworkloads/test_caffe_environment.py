@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from dlworkloads.frameworks.caffe import environment as caffe
 
 APT = """\
 #!/bin/sh
@@ -38,13 +36,9 @@ PYTHON = '#!/bin/sh\nfor each in "$@"; do echo "<$each>"; done; echo "$PYTHONHOM
 BROKEN = "#!/bin/sh\necho 'ImportError: libblas.so.3: cannot open shared object file' >&2\nexit 1\n"
 
 
-@pytest.fixture
-def caffe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Return the program, which finds programs and a keyring in the temporary folder."""
-    specification = importlib.util.spec_from_file_location("environment_of_caffe", ROOT / "environments/caffe.py")
-    assert specification is not None and specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
+@pytest.fixture(autouse=True)
+def _programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the program find programs and a keyring in the temporary folder."""
     programs = {"apt-get": APT, "dpkg-deb": UNPACK, "dpkg": "#!/bin/sh\necho amd64\n"}
     for name, text in programs.items():
         write_program(tmp_path / "bin" / name, text.format(here=tmp_path))
@@ -52,8 +46,7 @@ def caffe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     (tmp_path / "python").write_text(PYTHON)
     (tmp_path / "keyring.gpg").touch()
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
-    monkeypatch.setattr(module, "KEYRING", tmp_path / "keyring.gpg")
-    return module
+    monkeypatch.setattr(caffe, "KEYRING", tmp_path / "keyring.gpg")
 
 
 def write_program(path: Path, text: str) -> None:
@@ -62,7 +55,7 @@ def write_program(path: Path, text: str) -> None:
     path.chmod(0o755)
 
 
-def test_the_environment_is_made_once(caffe: ModuleType, tmp_path: Path) -> None:
+def test_the_environment_is_made_once(tmp_path: Path) -> None:
     folder = tmp_path / "a folder"
     python = caffe.build(folder)
     assert python == folder / "bin/python"
@@ -76,14 +69,14 @@ def test_the_environment_is_made_once(caffe: ModuleType, tmp_path: Path) -> None
     assert (tmp_path / "calls").read_text() == calls
 
 
-def test_the_launcher_passes_arguments_on_and_keeps_other_pythons_out(caffe: ModuleType, tmp_path: Path) -> None:
+def test_the_launcher_passes_arguments_on_and_keeps_other_pythons_out(tmp_path: Path) -> None:
     python = caffe.build(tmp_path / "a folder")
     variables = {**os.environ, "PYTHONHOME": "/elsewhere"}
     ran = subprocess.run([python, "-c", "a b", ""], env=variables, capture_output=True, text=True, check=True)
     assert ran.stdout == "<-c>\n<a b>\n<>\n,1\n"
 
 
-def test_signatures_are_checked_with_debians_keyring_alone(caffe: ModuleType, tmp_path: Path) -> None:
+def test_signatures_are_checked_with_debians_keyring_alone(tmp_path: Path) -> None:
     configuration = caffe.write_configuration(tmp_path, "http://mirror.example/debian/")
     (source,) = (tmp_path / "sources.list").read_text().splitlines()
     assert source == (
@@ -94,19 +87,17 @@ def test_signatures_are_checked_with_debians_keyring_alone(caffe: ModuleType, tm
 
 
 @pytest.mark.parametrize("serving", ["http://deb.debian.org/debian/", "http://archive.debian.org/debian/"])
-def test_the_machines_own_mirror_is_tried_before_the_public_ones(
-    caffe: ModuleType, tmp_path: Path, serving: str
-) -> None:
+def test_the_machines_own_mirror_is_tried_before_the_public_ones(tmp_path: Path, serving: str) -> None:
     assert caffe.known_mirrors() == ["http://mirror.example/debian/", *caffe.PUBLIC_MIRRORS]
     (tmp_path / "serving").write_text(serving)
     assert caffe.build(tmp_path / "env").exists()
 
 
 def test_a_release_that_no_mirror_has_is_named_and_the_next_call_goes_on(
-    caffe: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "serving").write_text("nothing")
-    monkeypatch.setattr("sys.argv", ["caffe.py", str(tmp_path / "env")])
+    monkeypatch.setattr("sys.argv", ["environment.py", str(tmp_path / "env")])
     assert caffe.main() == 1
     assert capsys.readouterr().err == (
         "Caffe's environment cannot be made: no mirror gives python3-caffe and libopenblas0-pthread of Debian bullseye "
@@ -118,14 +109,25 @@ def test_a_release_that_no_mirror_has_is_named_and_the_next_call_goes_on(
     assert capsys.readouterr().out == f"Caffe is ready: {tmp_path}/env/bin/python\n"
 
 
-def test_a_caffe_that_cannot_be_imported_is_no_environment(caffe: ModuleType, tmp_path: Path) -> None:
+def test_a_caffe_that_cannot_be_imported_is_no_environment(tmp_path: Path) -> None:
     (tmp_path / "python").write_text(BROKEN)
     with pytest.raises(caffe.Missing, match=r"cannot import caffe \(ImportError: libblas.so.3: cannot open"):
         caffe.build(tmp_path / "env")
     assert not (tmp_path / "env/bin/python").exists()
 
 
-def test_what_the_system_lacks_is_named(caffe: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_that_cannot_be_unpacked_ends_with_a_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For instance because the disk is full."""
+    write_program(tmp_path / "bin/dpkg-deb", "#!/bin/sh\nexit 2\n")
+    monkeypatch.setattr("sys.argv", ["environment.py", str(tmp_path / "env")])
+    assert caffe.main() == 1
+    assert "cannot be made: Command '['dpkg-deb', '--extract', " in capsys.readouterr().err
+    assert not (tmp_path / "env/root").exists()
+
+
+def test_what_the_system_lacks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_program(tmp_path / "bin/dpkg", "#!/bin/sh\necho arm64\n")
     with pytest.raises(caffe.Missing, match="packages for arm64, and the environment is made for amd64"):
         caffe.build(tmp_path / "env")
