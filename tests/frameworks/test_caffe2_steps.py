@@ -46,6 +46,14 @@ def open_step(**axes):
     step.run()
     return with_setting(step, started=len(os.listdir("/proc/self/task")) - before)
 
+def open_without_mkl(**axes):
+    from dlworkloads.frameworks.caffe2 import workload
+    libraries, workload._libraries = workload._libraries, object()
+    try:
+        return dlworkloads.opening.open_step(**axes)
+    finally:
+        workload._libraries = libraries
+
 # It records which blobs a step that was closed has left.
 def open_after_another(**axes):
     step = dlworkloads.opening.open_step(**axes)
@@ -131,6 +139,12 @@ def test_what_it_cannot_do_is_refused(ask: Callable[..., Outcome], given: dict[s
     assert outcome.status == "unsupported" and message in (outcome.reason or ""), outcome.reason
 
 
+def test_a_caffe2_without_mkl_is_refused(ask: Callable[..., Outcome]) -> None:
+    outcome = ask("observed:open_without_mkl")
+    assert outcome.status == "unsupported"
+    assert outcome.reason == "this Caffe2 was built without MKL, its fast products: nox -s env-caffe2"
+
+
 DROPPED = Network("dropped", (4096,), Sequential(Dropout(0.75), Dense(2)))
 NORMALISED = Network("normalised", (3, 5, 6), Sequential(BatchNorm(), GlobalAveragePool(), Dense(2)))
 DENSE = Network("dense", (300,), Sequential(Dense(300), Dense(300)))
@@ -143,7 +157,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Answer]:
     ones = (np.ones((1, 4096), np.float32), np.zeros(1, np.int64))
     batches = {each.name: [_batch(each)] for each in (NORMALISED, DENSE)}
     jobs = {
-        "dropped": Job(DROPPED, "training", zeros, [ones, ones], "fp32"),
+        **dict.fromkeys(("dropped", "dropped again"), Job(DROPPED, "training", zeros, [ones, ones], "fp32")),
         "normalised": Job(NORMALISED, "inference", {}, batches["normalised"], "fp32"),
         "dense": Job(DENSE, "inference", {}, batches["dense"], "fp32"),
         "dense again": Job(DENSE, "inference", {}, batches["dense"], "fp32"),
@@ -158,6 +172,11 @@ def test_dropout_drops_other_values_in_each_step_and_scales_the_rest(answers: Ma
     for each in inputs:
         assert set(np.unique(each)) == {0.0, 4.0}
         assert 0.7 < np.mean(each == 0) < 0.8
+
+
+def test_another_training_drops_the_same_values(answers: Mapping[str, Answer]) -> None:
+    for first, second in zip(answers["dropped"].outputs, answers["dropped again"].outputs, strict=True):
+        np.testing.assert_array_equal(first["1.weight"], second["1.weight"])
 
 
 def test_inference_uses_the_statistics_of_one_batch(answers: Mapping[str, Answer]) -> None:
