@@ -14,18 +14,20 @@ class Library:
     """An OpenBLAS whose functions have a suffix."""
 
     def __init__(self, suffix: str) -> None:
-        setattr(self, f"openblas_get_config{suffix}", Function(b"OpenBLAS 0.3.20 DYNAMIC_ARCH Zen"))
-        setattr(self, f"openblas_get_num_threads{suffix}", Function(2))
+        self.threads = 2
+        setattr(self, f"openblas_get_config{suffix}", Function(lambda: b"OpenBLAS 0.3.20 DYNAMIC_ARCH Zen"))
+        setattr(self, f"openblas_get_num_threads{suffix}", Function(lambda: self.threads))
+        setattr(self, f"openblas_set_num_threads{suffix}", Function(lambda number: setattr(self, "threads", number)))
 
 
 class Function:
-    """A function of a library."""
+    """A function of a library, which takes attributes."""
 
-    def __init__(self, answer: object) -> None:
-        self.answer = answer
+    def __init__(self, function: object) -> None:
+        self.function = function
 
-    def __call__(self) -> object:
-        return self.answer
+    def __call__(self, *arguments: object) -> object:
+        return self.function(*arguments)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("suffix", ["", "64_", "_64", "_of_another_library"])
@@ -35,5 +37,16 @@ def test_names_build_and_threads_of_each_file(tmp_path: Path, monkeypatch: pytes
     maps.write_text(f"7f02-7f03 rw-p 0 00:00 0\n{mapped}/a b/libopenblas.so\n{mapped}/openblas/libm.so\n" * 2)
     monkeypatch.setattr(openblas, "_MAPS", maps)
     monkeypatch.setattr(ctypes, "CDLL", lambda path: Library(suffix))
-    known = {"/a b/libopenblas.so": ("OpenBLAS 0.3.20 DYNAMIC_ARCH Zen", 2)}
-    assert openblas.libraries() == ({} if suffix == "_of_another_library" else known)
+    found = openblas.loaded()
+    assert list(found) == ([] if suffix == "_of_another_library" else ["/a b/libopenblas.so"])
+    for library in found.values():
+        assert (library.configuration, library.threads) == ("OpenBLAS 0.3.20 DYNAMIC_ARCH Zen", 2)
+        library.threads = 1
+        assert library.threads == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="there is no /proc")
+def test_a_function_is_found_in_the_file_it_was_loaded_from() -> None:
+    assert Path(openblas.file_of(ctypes.CDLL(None).getpid)).name.startswith(("libc", "ld-musl"))
+    with pytest.raises(LookupError, match="no file is mapped at 0x1"):
+        openblas.file_of(ctypes.c_void_p(1))

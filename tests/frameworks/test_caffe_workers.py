@@ -22,7 +22,7 @@ AXES = {"mode": "inference", "framework": "caffe", "device": "cpu", "batch_size"
 STEPS = """
 import caffe, resource, tempfile
 from dlworkloads.case import Case
-from dlworkloads.frameworks.caffe.blas import OpenBLAS
+from dlworkloads.frameworks.caffe.blas import openblas_of
 from dlworkloads.frameworks.caffe.workload import CaffeWorkload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import BatchNorm, Conv2d, Dense, Dropout, Flatten, ReLU
@@ -46,7 +46,7 @@ def refused():
     return Step(lambda: net.blobs["x"].data)
 
 def other_blas(library):
-    OpenBLAS(library)
+    openblas_of(library)
 
 def repeated():
     body = Sequential(Conv2d(4, 3), BatchNorm(), ReLU(), Flatten(), Dropout(0.5), Dense(5))
@@ -159,4 +159,6 @@ def test_the_launcher_becomes_the_python_and_keeps_to_its_own_packages(python: s
     variables = {**os.environ, "PYTHONHOME": "/elsewhere", "PYTHONUSERBASE": "/elsewhere", "A": "a b"}
     process = subprocess.Popen([python, "-c", program, "an argument"], env=variables, stdout=subprocess.PIPE, text=True)
     answer, _ = process.communicate()
-    assert answer.split(maxsplit=2) == [str(process.pid), python, "[]\n"]
+    pid, executable, packages = answer.split(maxsplit=2)
+    assert (pid, packages) == (str(process.pid), "[]\n")
+    assert Path(executable).samefile(python)

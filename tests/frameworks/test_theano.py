@@ -5,6 +5,7 @@ One process computes everything, since each compiles its own modules. It is skip
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from equal_maxima import to_every_maximum
 from float32_agreement import BATCH_SIZE, SMALL, SUITE, batch, of_suite
 from networks import googlenet_like, open_workload, random_weights, resnet_like, vit_like, with_auxiliary_heads
-from old_frameworks import Answer, Arrays, Job, run_jobs
+from old_frameworks import ROOT, Answer, Arrays, Job, interpreter_of, run_jobs
 from reference_updates import updated
 
 from dlworkloads.case import Case
@@ -23,6 +24,9 @@ from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import BatchNorm, Conv2d, Dense, Flatten, ReLU
 from dlworkloads.models.network import Network, without_dropout
 from dlworkloads.optimisers import Optimiser
+from pytest_throughput.launch.worker_process import Worker
+from pytest_throughput.measurement.plan import ONCE
+from pytest_throughput.worker.protocol import Request
 
 STEPS = 3
 UPDATED = Network("small", (3, 6, 5), Sequential(Conv2d(4, 3), BatchNorm(), ReLU(), Flatten(), Dense(5)))
@@ -140,6 +144,7 @@ def assert_agreement(asked: Job, found: Arrays) -> None:
     ("flags", "message"),
     [
         ("cxx=", r"finds no C\+\+ compiler; without one it computes in Python"),
+        pytest.param("blas.ldflags=", "no BLAS to link", marks=pytest.mark.slow),
         pytest.param("optimizer=None", "not compiled 1 convolutions to CorrMM in C", marks=pytest.mark.slow),
     ],
 )
@@ -159,3 +164,25 @@ def test_a_layer_of_transformers_is_refused(tmp_path: Path) -> None:
 def test_every_layer_agrees_when_all_is_compiled(tmp_path: Path, name: str) -> None:
     asked = job(SMALL[name](), "training")
     assert_agreement(asked, run({name: asked}, tmp_path, in_c=True)[name].outputs[0])
+
+
+@pytest.mark.slow
+def test_a_worker_links_a_blas_and_leaves_no_compiled_module(tmp_path: Path) -> None:
+    case = Case("training", "theano", "cpu", "letter_mlp", 4, "fp32", "compiled")
+    variables = {
+        **os.environ,
+        **FRAMEWORKS["theano"].variables(case, 2),
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "plugins"), str(ROOT / "fixtures")]),
+        "OPENBLAS_NUM_THREADS": "2",
+        "TMPDIR": str(tmp_path),
+    }
+    worker = Worker(interpreter_of("theano"), variables)
+    outcome = worker.run(Request("dlworkloads.opening:open_step", {**case.to_json(), "threads": 2}, ONCE), 600)
+    assert list(tmp_path.iterdir())
+    worker.close()
+    assert (outcome.status, outcome.reason) == ("ok", None)
+    settings, versions = outcome.metadata["settings"], outcome.metadata["versions"]
+    assert (settings["threads"], settings["blas_flags"]) == (2, "-lopenblas")
+    assert settings["dtypes"] == dict.fromkeys(("weights", "images", "computation"), "float32")
+    assert versions["theano"] == "1.0.5" and versions["blas"].startswith("OpenBLAS 0.3.18")
+    assert list(tmp_path.iterdir()) == []
