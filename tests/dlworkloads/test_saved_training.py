@@ -24,12 +24,13 @@ STATE = {
     "step": np.array(7),
 }
 EPOCHS = [Epoch(1.0, 0.5, 0.7, 0.5, 0.6, 0.75), Epoch(1.5, 0.5, float("nan"), 0.0, float("nan"), 1.0)]
+IDENTITY = "0f" * 32
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:
     path = str(tmp_path / "training.state")
-    write_training(path, SavedTraining(STATE, EPOCHS, 2.5))
+    write_training(path, SavedTraining(STATE, EPOCHS, 2.5, IDENTITY))
     return path
 
 
@@ -39,7 +40,7 @@ def arrays_of(path: str) -> dict[str, Any]:
 
 
 def test_it_is_read_as_it_was_written(path: str) -> None:
-    saved = read_training(path, STATE, epochs=3)
+    saved = read_training(path, STATE, 3, IDENTITY)
     assert {name: values.tolist() for name, values in saved.state.items()} == {
         name: values.tolist() for name, values in STATE.items()
     }
@@ -50,8 +51,8 @@ def test_it_is_read_as_it_was_written(path: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"state/other": np.zeros(2)}, r"expected 5 arrays, got 6; not in both: state/other\.npy"),
-        ({"state/step": None}, r"expected 5 arrays, got 4; not in both: state/step\.npy"),
+        ({"state/other": np.zeros(2)}, r"expected 6 arrays, got 7; not in both: state/other\.npy"),
+        ({"state/step": None}, r"expected 6 arrays, got 5; not in both: state/step\.npy"),
         ({"state/step": np.zeros(2)}, r"expected state/step of type int64 and shape \(\), got float64 and \(2,\)"),
         ({"state/step": np.float32(1)}, "expected state/step of type int64"),
         ({"state/step": np.array("x", object)}, "expected state/step of type int64 and shape .*, got object"),
@@ -59,6 +60,8 @@ def test_it_is_read_as_it_was_written(path: str) -> None:
         ({"epochs": np.zeros((0, 6))}, "expected epochs"),
         ({"epochs": np.full((1, 6), -1.0)}, "expected seconds and accuracies of its epochs"),
         ({"epochs": np.full((1, 6), np.inf)}, "expected seconds and accuracies of its epochs"),
+        ({"identity": np.zeros(32, np.uint8)}, "it was saved with another network, optimiser or data set, or other"),
+        ({"identity": np.zeros(3, np.uint8)}, r"expected identity of type uint8 and shape \(32,\), got"),
     ],
 )
 def test_other_arrays_are_refused_with_what_was_expected(path: str, changes: Mapping[str, Any], message: str) -> None:
@@ -66,14 +69,14 @@ def test_other_arrays_are_refused_with_what_was_expected(path: str, changes: Map
     with open(path, "wb") as file:
         np.savez(file, **arrays)
     with pytest.raises(ValueError, match=f"does not hold the state of this training .*{message}.*remove it to train"):
-        read_training(path, STATE, epochs=3)
+        read_training(path, STATE, 3, IDENTITY)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"x" * 100, pickle.dumps([1])])
 def test_what_is_no_such_file_is_refused(path: str, content: bytes) -> None:
     Path(path).write_bytes(content)
     with pytest.raises(ValueError, match="does not hold the state of this training"):
-        read_training(path, STATE, epochs=3)
+        read_training(path, STATE, 3, IDENTITY)
 
 
 def test_a_file_that_was_damaged_or_cut_is_refused(path: str) -> None:
@@ -82,7 +85,7 @@ def test_a_file_that_was_damaged_or_cut_is_refused(path: str) -> None:
         for damaged in (content[:place], content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :]):
             Path(path).write_bytes(damaged)
             try:
-                saved = read_training(path, STATE, epochs=3)
+                saved = read_training(path, STATE, 3, IDENTITY)
             except ValueError:
                 continue
             assert {name: values.shape for name, values in saved.state.items()} == {
@@ -100,7 +103,7 @@ def test_an_array_that_claims_to_be_huge_is_not_read(path: str) -> None:
             np.lib.format.write_array(member, values)
             archive.writestr(f"{name}.npy", header.getvalue() if name == "state/step" else member.getvalue())
     with pytest.raises(ValueError, match=r"expected state/step of type int64 and shape \(\), got int64 and \(1099"):
-        read_training(path, STATE, epochs=3)
+        read_training(path, STATE, 3, IDENTITY)
 
 
 class Saving(SoftmaxRegression):
@@ -118,7 +121,7 @@ def training_phase(workload: Saving, folds: int) -> TrainingPhase:
         return {"weight": np.random.default_rng(fold).standard_normal((3, 6))}
 
     training: Any = Training(workload, points(100, folds), initial, clock=lambda: 0.0)  # type: ignore[arg-type]
-    return TrainingPhase(training, workload, 2)  # type: ignore[arg-type]
+    return TrainingPhase(training, workload, 2, IDENTITY)  # type: ignore[arg-type]
 
 
 def run(phase: TrainingPhase) -> tuple[list[Part], Any]:

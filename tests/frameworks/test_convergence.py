@@ -138,7 +138,7 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(framework: str, t
     def begun() -> tuple[Workload, TrainingPhase]:
         workload = open_workload(framework, network, "training", precision="fp64", batch_size=16, optimiser=optimiser)
         training = Training(workload, data, lambda fold: initial_values(network, fold), clock=lambda: 0.0)
-        return workload, TrainingPhase(training, workload, 3)
+        return workload, TrainingPhase(training, workload, 3, "0" * 64)
 
     interrupted, phase = begun()
     running = phase.run()

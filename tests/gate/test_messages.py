@@ -54,6 +54,9 @@ def test_pairs_that_would_decide() -> None:
             replace(OPEN, difference=-0.01, half_interval=0.025),
             "about 17 pairs would decide, or fewer on an idle machine",
         ),
+        # Pairs do not reduce the error that the figures themselves have.
+        (replace(OPEN, own_error=0.005), "about 51 pairs would decide, or fewer on an idle machine"),
+        (replace(OPEN, own_error=0.02), UNCERTAIN),
         (replace(OPEN, design=Design.GROUPS), "measured in turn (--paired), or on an idle machine"),
         (replace(OPEN, design=Design.HISTORY), "use --throughput-order paired, --throughput-anchor or an idle machine"),
         (replace(OPEN, is_anchored=True), "measure more trials (--throughput-confirm), or use an idle machine"),
@@ -133,6 +136,7 @@ def test_excluded_trials_are_named() -> None:
             "within_threshold",
             "noise",
             "near_threshold",
+            "own_error",
             "contention",
             "slow_trials",
             "too_few_trials",

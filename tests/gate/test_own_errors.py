@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from pytest_throughput.gate.confirmation import to_confirm
 from pytest_throughput.gate.judge import judge
 from pytest_throughput.gate.judged import JudgedCase, JudgedMetric, JudgedRun, JudgedTrial
-from pytest_throughput.gate.rules import Design, Rules
+from pytest_throughput.gate.rules import Code, Design, Rules
 from pytest_throughput.gate.store_format import decode, encode
 from pytest_throughput.gate.verdict import CaseVerdict, Verdict
 
@@ -110,9 +111,31 @@ def test_trials_that_agree_are_no_evidence_beyond_their_own_interval() -> None:
         assert verdict(*equal_trials(accuracy, has_error=False), Design.HISTORY).verdict is wrong
         found = verdict(*equal_trials(accuracy, has_error=True), Design.HISTORY)
         assert found.verdict is Verdict.INCONCLUSIVE
+        assert (found.code, "own standard errors" in found.reason) == (Code.OWN_ERROR, True)
+        assert to_confirm([found]) == (), "further trainings would change nothing"
         assert found.ratio_low is not None and found.ratio_high is not None
         assert found.ratio_high - found.ratio_low > 0.03
     assert verdict(*equal_trials(0.8, has_error=True), Design.HISTORY).verdict is Verdict.REGRESSED
+
+
+def test_noise_that_is_larger_than_the_own_error_is_worth_more_trials() -> None:
+    noisy = [0.95, 0.85, 0.9, 0.98, 0.82]
+    found = verdict([run_of(1, noisy)], run_of(2, noisy[::-1]), Design.PAIRS)
+    assert (found.code, to_confirm([found], Design.PAIRS)) == (Code.NOISE, ("training",))
+
+
+def test_a_side_that_gives_no_error_is_known_about_as_well_as_the_other() -> None:
+    """Base may have been accepted, as a whole or in part, before errors were kept."""
+    base, head = equal_trials(0.87, has_error=True)
+    older, later = equal_trials(0.87, has_error=False)
+
+    def width(base: Sequence[JudgedRun], head: JudgedRun) -> float:
+        found = verdict(base, head, Design.HISTORY)
+        assert found.ratio_low is not None and found.ratio_high is not None
+        return found.ratio_high - found.ratio_low
+
+    for sides_lacking in ((older, head), (base, later), ([*older[:4], *base[4:]], head)):
+        assert width(*sides_lacking) == pytest.approx(width(base, head), rel=0.1)
 
 
 def test_few_runs_that_are_far_apart_need_more_than_their_intervals() -> None:

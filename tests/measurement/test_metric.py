@@ -33,6 +33,8 @@ def test_numbers_of_other_types_can_be_sent_to_pytest(value: Any) -> None:
         ({"value": "0.5"}, "value of accuracy: expected a finite number, got '0.5'"),
         ({"value": 1j}, "value of accuracy: expected a finite number, got 1j"),
         ({"value": [1, 2]}, r"value of accuracy: expected a finite number, got [1, 2]"),
+        ({"standard_error": -0.1}, "standard_error of accuracy: expected a finite number of at least 0, got -0.1"),
+        ({"standard_error": "0.1"}, "standard_error of accuracy: expected a finite number of at least 0, got '0.1'"),
     ],
 )
 def test_what_is_no_figure_is_refused(fields: dict[str, Any], error: str) -> None:

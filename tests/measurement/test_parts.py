@@ -152,3 +152,23 @@ def test_a_generator_of_something_else_fails() -> None:
     run = PhaseRun(Phase("count", lambda: (number for number in range(3))))
     with pytest.raises(TypeError, match=r"run of the phase count: expected a pytest_throughput\.Part, got 0"):
         run.advance()
+
+
+def test_what_a_full_disk_has_of_a_file_is_removed(tmp_path: Path) -> None:
+    class Full(Counting):
+        def save(self, path: str) -> None:
+            super().save(path)
+            raise OSError(28, "No space left on device")
+
+    outcome, parts = run_trial(Full(), KeptParts("count", str(tmp_path / "part-")))
+    assert (outcome.status, [part.is_saved for part in parts]) == ("ok", [False] * 4)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_parts_that_can_be_saved_and_not_restored_are_refused_at_once() -> None:
+    counting = Counting()
+    phase = Phase("count", counting.run)
+    outcome = run_to_end(Trial(lambda: Once([phase]), None))  # type: ignore[arg-type]
+    assert outcome.phases["count"].reason is not None
+    assert "restore of the phase count: expected a function" in outcome.phases["count"].reason
+    assert counting.counted == [1]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_throughput.gate.estimator import SHARE_FOR_NOISE, Estimates
+from pytest_throughput.gate.estimator import SHARE_FOR_NOISE, Estimates, own_margin
 from pytest_throughput.gate.live_pairs import estimate_live_pairs
 from pytest_throughput.gate.outliers import chance_of_separation
 from pytest_throughput.gate.rules import FEWEST_FOR_FAR, FEWEST_UNITS, WORTH_CONFIRMING, Code, Rules
@@ -32,6 +33,7 @@ CODES = (
     Code.SLOW_TRIALS,
     Code.SLOW_STEPS,
     Code.MAYBE_FASTER,
+    Code.OWN_ERROR,
     Code.NEAR_THRESHOLD,
     Code.NOISE,
 )
@@ -115,6 +117,12 @@ def decide(
     looks_faster = (difference > margin) & (difference >= far)
     is_far = (gap.size >= gap.needed) & (estimates.units >= FEWEST_FOR_FAR)
     ruled_out = difference - estimates.clearing_margin > -far
+    # Whether this difference would be undecided without any noise, by the rules of a run that is judged once.
+    own_errors, of_noise = estimates.own_errors, SHARE_FOR_NOISE * rules.false_alarm_rate / cases
+    is_within_own = np.abs(difference) <= own_margin(own_errors, of_noise)
+    by_own_error = is_within_own & (difference - own_margin(own_errors, Rules.missed_rate) <= -far)
+    # Where noise is the larger part of the margin, the difference itself may be another one after more trials.
+    by_own_error &= margin <= math.sqrt(2) * own_margin(own_errors, SHARE_FOR_NOISE * rules.level / cases)
 
     is_tail_suspect = (estimates.tail_head > 0) & ((estimates.tail_base == 0) | (estimates.by_tail < _TAIL_IS_SUSPECT))
     tail_limit = _SHARE_FOR_TAIL * rules.level / cases if estimates.trials_are_units else 0.0
@@ -136,6 +144,7 @@ def decide(
         (ruled_out & (difference >= far), Code.MAYBE_FASTER),
         (ruled_out & (estimates.by_separation > _MISSED_BY_SEPARATION), Code.TOO_FEW_TRIALS),
         (ruled_out, Code.WITHIN_THRESHOLD),
+        (by_own_error, Code.OWN_ERROR),
         (~is_separable & (difference <= -far), Code.TOO_FEW_TRIALS),
         ((-difference > margin) | ((difference > -far) & (difference < 0) & (margin < far)), Code.NEAR_THRESHOLD),
     ]

@@ -25,7 +25,7 @@ from pytest_throughput.gate.rules import FEWEST_UNITS, Design, Rules
 from pytest_throughput.gate.shrinkage import FEWEST_CASES_TO_POOL, moderated_variances, typical_variance
 from pytest_throughput.gate.spread import Spread, Units, spread_of, units_of, variance_within
 
-__all__ = ["SHARE_FOR_NOISE", "Estimates", "estimate"]
+__all__ = ["SHARE_FOR_NOISE", "Estimates", "estimate", "own_margin"]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -80,6 +80,8 @@ class Estimates:
     """Whether each trial is a replicate by itself, so that ``by_tail`` is exact."""
     gap: Gap
     """The distance between all trials of base and all of head."""
+    own_errors: Floats
+    """The standard error of the difference that the trials themselves give; the margins include it."""
 
 
 def estimate(
@@ -97,6 +99,7 @@ def estimate(
     In a paired design the i-th unit of base belongs to the i-th unit of head. Axes before the cases are
     separate comparisons (a simulation has thousands). The rates are those of ``Rules``. ``in_turn``: the cases of live
     pairs, of shape (cases), none by default; the two values of a live pair tell their difference and nothing else.
+    ``own_errors``: the standard error of each case's difference that its trials give themselves, of shape (cases).
     """
     flat_base, flat_head = (side.reshape(*side.shape[:-2], -1) for side in (base, head))
     is_long = not design.is_paired and flat_base.shape[-1] >= _LONG_HISTORY * flat_head.shape[-1]
@@ -112,9 +115,10 @@ def estimate(
     if design.is_paired:
         live = np.zeros(base.shape[-3], dtype=bool) if in_turn is None else in_turn
         compared = _prefer_pairs(units_base, units_head, is_typical, compared, shared, live, rates)
-    gap = gap_between(flat_base, flat_head, (1 - SHARE_FOR_NOISE) * false_alarm_rate)
-    if own_errors is not None:
-        compared, gap = _with_own_errors(compared, gap, own_errors, rates)
+    cases, rate_of_gap = base.shape[-3], (1 - SHARE_FOR_NOISE) * false_alarm_rate
+    own = np.zeros(cases) if own_errors is None else own_errors
+    compared = _widened(compared, own, rates)
+    gap = gap_between(flat_base, flat_head, rate_of_gap)
     there = ~np.isnan(found.logs)
     trials_base, trials_head = there[..., ~found.is_head].sum(axis=-1), there[..., found.is_head].sum(axis=-1)
     if design.is_paired:
@@ -147,7 +151,8 @@ def estimate(
         ),
         by_tail=chance_of_tail(found),
         trials_are_units=design is Design.PAIRS,
-        gap=gap,
+        gap=replace(gap, needed=gap.needed + own_margin(own, rate_of_gap / cases)),
+        own_errors=own,
     )
 
 
@@ -238,24 +243,21 @@ def _prefer_pairs(
     )
 
 
-def _with_own_errors(
-    compared: _Compared, gap: Gap, own_errors: Floats, rates: tuple[float, float]
-) -> tuple[_Compared, Gap]:
-    """Widen all margins by the errors, which are normal and independent of the noise between trials."""
+def own_margin(own_errors: Floats, tail: float) -> Floats:
+    """Return what the trials' own errors, which are normal, exceed in one direction with this probability."""
+    return np.asarray(-special.ndtri(tail) * own_errors)
+
+
+def _widened(compared: _Compared, own_errors: Floats, rates: tuple[float, float]) -> _Compared:
+    """Widen all margins by the trials' own errors, which are independent of the noise between trials."""
     false_alarm_rate, missed_rate = rates
-    cases = own_errors.shape[-1]
-
-    def error(tail: float) -> Floats:
-        return np.asarray(-special.ndtri(tail) * own_errors)
-
-    of_noise, of_gap = (share * false_alarm_rate / cases for share in (SHARE_FOR_NOISE, 1 - SHARE_FOR_NOISE))
-    widened = replace(
+    of_noise = SHARE_FOR_NOISE * false_alarm_rate / own_errors.shape[-1]
+    return replace(
         compared,
-        margin=np.hypot(compared.margin, error(of_noise)),
-        half_interval=np.hypot(compared.half_interval, error(_TAIL_OF_INTERVAL)),
-        clearing_margin=np.hypot(compared.clearing_margin, error(missed_rate)),
+        margin=np.hypot(compared.margin, own_margin(own_errors, of_noise)),
+        half_interval=np.hypot(compared.half_interval, own_margin(own_errors, _TAIL_OF_INTERVAL)),
+        clearing_margin=np.hypot(compared.clearing_margin, own_margin(own_errors, missed_rate)),
     )
-    return widened, replace(gap, needed=gap.needed + error(of_gap))
 
 
 def _widths(

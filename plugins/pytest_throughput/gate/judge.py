@@ -165,6 +165,7 @@ def _verdict(
         separation_limit=decisions.separation_limit,
         words=wording_of(case.metric),
         is_anchored=case.anchor is not None,
+        own_error=case.own_error,
     )
     has_interval = math.isfinite(evidence.half_interval) and evidence.units >= FEWEST_UNITS
     return CaseVerdict(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from statistics import NormalDist
 
 from pytest_throughput.gate.rules import Code, Design, Rules
 from pytest_throughput.gate.uncompared import too_few_in_groups, too_few_runs, unseen_machine
@@ -18,6 +19,8 @@ _FEWEST_ADVISED = 5
 """Messages do not recommend fewer trials than this."""
 _SURPLUS = 1.4
 """Factor on the width of the interval, since the noise and the difference are estimates."""
+_INTERVAL = NormalDist().inv_cdf(0.975)
+"""Half a 95 % interval, in standard errors of a normal distribution."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Evidence:
     """The words for the metric."""
     is_anchored: bool = False
     """Whether ratios to an anchor were compared."""
+    own_error: float = 0.0
+    """The standard error of the difference that the trials themselves give."""
 
     @property
     def low(self) -> float:
@@ -151,6 +156,13 @@ def _near_threshold(evidence: Evidence) -> str:
     return f"{_interval(evidence)}, too close to the threshold of {threshold} to decide; {_remedy(evidence)}"
 
 
+def _own_error(evidence: Evidence) -> str:
+    return (
+        f"{_interval(evidence)}; the figures' own standard errors keep it that wide with any number of trials; "
+        "give a larger threshold, or test on more examples"
+    )
+
+
 def _noise(evidence: Evidence) -> str:
     if not math.isfinite(evidence.half_interval):
         return f"{_changed_by(evidence)}, and too few trials to estimate the noise; measure more trials"
@@ -175,6 +187,7 @@ _SENTENCES = {
     Code.SLOW_STEPS: _slow_steps,
     Code.MAYBE_FASTER: _maybe_faster,
     Code.NEAR_THRESHOLD: _near_threshold,
+    Code.OWN_ERROR: _own_error,
     Code.NOISE: _noise,
 }
 
@@ -191,12 +204,14 @@ def _remedy(evidence: Evidence) -> str:
         return "more runs hardly help; use --throughput-order paired, --throughput-anchor or an idle machine"
     if evidence.design is Design.GROUPS:
         return "compare runs that were measured in turn (--paired), or on an idle machine"
-    # The interval has to become so narrow that it no longer contains the threshold.
-    room = evidence.rules.log_threshold + min(evidence.difference, 0.0)
-    shrink = room / (evidence.half_interval * _SURPLUS)
-    needed = math.ceil(evidence.units / shrink**2) if shrink > 0 else math.inf
+    # The interval has to become so narrow that it no longer contains the threshold. Pairs reduce its part by noise.
+    room = max(evidence.rules.log_threshold + min(evidence.difference, 0.0), 0.0) / _SURPLUS
+    by_own_error = _INTERVAL * evidence.own_error
+    needed = math.inf
+    if room > by_own_error:
+        needed = evidence.units * (evidence.half_interval**2 - by_own_error**2) / (room**2 - by_own_error**2)
     if needed <= _MOST_UNITS_WORTH_NAMING and not evidence.tail_base + evidence.tail_head:
-        return f"about {count(int(needed), 'pair')} would decide, or fewer on an idle machine"
+        return f"about {count(math.ceil(needed), 'pair')} would decide, or fewer on an idle machine"
     return "no number of pairs is sure to decide; use an idle machine, or --throughput-threads 1"
 
 

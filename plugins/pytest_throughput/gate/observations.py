@@ -153,7 +153,9 @@ def _match_figures(
         )
 
     sides = ([one for unit in side for one in results(unit)] for side in (selection.base, selection.head))
-    own_error = math.hypot(*map(_own_error, sides))
+    of_base, of_head = map(_own_error, sides)
+    # A side without one, such as a baseline from before they were kept, is known no better than the other.
+    own_error = math.hypot(of_base or of_head, of_head or of_base)
     if design is Design.PAIRS:
         compared = _in_pairs(case_id, results(selection.base[0]), results(selection.head[0]))
         return replace(compared, own_error=own_error)
@@ -193,9 +195,9 @@ def _in_pairs(case_id: str, base: Sequence[JudgedCase], head: Sequence[JudgedCas
 def _own_error(cases: Sequence[JudgedCase]) -> float:
     """Return the standard error that the trials of one side give: that of a typical one, not that of their mean.
 
-    Accuracies of trials on the same test examples have the same error.
+    Accuracies of trials on the same test examples have the same error. Trials that give none are left out.
     """
-    squares = [one.own_error(trial) ** 2 for one in cases for trial in one.trials]
+    squares = [error**2 for one in cases for trial in one.trials if (error := one.own_error(trial))]
     return math.sqrt(statistics.fmean(squares)) if squares else 0.0
 
 

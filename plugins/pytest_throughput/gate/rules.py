@@ -27,6 +27,7 @@ class Code(StrEnum):
     WITHIN_THRESHOLD = "within_threshold"
     NOISE = "noise"
     NEAR_THRESHOLD = "near_threshold"
+    OWN_ERROR = "own_error"
     CONTENTION = "contention"
     SLOW_TRIALS = "slow_trials"
     SLOW_STEPS = "slow_steps"
@@ -56,7 +57,8 @@ WORTH_CONFIRMING = frozenset(
 )
 """Codes of undecided cases that more trials of head (and of base, in pairs) may decide.
 
-A lack of accepted runs is not among them: more trials of one run do not show how runs differ.
+A lack of accepted runs is not among them: more trials of one run do not show how runs differ. Nor is
+an error that the figures themselves have.
 """
 
 

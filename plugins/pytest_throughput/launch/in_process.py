@@ -48,7 +48,8 @@ class _TrialHere(Trial):
         return False
 
     def kill(self) -> None:
-        """Do nothing: the interruption has ended the trial."""
+        """Leave the target open: what has interrupted its trial ends the run, or leaves no time for other trials."""
+        self._stack.close()
 
 
 class _Refused:

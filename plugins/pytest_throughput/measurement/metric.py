@@ -15,8 +15,8 @@ BETTER = ("higher", "lower")
 class Metric:
     """One figure of a trial, such as ``Metric("images_per_second", "images/s", 812.5, "higher")``.
 
-    Raise ValueError for a value that is no finite number, a name that is no identifier, a unit that is no text, or a
-    ``better`` that is neither ``"higher"`` nor ``"lower"``.
+    Raise ValueError for a value that is no finite number, a name that is no identifier, a unit that is no text, a
+    ``better`` that is neither ``"higher"`` nor ``"lower"``, or a standard error below 0.
     """
 
     name: str
@@ -38,20 +38,24 @@ class Metric:
             raise ValueError(f"unit of {self.name}: expected a text such as 'images/s', got {self.unit!r}")
         if self.better not in BETTER:
             raise ValueError(f"better: expected one of {', '.join(BETTER)}, got {self.better!r}")
-        try:
-            is_finite = math.isfinite(self.value)
-        except (TypeError, OverflowError):  # The value is no number, or an integer beyond any float.
-            is_finite = False
-        if not is_finite:
+        if not _is_finite(self.value):
             raise ValueError(f"value of {self.name}: expected a finite number, got {self.value!r}")
-        if self.standard_error is not None:
-            error = float(self.standard_error)
-            if not 0.0 <= error < math.inf:
-                raise ValueError(f"standard_error of {self.name}: expected a number of at least 0, got {error!r}")
-            object.__setattr__(self, "standard_error", error)
         # JSON has no numbers of NumPy, such as the mean of float32 values.
         object.__setattr__(self, "value", float(self.value))
+        error = self.standard_error
+        if error is None:
+            return
+        if not _is_finite(error) or error < 0:
+            raise ValueError(f"standard_error of {self.name}: expected a finite number of at least 0, got {error!r}")
+        object.__setattr__(self, "standard_error", float(error))
 
     def to_json(self) -> Dict[str, Any]:
         """Return the metric as a JSON object, without a standard error that it does not have."""
         return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return math.isfinite(value)
+    except (TypeError, OverflowError):  # It is no number, or an integer beyond any float.
+        return False

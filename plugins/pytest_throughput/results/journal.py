@@ -1,9 +1,9 @@
 """Write the journal: each trial is recorded as soon as it has ended, so that no trial is lost however the run ends.
 
 The format is JSON lines: first a heading that describes the run, then a line for each trial, and for each part of a
-phase that a later run can go on with. A line is on the disk
-before the next trial begins. A line that was cut off is no trial. The first line also names the process that owns the
-file, padded with blanks to a constant length, so that a run that resumes the journal can overwrite the process id.
+phase that a later run can go on with. A line is on the disk before the next trial or part begins. A line that was cut
+off is none. The first line also names the process that owns the file, padded with blanks to a constant length, so that
+a run that resumes the journal can overwrite the process id.
 """
 
 from __future__ import annotations
@@ -88,6 +88,11 @@ class Journal:
     def problem(self) -> str | None:
         """Why the journal does not hold every trial; None while it does."""
         return self._write_problem or self._left_out
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the disk has all lines so far."""
+        return not self._pending
 
     @property
     def put_aside(self) -> Path | None:

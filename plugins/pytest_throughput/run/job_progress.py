@@ -43,7 +43,8 @@ class JobProgress:
     def __call__(self, progress: Progress) -> None:
         """Show and keep what has ended. Raise BudgetSpent between two parts if a later run has to go on from here."""
         if progress.phases:
-            self._phases = progress.phases
+            # A job that ran out of memory beside other workers is opened once more.
+            self._phases, self._ended = progress.phases, []
             self._say_what_is_repeated()
         if progress.ended_phase is not None and self._are_left:
             self._keep_phase(progress.ended_phase)

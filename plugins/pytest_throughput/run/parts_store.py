@@ -33,6 +33,8 @@ class PartsStore:
         All other files of that name are removed, or stay with an older journal that was put aside.
         """
         self._journal = journal
+        # Worker and test may run in another folder.
+        self._path = Path(os.path.abspath(journal.path))
         self._started = {key: each for key, each in started.items() if self._file(key, each.part.number).is_file()}
         self._went_on: set[Key] = set()
         """Trials of this run that do not begin anew."""
@@ -40,12 +42,12 @@ class PartsStore:
         """Trials whose file is no longer there; they begin anew."""
         wanted = {self._file(key, each.part.number).name for key, each in self._started.items()}
         others = [path for path in self._files() if path.name not in wanted]
-        if journal.put_aside is None:
-            self._remove(others)
-        else:
+        if journal.put_aside is not None:
             for path in others:
                 with suppress(OSError):
                     path.rename(path.with_name(path.name.replace(journal.path.name, journal.put_aside.name, 1)))
+        elif journal.is_written:  # Otherwise they may be those of a journal whose place this one could not take.
+            self._remove(others)
 
     @property
     def is_empty(self) -> bool:
@@ -62,9 +64,7 @@ class PartsStore:
         started = self._started.get(key)
         if started is not None:
             self._went_on.add(key)
-        # The worker may run in another folder.
-        prefix = os.path.abspath(self._prefix(key))
-        return KeptParts(phase, prefix, None if started is None else started.part)
+        return KeptParts(phase, str(self._prefix(key)), None if started is None else started.part)
 
     def keep(self, key: Key, started_at: str, part: EndedPart) -> None:
         """Write down a part that the worker has saved, and remove the file of the one before."""
@@ -72,8 +72,9 @@ class PartsStore:
         each = StartedTrial(*key, started_at, part) if earlier is None else replace(earlier, part=part)
         self._started[key] = each
         self._journal.add_part(each)
-        wanted = self._file(key, part.number)
-        self._remove(path for path in self._files(key) if path != wanted)
+        if self._journal.is_written:  # Otherwise the disk has a line that names the file of the one before.
+            wanted = self._file(key, part.number)
+            self._remove(path for path in self._files(key) if path != wanted)
 
     def continued(self, ended: EndedTrial) -> EndedTrial:
         """Return the trial; one that went on after a part of an earlier trial is marked as resumed, and began then."""
@@ -90,15 +91,15 @@ class PartsStore:
 
     def _prefix(self, key: Key) -> Path:
         digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
-        return self._journal.path.with_name(f"{self._journal.path.name}.{digest}-")
+        return self._path.with_name(f"{self._path.name}.{digest}-")
 
     def _file(self, key: Key, number: int) -> Path:
         return Path(KeptParts("", str(self._prefix(key))).file_after(number))
 
     def _files(self, key: Key | None = None) -> Iterator[Path]:
         """Yield the files of a trial, or of all trials of the journal; those that the worker has not finished, too."""
-        folder = self._journal.path.parent
-        beginning = f"{self._journal.path.name}." if key is None else self._prefix(key).name
+        folder = self._path.parent
+        beginning = f"{self._path.name}." if key is None else self._prefix(key).name
         digest = "[0-9a-f]{16}-" if key is None else ""
         name = re.compile(rf"{re.escape(beginning)}{digest}[0-9]+\.state(\.unfinished)?")
         with suppress(OSError):

@@ -6,6 +6,7 @@ import math
 import os
 import platform
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Union
 
@@ -244,10 +245,9 @@ class _GoOnce(Scenario):
         last = None if kept is None or kept.phase != phase.name else kept.last
         self._number = 0 if last is None else last.number
         if kept is not None and last is not None:
-            if phase.restore is None:
-                raise TypeError(f"restore of the phase {phase.name}: expected a function, since its parts have save")
+            restore = _restore_of(phase)
             with ending_forked_children():
-                phase.restore(kept.file_after(last.number))
+                restore(kept.file_after(last.number))
         self._context.peak_memory.restart()
         return PhaseRun(phase, None if last is None else last.elapsed)
 
@@ -255,8 +255,11 @@ class _GoOnce(Scenario):
         assert self._phase is not None and run.elapsed is not None
         self._number += 1
         ended = EndedPart(self._number, part.text, part.done, run.elapsed)
+        if part.save is None:
+            return ended
+        _restore_of(self._phase)  # Refused now, and not when it is needed.
         kept = self._kept_parts
-        if part.save is None or kept is None or kept.phase != self._phase.name:
+        if kept is None or kept.phase != self._phase.name:
             return ended
         try:
             _save(part.save, kept.file_after(self._number))
@@ -268,14 +271,25 @@ class _GoOnce(Scenario):
         return Outcome.of_phases(self.phases, ended_phases)
 
 
+def _restore_of(phase: Phase) -> Callable[[str], object]:
+    if phase.restore is None:
+        raise TypeError(f"restore of the phase {phase.name}: expected a function, since its parts have save")
+    return phase.restore
+
+
 def _save(save: Callable[[str], object], path: str) -> None:
-    """Write a file that is whole under its name, or not there."""
+    """Write a file that is whole under its name, or not there at all."""
     unfinished = f"{path}.unfinished"
-    with ending_forked_children():
-        save(unfinished)
-    descriptor = os.open(unfinished, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    os.replace(unfinished, path)
+        with ending_forked_children():
+            save(unfinished)
+        descriptor = os.open(unfinished, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(unfinished, path)
+    except BaseException:
+        with suppress(OSError):  # On a full disk it would take the place of the results.
+            os.unlink(unfinished)
+        raise
