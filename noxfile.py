@@ -17,6 +17,7 @@ from pathlib import Path
 import nox
 from nox.command import CommandFailed
 
+nox.needs_version = ">=2026.10.20"  # CommandFailed says with which status the command ended.
 # pip and venv come with Python; an installer that resolves on its own may choose other builds of PyTorch.
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_venv = "yes"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,9 +14,10 @@ import tiny_packages
 from plugin_project import Project as Measured
 
 from pytest_throughput.commands.bisecting import comparing
-from pytest_throughput.commands.bisecting.candidates import commits, read_versions, versions
 from pytest_throughput.environments import environment
 from pytest_throughput.environments.pip import Pip, PipFailed
+from pytest_throughput.gate.thresholds import Pattern, Thresholds
+from pytest_throughput.options.thresholds_file import read_threshold, read_thresholds
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -31,9 +30,13 @@ class Project:
         self._how: dict[str, Any] = {}
         self.compared: list[str] = []
         """What was compared in the last call, as ``HEAD:BASE:THRESHOLD``."""
+        self.options: dict[str, str] = {}
+        """Those of the last comparison."""
 
     def bisect(self, *arguments: str, **how: Any) -> tuple[int, str, str]:
-        """``how``: ``first`` slower version, ``verdicts`` of single ones, ``broken`` ones, and the ``interrupted``."""
+        """``how``: ``first`` slower version and its ``ratio``, ``verdicts`` of single ones, ``broken`` ones, the
+        ``interrupted``, and ``further`` verdicts on the case.
+        """
         self._how = how
         self.compared = []
         listed = ",".join(f"1.{minor}" for minor in range(8))
@@ -51,17 +54,18 @@ class Project:
         """Stand for pytest."""
         assert command[:3] == ["pytest", "-k", "work"]
         base, head = (each.rpartition("/")[2] for each in command if "interpreter" in each)
-        options = dict(each.split("=", 1) for each in command[3:])
+        self.options = options = dict(each.split("=", 1) for each in command[3:])
         self.compared.append(f"{head}:{base}:{options['--throughput-threshold']}")
         if head == self._how.get("interrupted"):
             return 2
         slow = {each: float(each) >= self._how.get("first", 1.5) for each in (base, head)}
         verdict = "regressed" if slow[head] and not slow[base] else "unchanged"
         verdict = self._how.get("verdicts", {}).get(head, verdict)
-        ratio = 1 / 1.1 if verdict == "regressed" else 1.0
-        figures = {"ratio": ratio, "ratio_low": ratio - 0.01, "ratio_high": ratio + 0.01, "trials_head": 5}
+        ratio = self._how.get("ratio", 1 / 1.1) if verdict == "regressed" else 1.0
+        figures = {"ratio": ratio, "ratio_low": 0.989 * ratio, "ratio_high": 1.011 * ratio, "trials_head": 5}
         work = {"id": "work", "verdict": verdict, "reason": f"it is {verdict}", **figures}
-        cases = [{**work, "id": "other", "verdict": "unchanged", "ratio": 0.99}, work]
+        further = [{**work, **each} for each in self._how.get("further", [])]
+        cases = [{**work, "id": "other", "verdict": "unchanged", "ratio": 0.99}, work, *further]
         Path(options["--benchmark-json"]).write_text(json.dumps({"throughput": {"verdicts": {"cases": cases}}}))
         return 0
 
@@ -79,8 +83,8 @@ def test_the_first_slower_version_is_found_and_compared_with_the_one_before_it(p
     assert status == 0
     # The ends and the confirmation by the threshold, those between by half of the slowdown.
     assert project.compared == [
-        *("1.7:1.0:0.030000", "1.3:1.0:0.048809", "1.5:1.0:0.048809", "1.4:1.0:0.048809"),
-        "1.5:1.4:0.030000",
+        *("1.7:1.0:3.0000%", "1.3:1.0:4.8809%", "1.5:1.0:4.8809%", "1.4:1.0:4.8809%"),
+        "1.5:1.4:3.0000%",
     ]
     lines = out.splitlines()
     assert lines[0] == "work: 8 candidates, 1.0 to 1.7"
@@ -142,6 +146,26 @@ def test_a_step_that_is_not_confirmed_is_no_answer(project: Project) -> None:
     assert out.splitlines()[-2] == "that it is slower than 1.2, the one before it, is not confirmed: it is unchanged"
 
 
+def test_thresholds_of_single_cases_do_not_apply(project: Project) -> None:
+    project.bisect()
+    path = Path(".throughput/bisect/thresholds.toml")
+    assert project.options["--throughput-thresholds"] == str(path.resolve())
+    assert read_thresholds(str(path)) == Thresholds((Pattern("*", 0.03),))
+
+
+def test_a_slowdown_of_any_size_is_followed(project: Project) -> None:
+    status, _, _ = project.bisect(ratio=0.001)
+    assert (status, project.compared[1]) == (0, "1.3:1.0:100.0000%")
+    assert project.options["--throughput-threshold"] == "3.0000%"
+    assert read_threshold("100.0000%") == 1.0
+
+
+def test_the_first_metric_of_a_case_counts(project: Project) -> None:
+    status, out, _ = project.bisect("--case=work", further=[{"verdict": "regressed", "ratio": 0.5}], first=2.0)
+    assert (status, out.splitlines()[-1]) == (12, "1.7 is not slower than 1.0: nothing to find")
+    assert project.bisect("--directory=elsewhere", further=[{"verdict": "regressed", "ratio": 0.5}], first=2.0)[0] == 12
+
+
 def test_a_case_can_be_named(project: Project) -> None:
     status, out, _ = project.bisect("--case=other")
     assert (status, out.splitlines()[0]) == (12, "other: 8 candidates, 1.0 to 1.7")
@@ -173,67 +197,16 @@ def test_the_state_of_another_search_is_refused(project: Project) -> None:
     assert "keeps a search with other threshold and most_pairs" in err and "give --directory another folder" in err
 
 
-def test_the_output_of_the_command_goes_to_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_output_of_the_command_goes_to_standard_error(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert comparing._run(["sh", "-c", "echo measured; exit 3"]) == 3
     assert capfd.readouterr() == ("", "measured\n")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    comparing._run(["sh", "-c", "echo ${GITHUB_ACTIONS-none}"])
+    assert capfd.readouterr().err == "none\n"
     with pytest.raises(ValueError, match="no-such-program cannot be started: No such file or directory"):
         comparing._run(["no-such-program"])
-
-
-class TestCandidates:
-    """The candidates: commits in their order, and versions."""
-
-    @pytest.fixture
-    def repository(self, tmp_path: Path) -> Path:
-        def git(*arguments: str) -> None:
-            who = ("-c", "user.name=a", "-c", "user.email=a@b")
-            subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
-
-        git("init", "--initial-branch=main")
-        for title in ("one", "two"):
-            git("commit", "--allow-empty", "--message", title)
-        git("switch", "--create", "side")
-        git("commit", "--allow-empty", "--message", "aside")
-        git("switch", "main")
-        git("commit", "--allow-empty", "--message", "three \x1b[31m")
-        git("merge", "--no-ff", "--message", "merged", "side")
-        return tmp_path
-
-    def test_commits_follow_the_first_parents(self, repository: Path) -> None:
-        found = commits(repository, "main~3", "main")
-        assert [each.title for each in found] == ["one", "two", "three \\x1b[31m", "merged"]
-        assert found[0].requirement == f"git+file://{repository}@{found[0].name}"
-        assert len(found[0].name) == 40 and found[0].shown == found[0].name[:10]
-        assert found[0].described == f"{found[0].shown}: one"
-        for good, bad, said in (
-            ("main", "main~1", "--good main is no ancestor of --bad main~1; expected an earlier commit"),
-            ("main", "main", "--good main is no ancestor of --bad main"),
-            ("elsewhere", "main", "git rev-parse --verify 'elsewhere^{commit}': "),
-        ):
-            with pytest.raises(ValueError, match=re.escape(said)):
-                commits(repository, good, bad)
-
-    def test_versions_are_ordered_and_between_the_ends(self) -> None:
-        name, patterns = read_versions("torch==2.9.1,2.10.0,2.9.0,2.11.0")
-        found = versions(name, patterns, "2.9", "2.10.1")
-        assert [each.requirement for each in found] == [f"torch=={v}" for v in ("2.9", "2.9.1", "2.10.0", "2.10.1")]
-        with pytest.raises(ValueError, match=r"--good 2\.10 is not older than --bad 2\.10\.0"):
-            versions(name, patterns, "2.10", "2.10.0")
-
-    def test_pip_is_asked_where_a_pattern_has_a_star(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        said = "torch (2.13.0)\nAvailable versions: 2.13.0, 2.13.0rc1, 2.12.1, 2.12.0, 2.11.0\n"
-        answer = subprocess.CompletedProcess([], 0, said, "")
-        monkeypatch.setattr(subprocess, "run", lambda command, **_: answer)
-        found = versions(*read_versions("torch==2.12.*, 2.13.*"), "2.12.0", "2.13.0")
-        assert [each.name for each in found] == ["2.12.0", "2.12.1", "2.13.0rc1", "2.13.0"]
-        answer.stdout, answer.stderr = "", "ERROR: No matching distribution found for torch\n"
-        with pytest.raises(ValueError, match=r"pip finds no versions of torch: ERROR: No match.*; name each version"):
-            versions("torch", ("2.*",), "2.12.0", "2.13.0")
-
-    @pytest.mark.parametrize("text", ["torch", "torch==", "torch==2.12.*,", "==1.0", "torch>=2", "-r==1.0", "a==b"])
-    def test_what_names_no_versions_is_refused(self, text: str) -> None:
-        with pytest.raises(ValueError, match="expected NAME==VERSIONS, such as torch"):
-            read_versions(text)
 
 
 STEPS = """

@@ -78,12 +78,25 @@ def test_an_environment_is_made_once_and_extends_the_running_one(get: Get, wheel
     assert get("pictures==1.1").folder != first.folder
 
 
-@pytest.mark.parametrize("what", ["marker", "python"])
-def test_an_environment_that_is_not_whole_is_made_anew(get: Get, wheels: Path, installed: list[str], what: str) -> None:
+@pytest.mark.parametrize(
+    ("what", "content"),
+    [
+        ("complete.json", None),
+        ("complete.json", b"{}"),
+        ("complete.json", b'{"conflicts": 3}'),
+        ("complete.json", b'{"conflicts": ["\xff"]}'),
+        ("bin/python", None),
+    ],
+)
+def test_an_environment_that_is_not_whole_is_made_anew(
+    get: Get, wheels: Path, installed: list[str], what: str, content: bytes | None
+) -> None:
     wheel(wheels, "pictures", "1.0")
     first = get("pictures==1.0")
     (first.folder / "leftover").touch()
-    (first.folder / {"marker": "complete.json", "python": "bin/python"}[what]).unlink()
+    (first.folder / what).unlink()
+    if content is not None:
+        (first.folder / what).write_bytes(content)
     again = get("pictures==1.0")
     assert (again.folder, again.was_made) == (first.folder, True)
     assert not (again.folder / "leftover").exists()
@@ -112,6 +125,24 @@ def test_a_change_of_what_is_extended_makes_another(tmp_path: Path, wheels: Path
     extended = environments._extended
     environments._extended = replace(extended, packages={**extended.packages, "frames": "2.0"})
     assert environments.get(["pictures==1.0"]).folder != first.folder
+
+
+def test_another_index_makes_another(
+    get: Get, wheels: Path, installed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel(wheels, "pictures", "1.0")
+    first = get("pictures==1.0")
+    monkeypatch.setenv("PIP_INDEX_URL", "https://me:token@example.org/simple")
+    second = get("pictures==1.0")
+    assert second.folder != first.folder
+    monkeypatch.setenv("PIP_INDEX_URL", "https://me:other@example.org/simple")
+    assert get("pictures==1.0").folder == second.folder
+
+
+def test_what_lies_in_the_current_folder_is_not_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    zipfile.ZipFile(wheel(tmp_path / "wheels", "pictures", "1.0")).extractall(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert "pictures" not in Environments()._extended.packages
 
 
 def test_a_python_that_does_not_answer_is_refused(tmp_path: Path) -> None:

@@ -109,11 +109,32 @@ def test_an_interpreter_that_does_not_answer_is_reported_with_its_case(project: 
     )
 
 
+def test_a_part_of_a_namespace_that_another_folder_hides_is_found(tmp_path: Path) -> None:
+    """As where the rootdir has the sources of a package in a namespace, which other packages share."""
+    command = environment(tmp_path / "it", pictures(tmp_path, "1.0"))
+    packages, rootdir = tmp_path / "it/packages", tmp_path / "rootdir"
+    for file in (packages / "acme/frames.py", rootdir / "acme/other.py"):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    with open(packages / "pictures-1.0.dist-info/RECORD", "a") as record:
+        record.write("acme/frames.py,,\n")
+    interpreter = parse_interpreter(f"python={command}")
+
+    def elsewhere() -> dict[str, str]:
+        return imported_from_elsewhere(interpreter, ["pictures"], {"PYTHONPATH": str(rootdir)})
+
+    assert elsewhere() == {}
+    (rootdir / "acme/frames.py").touch()
+    assert elsewhere() == {"acme": str(rootdir / "acme")}
+
+
 @pytest.mark.parametrize(
     ("origin", "shown"),
     [
         (None, "1.0"),
         ("{nonsense", "1.0"),
+        ("[]", "1.0"),
+        ('{"vcs_info": {}}', "1.0"),
         ('{"url": "file:///home/me/pictures", "dir_info": {}}', "1.0 (/home/me/pictures)"),
         ('{"url": "file:///p", "dir_info": {"editable": true}}', "1.0 (editable, /p)"),
         (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from pytest_throughput.commands.answer import Answer, note
 from pytest_throughput.commands.bisecting.candidates import Candidate, commits, read_versions, versions
 from pytest_throughput.commands.bisecting.comparing import FIRST_PAIRS, FoundVerdict, NotMeasured, compare
 from pytest_throughput.commands.bisecting.state import NOT_MEASURED, Question, State
-from pytest_throughput.environments.pip import PipFailed
+from pytest_throughput.environments.pip import Pip, PipFailed
 from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.gate.bisection import Finding, finding_of
 from pytest_throughput.options.gate_options import THRESHOLD
@@ -117,7 +118,8 @@ def _candidates(arguments: argparse.Namespace) -> list[Candidate]:
     if arguments.versions is None:
         return commits(Path(), arguments.good, arguments.bad)
     name, patterns = arguments.versions
-    return versions(name, patterns, arguments.good, arguments.bad)
+    pip = Pip(shutil.which(arguments.python) or arguments.python)
+    return versions(name, patterns, arguments.good, arguments.bad, pip)
 
 
 def _exit_status(bisected: Bisected) -> ExitCode:

@@ -11,16 +11,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
 
+import msgspec
 from packaging.utils import canonicalize_name
 
-from pytest_throughput.environments.pip import Pip, PipFailed
-from pytest_throughput.environments.requirement import Pinned, pin, without_secrets
+from pytest_throughput.environments.pip import Pip, PipFailed, pip_variables, without_secrets
+from pytest_throughput.environments.requirement import Pinned, pin
 from pytest_throughput.launch.interpreters import Interpreter
 from pytest_throughput.launch.inventory import Inventory
 
@@ -51,6 +51,12 @@ class Environment:
         return self.folder / "bin" / "python"
 
 
+class _Marker(msgspec.Struct, frozen=True):
+    """What the marker of an environment says that is needed later."""
+
+    conflicts: tuple[str, ...]
+
+
 class Environments:
     """The environments that extend one Python.
 
@@ -71,8 +77,9 @@ class Environments:
         """
         found = shutil.which(python)
         self._python = python if found is None else os.path.abspath(found)
-        # Workers in an environment do not see these variables of the shell either.
+        # Workers in an environment do not see these variables of the shell either, nor packages in the current folder.
         variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+        variables["PYTHONSAFEPATH"] = "1"
         self._extended = Inventory.of(Interpreter("default", "python", (self._python,)), variables)
         self._folder = _cache_folder() if folder is None else folder
         self._say = say
@@ -99,7 +106,8 @@ class Environments:
     def _digest(self, pinned: Sequence[Pinned]) -> str:
         extended = self._extended
         described = [_FORMAT, self._python, extended.python, extended.platform, extended.folders, extended.packages]
-        canonical = json.dumps([*described, sorted(each.identity for each in pinned)], sort_keys=True)
+        asked = sorted(each.identity for each in pinned)
+        canonical = json.dumps([*described, pip_variables(), asked], sort_keys=True)
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def _find_or_make(self, folder: Path, asked: tuple[str, ...], pinned: Sequence[Pinned]) -> Environment:
@@ -107,7 +115,7 @@ class Environments:
         marker = _read(folder / _MARKER)
         if marker is not None and os.access(folder / "bin" / "python", os.X_OK):
             self._say(f"found the environment with {names}: {folder}")
-            return Environment(folder, asked, tuple(marker["conflicts"]))
+            return Environment(folder, asked, marker.conflicts)
         self._say(f"making an environment with {names} (pip may take minutes): {folder}")
         shutil.rmtree(folder, ignore_errors=True)
         conflicts = self._make(folder, pinned)
@@ -120,8 +128,8 @@ class Environments:
     def _make(self, folder: Path, pinned: Sequence[Pinned]) -> list[str]:
         """Make the environment, and return pip's sentences on conflicts that the extended Python does not have.
 
-        The requirements are installed first and alone, so that nothing that is there already stands in for them. Only
-        then does pip see what the extended Python has, and installs what the requirements need otherwise.
+        The requirements are installed first and alone, so that nothing that is there already stands in for them, and
+        then what they need and the extended Python lacks.
         """
         made = subprocess.run(
             [self._python, "-m", "venv", "--without-pip", str(folder)], capture_output=True, text=True, check=False
@@ -129,10 +137,10 @@ class Environments:
         if made.returncode != 0:
             raise PipFailed(f"{self._python} -m venv failed: {made.stderr.strip() or made.stdout.strip()}")
         pip = Pip(str(folder / "bin" / "python"))
-        pip.install([each.text for each in pinned], "--no-deps")
         (packages,) = {path.resolve() for path in folder.glob("lib*/*/site-packages")}
-        lines = [f"import site; site.addsitedir({each!r})" for each in self._extended.folders]
-        (packages / _EXTENDS).write_text("\n".join(lines), encoding="utf-8")
+        lines = [f"import site; site.addsitedir({each!a})" for each in self._extended.folders]
+        (packages / _EXTENDS).write_text("\n".join(lines), encoding="ascii")
+        pip.install([each.text for each in pinned], "--no-deps", "--ignore-installed")
         pip.install(_installed(packages, pinned))
         conflicts = pip.conflicts()
         known = Pip(self._python).conflicts() if conflicts else []
@@ -150,17 +158,17 @@ def _installed(packages: Path, pinned: Sequence[Pinned]) -> list[str]:
 def _locked(file: Path) -> Iterator[None]:
     """Hold the lock of an environment, so that two runs do not make it at the same time."""
     with open(file, "a") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+        with suppress(OSError):  # Some network file systems have no locks.
+            fcntl.flock(held, fcntl.LOCK_EX)
         yield
 
 
-def _read(marker: Path) -> dict[str, Any] | None:
+def _read(marker: Path) -> _Marker | None:
     """Return the content of an environment's marker; None if the environment is not whole."""
     try:
-        content = json.loads(marker.read_text(encoding="ascii"))
-    except (OSError, ValueError):
+        return msgspec.json.decode(marker.read_bytes(), type=_Marker)
+    except (OSError, ValueError, msgspec.MsgspecError):
         return None
-    return content if isinstance(content, dict) else None
 
 
 def _cache_folder() -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,13 +16,14 @@ from typing import Any
 
 from pytest_throughput.text import shortened
 
-__all__ = ["Pip", "PipFailed"]
+__all__ = ["Pip", "PipFailed", "pip_variables", "without_secrets"]
 
 _MODULE = "pip"
 _OPTIONS = ("--disable-pip-version-check", "--no-input")
 _MOST_LINES = 10
 """The number of pip's last lines that a message shows."""
 _LONGEST_LINE = 400
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")
 
 
 class PipFailed(Exception):
@@ -59,16 +61,29 @@ class Pip:
         (wheel,) = folder.glob("*.whl")
         return wheel
 
+    def versions(self, name: str) -> list[str]:
+        """Return the versions of a package that the index has for the other Python. Raise PipFailed.
+
+        pip's variables hold, such as PIP_INDEX_URL and PIP_PRE.
+        """
+        said = self._run(f"find the versions of {name}", "index", "versions", "--", name)
+        listed = re.search(r"^Available versions: (.+)$", said, re.MULTILINE)
+        return listed[1].split(", ") if listed else []
+
     def conflicts(self) -> list[str]:
         """Return a sentence for each installed package whose requirements are not met."""
-        return self._start("check").stdout.splitlines()
+        ended = self._start("check")
+        return ended.stdout.splitlines() if ended.returncode != 0 else []
 
-    def _run(self, what: str, *arguments: str) -> None:
+    def _run(self, what: str, *arguments: str) -> str:
+        """Return what pip prints. Raise PipFailed: ``what`` says what it was to do."""
         ended = self._start(*arguments)
         if ended.returncode != 0:
-            lines = [line for line in (ended.stderr or ended.stdout).splitlines() if line.strip()]
+            lines = [line for line in without_secrets(ended.stderr or ended.stdout).splitlines() if line.strip()]
             shown = [f"    {shortened(line, _LONGEST_LINE)}" for line in lines[-_MOST_LINES:]]
-            raise PipFailed("\n".join([f"pip could not {what} for {self.python} (status {ended.returncode}):", *shown]))
+            heading = f"pip could not {without_secrets(what)} for {self.python} (status {ended.returncode}):"
+            raise PipFailed("\n".join([heading, *shown]))
+        return ended.stdout
 
     def _start(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         if importlib.util.find_spec(_MODULE) is None:
@@ -83,3 +98,13 @@ class Pip:
             errors="replace",
             check=False,
         )
+
+
+def pip_variables() -> dict[str, str]:
+    """Return pip's variables, without secrets: they choose which packages pip finds, and how it builds them."""
+    return {name: without_secrets(value) for name, value in sorted(os.environ.items()) if name.startswith("PIP_")}
+
+
+def without_secrets(text: str) -> str:
+    """Return the text without the user names and passwords of its URLs."""
+    return _CREDENTIALS.sub("", text)

@@ -11,13 +11,12 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from pytest_throughput.environments.pip import Pip
+from pytest_throughput.environments.pip import Pip, without_secrets
 
-__all__ = ["Pinned", "pin", "without_secrets"]
+__all__ = ["Pinned", "pin"]
 
 _COMMIT = re.compile(r"(?:[\w.-]+\s*@\s*)?git\+\S+@[0-9a-f]{40}(?:#subdirectory=[^&\s]+)?")
 """A git revision by its full hash, which needs no look-up."""
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 
 
 @dataclass(frozen=True)
@@ -54,11 +53,6 @@ def pin(text: str, pip: Pip, scratch: Path) -> Pinned:
     if not entries:
         raise ValueError(f"{without_secrets(text)!r}: its marker does not hold for {pip.python}; leave it out")
     return _pinned(text, entries[0], pip, scratch)
-
-
-def without_secrets(text: str) -> str:
-    """Return the text without the user names and passwords of its URLs."""
-    return _CREDENTIALS.sub("", text)
 
 
 def _exact(text: str) -> Requirement | None:

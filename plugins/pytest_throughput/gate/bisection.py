@@ -74,6 +74,7 @@ def finding_of(verdict: str) -> Finding:
 def halfway(ratio: float) -> float:
     """Return half of a slowdown, given the ratio of speeds: the threshold between the good and the slower candidates.
 
-    The half is that of the logarithms, as a share of the seconds: 0.0488 for a ratio of 1 / 1.1.
+    The half is that of the logarithms, as a share of the seconds: 0.0488 for a ratio of 1 / 1.1. It is at most 1, since
+    the rules of the gate have a largest threshold.
     """
-    return math.sqrt(1 / ratio) - 1
+    return min(1.0, math.sqrt(1 / ratio) - 1)

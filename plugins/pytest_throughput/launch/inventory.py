@@ -23,30 +23,35 @@ for found in importlib.metadata.distributions():
 print(json.dumps({
     "python": platform.python_implementation() + " " + platform.python_version(),
     "platform": sysconfig.get_platform(),
-    "folders": [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])],
+    "folders": [*([site.getusersitepackages()] if site.ENABLE_USER_SITE else []), *site.getsitepackages()],
     "packages": packages,
     "variables": dict(os.environ),
 }))
 """
 _PROBE_MODULES = """
-import importlib.metadata, importlib.util, json, os, sys, sysconfig
+import importlib.metadata, importlib.util, itertools, json, os, sys, sysconfig
 found = {}
 for name in sys.argv[1:]:
     try:
         distribution = importlib.metadata.distribution(name)
     except importlib.metadata.PackageNotFoundError:
         continue
-    own = os.path.realpath(str(distribution.locate_file("")))
-    files = [each for each in distribution.files or () if each.suffix in (".py", ".so")]
-    for module in {each.parts[0].partition(".")[0] for each in files}:
+    own = os.path.realpath(str(distribution.locate_file(""))) + os.sep
+    files = [each.parts for each in distribution.files or () if each.suffix in (".py", ".so")]
+    for module in {parts[0].partition(".")[0] for parts in files}:
         try:
             spec = importlib.util.find_spec(module)
         except (ImportError, ValueError):
             continue
         places = [] if spec is None else [spec.origin] if spec.has_location else spec.submodule_search_locations or []
         places = [os.path.realpath(place) for place in places]
-        if places and not any(place.startswith(own + os.sep) for place in places):
-            found[module] = places[0]
+        earlier = list(itertools.takewhile(lambda place: not place.startswith(own), places))
+        if len(earlier) < len(places):
+            # A namespace package, to which several places contribute: only the same files hide those of the package.
+            own_files = [parts[1:] for parts in files if parts[0] == module]
+            earlier = [each for each in earlier if any(os.path.exists(os.path.join(each, *file)) for file in own_files)]
+        if earlier:
+            found[module] = earlier[0]
 standard = os.path.realpath(sysconfig.get_path("stdlib")) + os.sep
 print(json.dumps({module: place for module, place in found.items() if not place.startswith(standard)}))
 """
@@ -62,7 +67,7 @@ class Inventory:
     platform: str
     """The platform for which it was built, such as ``linux-x86_64``."""
     folders: tuple[str, ...]
-    """The folders into which packages are installed."""
+    """The folders into which packages are installed, in the order in which they are searched."""
     packages: Mapping[str, str]
     """The versions of all packages by normalised name, with the commit or file that a version does not name."""
     variables: Mapping[str, str]
@@ -115,11 +120,12 @@ def _origin(source: str | None) -> str:
     """
     try:
         origin = json.loads(source or "{}")
-    except ValueError:
+        if "vcs_info" in origin:
+            return f" ({origin['vcs_info']['vcs']} {origin['vcs_info']['commit_id'][:_COMMIT_DIGITS]})"
+        if "dir_info" in origin:
+            how = "editable, " if origin["dir_info"].get("editable") else ""
+            return f" ({how}{origin['url'].removeprefix('file://')})"
+        hashes = origin.get("archive_info", {}).get("hashes", {})
+        return "".join(f" ({name} {value[:_COMMIT_DIGITS]})" for name, value in sorted(hashes.items())[:1])
+    except (AttributeError, KeyError, TypeError, ValueError):  # Any tool may have written it.
         return ""
-    if "vcs_info" in origin:
-        return f" ({origin['vcs_info']['vcs']} {origin['vcs_info']['commit_id'][:_COMMIT_DIGITS]})"
-    if "dir_info" in origin:
-        return f" ({'editable, ' if origin['dir_info'].get('editable') else ''}{origin['url'].removeprefix('file://')})"
-    hashes = origin.get("archive_info", {}).get("hashes", {})
-    return "".join(f" ({name} {value[:_COMMIT_DIGITS]})" for name, value in sorted(hashes.items())[:1])

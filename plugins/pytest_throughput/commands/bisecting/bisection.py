@@ -87,14 +87,20 @@ def _compared(compare: Compare, purpose: str, base: int, head: int, threshold: f
 
 
 def _of_case(verdicts: Sequence[FoundVerdict], case: str | None) -> FoundVerdict:
-    """Return the verdict on the case; without a name, that on the case that most likely slowed. Raise NotMeasured."""
+    """Return the verdict on the case; without a name, that on the case that most likely slowed. Raise NotMeasured.
+
+    Where a case is judged by several metrics, the first one counts.
+    """
+    first: dict[str, FoundVerdict] = {}
+    for one in verdicts:
+        first.setdefault(one.id, one)
     if case is not None:
-        found = next((one for one in verdicts if one.id == case), None)
+        found = first.get(case)
         if found is None:
-            measured = listed([one.id for one in verdicts]) or "nothing"
+            measured = listed(list(first)) or "nothing"
             raise NotMeasured(f"--case {case} was not measured; COMMAND measured {measured}")
         return found
-    if not verdicts:
+    if not first:
         raise NotMeasured("no case was measured")
     most_likely_first = [Finding.SLOWER, Finding.UNDECIDED, Finding.NOT_SLOWER]
-    return min(verdicts, key=lambda one: (most_likely_first.index(finding_of(one.verdict)), one.ratio or 1.0))
+    return min(first.values(), key=lambda one: (most_likely_first.index(finding_of(one.verdict)), one.ratio or 1.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 from collections.abc import Sequence
@@ -62,12 +63,16 @@ def compare(
     An undecided case gets more pairs, at planned looks. Raise NotMeasured where there are no verdicts, and ValueError
     for a command that cannot give any.
     """
+    share = f"{100 * threshold:.4f}%"
+    thresholds = results.with_name("thresholds.toml")  # In place of those that the project has for single cases.
+    thresholds.write_text(f'[thresholds]\n"*" = "{share}"\n', encoding="ascii")
     options = [
         *paired_options(base, head),
         f"--throughput-trials={FIRST_PAIRS}",
         f"--throughput-confirm={most_pairs - FIRST_PAIRS}",
         "--throughput-gate=warn",
-        f"--throughput-threshold={threshold:.6f}",
+        f"--throughput-threshold={share}",
+        f"--throughput-thresholds={thresholds.resolve()}",
         f"--benchmark-json={results}",
     ]
     results.unlink(missing_ok=True)
@@ -86,8 +91,10 @@ def compare(
 
 def _run(command: Sequence[str]) -> int:
     """Run the command with its output on standard error, and return its status. Raise ValueError if it cannot start."""
+    # A verdict of the search is no verdict for GitHub to annotate.
+    variables = {name: value for name, value in os.environ.items() if name != "GITHUB_ACTIONS"}
     try:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=_STANDARD_ERROR)
+        process = subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL, stdout=_STANDARD_ERROR)
     except OSError as error:
         raise ValueError(f"{command[0]} cannot be started: {error.strerror}") from None
     with process:
