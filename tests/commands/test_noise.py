@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 import signal
 from collections.abc import Callable
@@ -106,7 +105,7 @@ def test_an_interruption_ends_the_processes(
     command: Command, measured: Callable[[FakeProcesses], FakeProcesses], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     processes = measured(FakeProcesses())
-    monkeypatch.setattr(processes, "alone", lambda allocator: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(processes, "alone", lambda allocator: signal.raise_signal(signal.SIGINT))
     status, output, errors = command("doctor", "--noise")
     assert (status, output) == (130, "")
     assert errors.endswith("pytest-throughput: interrupted\n")

@@ -99,6 +99,7 @@ def test_frameworks_without_a_loader_have_no_jobs() -> None:
         "jax",
         "keras-torch",
         "keras-jax",
+        "theano",
     }
 
 
