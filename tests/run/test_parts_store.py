@@ -8,10 +8,12 @@ import pytest
 
 from pytest_throughput.measurement.disturbance import Disturbance
 from pytest_throughput.measurement.scenario import Elapsed
+from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.journal import Heading, Journal
 from pytest_throughput.results.journal_reader import read_journal
 from pytest_throughput.run.parts_store import PartsStore
 from pytest_throughput.worker.parts import EndedPart
+from pytest_throughput.worker.protocol import Outcome
 
 KEY = ("training", "default", 1)
 HEADING = Heading({"cpu": {}}, {"protocol": "paper"}, ("bench",))
@@ -47,6 +49,25 @@ def test_the_file_that_the_journal_names_stays_until_the_journal_names_the_next_
     third = keep(store, 3)
     assert [each.part.number for each in read_journal(tmp_path / NAME).started] == [1, 2, 3]
     assert [path.exists() for path in (first, second, third)] == [False, False, True]
+
+
+def test_the_file_stays_if_the_journal_cannot_say_that_the_trial_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path / NAME, HEADING)
+    store = PartsStore(journal, {})
+    file = keep(store, 1)
+    case_id, environment, trial = KEY
+    ended = EndedTrial(case_id, environment, {}, trial, "2026", 1, Outcome("ok", reason=None))
+    with monkeypatch.context() as full:
+        fill_the_disk(full)
+        journal.add(ended)
+        store.settle(ended)
+        assert file.exists()
+    store = PartsStore(Journal(tmp_path / "other.jsonl", HEADING), {})
+    file = keep(store, 1)
+    store.settle(ended)
+    assert not file.exists()
 
 
 def test_files_are_left_where_no_journal_could_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

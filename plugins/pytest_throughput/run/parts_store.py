@@ -87,7 +87,8 @@ class PartsStore:
         """Remove the files of a trial that has ended well; a later run goes on with one that has not."""
         if ended.key in self._started and ended.outcome.status == "ok":
             del self._started[ended.key]
-            self._remove(self._files(ended.key))
+            if self._journal.is_written:  # Otherwise the disk has a line that names the file.
+                self._remove(self._files(ended.key))
 
     def _prefix(self, key: Key) -> Path:
         digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
