@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from pytest_throughput.cache_folder import cache_folder
 from pytest_throughput.launch.batch_search import refuse_endless_search
 from pytest_throughput.launch.interpreters import EVERY, Interpreter, Interpreters
 from pytest_throughput.options.option import Option, argparse_type
@@ -27,6 +28,7 @@ __all__ = [
     "Option",
     "Settings",
     "argparse_type",
+    "cache_folder",
     "default_device",
     "find_gpu",
     "is_device",

@@ -19,7 +19,8 @@ from pathlib import Path
 import msgspec
 from packaging.utils import canonicalize_name
 
-from pytest_throughput.environments.pip import Pip, PipFailed, pip_variables, without_secrets
+from pytest_throughput.cache_folder import cache_folder
+from pytest_throughput.environments.pip import Pip, PipFailed, for_another_python, pip_variables, without_secrets
 from pytest_throughput.environments.requirement import Pinned, pin
 from pytest_throughput.launch.interpreters import Interpreter
 from pytest_throughput.launch.inventory import Inventory
@@ -43,7 +44,7 @@ class Environment:
     conflicts: tuple[str, ...] = ()
     """pip's sentences on packages whose requirements are not met here, and are met in the extended Python."""
     was_made: bool = False
-    """Whether it was made now, and not found."""
+    """Whether this call made it; False if it was found."""
 
     @property
     def python(self) -> Path:
@@ -52,7 +53,7 @@ class Environment:
 
 
 class _Marker(msgspec.Struct, frozen=True):
-    """What the marker of an environment says that is needed later."""
+    """The content of an environment's marker that a later run needs."""
 
     conflicts: tuple[str, ...]
 
@@ -78,8 +79,7 @@ class Environments:
         found = shutil.which(python)
         self._python = python if found is None else os.path.abspath(found)
         # Workers in an environment do not see these variables of the shell either, nor packages in the current folder.
-        variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
-        variables["PYTHONSAFEPATH"] = "1"
+        variables = {**for_another_python(), "PYTHONSAFEPATH": "1"}
         self._extended = Inventory.of(Interpreter("default", "python", (self._python,)), variables)
         self._folder = _cache_folder() if folder is None else folder
         self._say = say
@@ -174,7 +174,6 @@ def _read(marker: Path) -> _Marker | None:
 def _cache_folder() -> Path:
     """Return the folder of the user's environments. Raise ValueError for a user without a home."""
     try:
-        caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return cache_folder() / "environments"
     except RuntimeError:
         raise ValueError("there is no home folder to keep environments in; name a folder by XDG_CACHE_HOME") from None
-    return caches / "pytest-throughput" / "environments"

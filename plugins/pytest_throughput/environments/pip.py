@@ -16,7 +16,7 @@ from typing import Any
 
 from pytest_throughput.text import shortened
 
-__all__ = ["Pip", "PipFailed", "pip_variables", "without_secrets"]
+__all__ = ["Pip", "PipFailed", "for_another_python", "pip_variables", "without_secrets"]
 
 _MODULE = "pip"
 _OPTIONS = ("--disable-pip-version-check", "--no-input")
@@ -88,16 +88,20 @@ class Pip:
     def _start(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         if importlib.util.find_spec(_MODULE) is None:
             raise PipFailed(f"pip is not installed for {sys.executable}; {sys.executable} -m ensurepip installs it")
-        variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
         return subprocess.run(
             [sys.executable, "-P", "-m", _MODULE, "--python", self.python, *_OPTIONS, *arguments],
-            env=variables,
+            env=for_another_python(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             errors="replace",
             check=False,
         )
+
+
+def for_another_python() -> dict[str, str]:
+    """Return the environment variables of this process, without those that belong to its own Python."""
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
 
 
 def pip_variables() -> dict[str, str]:

@@ -32,7 +32,7 @@ class Bisected:
 
     @property
     def is_confirmed(self) -> bool:
-        """Whether one candidate was found, and is slower than the one before it."""
+        """Whether the search has left a single candidate, and it is slower than the one before it."""
         last = self.compared[-1]
         return last.purpose == "confirmation" and finding_of(last.verdict) is Finding.SLOWER
 

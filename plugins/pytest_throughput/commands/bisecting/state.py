@@ -24,7 +24,7 @@ NOT_MEASURED = "not measured"
 
 
 class Question(Struct, frozen=True):
-    """What a search was asked for. The comparisons of another question are worth nothing to it."""
+    """The arguments of a search. It does not use comparisons that were made with other arguments."""
 
     candidates: tuple[str, ...]
     """The requirements of all candidates, the good one first."""
