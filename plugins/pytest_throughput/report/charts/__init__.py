@@ -1,0 +1,1 @@
+"""Charts of results: their data, and how they are drawn as SVG."""
