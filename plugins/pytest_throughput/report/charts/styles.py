@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-__all__ = ["styles_of"]
+__all__ = [
+    "COLOURS",
+    "DARK_PAPER",
+    "DASHES",
+    "INKS",
+    "LIGHT_PAPER",
+    "colour_class",
+    "hatch_number",
+    "is_open",
+    "outline",
+    "styles_of",
+    "variant_class",
+]
 
 _KNOWN = (
     "pytorch",
@@ -21,6 +33,45 @@ _KNOWN = (
 )
 """Those whose style never depends on what else was measured."""
 
+LIGHT_PAPER, DARK_PAPER = "#ffffff", "#15181c"
+"""The backgrounds for which the colours are chosen."""
+INKS = {
+    "paper": (LIGHT_PAPER, DARK_PAPER),
+    "ink": ("#1b1f24", "#e9ecf0"),
+    "muted": ("#56606b", "#a9b3be"),
+    "axis": ("#7d8792", "#79848f"),
+    "grid": ("#e3e6ea", "#2b3038"),
+}
+"""The colours of texts and lines, in the light and in the dark theme."""
+COLOURS = (
+    ("#d1490b", "#ff8f57"),
+    ("#1f66c1", "#6aaeff"),
+    ("#00856a", "#2fc9a2"),
+    ("#b0378c", "#f08fd0"),
+    ("#8a6d00", "#e3c23d"),
+    ("#0f93b4", "#83d9f2"),
+    ("#4a3a8c", "#b9a8ff"),
+)
+"""The colours of series, light and dark: at least 3:1 against their paper, and different for all kinds of eyes."""
+DASHES = ("", "7 4", "2 3", "10 3 2 3", "14 5", "2 2 6 2")
+"""The dashes of lines, by variant."""
+_CIRCLE = "m-4.4 0a4.4 4.4 0 1 0 8.8 0 4.4 4.4 0 1 0-8.8 0z"
+_SQUARE = "m-4-4h8v8h-8z"
+_TRIANGLE = "m0-5.4l5.2 9h-10.4z"
+_DIAMOND = "m0-5.6l5.6 5.6-5.6 5.6-5.6-5.6z"
+_TURNED_TRIANGLE = "m0 5.4l5.2-9h-10.4z"
+_PLUS = "m-1.8-5.4h3.6v3.6h3.6v3.6h-3.6v3.6h-3.6v-3.6h-3.6v-3.6h3.6z"
+_CROSS = "m0-2.5l2.9-2.9 2.5 2.5-2.9 2.9 2.9 2.9-2.5 2.5-2.9-2.9-2.9 2.9-2.5-2.5 2.9-2.9-2.9-2.9 2.5-2.5z"
+_SHAPES = (
+    *((shape, False) for shape in (_CIRCLE, _SQUARE, _TRIANGLE, _DIAMOND, _TURNED_TRIANGLE, _PLUS, _CROSS)),
+    *((shape, True) for shape in (_DIAMOND, _TURNED_TRIANGLE, _CIRCLE, _SQUARE, _TRIANGLE)),
+)
+"""Outlines around a point, as path commands, and whether they are open, that is filled with the paper's colour.
+
+There are 12 shapes and 7 colours, so that 84 styles differ: the 8th has the colour of the 1st with another shape.
+"""
+_HATCHES = 7
+
 
 def styles_of(names: Iterable[str]) -> Mapping[str, int]:
     """Return the number of the style of each name: known frameworks have fixed ones, the others follow in order."""
@@ -28,3 +79,28 @@ def styles_of(names: Iterable[str]) -> Mapping[str, int]:
     for name in names:
         styles.setdefault(name, len(styles))
     return styles
+
+
+def colour_class(style: int) -> str:
+    """Return the CSS class of the style's colour."""
+    return f"c{style % len(COLOURS)}"
+
+
+def variant_class(variant: int) -> str:
+    """Return the CSS class of the variant's dashes."""
+    return f"v{variant % len(DASHES)}"
+
+
+def outline(style: int) -> str:
+    """Return the shape of the style as commands of a path that begin where the last ones ended."""
+    return _SHAPES[style % len(_SHAPES)][0]
+
+
+def is_open(style: int, variant: int) -> bool:
+    """Return whether the shape is filled with the paper's colour. The variants of a style alternate."""
+    return _SHAPES[style % len(_SHAPES)][1] ^ (variant % 2 == 1)
+
+
+def hatch_number(style: int) -> int:
+    """Return the number of the hatching of the style's areas; styles of one colour have different ones."""
+    return (style + style // len(COLOURS)) % _HATCHES
