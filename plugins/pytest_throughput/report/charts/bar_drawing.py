@@ -69,7 +69,7 @@ def bar_drawing(chart: BarChart, identifier: str) -> Drawing:
             y = top + number * (thickness + _GAP)
             drawn += [_rectangle(piece, at, y, thickness, identifier if chart.is_stacked else "") for piece in lane.pieces]
             drawn += [_interval(piece, at, y + thickness / 2, domain) for piece in lane.pieces]
-            x = max(at(end) for piece in lane.pieces for end in (piece.end, *(piece.interval or ()), 0)) + 6
+            x = 6 + max([at(0), *(at(end) for piece in lane.pieces for end in (piece.end, *(piece.interval or ())))])
             texts.append(text(x, y + thickness / 2 + 4.5, lane.text, WIDTH - x))
     zero = path(f"M{px(at(0))} {px(rows.top)}V{px(rows.bottom)}", "c-axis")
     grid = x_grid(domain, rows.top, rows.bottom, at, has_texts=rows.is_tall)

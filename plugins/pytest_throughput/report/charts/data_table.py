@@ -23,8 +23,8 @@ def _of_lines(chart: LineChart) -> DataTable:
     limits = "".join(f"; {limit.text}" for limit in chart.limits)
     caption = _caption(f"{chart.y.label} by {chart.x.label}", [p[2:] for s in chart.series for p in s.points], limits)
     rows = [
-        (Cell(short_number(x), _number(x)), *(_cell([p for p in series.points if p.x == x]) for series in chart.series))
-        for x in sorted({point.x for series in chart.series for point in series.points})
+        (Cell(short_number(x), x), *(_cell([p for p in series.points if p.x == x]) for series in chart.series))
+        for x in sorted({p.x for series in chart.series for p in series.points if math.isfinite(p.x)})
     ]
     names = (chart.x.label, *(series.name for series in chart.series))
     return DataTable(caption, names, (*rows,), frozenset(range(len(names))))

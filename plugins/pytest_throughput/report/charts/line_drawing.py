@@ -19,6 +19,8 @@ __all__ = ["line_drawing"]
 
 _HEIGHT = 240
 """The height of the area of the lines."""
+_LABEL_HEIGHT = 28
+"""The height of the label of y, which stands above the lines."""
 _INSET = 10
 """The space between the ends of an axis and the first and last value, so that marks do not touch the frame."""
 _LONGEST_LABEL = 130
@@ -57,7 +59,7 @@ def line_drawing(chart: LineChart) -> Drawing:
     limits = sorted((limit for limit in chart.limits if is_drawable(limit.x, chart.x)), key=lambda limit: limit.x)
     x, y = _domains(chart, [points for _, points in lines], limits)
     left = y_axis_width(y)
-    above = ROW_HEIGHT * (1 + len(limits))
+    above = _LABEL_HEIGHT + ROW_HEIGHT * len(limits)
     plot = _Plot(x, y, left, WIDTH - _label_width(lines), above)
     heights = label_heights([plot.line(points) for _, points in lines], plot.right, plot.top + 4, plot.bottom - 4)
     if heights is None:
@@ -65,7 +67,7 @@ def line_drawing(chart: LineChart) -> Drawing:
         plot = _Plot(x, y, left, WIDTH, legend_height + above)
     else:
         names = _labels(lines, plot, heights)
-    frame = y_axis(plot.y, chart.y.label, plot.top - above + 14, plot.left, plot.right, plot.up)
+    frame = y_axis(plot.y, chart.y.label, plot.top - above + 12, plot.left, plot.right, plot.up)
     axis = x_axis(plot.x, chart.x.label, plot.left, plot.right, plot.bottom, plot.across)
     drawn = [_line(series, points, plot) for series, points in lines]
     return Drawing(plot.bottom + X_AXIS_HEIGHT, "".join([frame, axis, *_limits(limits, plot), *drawn, names]))

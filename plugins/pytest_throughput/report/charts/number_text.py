@@ -20,7 +20,7 @@ def number_text(value: float, digits: int = 4) -> str:
 
 def short_number(value: float) -> str:
     """Format with up to six significant digits and without zeros at the end: ``128``, ``0.25``, ``5×10⁻⁷``, ``10¹²``."""
-    if value == 0 or 1e-5 <= abs(value) < 1e7:
+    if not math.isfinite(value) or value == 0 or 1e-5 <= abs(value) < 1e7:
         text = significant(value, 6)
         return text.rstrip("0").rstrip(".") if "." in text else text
     mantissa, power = scientific(value, 5).split("×")
