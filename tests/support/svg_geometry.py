@@ -40,9 +40,7 @@ def parsed(svg: str) -> ElementTree.Element:
 
 def shapes(root: ElementTree.Element) -> list[Shape]:
     """Return the paths and rectangles outside of definitions."""
-    return [
-        Shape(classes, _corners(element)) for element, classes in _walk(root) if element.tag in ("path", "rect")
-    ]
+    return [Shape(classes, _corners(element)) for element, classes in _walk(root) if element.tag in ("path", "rect")]
 
 
 def texts(root: ElementTree.Element) -> list[Text]:

@@ -48,5 +48,5 @@ def test_png_without_a_font_is_one_message(tmp_path: Path, monkeypatch: pytest.M
     resvg_py = pytest.importorskip("resvg_py")
     rendered = resvg_py.svg_to_bytes
     monkeypatch.setattr(resvg_py, "svg_to_bytes", lambda **given: rendered(**given, skip_system_fonts=True))
-    with pytest.raises(FiguresError, match="no font.*fonts-dejavu-core"):
+    with pytest.raises(FiguresError, match=r"no font.*fonts-dejavu-core"):
         write_charts(SECTIONS, tmp_path, "png")

@@ -8,6 +8,7 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
+from svg_geometry import parsed, shapes, texts
 
 from pytest_throughput.report.charts.chart import (
     Axis,
@@ -24,15 +25,13 @@ from pytest_throughput.report.charts.chart import (
 )
 from pytest_throughput.report.charts.data_table import table_of
 from pytest_throughput.report.charts.svg import standalone_svg, svg_of
-from svg_geometry import parsed, shapes, texts
 
 SIZES = st.sampled_from([0.0, 1.0, 64.0, 1e18, 1e-18, -1.0]) | st.floats(1e-18, 1e18) | st.floats(0.5, 2.0)
 NUMBERS = SIZES | st.floats()
 ENDS = st.none() | NUMBERS
-NAMES = (
-    st.sampled_from(["pytorch", "", "</svg><script>alert(1)</script>", "a & \"b\" 'c'", "\x00\x1b[31m\u202e", "x" * 900])
-    | st.text(st.characters(), max_size=40)
-)
+NAMES = st.sampled_from(
+    ["pytorch", "", "</svg><script>alert(1)</script>", "a & \"b\" 'c'", "\x00\x1b[31m\u202e", "x" * 900]
+) | st.text(st.characters(), max_size=40)
 STYLES = st.integers(0, 100)
 AXES = st.builds(Axis, NAMES, st.sampled_from(["linear", "log"]), st.lists(NUMBERS, max_size=4).map(tuple))
 POINTS = st.lists(st.builds(Point, NUMBERS, NUMBERS, ENDS, ENDS), max_size=6).map(tuple)
@@ -94,7 +93,7 @@ def test_lines_keep_the_order_of_values(values: list[float], x_scale: str, y_sca
 def test_bars_begin_at_zero_and_keep_the_order_of_values(values: list[float]) -> None:
     bars = tuple(Bar(str(value), (BarPart("", 0, value),)) for value in values)
     found = shapes(parsed(svg_of(BarChart("", "", Axis("y", "log"), bars), "a")))
-    zero = [shape.points[0][0] for shape in found if "c-axis" in shape.classes][0]
+    zero = next(shape.points[0][0] for shape in found if "c-axis" in shape.classes)
     lengths = [shape.points[1][0] - shape.points[0][0] for shape in found if "c-bar" in shape.classes]
     assert len(lengths) == len(values)
     assert all(shape.points[0][0] == zero for shape in found if "c-bar" in shape.classes)

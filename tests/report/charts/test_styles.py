@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def contrast(one: str, other: str) -> float:
     return (lights[1] + 0.05) / (lights[0] + 0.05)
 
 
-def oklab(rgb: np.ndarray) -> np.ndarray:
+def oklab(rgb: np.ndarray) -> Any:
     """Return Oklab, https://bottosson.github.io/posts/oklab/, times 100."""
     cones = np.array(
         [[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
@@ -72,7 +73,7 @@ def test_contrast_is_that_of_wcag(theme: int) -> None:
 @pytest.mark.parametrize("eyes", EYES)
 def test_colours_differ_for_all_eyes(theme: int, eyes: str) -> None:
     seen = [oklab(EYES[eyes] @ linear(colours[theme])) for colours in COLOURS]
-    assert min(np.linalg.norm(one - other) for one, other in itertools.combinations(seen, 2)) > 6
+    assert min(np.linalg.norm(one - other) for one, other in itertools.combinations(seen, 2)) > 11
 
 
 def test_styles_differ_by_shape_where_they_have_the_same_colour() -> None:

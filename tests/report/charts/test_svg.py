@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from svg_geometry import parsed, shapes, texts
 
 from pytest_throughput.report.charts.chart import (
     Axis,
@@ -17,9 +18,8 @@ from pytest_throughput.report.charts.chart import (
     Point,
     Series,
 )
-from pytest_throughput.report.charts.svg import standalone_svg, svg_of
 from pytest_throughput.report.charts.stylesheet import stylesheet
-from svg_geometry import parsed, shapes, texts
+from pytest_throughput.report.charts.svg import standalone_svg, svg_of
 
 BATCHES = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 
@@ -53,7 +53,7 @@ def test_lines_are_named_at_their_ends_if_they_end_apart() -> None:
     "series",
     [
         pytest.param([rates(f"framework {n}", n, 100 + n) for n in range(12)], id="end at one place"),
-        pytest.param([rates("pytorch", 0, 100, count=3), rates("jax", 2, 44)], id="a leader would cross a line"),
+        pytest.param([rates("pytorch", 0, 100, count=3), rates("jax", 2, 70)], id="a leader would cross a line"),
     ],
 )
 def test_lines_that_cannot_be_named_at_their_ends_have_a_legend(series: list[Series]) -> None:
@@ -103,15 +103,15 @@ def test_stacked_bars_lie_end_to_end_and_have_a_legend() -> None:
     parts = [shape.points for shape in shapes(parsed(svg_of(chart, "a"))) if "c-part" in shape.classes]
     assert len(parts) == 6
     assert [parts[n][1][0] for n in (0, 1)] == pytest.approx([parts[n][0][0] for n in (1, 2)], abs=0.11)
-    assert {"load", "train", "save", "5.000"} <= {*drawn(chart)}
+    assert {"load", "train", "save", "5.00"} <= {*drawn(chart)}
     assert svg_of(chart, "a").count("<pattern") == 3 and with_class(chart, "c-whisker") == 2
 
 
 def test_bars_of_one_row_are_named_where_the_row_does_not_name_them() -> None:
     pair = (BarPart("cpu", 0, 10.0), BarPart("cuda", 1, 100.0))
-    assert {"cpu 10.00", "cuda 100.0"} <= {*drawn(BarChart("", "", Axis("images/s"), (Bar("pytorch", pair),)))}
+    assert {"cpu 10.0", "cuda 100"} <= {*drawn(BarChart("", "", Axis("images/s"), (Bar("pytorch", pair),)))}
     alone = tuple(Bar(name, (BarPart(name, n, 10.0),)) for n, name in enumerate(("pytorch", "jax")))
-    assert "10.00" in drawn(BarChart("", "", Axis("images/s"), alone))
+    assert "10.0" in drawn(BarChart("", "", Axis("images/s"), alone))
 
 
 def test_trials_are_dots_beside_their_mean() -> None:
@@ -138,5 +138,5 @@ def test_hostile_text_stays_text() -> None:
 
 def test_charts_of_five_hundred_cases_are_small() -> None:
     charts = [lines(*(rates(f"framework {n}", n, 50.0 + 20 * n) for n in range(8))) for _ in range(8)]
-    assert sum(len(svg_of(chart, "speed-1")) for chart in charts) < 100_000
+    assert sum(len(svg_of(chart, "speed-1")) for chart in charts) < 120_000
     assert len(stylesheet()) < 4_000

@@ -29,7 +29,7 @@ def y_axis(y: Domain, label: str, label_y: float, left: float, right: float, at:
     grid = path("".join(f"M{px(left)} {px(position)}H{px(right)}" for position in positions), "c-grid")
     kept = _apart(positions, [SIZE] * len(positions), gap=2)
     texts = [text(left - 8, positions[n] + 4.5, y.ticks[n].text, left) for n in kept]
-    return grid + group("c-muted", [text(2, label_y, label, WIDTH - 4), group("c-end", texts)])
+    return grid + group("c-muted", [text(0, label_y, label, WIDTH), group("c-end", texts)])
 
 
 def x_axis(x: Domain, label: str, left: float, right: float, y: float, at: Coordinate) -> str:

@@ -20,7 +20,7 @@ __all__ = ["bar_drawing"]
 _THICK, _THIN = 16, 13
 """The heights of a bar that is alone in its row, and of one of several."""
 _GAP = 3
-_LONGEST_NAME = 120
+_LONGEST_NAME = 170
 
 
 class _Piece(NamedTuple):
@@ -63,20 +63,20 @@ def bar_drawing(chart: BarChart, identifier: str) -> Drawing:
     def at(value: float) -> float:
         return domain.at(value, rows.left, rows.right)
 
+    fills = identifier if chart.is_stacked else ""
     drawn, texts = [], []
     for lanes, top in zip(bars, rows.tops, strict=True):
         for number, lane in enumerate(lanes):
             y = top + number * (thickness + _GAP)
-            drawn += [_rectangle(piece, at, y, thickness, identifier if chart.is_stacked else "") for piece in lane.pieces]
+            drawn += [_rectangle(piece, at, y, thickness, fills) for piece in lane.pieces]
             drawn += [_interval(piece, at, y + thickness / 2, domain) for piece in lane.pieces]
             x = 6 + max([at(0), *(at(end) for piece in lane.pieces for end in (piece.end, *(piece.interval or ())))])
             texts.append(text(x, y + thickness / 2 + 4.5, lane.text, WIDTH - x))
     zero = path(f"M{px(at(0))} {px(rows.top)}V{px(rows.bottom)}", "c-axis")
     grid = x_grid(domain, rows.top, rows.bottom, at, has_texts=rows.is_tall)
     axis = x_axis(domain, chart.value.label, rows.left, rows.right, rows.bottom, at)
-    return Drawing(
-        rows.bottom + X_AXIS_HEIGHT, "".join([names, grid, rows.labels(), *drawn, zero, axis, group("c-above", texts)])
-    )
+    elements = [names, grid, rows.labels(), *drawn, zero, axis, group("c-above", texts)]
+    return Drawing(rows.bottom + X_AXIS_HEIGHT, "".join(elements))
 
 
 def _has_names(chart: BarChart) -> bool:
@@ -92,7 +92,7 @@ def _grouped(bar: Bar, has_names: bool) -> list[_Lane]:
     for part in bar.parts:
         name = f"{fitted(part.name, _LONGEST_NAME)} " if has_names else ""
         pieces = (_Piece(part, 0.0, part.value),) if is_drawable(part.value, Axis("")) else ()
-        lanes.append(_Lane(pieces, name + number_text(part.value)))
+        lanes.append(_Lane(pieces, name + number_text(part.value, 3)))
     return lanes or [_Lane((), "-")]
 
 
@@ -106,7 +106,7 @@ def _stacked(bar: Bar) -> list[_Lane]:
         start = left if part.value < 0 else right
         pieces.append(_Piece(part, start, start + part.value))
         left, right = min(left, start + part.value), max(right, start + part.value)
-    return [_Lane((*pieces,), number_text(left + right) if pieces else "-")]
+    return [_Lane((*pieces,), number_text(left + right, 3) if pieces else "-")]
 
 
 def _domain(pieces: Sequence[_Piece]) -> Domain:
@@ -119,19 +119,17 @@ def _legend(chart: BarChart, identifier: str) -> tuple[str, float]:
     entries = dict.fromkeys(Entry(part.name, part.style) for part in parts)
 
     def sample(entry: Entry, x: float, y: float) -> str:
-        return rectangle(x + 8, y - 7, 16, 14, f'fill="{fill_of(entry.style, identifier)}"')
+        return rectangle(x, y - 7, 24, 14, f'fill="{fill_of(entry.style, identifier)}"')
 
     names, height = legend(entries, sample)
     return patterns((part.style for part in parts), identifier) + names, height
 
 
-def _rectangle(
-    piece: _Piece, at: Callable[[float], float], y: float, thickness: float, identifier: str
-) -> str:
+def _rectangle(piece: _Piece, at: Callable[[float], float], y: float, thickness: float, identifier: str) -> str:
     x, end = sorted((at(piece.start), at(piece.end)))
     if not identifier:
         return styled(piece.part.style, [rectangle(x, y, end - x, thickness, 'class="c-bar"')])
-    tooltip = f"{clean(piece.part.name)}: {with_interval(*piece.part[2:])}"
+    tooltip = f"{clean(piece.part.name)}: {with_interval(*piece.part[2:], digits=3)}"
     fill = f'class="c-part" fill="{fill_of(piece.part.style, identifier)}"'
     return rectangle(x, y, end - x, thickness, fill, tooltip)
 

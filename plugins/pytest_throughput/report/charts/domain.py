@@ -74,7 +74,7 @@ def domain_of(
     low, high = _with_span(low, high)
     if ends_on_ticks:
         step = step_of(low, high, most_ticks)
-        low, high = step.times(math.floor(low / step.size + 1e-9)), step.times(math.ceil(high / step.size - 1e-9))
+        low, high = step.at_most(low), -step.at_most(-high)
     ticks = given_ticks(axis.values, low, high) if axis.values else linear_ticks(low, high, most_ticks)
     return Domain(low, high, False, ticks)
 

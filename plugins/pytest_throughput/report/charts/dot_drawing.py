@@ -23,7 +23,7 @@ _DOT = "m-3 0a3 3 0 1 0 6 0 3 3 0 1 0-6 0z"
 def dot_drawing(chart: DotChart) -> Drawing:
     """Draw the chart. Values that the axis cannot show, such as zero on a logarithmic one, are left out."""
     domain = _domain(chart)
-    means = ["" if row.mean is None else number_text(row.mean) for row in chart.rows]
+    means = ["" if row.mean is None else number_text(row.mean, 3) for row in chart.rows]
     beside = 12 + max((width_of(mean) for mean in means), default=0.0)
     rows = Rows.of([row.label for row in chart.rows], [_HEIGHT] * len(chart.rows), top=0, beside=beside)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 __all__ = ["label_heights"]
 
@@ -29,7 +30,7 @@ def label_heights(lines: Sequence[Sequence[Position]], x: float, top: float, bot
     latest = max((line[-1][0] for line in lines), default=x)
     for number, leader in enumerate(leaders):
         others = [[*line, leaders[n][1]] for n, line in enumerate(lines) if n != number]
-        if leader[0][0] < latest and any(_cross(leader, piece) for line in others for piece in zip(line, line[1:])):
+        if leader[0][0] < latest and any(_cross(leader, piece) for line in others for piece in pairwise(line)):
             return None
     return heights
 
@@ -37,7 +38,8 @@ def label_heights(lines: Sequence[Sequence[Position]], x: float, top: float, bot
 def _spread(wanted: Sequence[float], top: float, bottom: float) -> list[float]:
     """Return heights at least ``_GAP`` apart, in the order of the wanted ones and in sum of squares nearest to them."""
     order = sorted(range(len(wanted)), key=lambda n: wanted[n])
-    blocks: list[tuple[float, int]] = []  # The mean of what its members want, less the gaps before each, and their count.
+    # What the members want on average, less the gaps before each, and how many they are.
+    blocks: list[tuple[float, int]] = []
     for rank, number in enumerate(order):
         mean, count = wanted[number] - rank * _GAP, 1
         while blocks and blocks[-1][0] >= mean:

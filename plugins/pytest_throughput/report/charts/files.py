@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from pytest_throughput.report.charts.chart import Section
-from pytest_throughput.report.charts.svg import standalone_svg
 from pytest_throughput.report.charts.stylesheet import FONT_FAMILIES
+from pytest_throughput.report.charts.svg import standalone_svg
 
 __all__ = ["FiguresError", "write_charts"]
 

@@ -23,7 +23,7 @@ _LABEL_HEIGHT = 28
 """The height of the label of y, which stands above the lines."""
 _INSET = 10
 """The space between the ends of an axis and the first and last value, so that marks do not touch the frame."""
-_LONGEST_LABEL = 130
+_LONGEST_LABEL = 170
 _MARK_DISTANCE = 11
 """The least distance of marks on average; of more values only some have a mark, while the line has them all."""
 
@@ -78,9 +78,7 @@ def _drawable(series: Series, chart: LineChart) -> list[Point]:
     return sorted(points, key=lambda point: point.x)
 
 
-def _domains(
-    chart: LineChart, lines: Sequence[Sequence[Point]], limits: Sequence[Limit]
-) -> tuple[Domain, Domain]:
+def _domains(chart: LineChart, lines: Sequence[Sequence[Point]], limits: Sequence[Limit]) -> tuple[Domain, Domain]:
     points = [point for line in lines for point in line]
     ends = [end for point in points for end in (point.low, point.high) if end is not None]
     x = domain_of([*(point.x for point in points), *(limit.x for limit in limits)], chart.x, 8)
@@ -130,7 +128,7 @@ def _line(series: Series, points: Sequence[Point], plot: _Plot) -> str:
     name = fitted(series.name, 200)
     every = max(1, math.ceil(len(points) * _MARK_DISTANCE / (plot.right - plot.left)))
     marks = [
-        mark(series.style, *position, tooltip=f"{name}, {short_number(point.x)}: {with_interval(*point[1:])}")
+        mark(series.style, *position, tooltip=f"{name}, {short_number(point.x)}: {with_interval(*point[1:], digits=3)}")
         for number, (point, position) in enumerate(zip(points, line, strict=True))
         if (len(points) - 1 - number) % every == 0
     ]

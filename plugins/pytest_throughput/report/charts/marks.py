@@ -12,7 +12,7 @@ from pytest_throughput.report.charts.styles import colour_class, is_open, outlin
 __all__ = ["ROW_HEIGHT", "Entry", "legend", "line_sample", "mark", "marks_class", "styled", "whisker"]
 
 ROW_HEIGHT = 20
-_SAMPLE_WIDTH, _LONGEST_NAME = 30, 270
+_SAMPLE_WIDTH, _LONGEST_NAME, _SPACE_BELOW = 30, 270, 6
 
 
 class Entry(NamedTuple):
@@ -57,13 +57,13 @@ def line_sample(entry: Entry, x: float, y: float) -> str:
 def legend(entries: Iterable[Entry], sample: Callable[[Entry, float, float], str]) -> tuple[str, float]:
     """Return the entries in rows from the top of the drawing, and the height of the rows."""
     samples, names = [], []
-    x, y = 2.0, ROW_HEIGHT / 2
+    x, y = 0.0, ROW_HEIGHT / 2
     for entry in entries:
         name = fitted(entry.name, _LONGEST_NAME)
         width = _SAMPLE_WIDTH + width_of(name)
-        if x > 2 and x + width > WIDTH:
-            x, y = 2.0, y + ROW_HEIGHT
+        if x and x + width > WIDTH:
+            x, y = 0.0, y + ROW_HEIGHT
         samples.append(sample(entry, x, y))
         names.append(text(x + _SAMPLE_WIDTH, y + 4.5, entry.name, _LONGEST_NAME))
         x += width + 16
-    return "".join([*samples, *names]), y + ROW_HEIGHT / 2 if names else 0.0
+    return "".join([*samples, *names]), y + ROW_HEIGHT / 2 + _SPACE_BELOW if names else 0.0

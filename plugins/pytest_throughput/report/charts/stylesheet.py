@@ -32,7 +32,7 @@ _RULES = f"""\
 .chart .c-dot{{fill:currentColor;fill-opacity:.3;stroke:currentColor}}
 .chart .c-bar{{fill:currentColor}}
 .chart .c-part{{stroke:var(--chart-paper)}}
-.chart .c-hatch{{fill:none;stroke:var(--chart-paper);stroke-width:1.4}}
+.chart .c-hatch{{fill:none;stroke:var(--chart-paper);stroke-width:1.1;stroke-opacity:.8}}
 .chart .c-halo{{fill:none;stroke:var(--chart-paper);stroke-width:4}}
 .chart .c-whisker{{fill:none;stroke:var(--chart-ink);stroke-width:1.4}}
 """

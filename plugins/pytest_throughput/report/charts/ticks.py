@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pytest_throughput.report.charts.number_text import scientific, short_number
+from pytest_throughput.report.charts.number_text import power_of_ten, scientific, short_number
 
 __all__ = ["Step", "Tick", "given_ticks", "linear_ticks", "log_ticks", "step_of"]
 
@@ -36,6 +36,11 @@ class Step(NamedTuple):
         """Return the multiple as the nearest floating-point number, without the error of a product."""
         return float(f"{count * self.factor}e{self.exponent}")
 
+    def at_most(self, value: float) -> float:
+        """Return the largest multiple that is no larger than the value."""
+        count = round(value / self.size)
+        return self.times(count if self.times(count) <= value else count - 1)
+
 
 def step_of(low: float, high: float, most: int) -> Step:
     """Return the smallest round step by which there are at most about ``most`` intervals from low to high."""
@@ -52,8 +57,9 @@ def linear_ticks(low: float, high: float, most: int) -> tuple[Tick, ...]:
     values = [step.times(count) for count in range(first, last + 1)]
     largest = max(map(abs, values), default=0.0)
     if largest >= 1e9 or step.exponent < -6:
-        decimals = max(0, math.floor(math.log10(largest)) - step.exponent) if largest else 0
-        return tuple(Tick(value, scientific(value, decimals) if value else "0") for value in values)
+        power = math.floor(math.log10(largest)) if largest else 0
+        decimals = max(0, power - step.exponent)
+        return tuple(Tick(value, scientific(value, decimals, power) if value else "0") for value in values)
     return tuple(Tick(value, f"{value:,.{max(0, -step.exponent)}f}") for value in values)
 
 
@@ -68,6 +74,8 @@ def log_ticks(low: float, high: float, most: int) -> tuple[Tick, ...]:
     if len(values) > most:
         stride = math.ceil(len(decades) / most)
         values = [float(f"1e{exponent}") for exponent in decades if exponent % stride == 0]
+        if decades[0] < -4 or decades[-1] > 6:
+            return tuple(Tick(value, power_of_ten(value)) for value in values)
     return given_ticks(values, low, high)
 
 
