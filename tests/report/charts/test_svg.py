@@ -72,6 +72,13 @@ def test_batch_sizes_are_the_ticks() -> None:
     assert {"1", "2", "4", "8", "16", "32", "64", "128"} <= {*drawn(lines(rates("jax", 2, 100)))}
 
 
+def test_ticks_that_do_not_fit_are_left_out_evenly() -> None:
+    bars = tuple(Bar("x" * 60, (BarPart("calls", 0, value),)) for value in (1.0, 24_000.0))
+    assert [text for text in drawn(BarChart("", "", Axis("calls/s"), bars)) if text.endswith("0")][:3] == [
+        "0", "10,000", "20,000",
+    ]  # fmt: skip
+
+
 def test_an_interval_beyond_the_axis_is_cut_and_has_no_cap() -> None:
     chart = lines(Series("jax", 2, (Point(1, 10, 9, 11), Point(2, 12, 1, 4000))))
     bars = [shape for shape in shapes(parsed(svg_of(chart, "a"))) if "c-error" in shape.classes]

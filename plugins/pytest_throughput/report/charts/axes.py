@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from pytest_throughput.report.charts.domain import Domain
 from pytest_throughput.report.charts.drawing import WIDTH, group, path, px, text
@@ -57,10 +58,20 @@ def _texts(ticks: Sequence[Tick], positions: Sequence[float], y: float) -> list[
     return texts
 
 
-def _apart(positions: Sequence[float], extents: Sequence[float], gap: float) -> list[int]:
-    """Return the numbers of the ticks whose texts do not overlap, the last tick first."""
-    kept: list[int] = []
+def _apart(positions: Sequence[float], extents: Sequence[float], gap: float) -> Sequence[int]:
+    """Return the numbers of ticks whose texts do not overlap: every n-th, unless many more fit at uneven distances."""
+
+    def is_apart(one: int, other: int) -> bool:
+        return abs(positions[one] - positions[other]) >= (extents[one] + extents[other]) / 2 + gap
+
+    uneven: list[int] = []
     for n in reversed(range(len(positions))):
-        if not kept or abs(positions[n] - positions[kept[-1]]) >= (extents[n] + extents[kept[-1]]) / 2 + gap:
-            kept.append(n)
-    return kept
+        if not uneven or is_apart(n, uneven[-1]):
+            uneven.append(n)
+    for stride in range(1, len(positions)):
+        even = range(0, len(positions), stride)
+        if len(even) < len(uneven) - 1:
+            break
+        if all(is_apart(*pair) for pair in pairwise(even)):
+            return even
+    return uneven

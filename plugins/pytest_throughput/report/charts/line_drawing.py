@@ -23,7 +23,7 @@ _LABEL_HEIGHT = 28
 """The height of the label of y, which stands above the lines."""
 _INSET = 10
 """The space between the ends of an axis and the first and last value, so that marks do not touch the frame."""
-_LONGEST_LABEL = 170
+_LONGEST_LABEL = 190
 _MARK_DISTANCE = 11
 """The least distance of marks on average; of more values only some have a mark, while the line has them all."""
 

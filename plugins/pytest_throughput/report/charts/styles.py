@@ -52,8 +52,8 @@ COLOURS = (
     ("#5b93bc", "#0ca9f9"),
     ("#590a5c", "#a987a9"),
 )
-"""The colours of series, light and dark, of one hue each: at least 3:1 against their paper, and as far apart as a random
-search could bring them for normal sight, protanopia, deuteranopia and tritanopia (distances of 11 and more in Oklab)."""
+"""The colours of series, light and dark, each of one hue: at least 3:1 against their paper, and as far apart as a
+search could bring them for normal sight, protanopia, deuteranopia and tritanopia (11 and more in Oklab × 100)."""
 DASHES = ("", "7 4", "2 3", "10 3 2 3", "14 5", "2 2 6 2")
 """The dashes of lines, by variant."""
 _CIRCLE = "m-4 0a4 4 0 1 0 8 0 4 4 0 1 0-8 0z"
