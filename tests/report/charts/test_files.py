@@ -20,7 +20,7 @@ def test_svg_files_are_named_by_section_and_need_no_page(tmp_path: Path) -> None
     assert [file.name for file in files] == ["best-1.svg", "best-2.svg", "devices-1.svg"]
     assert sorted(files) == sorted((tmp_path / "new" / "figures").iterdir())  # No temporary file is left.
     text = files[0].read_text(encoding="utf-8")
-    assert text.startswith('<svg xmlns="http://www.w3.org/2000/svg" width="632"') and "JAX is fastest" in text
+    assert text.startswith('<svg xmlns="http://www.w3.org/2000/svg" width="572"') and "JAX is fastest" in text
     assert "fill:#ffffff" in text and "var(" not in text
 
 
@@ -34,7 +34,7 @@ def test_png_has_two_pixels_for_each_unit(tmp_path: Path) -> None:
     pytest.importorskip("resvg_py", reason="resvg_py is not installed: pip install 'pytest-throughput[figures]'")
     (file,) = write_charts(SECTIONS[2:], tmp_path, "png")
     content = file.read_bytes()
-    assert content[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">I", content[16:20]) == (2 * 632,)
+    assert content[:8] == b"\x89PNG\r\n\x1a\n" and struct.unpack(">I", content[16:20]) == (2 * 572,)
 
 
 def test_png_without_its_library_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

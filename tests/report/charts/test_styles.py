@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_throughput.report.charts.drawing import WIDTH
+from pytest_throughput.report.charts.lettering import SIZE
 from pytest_throughput.report.charts.styles import (
     COLOURS,
     DASHES,
@@ -20,7 +22,7 @@ from pytest_throughput.report.charts.styles import (
     styles_of,
     variant_class,
 )
-from pytest_throughput.report.charts.stylesheet import literal_stylesheet, stylesheet
+from pytest_throughput.report.charts.stylesheet import NARROWEST, literal_stylesheet, stylesheet
 
 # Machado, Oliveira and Fernandes 2009, doi:10.1109/TVCG.2009.113, severity 1, for linear RGB.
 EYES = {
@@ -99,3 +101,7 @@ def test_the_css_defines_every_variable_and_class_that_it_uses() -> None:
     assert {*re.findall(r"var\((--[\w-]+)\)", css)} == {*re.findall(r"(--[\w-]+):", css)}
     assert all(f".{colour_class(n)}{{" in css for n in range(len(COLOURS)))
     assert "var(" not in literal_stylesheet() and "<" not in literal_stylesheet()
+
+
+def test_texts_of_the_narrowest_chart_have_11_pixels() -> None:
+    assert SIZE * NARROWEST / WIDTH >= 11

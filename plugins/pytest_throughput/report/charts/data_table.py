@@ -33,7 +33,7 @@ def _of_lines(chart: LineChart) -> DataTable:
 def _of_bars(chart: BarChart) -> DataTable:
     """Return a row for each bar and a column for each part; where most cells would be empty, a row for each part."""
     parts = [part for bar in chart.bars for part in bar.parts]
-    names = [*dict.fromkeys(part.name for part in parts)]
+    names = [*dict.fromkeys(part.name for part in parts)] or [""]
     caption = _caption(chart.value.label, [part[3:] for part in parts])
     if len(names) * len(chart.bars) <= 2 * len(parts):
         columns = ("name", *names) if len(names) > 1 else ("name", chart.value.label)

@@ -10,7 +10,7 @@ from pytest_throughput.report.charts.lettering import clean, fitted
 
 __all__ = ["WIDTH", "Drawing", "group", "path", "px", "rectangle", "text"]
 
-WIDTH = 600
+WIDTH = 540
 """The width of every drawing, in units of the SVG."""
 
 

@@ -10,7 +10,7 @@ from pytest_throughput.report.charts.lettering import fitted, width_of
 
 __all__ = ["Rows"]
 
-_LONGEST_NAME = 280
+_LONGEST_NAME = 250
 _GAP = 10
 """The space between two rows."""
 _TALL = 480

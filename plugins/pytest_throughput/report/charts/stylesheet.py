@@ -7,15 +7,17 @@ import re
 from pytest_throughput.report.charts.lettering import SIZE
 from pytest_throughput.report.charts.styles import COLOURS, DASHES, INKS
 
-__all__ = ["FONT_FAMILIES", "TITLE_SIZE", "literal_stylesheet", "stylesheet"]
+__all__ = ["FONT_FAMILIES", "NARROWEST", "TITLE_SIZE", "literal_stylesheet", "stylesheet"]
 
 FONT_FAMILIES = "Arial,Helvetica,Liberation Sans,DejaVu Sans,Noto Sans,sans-serif"
 """The fonts of a chart that is a file of its own; on a page, it has the font of the page."""
+NARROWEST, WIDEST = 458, 620
+"""The least width of a chart on a page, at which its texts have 11 px, and the greatest."""
 TITLE_SIZE = 16
 """The size of the title of a chart that is a file of its own."""
 
 _RULES = f"""\
-.chart{{display:block;width:100%;min-width:512px;max-width:760px;height:auto}}
+.chart{{display:block;width:100%;min-width:{NARROWEST}px;max-width:{WIDEST}px;height:auto}}
 .chart text{{font-size:{SIZE}px;fill:var(--chart-ink);stroke:none}}
 .chart .c-muted text{{fill:var(--chart-muted);font-variant-numeric:tabular-nums}}
 .chart .c-end{{text-anchor:end}}

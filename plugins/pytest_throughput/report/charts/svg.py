@@ -23,7 +23,7 @@ def svg_of(chart: Chart, identifier: str) -> str:
     """Return the chart as an ``<svg class="chart" role="img">`` for a page that has ``stylesheet()``.
 
     ``identifier`` is unique in the page. Title and panel are not drawn but only named for screen readers: the page
-    shows them as the caption. On a screen narrower than 512 px the chart keeps that width, so that its texts stay
+    shows them as the caption. On a screen narrower than 458 px the chart keeps that width, so that its texts stay
     legible: its parent must scroll (``overflow-x: auto``, ``tabindex="0"``).
     """
     identifier = escape(identifier)
