@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from measured_cases import measured
 
 from pytest_throughput.report.charts.chart import BarChart
@@ -18,7 +20,7 @@ def charts(*cases: CaseResult) -> list[BarChart]:
     return [chart for chart in found.charts if isinstance(chart, BarChart)]
 
 
-def on(device: str, framework: str, speed: float, **axes: object) -> CaseResult:
+def on(device: str, framework: str, speed: float, **axes: Any) -> CaseResult:
     return measured(framework, [speed * each for each in TRIALS], device=device, **axes)
 
 

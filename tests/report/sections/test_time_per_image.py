@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from measured_cases import measured
 
@@ -19,7 +21,7 @@ def chart(*cases: CaseResult) -> LineChart:
     return only
 
 
-def sweep(framework: str, *rates: float | None, **axes: object) -> list[CaseResult]:
+def sweep(framework: str, *rates: float | None, **axes: Any) -> list[CaseResult]:
     """Return cases with these rates at batch 1, 2, 4, …; None where memory did not suffice."""
     return [
         measured(framework, [], batch_size=2**power, status="out_of_memory", **axes)

@@ -15,8 +15,8 @@ from pytest_throughput.report.sections.works import (
     grouped,
     limited,
     metric_key,
-    styled_as,
     name_of_test,
+    styled_as,
     work_key,
 )
 from pytest_throughput.results.model import CaseResult

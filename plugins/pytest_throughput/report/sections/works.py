@@ -21,9 +21,9 @@ __all__ = [
     "grouped",
     "limited",
     "metric_key",
+    "name_of_test",
     "point",
     "styled_as",
-    "name_of_test",
     "work_key",
 ]
 
@@ -47,7 +47,9 @@ class Labels:
     styles: Mapping[str, int]
 
     @classmethod
-    def of(cls, cases: Sequence[CaseResult], hidden: Collection[str], contenders: Collection[str] = CONTENDERS) -> Labels:
+    def of(
+        cls, cases: Sequence[CaseResult], hidden: Collection[str], contenders: Collection[str] = CONTENDERS
+    ) -> Labels:
         """Return the labels; names of works have no ``hidden`` axes, and those of configurations have ``contenders``.
 
         A work is named by mode, model and device, and by the other axes that are not the same in all cases.
