@@ -14,7 +14,7 @@ from pytest_throughput.report.warnings import is_swapped
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import byte_count, significant
 
-__all__ = ["Fit", "batch_size_of", "fit_of", "notes_on_sweeps"]
+__all__ = ["Fit", "batch_size_of", "fit_of", "notes_on_cliffs", "notes_on_sweeps"]
 
 _SHOWN = ("ok", "out_of_memory")
 """The statuses of a case that show whether its batch fits."""
@@ -52,10 +52,20 @@ def notes_on_sweeps(result: RunResult) -> list[str]:
     names = _names(sweeps)
     limits = [f"{name} {limit}" for name, limit in zip(names, map(_limit, sweeps), strict=True)]
     does_not_fit = any(case.status == "out_of_memory" for sweep in sweeps for case in sweep)
-    cliffs = [
-        f"swap cliff: {name}: {text}" for name, sweep in zip(names, sweeps, strict=True) for text in _cliff(sweep)
+    return [
+        *(["largest batch that fits: " + "; ".join(limits)] if does_not_fit else []),
+        *notes_on_cliffs(result.cases),
     ]
-    return [*(["largest batch that fits: " + "; ".join(limits)] if does_not_fit else []), *cliffs]
+
+
+def notes_on_cliffs(cases: Sequence[CaseResult]) -> list[str]:
+    """Return a line for each cliff of swapping."""
+    sweeps = _sweeps(cases)
+    return [
+        f"swap cliff: {name}: {text}"
+        for name, sweep in zip(_names(sweeps), sweeps, strict=True)
+        for text in _cliff(sweep)
+    ]
 
 
 def _is_size(value: Any) -> bool:

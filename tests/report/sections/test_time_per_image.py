@@ -53,6 +53,15 @@ def test_the_memory_wall_is_the_largest_batch_before_one_that_does_not_fit() -> 
     assert found.title == "largest batch that fits: pytorch 2, tensorflow 4, jax at least 2"
 
 
+def test_executions_with_the_same_wall_share_a_line() -> None:
+    one, other, third = (
+        sweep("pytorch", 1.0, 2.0, *rest, execution=how)
+        for how, rest in (("eager", [None]), ("compiled", [None]), ("graphs", [3.0, None]))
+    )
+    assert [limit.text for limit in chart(*one, *other).limits] == ["pytorch: 2 fits, 4 does not"]
+    assert chart(*one, *third).title == "largest batch that fits: pytorch eager 2, pytorch graphs 4"
+
+
 def test_a_search_finds_the_wall_between_the_sizes_of_a_sweep() -> None:
     search = {"largest_batch": {"fits": 213, "refused": 217}}
     found = chart(*sweep("jax", 1.0, 2.0), measured("jax", [9.0], batch_size="max", metadata=search))

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_throughput.naming import CONTENDERS
-from pytest_throughput.report.batch_sweep import batch_size_of
 from pytest_throughput.report.best import Best, bests, notes_on_bests
 from pytest_throughput.report.charts.chart import Axis, Bar, BarChart, Cell, DataTable, Section
 from pytest_throughput.report.findings import notes_on_findings, quantity_of, title_at
-from pytest_throughput.report.sections.works import Labels, batch_in_words, chart_key, framework_of, grouped, limited
+from pytest_throughput.report.sections.works import (
+    Labels,
+    batch_in_words,
+    chart_key,
+    framework_of,
+    grouped,
+    limited,
+    mean_speed,
+)
 from pytest_throughput.results.model import RunResult
 from pytest_throughput.text import printable, significant
 
@@ -27,7 +34,7 @@ def section(result: RunResult) -> Section | None:
     if not works:
         return None
     panels = grouped(works, lambda work: chart_key(work[0].case, _HIDDEN))
-    chosen = [max(panel, key=_frameworks_and_batch_size) for panel in panels]
+    chosen = [max(panel, key=_frameworks_and_speed) for panel in panels]
     labels = Labels.of(result.cases, _HIDDEN)
     shown, left_out = limited(chosen, lambda work: labels.work(work[0].case), len, _MOST_CHARTS)
     found = [best for work in shown for best in work]
@@ -37,8 +44,8 @@ def section(result: RunResult) -> Section | None:
         charts=tuple(_chart(work, labels) for work in shown),
         tables=(_table(found, labels),),
         notes=(
-            "The fastest configuration of each framework, at equal precision. Of several batch sizes, the largest that "
-            "most of the frameworks were measured with is shown.",
+            "The fastest configuration of each framework, at equal precision. Of several batch sizes with most of the "
+            "frameworks, the one at which they are fastest on average is shown.",
             *notes_on_bests(found, result.cases),
             *notes_on_findings([best.case for best in found]),
             *left_out,
@@ -46,8 +53,8 @@ def section(result: RunResult) -> Section | None:
     )
 
 
-def _frameworks_and_batch_size(work: Sequence[Best]) -> tuple[int, int]:
-    return len(work), batch_size_of(work[0].case) or 0
+def _frameworks_and_speed(work: Sequence[Best]) -> tuple[int, float]:
+    return len(work), mean_speed(best.case for best in work)
 
 
 def _chart(work: Sequence[Best], labels: Labels) -> BarChart:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_throughput.naming import CONTENDERS
-from pytest_throughput.report.batch_sweep import batch_size_of
 from pytest_throughput.report.best import Best, bests
 from pytest_throughput.report.charts.chart import Axis, Bar, BarChart, Section
 from pytest_throughput.report.findings import notes_on_findings, quantity_of, title_by_device
-from pytest_throughput.report.sections.works import Labels, batch_in_words, chart_key, framework_of, grouped, limited
+from pytest_throughput.report.sections.works import (
+    Labels,
+    batch_in_words,
+    chart_key,
+    framework_of,
+    grouped,
+    limited,
+    mean_speed,
+)
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import printable
 
@@ -33,7 +40,7 @@ def section(result: RunResult) -> Section | None:
     )
     if not panels:
         return None
-    chosen = [max(panel, key=_devices_and_batch_size) for panel in panels]
+    chosen = [max(panel, key=_devices_and_speed) for panel in panels]
     labels = Labels.of(result.cases, ("batch_size", *_HIDDEN))
     shown, left_out = limited(
         chosen, lambda devices: labels.work(devices[0][0].case), lambda devices: sum(map(len, devices)), _MOST_CHARTS
@@ -45,15 +52,16 @@ def section(result: RunResult) -> Section | None:
         charts=tuple(_chart(devices, labels) for devices in shown),
         notes=(
             "Each framework in the configuration that is fastest on the device, at equal precision. Of several batch "
-            "sizes, the largest that was measured on most of the devices is shown.",
+            "sizes on most of the devices, the one at which they are fastest on average is shown.",
             *notes_on_findings(cases),
             *left_out,
         ),
     )
 
 
-def _devices_and_batch_size(devices: Devices) -> tuple[int, int, int]:
-    return len(devices), sum(map(len, devices)), batch_size_of(devices[0][0].case) or 0
+def _devices_and_speed(devices: Devices) -> tuple[int, int, float]:
+    cases = [best.case for work in devices for best in work]
+    return len(devices), len(cases), mean_speed(cases)
 
 
 def _chart(devices: Devices, labels: Labels) -> BarChart:

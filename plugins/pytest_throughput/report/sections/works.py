@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,6 +22,7 @@ __all__ = [
     "framework_of",
     "grouped",
     "limited",
+    "mean_speed",
     "metric_key",
     "name_of_test",
     "point",
@@ -92,6 +95,19 @@ def point(place: int, case: CaseResult) -> Point:
     mean, low, high = case.estimate()
     assert mean is not None
     return Point(place, mean, low, high)
+
+
+def mean_speed(cases: Iterable[CaseResult]) -> float:
+    """Return the mean of the logarithms of the speeds of measured cases, by which batch sizes are compared.
+
+    Unlike the speed of one of the cases, it says nothing about how they compare with each other: the choice of the
+    highest one favours none.
+    """
+    logarithms = []
+    for case in cases:
+        speed = math.log(point(0, case).y)
+        logarithms.append(-speed if case.primary is not None and case.primary.better == "lower" else speed)
+    return statistics.fmean(logarithms)
 
 
 def chart_key(case: CaseResult, hidden: Collection[str]) -> Hashable:
