@@ -161,7 +161,7 @@ def test_of_too_many_panels_the_largest_are_shown_and_the_others_named() -> None
     found = shown(*cases)
     assert len(found.charts) == 24
     assert {f"inference, net{number:02}, cpu" for number in range(1, 30, 2)} < {chart.panel for chart in found.charts}
-    assert found.notes[-1].startswith("6 of 30 charts are left out, to keep this page small: inference, net18, cpu, ")
+    assert found.notes[-1].startswith("6 of 30 charts are left out, to keep this page small: inference, net18, cpu; ")
 
 
 def test_five_thousand_cases_make_no_more_than_a_page() -> None:

@@ -122,6 +122,6 @@ def test_of_too_many_works_those_with_most_frameworks_are_shown() -> None:
     assert [chart.panel for chart in found.charts][-2:] == ["inference, net10, cpu", "inference, net14, cpu"]
     assert found.notes[-1] == (
         "3 of 15 charts are left out, to keep this page small: "
-        "inference, net11, cpu, inference, net12, cpu, inference, net13, cpu"
+        "inference, net11, cpu; inference, net12, cpu; inference, net13, cpu"
     )
     assert len(found.tables[0].rows) == 11 * 2 + 3

@@ -13,7 +13,7 @@ from pytest_throughput.report.charts.chart import BarPart, Point
 from pytest_throughput.report.charts.styles import styles_of
 from pytest_throughput.report.table import rows_of
 from pytest_throughput.results.model import CaseResult
-from pytest_throughput.text import listed, printable
+from pytest_throughput.text import printable
 
 __all__ = [
     "Labels",
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 _MOST_FIGURES = 2_000
 """The most figures in the charts of a section: each makes a mark and a row of a table."""
-_LONGEST_NAME, _LONGEST_BATCH = 120, 20
+_MOST_NAMES, _LONGEST_NAME, _LONGEST_BATCH = 20, 120, 20
 _FIRST_AXES = ("mode", "model", "device")
 """The axes that the name of a work begins with. They are named even if all works have the same."""
 
@@ -173,7 +173,9 @@ def limited(
             kept.add(index)
             figures += size(groups[index])
     left_out = [name(group) for index, group in enumerate(groups) if index not in kept]
-    note = f"{len(left_out):,} of {len(groups):,} charts are left out, to keep this page small: {listed(left_out)}"
+    further = len(left_out) - _MOST_NAMES
+    names = "; ".join([*left_out[:_MOST_NAMES], *([f"{further:,} more"] if further > 0 else [])])
+    note = f"{len(left_out):,} of {len(groups):,} charts are left out, to keep this page small: {names}"
     return [group for index, group in enumerate(groups) if index in kept], [note] if left_out else []
 
 
