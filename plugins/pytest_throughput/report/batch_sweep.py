@@ -6,19 +6,44 @@ import statistics
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any, NamedTuple
 
-from pytest_throughput.report.figures import numbers
+from pytest_throughput.report.figures import numbers, searches_of
 from pytest_throughput.report.table import rows_of
 from pytest_throughput.report.warnings import is_swapped
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import byte_count, significant
 
-__all__ = ["notes_on_sweeps"]
+__all__ = ["Fit", "batch_size_of", "fit_of", "notes_on_cliffs", "notes_on_sweeps"]
 
 _SHOWN = ("ok", "out_of_memory")
 """The statuses of a case that show whether its batch fits."""
 _CLIFF = 1.5
 """The least growth of the time per item, from one batch size to the next larger one, that swapping is named for."""
+
+
+class Fit(NamedTuple):
+    """Which batches of a sweep fit into the memory."""
+
+    largest: int | None
+    """The largest batch that does; None if none was measured."""
+    refused: int | None
+    """The smallest larger batch that does not; None if no larger one was measured."""
+
+
+def batch_size_of(case: CaseResult) -> int | None:
+    """Return the batch size of a case, or the largest batch that a search found for it; None if it has neither."""
+    size = case.axes.get("batch_size")
+    return size if _is_size(size) else min((search["fits"] for search in searches_of(case)), default=None)
+
+
+def fit_of(sweep: Sequence[CaseResult]) -> Fit:
+    """Return which batches of these cases, which differ in nothing but the batch size, fit into the memory."""
+    sized = [(case.status, size) for case in sweep if (size := batch_size_of(case)) is not None]
+    largest = max((size for status, size in sized if status == "ok"), default=None)
+    refused = [size for status, size in sized if status == "out_of_memory"]
+    refused += [search["refused"] for case in sweep for search in searches_of(case) if _is_size(search.get("refused"))]
+    return Fit(largest, min((size for size in refused if size > (largest or 0)), default=None))
 
 
 def notes_on_sweeps(result: RunResult) -> list[str]:
@@ -27,10 +52,24 @@ def notes_on_sweeps(result: RunResult) -> list[str]:
     names = _names(sweeps)
     limits = [f"{name} {limit}" for name, limit in zip(names, map(_limit, sweeps), strict=True)]
     does_not_fit = any(case.status == "out_of_memory" for sweep in sweeps for case in sweep)
-    cliffs = [
-        f"swap cliff: {name}: {text}" for name, sweep in zip(names, sweeps, strict=True) for text in _cliff(sweep)
+    return [
+        *(["largest batch that fits: " + "; ".join(limits)] if does_not_fit else []),
+        *notes_on_cliffs(result.cases),
     ]
-    return [*(["largest batch that fits: " + "; ".join(limits)] if does_not_fit else []), *cliffs]
+
+
+def notes_on_cliffs(cases: Sequence[CaseResult]) -> list[str]:
+    """Return a line for each cliff of swapping."""
+    sweeps = _sweeps(cases)
+    return [
+        f"swap cliff: {name}: {text}"
+        for name, sweep in zip(_names(sweeps), sweeps, strict=True)
+        for text in _cliff(sweep)
+    ]
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and 0 < value < 1e18
 
 
 def _sweeps(cases: Sequence[CaseResult]) -> list[list[CaseResult]]:
@@ -56,15 +95,9 @@ def _names(sweeps: Sequence[Sequence[CaseResult]]) -> list[str]:
 
 
 def _limit(sweep: Sequence[CaseResult]) -> str:
-    fits = [int(case.axes["batch_size"]) for case in sweep if case.status == "ok"]
-    largest = max(fits, default=0)
-    too_large = [
-        int(case.axes["batch_size"])
-        for case in sweep
-        if case.status == "out_of_memory" and case.axes["batch_size"] > largest
-    ]
-    beyond = f" ({min(too_large):,} does not fit)" if too_large else " (no larger one was measured)"
-    return f"{largest:,}{beyond}" if fits else "none of those measured"
+    largest, refused = fit_of(sweep)
+    beyond = "no larger one was measured" if refused is None else f"{refused:,} does not fit"
+    return "none of those measured" if largest is None else f"{largest:,} ({beyond})"
 
 
 def _cliff(sweep: Sequence[CaseResult]) -> Iterator[str]:

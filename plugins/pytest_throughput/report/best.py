@@ -19,11 +19,20 @@ __all__ = ["Best", "bests", "compared_bests", "has_choice", "notes_on_bests"]
 class Best:
     """The fastest configuration of one framework, in one environment, for one work."""
 
-    case: CaseResult
-    configurations: int
-    """How many configurations were measured, of which this is the fastest."""
+    rows: tuple[CaseResult, ...]
+    """All of its configurations that were measured, the fastest first."""
     ratio: Ratio | None
     """Its speed divided by that of the fastest framework at its best; None if no trial of both can be compared."""
+
+    @property
+    def case(self) -> CaseResult:
+        """The fastest configuration."""
+        return self.rows[0]
+
+    @property
+    def configurations(self) -> int:
+        """How many configurations were measured."""
+        return len(self.rows)
 
     @property
     def is_chosen(self) -> bool:
@@ -82,8 +91,7 @@ def _bests_of(rows: Sequence[CaseResult]) -> list[Best]:
     """Return the frameworks at their best, given the rows of one work, the fastest first."""
     fastest = rows[0]
     return [
-        Best(best, 1 + len(others), TO_ITSELF if best is fastest else ratio_between(best, fastest))
-        for best, *others in _by_framework(rows)
+        Best(tuple(of), TO_ITSELF if of[0] is fastest else ratio_between(of[0], fastest)) for of in _by_framework(rows)
     ]
 
 

@@ -16,7 +16,7 @@ from pytest_throughput.results.above_peak import is_above_peak
 from pytest_throughput.results.model import CaseResult, Estimate
 from pytest_throughput.text import byte_count, duration, factor, percent, printable, share, significant
 
-__all__ = ["figure_columns", "median_of", "numbers"]
+__all__ = ["figure_columns", "median_of", "numbers", "searches_of"]
 
 
 def figure_columns(cases: Sequence[CaseResult], ratios: Mapping[tuple[str, str], Ratio]) -> list[Column]:
@@ -62,6 +62,11 @@ def median_of(case: CaseResult, name: str) -> float | None:
     """Return the median of ``numbers``; None if there are none."""
     found = numbers(case, name)
     return statistics.median(found) if found else None
+
+
+def searches_of(case: CaseResult) -> list[dict[str, Any]]:
+    """Return what searches for the largest batch found: ``fits`` is a number; one for each trial that has one."""
+    return [search for search in case.metadata_values("largest_batch") if _is_search(search)]
 
 
 def _units(cases: Sequence[CaseResult]) -> list[str]:
@@ -161,7 +166,7 @@ def _first_step_seconds(case: CaseResult) -> float | None:
 
 def _largest_batch(case: CaseResult) -> str:
     """Return the smallest of the largest batches of several trials, which fits in all of them."""
-    fits = [search["fits"] for search in case.metadata_values("largest_batch") if _is_search(search)]
+    fits = [search["fits"] for search in searches_of(case)]
     return f"{min(fits):,}" if fits else "-"
 
 

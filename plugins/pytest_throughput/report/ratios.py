@@ -25,12 +25,12 @@ class Ratio:
 TO_ITSELF = Ratio(Estimate(1.0, None, None), ())
 
 
-def ratio_between(row: CaseResult, other: CaseResult) -> Ratio | None:
+def ratio_between(row: CaseResult, other: CaseResult, confidence: float = 0.95) -> Ratio | None:
     """Return the speed of ``row`` divided by that of ``other``, which has the same primary metric.
 
     Trials with the same number are compared: by their slices where they were measured in turn, else by their primary
-    metrics. The interval is Student's, of the logarithms of the trials' ratios. Return None if no number has a trial in
-    both rows.
+    metrics. The interval is Student's, of the logarithms of the trials' ratios, at this confidence. Return None if no
+    number has a trial in both rows.
     """
     others = {trial.trial: trial for trial in other.measured}
     both = [(trial, others[trial.trial]) for trial in row.measured if trial.trial in others]
@@ -38,7 +38,7 @@ def ratio_between(row: CaseResult, other: CaseResult) -> Ratio | None:
         return None
     of_slices = [_ratio_of_slices(*trials) for trials in both]
     ratios = [one or _ratio_of_trials(*trials) for one, trials in zip(of_slices, both, strict=True)]
-    estimate = Estimate(*geometric_mean_interval(ratios))
+    estimate = Estimate(*geometric_mean_interval(ratios, confidence))
     if row.estimate().low is None or other.estimate().low is None:  # Their trials are not independent.
         estimate = Estimate(estimate.mean, None, None)
     return Ratio(estimate, tuple(one is not None for one in of_slices))
