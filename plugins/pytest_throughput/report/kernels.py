@@ -17,7 +17,7 @@ from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.results.validation import convert
 from pytest_throughput.text import printable, share, significant
 
-__all__ = ["Operator", "operators_of", "render_operators", "where_the_time_goes"]
+__all__ = ["Operator", "operators_of", "render_operators", "seconds_by_kind", "where_the_time_goes"]
 
 _MOST_OPERATORS = 15
 _LONGEST_NAME = 100
@@ -67,7 +67,7 @@ def where_the_time_goes(result: RunResult, *, width: int | None, colour: bool) -
     cases = [case for case in side_by_side(result.cases) if case.key in profiled]
     if not cases:
         return []
-    sums = [_by_kind(profiled[case.key]) for case in cases]
+    sums = [seconds_by_kind(profiled[case.key]) for case in cases]
     kinds = [kind for kind in KINDS if any(kind in each for each in sums)]
     totals = [sum(each.values()) for each in sums]
     columns = [
@@ -118,7 +118,7 @@ def _title(case: CaseResult) -> str:
     return printable(f"{case.id} {case.environment}" if case.environment != DEFAULT_ENVIRONMENT else case.id)
 
 
-def _by_kind(operators: Sequence[Operator]) -> dict[str, float]:
+def seconds_by_kind(operators: Sequence[Operator]) -> dict[str, float]:
     """Return the seconds per step of each class. A class that this version does not know counts as ``other``."""
     sums: dict[str, float] = {}
     for operator in operators:
