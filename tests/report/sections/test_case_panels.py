@@ -58,7 +58,7 @@ def test_the_cases_of_the_highest_rank_are_shown_in_their_order() -> None:
     assert selected(cases, lambda one: one.axes["batch_size"] % 7, "best cases", most=4) == (cases, ())
     shown, notes = selected(cases, lambda one: one.axes["batch_size"] % 7, "best cases", most=2)
     assert [one.axes["batch_size"] for one in shown] == [2, 4]
-    assert notes == ("Shown are 2 of 4: the best cases, in at most 12 charts.",)
+    assert notes == (f"Shown are 2 of 4: the best cases, in at most {MOST_PANELS} charts.",)
 
 
 def test_they_are_in_few_panels() -> None:

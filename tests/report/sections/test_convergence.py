@@ -54,7 +54,7 @@ def bars(found: Section) -> list[BarChart]:
 
 def test_accuracy_and_loss_are_lines_by_epoch() -> None:
     accuracy, loss = lines(section(trained("pytorch", training(1, 10.0, 0.9, epochs([0.5, 0.75, 0.9])))))
-    assert (accuracy.panel, accuracy.title) == ("mnist_cnn, cpu, digits, split", "test accuracy, %, by epoch")
+    assert (accuracy.panel, accuracy.title) == ("mnist_cnn, cpu, digits, split", "test accuracy by epoch")
     (series,) = accuracy.series
     assert series.name == "pytorch"
     assert [(point.x, point.y) for point in series.points] == [(1, 50.0), (2, 75.0), (3, 90.0)]
@@ -99,8 +99,8 @@ def test_titles_name_the_most_accurate_and_the_fastest_where_intervals_show_it()
     (part,) = accuracy.bars[0].parts
     assert (part.value, part.low, part.high) == pytest.approx((95.0, 93.0, 97.0))
     seconds, accuracy = bars(section(trained("pytorch", *good[:1]), trained("jax", training(1, 10.0, 0.93, None))))
-    assert seconds.title == "seconds, whole training"
-    assert accuracy.title == "test accuracy, %, after the last epoch"
+    assert seconds.title == "seconds of the whole training"
+    assert accuracy.title == "test accuracy after the last epoch"
 
 
 def test_trials_widen_the_interval_of_an_accuracy_and_never_narrow_it() -> None:
@@ -117,7 +117,7 @@ def test_the_seconds_until_an_accuracy_are_bars() -> None:
     reached = training(1, 9.0, 0.98, None, seconds_to_97_5_percent=4.0)
     found = section(trained("jax", reached), trained("numpy", training(1, 9.0, 0.9, None)))
     _, until, _ = bars(found)
-    assert until.title == "seconds, until a test accuracy of 97.5 %"
+    assert until.title == "seconds until a test accuracy of 97.5 %"
     assert [(bar.label, bar.parts[0].value) for bar in until.bars] == [("jax", 4.0)]
 
 

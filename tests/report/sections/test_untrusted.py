@@ -103,6 +103,6 @@ def test_sections_of_many_cases_stay_small_and_say_so(models: int) -> None:
     assert all(
         any(note.startswith("Shown are ") for note in each.notes) for each in found if each.identifier != "memory"
     )
-    assert sum(len(each.charts) for each in found) <= 12 * 11
+    assert sum(len(each.charts) for each in found) <= 8 * 11
     marks = [value for each in found for chart in each.charts for value in values(chart) if value is not None]
-    assert len(marks) < 3_000
+    assert len(marks) < 1_500

@@ -14,7 +14,7 @@ from pytest_throughput.text import printable
 
 __all__ = ["MOST_PANELS", "Panel", "PanelRow", "evenly", "panels_of", "selected"]
 
-MOST_PANELS = 12
+MOST_PANELS = 8
 """The most charts of one kind in a section."""
 _PANEL_AXES = ("mode", "model", "device")
 _LONGEST_LABEL = 100

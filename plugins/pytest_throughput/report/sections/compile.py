@@ -14,7 +14,7 @@ from pytest_throughput.text import significant
 
 __all__ = ["section"]
 
-_MOST_CASES = 40
+_MOST_CASES = 24
 _PARTS = ("build", "compile", "first step")
 _LEAST_FACTOR = 1.5
 """The least ratio of a first step to later ones that a title names."""

@@ -19,8 +19,8 @@ from pytest_throughput.text import listed
 
 __all__ = ["section"]
 
-_MOST_TRAININGS = 24
-_MOST_POINTS = 300
+_MOST_TRAININGS = 12
+_MOST_POINTS = 200
 """The most points of all lines of one quantity."""
 _MOST_POINTS_OF_A_LINE = 30
 _MOST_TARGETS = 2
@@ -143,36 +143,38 @@ def _charts(panel: Panel, trainings: _Trainings, most: int) -> list[Chart]:
     found = [trainings[row.case.key] for row in panel.rows]
     in_percent = [{epoch: 100 * value for epoch, value in training.accuracies.items()} for training in found]
     charts: list[Chart | None] = [
-        _by_epoch(panel, "test accuracy, %", in_percent, most),
-        _by_epoch(panel, "test loss", [training.losses for training in found], most),
-        _bars(panel, "seconds", "whole training", _estimates(panel, "seconds"), "{} trains fastest", is_highest=False),
+        _by_epoch(panel, "test accuracy by epoch", "test accuracy, %", in_percent, most),
+        _by_epoch(panel, "test loss by epoch", "test loss", [training.losses for training in found], most),
+        _bars(panel, "seconds of the whole training", "seconds", _estimates(panel, "seconds"), "{} trains fastest"),
     ]
     for name, target in _targets(panel):
         estimates = _estimates(panel, name)
         finding = f"{{}} is the first to reach {target}"
-        charts.append(
-            _bars(panel, "seconds", f"until a test accuracy of {target}", estimates, finding, is_highest=False)
-        )
+        charts.append(_bars(panel, f"seconds until a test accuracy of {target}", "seconds", estimates, finding))
     accuracies = [_percent(training.accuracy) for training in found]
     finding = "{} is the most accurate"
-    charts.append(_bars(panel, "test accuracy, %", "after the last epoch", accuracies, finding, is_highest=True))
+    charts.append(
+        _bars(panel, "test accuracy after the last epoch", "test accuracy, %", accuracies, finding, is_highest=True)
+    )
     return [chart for chart in charts if chart is not None]
 
 
-def _by_epoch(panel: Panel, label: str, curves: Sequence[Mapping[int, float]], most: int) -> LineChart | None:
+def _by_epoch(
+    panel: Panel, title: str, label: str, curves: Sequence[Mapping[int, float]], most: int
+) -> LineChart | None:
     series: list[Series] = []
     for row, curve in zip(panel.rows, curves, strict=True):
         if len(curve) > 1:
             points = tuple(Point(epoch, value) for epoch, value in evenly(list(curve.items()), most))
             variant = sum(other.style == row.style for other in series)
             series.append(Series(row.label, row.style, points, variant))
-    return LineChart(panel.name, f"{label}, by epoch", Axis("epoch"), Axis(label), tuple(series)) if series else None
+    return LineChart(panel.name, title, Axis("epoch"), Axis(label), tuple(series)) if series else None
 
 
 def _bars(
-    panel: Panel, label: str, what: str, estimates: Sequence[Estimate], finding: str, *, is_highest: bool
+    panel: Panel, title: str, label: str, estimates: Sequence[Estimate], finding: str, *, is_highest: bool = False
 ) -> BarChart | None:
-    """Return a bar for each training with an estimate; its title is the ``finding`` where the intervals show it."""
+    """Return a bar for each training with an estimate; the title is the ``finding`` where the intervals show it."""
     known = [
         (row, BarPart(label, row.style, mean, low, high))
         for row, (mean, low, high) in zip(panel.rows, estimates, strict=True)
@@ -181,7 +183,8 @@ def _bars(
     if not known:
         return None
     first = clearly_first([part for _, part in known], is_highest=is_highest)
-    title = f"{label}, {what}" if first is None else finding.format(known[first][0].label)
+    if first is not None:
+        title = finding.format(known[first][0].label)
     return BarChart(panel.name, title, Axis(label), tuple(Bar(row.label, (part,)) for row, part in known))
 
 

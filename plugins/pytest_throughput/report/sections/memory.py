@@ -23,7 +23,7 @@ from pytest_throughput.results.model import CaseResult, RunResult
 
 __all__ = ["section"]
 
-_MOST_SWEEPS, _MOST_SIZES = 24, 30
+_MOST_SWEEPS, _MOST_SIZES = 16, 20
 _MOST_TICKS = 12
 _BATCH = "batch_size"
 

@@ -16,8 +16,8 @@ from pytest_throughput.text import factor, percent, significant
 
 __all__ = ["section"]
 
-_MOST_CASES = 40
-_MOST_DOTS = 30
+_MOST_CASES = 24
+_MOST_DOTS = 20
 """The most trials of a case that are shown, evenly chosen from the lowest to the highest."""
 _LEAST_ROUNDS = 5
 """The least rounds whose percentiles say something: a phase has one round."""

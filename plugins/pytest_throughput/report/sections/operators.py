@@ -14,7 +14,7 @@ from pytest_throughput.text import printable, share, significant
 
 __all__ = ["section"]
 
-_MOST_CASES = 20
+_MOST_CASES = 12
 _MOST_OPERATORS = 5
 _LONGEST_NAME = 80
 _COLUMNS = ("case", "operator", "class", "calls/step", "ms/step", "share")

@@ -13,7 +13,7 @@ from pytest_throughput.text import listed, printable, share
 
 __all__ = ["section"]
 
-_MOST_JOBS = 24
+_MOST_JOBS = 16
 _MOST_PHASES = 12
 """The most phases with a part of their own; the shorter ones are one part."""
 _OTHERS = "other phases"

@@ -18,7 +18,7 @@ from pytest_throughput.text import listed, share, significant
 
 __all__ = ["section"]
 
-_MOST_CASES = 50
+_MOST_CASES = 30
 
 _NOTE = (
     "Medians over the trials; of the hottest temperature, throttling, stolen time and load the highest. Figures of the "
