@@ -29,7 +29,7 @@ def test_a_panel_has_a_mode_a_network_and_a_device() -> None:
     assert [row.style for row in panels[0].rows] == [styles["jax"], styles["pytorch"], styles["pytorch"]]
 
 
-def test_tests_without_axes_are_labelled_by_their_ids_in_a_style_of_their_own() -> None:
+def test_tests_without_axes_are_labelled_by_their_ids_in_styles_of_their_own() -> None:
     cases = [plain("bench.py::test_a"), plain("bench.py::test_b"), case("mxnet", rates(1.0))]
     without, named = panels_of(cases, RunResult(tuple(cases)))
     assert without.name == "tests without axes"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from pytest_throughput.report.charts.styles import styles_of
+from pytest_throughput.report.sections.works import framework_styles, grouped, styled_as
 from pytest_throughput.report.table import rows_of, side_by_side
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import printable
@@ -53,20 +53,16 @@ def panels_of(
     ``result``: the whole run, so that a framework has the same style in every chart. ``unnamed``: axes that labels do
     not name, since the chart shows them otherwise.
     """
-    frameworks = [str(case.axes["framework"]) for case in result.cases if "framework" in case.axes]
-    styles = styles_of([*frameworks, ""])
-    found: dict[str, list[CaseResult]] = {}
-    for case in side_by_side(cases):
-        found.setdefault(_name(case, axes), []).append(case)
+    styles = framework_styles(result.cases)
     return [
         Panel(
-            name,
+            _name(together[0], axes),
             tuple(
-                PanelRow(case, label, styles[str(case.axes.get("framework", ""))])
+                PanelRow(case, label, styles[styled_as(case)])
                 for case, label in zip(together, _labels(together, {"mode", *axes, *unnamed}), strict=True)
             ),
         )
-        for name, together in found.items()
+        for together in grouped(side_by_side(cases), lambda case: _name(case, axes))
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pytest_throughput.report.charts.chart import (
@@ -18,13 +18,14 @@ from pytest_throughput.report.charts.chart import (
     Series,
 )
 from pytest_throughput.report.figures import numbers
+from pytest_throughput.report.sections.axis_panels import log_axis
 from pytest_throughput.report.sections.case_panels import Panel, PanelRow, evenly, panels_of, selected
+from pytest_throughput.report.sections.works import grouped, work_key
 from pytest_throughput.results.model import CaseResult, RunResult
 
 __all__ = ["section"]
 
 _MOST_SWEEPS, _MOST_SIZES = 16, 20
-_MOST_TICKS = 12
 _BATCH = "batch_size"
 
 _NOTE = (
@@ -54,11 +55,8 @@ def section(result: RunResult) -> Section | None:
 
 def _sweeps(cases: Sequence[CaseResult]) -> _Sweeps:
     """Return the sweeps in which at least one peak is known. A case without a batch size is one of its own."""
-    found: dict[Hashable, list[CaseResult]] = {}
-    for case in cases:
-        axes = tuple((name, str(value)) for name, value in case.axes.items() if name != _BATCH)
-        found.setdefault((case.environment, axes) if _batch(case) else case.key, []).append(case)
-    return {sweep[0].key: sorted(sweep, key=_batch) for sweep in found.values() if any(map(_peak, sweep))}
+    found = grouped(cases, lambda case: (case.environment, work_key(case, {_BATCH})) if _batch(case) else case.key)
+    return {sweep[0].key: sorted(sweep, key=_batch) for sweep in found if any(map(_peak, sweep))}
 
 
 def _batch(case: CaseResult) -> int:
@@ -95,7 +93,7 @@ def _chart(panel: Panel, sweeps: _Sweeps) -> Chart:
         variant = sum(other.style == row.style for other in series)
         series.append(Series(row.label, row.style, points, variant))
     limits = tuple(limit for row in panel.rows for limit in _limit(row, sweeps[row.case.key]))
-    x = Axis("batch size", "log", tuple(sorted(sizes)) if len(sizes) <= _MOST_TICKS else ())
+    x = log_axis("batch size", sorted(sizes))
     return LineChart(panel.name, "peak memory by batch size", x, value, tuple(series), limits)
 
 

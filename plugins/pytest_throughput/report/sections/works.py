@@ -20,6 +20,7 @@ __all__ = [
     "batch_in_words",
     "chart_key",
     "framework_of",
+    "framework_styles",
     "grouped",
     "limited",
     "mean_speed",
@@ -62,14 +63,13 @@ class Labels:
         named = [name for name in dict.fromkeys((*_FIRST_AXES, *differ)) if name not in hidden]
         further = [name for name in contenders if name not in CONTENDERS]
         members = [row.member for row in rows_of(cases)]
-        frameworks = [styled_as(case) for case in cases if case.axes.get("framework") is not None]
         return cls(
             {case.key: _in_words(case, named, ", ") for case in cases},
             {
                 case.key: _in_words(case, further, " ", name_of_test(case), member)
                 for case, member in zip(cases, members, strict=True)
             },
-            styles_of([*frameworks, *map(styled_as, cases)]),
+            framework_styles(cases),
         )
 
     def work(self, case: CaseResult) -> str:
@@ -136,6 +136,12 @@ def styled_as(case: CaseResult) -> str:
     """Return the framework as a text, since a marker may give any JSON value; without one the name of the test."""
     framework = case.axes.get("framework")
     return str(framework) if framework is not None else name_of_test(case) or "measured"
+
+
+def framework_styles(cases: Sequence[CaseResult]) -> Mapping[str, int]:
+    """Return the styles of all frameworks of a run and, after them, of the tests that name none: see ``styled_as``."""
+    frameworks = [styled_as(case) for case in cases if case.axes.get("framework") is not None]
+    return styles_of([*frameworks, *map(styled_as, cases)])
 
 
 def name_of_test(case: CaseResult) -> str:
