@@ -69,6 +69,8 @@ def test_isolated(measure_isolated):
 """
 ENVIRONMENTS = Path(".nox")
 BASELINES = Path("baselines")
+BASELINE = "--throughput-baseline"
+EXTRAS_OF_URLS = ("s3", "gs", "https")
 AB_OPTIONS = ("--base", "--head", "--python")
 # Trials in fresh processes, as verdicts need them.
 REPEATED = ("--throughput-trials=3", "--throughput-isolation=trial")
@@ -104,15 +106,18 @@ def gpu(session: nox.Session) -> None:
     missing = why_no_gpu()
     if missing is not None:
         session.error(f"there is no GPU to measure on: {missing}")
-    python = install(session, "gpu", ".[images]")
+    python = install(session, "gpu", ".[images]", *for_baseline(session.posargs))
     built = {name: install(session, f"gpu-{name}", *GPU_FRAMEWORKS[name]) for name in to_build(session.posargs)}
     end_with_status(session, *gpu_command(python, built, session.posargs, any(BASELINES.glob("**/*.json"))))
 
 
 @nox.session
 def gate(session: nox.Session) -> None:
-    """Judge by the accepted runs in baselines/; --accept accepts the run instead; further arguments go to pytest."""
-    session.install(*CONSTRAINTS, *MEASURED)
+    """Judge by the accepted runs in baselines/; --accept accepts the run instead; further arguments go to pytest.
+
+    With --throughput-baseline, it judges by the runs there, or accepts there.
+    """
+    session.install(*CONSTRAINTS, *MEASURED, *for_baseline(session.posargs))
     for command in gate_commands(session.posargs):
         end_with_status(session, *command)
 
@@ -239,11 +244,20 @@ def end_with_status(session: nox.Session, *command: str) -> None:
 
 def gate_commands(arguments: Sequence[str]) -> list[list[str]]:
     """Return the commands of ``nox -s gate``. The arguments are last where it measures: they take precedence."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument(ACCEPT, action="store_true")
+    parser.add_argument(BASELINE, dest="baseline", default=str(BASELINES))
+    own, of_pytest = parser.parse_known_args(arguments)
     measure = ["pytest", "bench/", "--benchmark-json=run.json", *REPEATED]
-    if ACCEPT not in arguments:
-        return [[*measure, f"--throughput-baseline={BASELINES}", *arguments]]
-    others = [each for each in arguments if each != ACCEPT]
-    return [[*measure, *others], ["pytest-throughput", "accept", "run.json", f"--baseline={BASELINES}"]]
+    if not own.accept:
+        return [[*measure, f"{BASELINE}={own.baseline}", *of_pytest]]
+    return [[*measure, *of_pytest], ["pytest-throughput", "accept", "run.json", f"--baseline={own.baseline}"]]
+
+
+def for_baseline(arguments: Sequence[str]) -> list[str]:
+    """Return the requirement of a baseline at a URL: the extra that is called as its scheme."""
+    schemes = [value.partition("://")[0] for value in values_of(BASELINE, arguments)]
+    return [f".[{scheme}]" for scheme in schemes if scheme in EXTRAS_OF_URLS]
 
 
 def why_no_gpu() -> str | None:
@@ -304,7 +318,7 @@ def to_build(arguments: Sequence[str]) -> list[str]:
 def gpu_command(python: str, built: Mapping[str, str], arguments: Sequence[str], has_baseline: bool) -> list[str]:
     """Return the command that measures. The arguments are last, so that they take precedence."""
     interpreters = [f"--throughput-interpreter={name}={shlex.quote(path)}" for name, path in built.items()]
-    baseline = [f"--throughput-baseline={BASELINES}"] if has_baseline else []
+    baseline = [f"{BASELINE}={BASELINES}"] if has_baseline else []
     usual = ["--device=cuda", "--benchmark-json=run.json"]
     return [python, "-m", "pytest", "bench/", *usual, *baseline, *interpreters, *arguments]
 

@@ -202,14 +202,19 @@ def test_a_folder_that_cannot_be_written_has_its_own_status(command: Command, fi
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("https://example.org/baselines", "URLs are not read"),
+        (
+            "ftp://me:secret@example.org/baselines",
+            "expected a folder, or a URL that begins with s3, gs, https or file, got ftp://",
+        ),
         ("b0.json", "is a file"),
     ],
 )
-def test_a_baseline_is_a_folder(command: Command, files: Files, given: str, message: str) -> None:
+def test_a_baseline_is_a_folder_or_a_known_kind_of_url(
+    command: Command, files: Files, given: str, message: str
+) -> None:
     files("b", [0])
     status, _, err = command("accept", "b0.json", "--baseline", given)
-    assert (status, message in err) == (2, True)
+    assert (status, message in err, "secret" in err) == (2, True, False)
 
 
 def test_jobs_accept_at_once(command: Command, files: Files) -> None:

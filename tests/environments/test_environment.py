@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -157,6 +159,32 @@ def test_the_cache_is_that_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path
     wheel(tmp_path / "wheels", "pictures", "1.0")
     made = Environments().get(["pictures==1.0"])
     assert made.folder.parent == tmp_path / "cache" / "pytest-throughput" / "environments"
+
+
+def test_environments_that_nobody_asks_for_are_removed_when_another_is_made(
+    tmp_path: Path, wheels: Path, installed: list[str]
+) -> None:
+    for name in ("frames", "pictures", "sounds"):
+        wheel(wheels, name, "1.0")
+    said: list[str] = []
+    environments = Environments(folder=tmp_path / "kept", say=said.append)
+    used, unused = (environments.get([f"{name}==1.0"]).folder for name in ("frames", "pictures"))
+    interrupted, locked = (tmp_path / "kept" / name for name in ("interrupted", "locked"))
+    for folder in (interrupted, locked):
+        folder.mkdir()
+        folder.with_suffix(".lock").touch()
+    long_ago = time.time() - 31 * 24 * 3600
+    for path in (used / "complete.json", unused / "complete.json", interrupted, locked):
+        os.utime(path, (long_ago, long_ago))
+    assert not environments.get(["frames==1.0"]).was_made
+    with open(locked.with_suffix(".lock")) as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        environments.get(["sounds==1.0"])
+    assert [folder.exists() for folder in (used, unused, interrupted, locked)] == [True, False, False, True]
+    removing = [text for text in said if text.startswith("removing")]
+    assert sorted(removing) == sorted(
+        f"removing an environment that was not used for 30 days: {folder}" for folder in (unused, interrupted)
+    )
 
 
 def test_without_pip_it_says_how_to_get_it(get: Get, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,19 @@ def test_the_gate_judges_or_accepts(noxfile: ModuleType) -> None:
         [*measure, "--model=vgg16"],
         ["pytest-throughput", "accept", "run.json", "--baseline=baselines"],
     ]
+    url = "--throughput-baseline=s3://runs/main"
+    assert noxfile.gate_commands([url, "-k", "x"]) == [[*measure, url, "-k", "x"]]
+    assert noxfile.gate_commands(["--accept", "-k", "x", "--throughput-baseline", "s3://runs/main"]) == [
+        [*measure, "-k", "x"],
+        ["pytest-throughput", "accept", "run.json", "--baseline=s3://runs/main"],
+    ]
+
+
+def test_a_baseline_at_a_url_brings_its_packages(noxfile: ModuleType) -> None:
+    assert noxfile.for_baseline(["--throughput-baseline", "s3://runs/main", "-k", "x"]) == [".[s3]"]
+    assert noxfile.for_baseline(["--throughput-baseline=https://host/x"]) == [".[https]"]
+    for other in ("--throughput-baseline=kept", "--throughput-baseline=memory://x", "-k s3://x"):
+        assert noxfile.for_baseline([other]) == []
 
 
 def test_nox_ends_with_the_status_of_the_gate(tmp_path: Path) -> None:

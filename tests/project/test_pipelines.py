@@ -51,6 +51,24 @@ def test_the_gate_on_a_gpu_never_runs_the_code_of_a_fork() -> None:
     assert job["if"] == "github.event.pull_request.head.repo.full_name == github.repository"
 
 
+def test_a_night_is_accepted_where_the_table_of_the_guide_says_so(tmp_path: Path) -> None:
+    """The job ends with 0 then, which the one that accepts waits for."""
+    rows = re.findall(r"^\| ([\d, ]+) \|.*\| ([^|]*) \|$", (ROOT / "docs/ci.md").read_text(), re.MULTILINE)
+    expected = {int(status): at_night.startswith("accept") for cell, at_night in rows for status in cell.split(",")}
+    assert len(expected) == 12
+    jobs = parsed((ROOT / ".github/workflows/baselines.yml").read_text())["jobs"]
+    (script,) = (step["run"] for step in jobs["measure"]["steps"] if "--throughput-baseline" in step.get("run", ""))
+    python = tmp_path / "gpu-gate/pytest/bin/python"
+    python.parent.mkdir(parents=True)
+    for status, is_accepted in expected.items():
+        python.write_text(f"#!/bin/sh\nexit {status}\n")
+        python.chmod(0o755)
+        environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+        ran = subprocess.run(["bash", "-ec", script], env=environment, capture_output=True, text=True, check=False)
+        assert ran.returncode == (0 if is_accepted else status)
+    assert "needs.measure.result == 'success' || inputs.night" in jobs["accept"]["if"]
+
+
 def test_the_wrapper_of_the_base_refuses_a_folder_that_is_missing(tmp_path: Path) -> None:
     """Without it, base would measure the networks of head."""
     (tmp_path / "it").mkdir()

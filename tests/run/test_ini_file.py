@@ -62,7 +62,7 @@ def test_an_option_may_stand_in_the_file(project: Project, name: str, text: str)
         ("throughput_interpreter =\n  python=true\n  pytorch", "expected [[]ENVIRONMENT/]NAME=COMMAND*got 'pytorch'"),
         ("throughput_interpreter =\n  a=true\n  a=false", "two interpreters for a in the environment 'default'"),
         ("throughput_gate = fail", "*nothing to judge by; give --throughput-baseline=DIR*"),
-        ("throughput_baseline = s3://bucket", "expected a folder, got 's3://bucket'; URLs are not read*"),
+        ("throughput_baseline = ftp://host/x", "expected a folder, or a URL that begins with *, got ftp://"),
         ("throughput_baseline = test_it.py", "expected a folder, and '*/test_it.py' is a file*"),
     ],
 )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.commands.judging import add_baseline, add_files, add_items_param
 from pytest_throughput.exit_code import ExitCode
-from pytest_throughput.gate.baseline_store import Store, StoreError, dated_in_the_future
+from pytest_throughput.gate.baseline_store import Store, StoredRun, StoreError
 from pytest_throughput.gate.from_results import GivenRun, given_run
 from pytest_throughput.gate.rules import FEWEST_UNITS
 from pytest_throughput.gate.store_format import decode, encode
@@ -59,7 +58,7 @@ def run(arguments: argparse.Namespace) -> Answer:
                 )
         if arguments.keep is not None:
             store.prune(accepted, arguments.keep)
-        lines += _warnings(accepted)
+        lines += _warnings(store, accepted)
         baseline = store.read(given[-1].run.fingerprint)
     except StoreError as error:
         return Answer("\n".join(lines), ExitCode.NOT_WRITTEN, f"pytest-throughput: {printable(str(error))}")
@@ -69,9 +68,9 @@ def run(arguments: argparse.Namespace) -> Answer:
     return Answer("\n".join(lines))
 
 
-def _warnings(accepted: Sequence[Path]) -> list[str]:
+def _warnings(store: Store, accepted: Sequence[StoredRun]) -> list[str]:
     """Return a warning that names runs dated in the future, which count as the latest until that date."""
-    early = sorted({path for folder in {path.parent for path in accepted} for path in dated_in_the_future(folder)})
+    early = [run for key in sorted({one.hardware for one in accepted}) for run in store.dated_in_the_future(key)]
     if not early:
         return []
     which = f"{len(early)} accepted {'run is' if len(early) == 1 else 'runs are'} dated in the future"

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ _FORMAT = 1
 _MARKER = "complete.json"
 """The file that is written last. A folder without it is what an interrupted run has left."""
 _EXTENDS = "pytest_throughput_extends.pth"
+_KEPT_DAYS = 30
+"""The days after which an environment that was not asked for again is removed."""
 
 
 @dataclass(frozen=True)
@@ -114,8 +117,10 @@ class Environments:
         names = ", ".join(asked)
         marker = _read(folder / _MARKER)
         if marker is not None and os.access(folder / "bin" / "python", os.X_OK):
+            os.utime(folder / _MARKER)  # It tells when the environment was last asked for.
             self._say(f"found the environment with {names}: {folder}")
             return Environment(folder, asked, marker.conflicts)
+        self._remove_unused()
         self._say(f"making an environment with {names} (pip may take minutes): {folder}")
         shutil.rmtree(folder, ignore_errors=True)
         conflicts = self._make(folder, pinned)
@@ -124,6 +129,21 @@ class Environments:
         part.write_text(json.dumps(content, indent=4), encoding="ascii")
         part.replace(folder / _MARKER)
         return Environment(folder, asked, tuple(conflicts), was_made=True)
+
+    def _remove_unused(self) -> None:
+        """Remove environments that were not asked for in ``_KEPT_DAYS``: each further commit makes one."""
+        oldest = time.time() - _KEPT_DAYS * 24 * 3600
+        for lock in self._folder.glob("*.lock"):
+            folder = lock.with_suffix("")
+            with open(lock, "a") as held:
+                try:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:  # Another run makes or finds it, or the file system has no locks.
+                    continue
+                if folder.is_dir() and _last_use(folder) < oldest:
+                    self._say(f"removing an environment that was not used for {_KEPT_DAYS} days: {folder}")
+                    (folder / _MARKER).unlink(missing_ok=True)  # A half of it is not taken for the whole.
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _make(self, folder: Path, pinned: Sequence[Pinned]) -> list[str]:
         """Make the environment, and return pip's sentences on conflicts that the extended Python does not have.
@@ -169,6 +189,12 @@ def _read(marker: Path) -> _Marker | None:
         return msgspec.json.decode(marker.read_bytes(), type=_Marker)
     except (OSError, ValueError, msgspec.MsgspecError):
         return None
+
+
+def _last_use(folder: Path) -> float:
+    """Return the time, in seconds since 1970, when an environment was last asked for, or its making interrupted."""
+    marker = folder / _MARKER
+    return (marker if marker.exists() else folder).stat().st_mtime
 
 
 def _cache_folder() -> Path:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
-from pathlib import Path
 
 from pytest_throughput.gate.anchors import anchors_compared
 from pytest_throughput.gate.baseline_store import Store
@@ -21,6 +20,7 @@ from pytest_throughput.gate.judged import JudgedRun
 from pytest_throughput.gate.judged_metrics import notes_on_rules
 from pytest_throughput.gate.rules import FEWEST_UNITS, Design, Rules
 from pytest_throughput.gate.scope import Scope, expected_of
+from pytest_throughput.gate.store_place import Place
 from pytest_throughput.gate.values import with_values
 from pytest_throughput.gate.verdict import CaseVerdict, Changes, Incomparable, Judgement, exit_status
 from pytest_throughput.text import count, printable
@@ -35,7 +35,7 @@ _DESIGNS = {
 _LIVE_PAIRS = "in live pairs (by the 10th percentile of the seconds per step)"
 
 
-def with_baseline(head: Sequence[GivenRun], directory: Path, how_to_accept: str) -> Comparison:
+def with_baseline(head: Sequence[GivenRun], place: Place, how_to_accept: str) -> Comparison:
     """Return the comparison of ``head`` with the accepted runs of the same hardware.
 
     ``how_to_accept``: the command that starts a baseline, for the message. Raises Incomparable where no
@@ -45,18 +45,18 @@ def with_baseline(head: Sequence[GivenRun], directory: Path, how_to_accept: str)
     check_distinct(head)
     runs = tuple(one.run for one in head)
     _check_hardware(runs)
-    baseline = Store(directory).read(runs[0].fingerprint)
+    baseline = Store(place).read(runs[0].fingerprint)
     accepted = tuple(run for run in baseline.runs if run not in runs)
     notes = [f"left out of the baseline: {printable(str(path))}: {printable(why)}" for path, why in baseline.damaged]
     if not accepted:
-        where = printable(str(directory))
+        where = printable(str(place))
         what = "only the run itself is accepted" if baseline.runs else "no run is accepted for this hardware"
         others = f" (but for {baseline.other_hardware} other hardware)" if baseline.other_hardware else ""
         todo = f"accept runs that are good, and judge later ones by them: {how_to_accept}"
         enough = f"verdicts need {FEWEST_UNITS} accepted runs"
         raise Incomparable("; ".join([f"{where}: {what}{others}", *notes, todo, enough]))
     return Comparison(
-        title=f"{_names(head)} against {count(len(accepted), 'accepted run')} of {printable(str(directory))}",
+        title=f"{_names(head)} against {count(len(accepted), 'accepted run')} of {printable(str(place))}",
         base=accepted,
         head=runs,
         design=Design.HISTORY if len(runs) == 1 else Design.GROUPS,

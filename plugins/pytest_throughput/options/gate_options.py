@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from pytest_throughput.gate.rules import Rules
+from pytest_throughput.gate.store_place import Place, place_of
 from pytest_throughput.gate.verdict import FAILABLE, Verdict
 from pytest_throughput.options.option import Option
 from pytest_throughput.options.readers import read_share
@@ -53,15 +54,15 @@ def read_fail_on(text: str) -> tuple[str, ...]:
     return names
 
 
-def read_baseline(text: str) -> Path:
-    """Return the path of a folder, which need not exist before the first run is accepted. Raise ValueError."""
-    if "://" in text:
-        raise ValueError(f"expected a folder, got {text!r}; URLs are not read: fetch the folder first")
-    path = Path(text)
+def read_baseline(text: str) -> Place:
+    """Return the folder or the URL, which need not exist before the first run is accepted. Raise ValueError."""
+    place = place_of(text)
     # These functions do not raise: a folder without access is reported when it is read or written.
-    if os.path.exists(path) and not os.path.isdir(path):
-        raise ValueError(f"expected a folder, and {text!r} is a file; `pytest-throughput accept` makes folders of runs")
-    return path
+    if isinstance(place, Path) and os.path.exists(place) and not os.path.isdir(place):
+        raise ValueError(
+            f"expected a folder, and {str(place)!r} is a file; `pytest-throughput accept` makes folders of runs"
+        )
+    return place
 
 
 BASELINE = Option(
@@ -69,7 +70,8 @@ BASELINE = Option(
     metavar="DIR",
     read=read_baseline,
     in_rootdir=True,
-    help="The folder of accepted runs to judge by; `pytest-throughput accept` fills it.",
+    help="The folder of accepted runs to judge by, or its URL (s3, gs, https or file); `pytest-throughput accept` "
+    "fills it.",
 )
 THRESHOLD = Option(
     name="threshold",

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from pytest_throughput.gate.rules import Rules
+from pytest_throughput.gate.store_place import Place
 from pytest_throughput.options.gate_options import BASELINE, FAIL_ON, FALSE_ALARM_RATE, JUDGE, THRESHOLD, THRESHOLDS
 from pytest_throughput.options.option import Option
 from pytest_throughput.options.readers import MOST_TRIALS, read_whole_number
@@ -58,8 +57,8 @@ class GateSettings:
 
     mode: str = "off"
     """The effect of the verdicts: ``fail``, ``warn`` or ``off``."""
-    baseline: Path | None = None
-    """The folder of accepted runs; None if the environments base and head are compared."""
+    baseline: Place | None = None
+    """Where the accepted runs are; None if the environments base and head are compared."""
     rules: Rules = field(default_factory=Rules)
     fail_on: tuple[str, ...] = FAIL_ON.default_value
     """The verdicts with which the gate fails."""
@@ -84,8 +83,6 @@ class GateSettings:
                 f"{values.spelled('baseline')} judges one environment, and this run has {', '.join(environments)}; "
                 f"call them {BASE} and {HEAD} to compare them with each other"
             )
-        elif not _can_be_read(baseline):
-            raise pytest.UsageError(f"{values.spelled('baseline')}: cannot read {baseline}; expected a readable folder")
         return cls(mode, baseline, _rules(values), values("fail-on"), values("confirm"))
 
 
@@ -98,17 +95,6 @@ def _rules(values: OptionValues) -> Rules:
         except ValueError as error:
             raise pytest.UsageError(str(error)) from None
     return Rules(values("threshold"), values("false-alarm-rate"), values("judge") or (), thresholds)
-
-
-def _can_be_read(folder: Path) -> bool:
-    """Return whether a folder can be read, or does not exist yet."""
-    try:
-        folder.stat()
-    except FileNotFoundError:
-        return True
-    except OSError:  # For example, this user may lack access to a folder above.
-        return False
-    return os.access(folder, os.R_OK | os.X_OK)
 
 
 def _refuse_rules_without_a_gate(values: OptionValues) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_throughput.gate.baseline_store import Store, StoreError
 from pytest_throughput.gate.confirmation import after_look, planned_looks, to_confirm
 from pytest_throughput.gate.rules import Design
 from pytest_throughput.gate.verdict import Differences, Incomparable, Judgement, nothing_comparable
@@ -57,9 +58,16 @@ class Gate:
         """What differs between base and head; None where they have the same interpreters, or nothing is compared."""
 
     def pytest_collection_finish(self) -> None:
-        """Look at both environments before anything is measured, and refuse those that would measure the same."""
-        if self._session.is_measuring and self._settings.baseline is None:
+        """Refuse, before anything is measured, environments that would measure the same, and an unreadable baseline."""
+        if not self._session.is_measuring:
+            return
+        if self._settings.baseline is None:
             self._differences = differences_of(self._session.settings)
+            return
+        try:
+            Store(self._settings.baseline).check_readable()
+        except StoreError as error:
+            raise pytest.UsageError(f"--throughput-baseline: {printable(str(error))}") from None
 
     # Confirmation
 
@@ -171,10 +179,12 @@ class Gate:
             return judgement if self._differences is None else judgement.with_differences(self._differences)
         except Incomparable as error:
             return nothing_comparable(str(error))
+        except StoreError as error:
+            todo = "judge the result file by pytest-throughput gate when it can be read"
+            return _not_judged(f"{printable(str(error))}; {todo}")
         except Exception as error:
             # An exception in a hook would hide the results.
-            why = f"{type(error).__name__}: {printable(str(error))}"
-            return Judgement("the run could not be judged", pytest.ExitCode.INTERNAL_ERROR, notes=(why,))
+            return _not_judged(f"{type(error).__name__}: {printable(str(error))}")
 
     @property
     def _notes(self) -> list[str]:
@@ -231,3 +241,7 @@ class Gate:
         with suppress(OSError):
             terminalreporter.write_sep("=", "gate")
         show(terminalreporter, report.as_table(self.judgement, width=width, colour=bool(terminalreporter.hasmarkup)))
+
+
+def _not_judged(why: str) -> Judgement:
+    return Judgement("the run could not be judged", pytest.ExitCode.INTERNAL_ERROR, notes=(why,))

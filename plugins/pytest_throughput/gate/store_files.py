@@ -1,0 +1,128 @@
+"""The files of a baseline in a folder of this machine, and what a place for them has to offer.
+
+A file has a folder and a name. Both are made by the store; none of them is text from a result file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from pytest_throughput.gate.store_format import MOST_BYTES, DamagedFile
+from pytest_throughput.gate.store_place import Place
+
+__all__ = ["LocalFiles", "StoreError", "StoreFiles", "files_at"]
+
+
+class StoreError(Exception):
+    """Raised where a baseline cannot be read or written."""
+
+    def __init__(self, message: str, *, was_writing: bool) -> None:
+        super().__init__(message)
+        self.was_writing = was_writing
+
+
+class StoreFiles(Protocol):
+    """The files of a baseline. Each method raises StoreError where the place does not answer as it should."""
+
+    def location(self, *names: str) -> str:
+        """Return the path or URL of a file, or of a folder of them, for messages."""
+
+    def names(self, *folder: str) -> list[str]:
+        """Return the names in the baseline, or in one of its folders; none if that does not exist."""
+
+    def contents(self, folder: str, names: Sequence[str]) -> Iterator[bytes | DamagedFile]:
+        """Return for each file the first ``MOST_BYTES`` + 1 bytes at most, or why that file cannot be read."""
+
+    def write(self, folder: str, name: str, content: bytes) -> None:
+        """Write a file in one piece: readers see the whole of it or nothing."""
+
+    def delete(self, folder: str, name: str) -> None:
+        """Delete a file, if it is still there."""
+
+
+def files_at(place: Place) -> StoreFiles:
+    """Return the files of the baseline there. Raise StoreError where the packages for a URL do not work."""
+    if isinstance(place, Path):
+        return LocalFiles(place)
+    from pytest_throughput.gate.remote_files import remote_files  # It imports fsspec.
+
+    return remote_files(place)
+
+
+class LocalFiles:
+    """The files below a folder, which need not exist before the first is written."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def location(self, *names: str) -> str:
+        """Return the path."""
+        return str(self._directory.joinpath(*names))
+
+    def names(self, *folder: str) -> list[str]:
+        """Return the names in the folder."""
+        path = self._directory.joinpath(*folder)
+        try:
+            return os.listdir(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise StoreError(f"could not read {path}: {error.strerror}", was_writing=False) from error
+
+    def contents(self, folder: str, names: Sequence[str]) -> Iterator[bytes | DamagedFile]:
+        """Read the files one after the other; links and pipes are refused."""
+        for name in names:
+            try:
+                yield _content(self._directory / folder / name)
+            except DamagedFile as error:
+                yield error
+            except OSError as error:
+                yield DamagedFile(error.strerror or type(error).__name__)
+
+    def write(self, folder: str, name: str, content: bytes) -> None:
+        """Write a file beside its place, and rename it."""
+        path = self._directory / folder / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_at_once(path, content)
+        except OSError as error:
+            message = f"could not write {path}: {error.strerror}; give a writable directory"
+            raise StoreError(message, was_writing=True) from error
+
+    def delete(self, folder: str, name: str) -> None:
+        """Delete the file; another job may have done so at the same time."""
+        path = self._directory / folder / name
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreError(f"could not delete {path}: {error.strerror}", was_writing=True) from error
+
+
+def _content(path: Path) -> bytes:
+    """Return the content of a regular file, up to the size limit; links and pipes are refused."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise DamagedFile("no regular file")
+        return file.read(MOST_BYTES + 1)
+
+
+def _write_at_once(path: Path, content: bytes) -> None:
+    """Write the file atomically: readers see the whole file or none."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".accepting-", delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            os.chmod(file.fileno(), 0o644)
+            os.replace(file.name, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(file.name)
+            raise
