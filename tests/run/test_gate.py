@@ -20,6 +20,7 @@ from plugin_project import Project
 
 from pytest_throughput.cli import main
 from pytest_throughput.gate import comparison  # NumPy cannot be imported twice, as by two runs within a test.
+from pytest_throughput.gate.baseline_store import Store, StoreError
 from pytest_throughput.measurement import loop
 
 STEPS = """
@@ -519,6 +520,23 @@ class TestNothingGetsInTheWay:
         assert result.ret == pytest.ExitCode.INTERNAL_ERROR
         result.stdout.fnmatch_lines(
             ["*= throughput =*", "the run could not be judged", r"RuntimeError: a fault\x1b[[]2J"]
+        )
+        assert len(gated.project.json()["benchmarks"]) == 18
+
+    def test_a_baseline_that_cannot_be_read_any_more_costs_the_verdict_alone(
+        self, gated: Gated, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(self: Store, fingerprint: Any) -> None:
+            raise StoreError("could not read s3://runs: no answer within 60 s", was_writing=False)
+
+        monkeypatch.setattr(Store, "read", away)
+        result = gated.run(BASELINE)
+        assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+        result.stdout.fnmatch_lines(
+            [
+                "the run could not be judged",
+                "could not read s3://runs: no answer within 60 s; judge the result file by *",
+            ]
         )
         assert len(gated.project.json()["benchmarks"]) == 18
 
