@@ -16,9 +16,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pytest_throughput.gate.judged import JudgedRun, hardware_key
-from pytest_throughput.gate.store_files import StoreError, files_at
+from pytest_throughput.gate.store_files import files_at
 from pytest_throughput.gate.store_format import DamagedFile, decode, encode, utc
-from pytest_throughput.gate.store_place import Place
+from pytest_throughput.gate.store_place import Place, StoreError
 
 __all__ = ["Baseline", "Store", "StoreError", "StoredRun"]
 

@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 import fsspec
 from fsspec.asyn import sync
 
-from pytest_throughput.gate.store_files import StoreError, StoreFiles
+from pytest_throughput.gate.store_files import StoreFiles
 from pytest_throughput.gate.store_format import MOST_BYTES, DamagedFile
-from pytest_throughput.gate.store_place import BaselineUrl
+from pytest_throughput.gate.store_place import BaselineUrl, StoreError
 from pytest_throughput.text import printable
 
 __all__ = ["remote_files"]

@@ -14,17 +14,9 @@ from pathlib import Path
 from typing import Protocol
 
 from pytest_throughput.gate.store_format import MOST_BYTES, DamagedFile
-from pytest_throughput.gate.store_place import Place
+from pytest_throughput.gate.store_place import Place, StoreError
 
-__all__ = ["LocalFiles", "StoreError", "StoreFiles", "files_at"]
-
-
-class StoreError(Exception):
-    """Raised where a baseline cannot be read or written."""
-
-    def __init__(self, message: str, *, was_writing: bool) -> None:
-        super().__init__(message)
-        self.was_writing = was_writing
+__all__ = ["LocalFiles", "StoreFiles", "files_at"]
 
 
 class StoreFiles(Protocol):

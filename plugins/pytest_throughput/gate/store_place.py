@@ -1,4 +1,4 @@
-"""Where a baseline is kept: a folder of this machine, or a URL. Nothing is read here, and fsspec is not imported."""
+"""Where a baseline is kept: a folder of this machine, or a URL. Nothing is read here, and little is imported."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote
 
-__all__ = ["BaselineUrl", "Kind", "Place", "place_of"]
+__all__ = ["BaselineUrl", "Kind", "Place", "StoreError", "place_of"]
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
+
+
+class StoreError(Exception):
+    """Raised where a baseline cannot be read or written."""
+
+    def __init__(self, message: str, *, was_writing: bool) -> None:
+        super().__init__(message)
+        self.was_writing = was_writing
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_throughput.gate.baseline_store import Store, StoreError
 from pytest_throughput.gate.confirmation import after_look, planned_looks, to_confirm
 from pytest_throughput.gate.rules import Design
+from pytest_throughput.gate.store_place import StoreError
 from pytest_throughput.gate.verdict import Differences, Incomparable, Judgement, nothing_comparable
 from pytest_throughput.options.gate_settings import BASE, HEAD
 from pytest_throughput.run.benchmark_json import BenchmarkJson
@@ -64,6 +64,8 @@ class Gate:
         if self._settings.baseline is None:
             self._differences = differences_of(self._session.settings)
             return
+        from pytest_throughput.gate.baseline_store import Store
+
         try:
             Store(self._settings.baseline).check_readable()
         except StoreError as error:
