@@ -74,7 +74,9 @@ def test_an_error_is_one_message(
     assert stored.location.startswith("memory://bucket/kept/")
 
 
-@pytest.mark.parametrize("error", [TimeoutError(), PermissionError("Expired"), OSError(16, "Slow down")])
+@pytest.mark.parametrize(
+    "error", [TimeoutError(), PermissionError("Expired"), OSError(16, "Slow down"), OSError(22, "Bad token")]
+)
 def test_a_baseline_is_never_smaller_because_a_server_failed(
     memory: type[Any], make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:

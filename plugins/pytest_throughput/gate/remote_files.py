@@ -63,7 +63,7 @@ class _RemoteFiles(ABC):
             except FileNotFoundError:  # Another job may have deleted it since it was listed.
                 return DamagedFile("not found")
             except OSError as error:
-                if error.errno != errno.EINVAL:
+                if error.errno != errno.EINVAL or "range" not in str(error):
                     raise
                 return DamagedFile(self._reason(error))  # S3 refuses any range of an empty object.
 
