@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_throughput.measurement.allocator import SYSTEM, TUNED
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
-from pytest_throughput.report.figures import median_of, numbers
+from pytest_throughput.report.values import median_of, numbers
 from pytest_throughput.results.above_peak import explanation, is_above_peak
 from pytest_throughput.results.model import CaseResult, RunResult, TrialResult
 from pytest_throughput.text import byte_count, printable
