@@ -138,7 +138,7 @@ def test_the_legend_explains_what_is_shown_and_nothing_else() -> None:
     named = ("ratio", "spread", "utilisation", "p50", "p90")
     for count in range(1, len(named) + 1):
         (*_, line) = rendered(*cases, columns=named[:count])
-        parts = ["÷ fastest: ", "± rounds: ", "÷ peak: ", "percentiles: of the 5 rounds"]
+        parts = ["÷ fastest: ", "± rounds: ", "; peak: ", "percentiles: of the 5 rounds"]
         assert [part in line for part in parts] == [index < count for index in range(len(parts))]
         assert line.count("percentiles") == (count > 3)
     assert rendered(case("a", "x", [0.2]), columns=("status",))[-1] == "all rows: batch 8"

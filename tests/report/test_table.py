@@ -220,7 +220,7 @@ def test_a_share_above_the_peak_is_marked_and_explained(ledger: Ledger) -> None:
         settle(ledger, case, trial(1, 0.25, **metadata))
     text = table.render(ledger.result(), width=None, colour=False)
     assert [cell for cell in ("70 %", "120 %*", "210 %*") if f" {cell} " in text] == ["70 %", "120 %*", "210 %*"]
-    assert text.endswith(f"÷ 0.211 TFLOP/s in fp32 ({peak['source']})")
+    assert text.endswith(f"; peak: 0.211 TFLOP/s in fp32 ({peak['source']})")
     above = [note for note in table.notes(ledger.result()) if note.startswith("* above the peak")]
     assert [(second.id in note, third.id in note) for note in above] == [(True, False), (False, True)]
     assert ("was measured" in above[0], "Winograd" in above[0]) == (True, False)
@@ -439,7 +439,7 @@ class TestNarrowTerminals:
         assert left_out == f"left out for lack of width: build (COLUMNS={widest} shows all)"
         assert "0.40 s" not in "\n".join(rows)
         *rows, legend, left_out = table.render(ledger.result(), width=80, colour=False).splitlines()
-        assert ("÷ peak" in legend, "± rounds" in legend) == (False, True)
+        assert ("peak: " in legend, "± rounds: " in legend) == (False, True)
         assert max(map(len, rows)) <= 80
         assert "± rounds" in rows[0]
         assert [name for name in ("build", "first step", "peak memory", "÷ peak") if name not in left_out] == []

@@ -24,7 +24,7 @@ def shown_utilisation(case: CaseResult) -> str:
 
 
 def legend(cases: Sequence[CaseResult]) -> str:
-    """Return what the column is, with the peaks and their sources; nothing if there are none."""
+    """Return the peaks with their sources; nothing if there are none."""
     peaks: dict[str, None] = {}
     for case in cases:
         precisions = [case.axes.get("precision"), *case.metadata_values("precision")]
@@ -32,5 +32,4 @@ def legend(cases: Sequence[CaseResult]) -> str:
         for peak in case.metadata_values("peak"):
             if isinstance(peak, dict) and type(peak.get("tflops")) in (int, float):
                 peaks[f"{significant(peak['tflops'], 3)} TFLOP/s{precision} ({peak.get('source')})"] = None
-    meaning = "÷ peak: operations/s, convolutions counted as direct ones, ÷"
-    return f"{meaning} {' or '.join(map(printable, peaks))}" if peaks else ""
+    return f"peak: {' or '.join(map(printable, peaks))}" if peaks else ""
