@@ -12,9 +12,10 @@ from pytest_throughput.naming import ALL_COLUMNS
 from pytest_throughput.report.best import bests, has_choice
 from pytest_throughput.report.columns import Column, Row, lay_out
 from pytest_throughput.report.figures import Figure, figures_of
+from pytest_throughput.report.marks import host_bound_ratio, input_bound_ratio, recompilations
 from pytest_throughput.report.ratios import ratios_to_fastest
 from pytest_throughput.report.rows import in_order, rows_of, shown_shared_axes
-from pytest_throughput.report.warnings import host_bound_ratio, input_bound_ratio, recompilations, warnings_of
+from pytest_throughput.report.warnings import warnings_of
 from pytest_throughput.results.anchor import shown_anchor
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import printable
