@@ -184,13 +184,11 @@ def _ratio(to_fastest: Mapping[tuple[str, str], Ratio]) -> Figure:
     def value(case: CaseResult) -> float | None:
         return to_fastest[case.key].estimate.mean if case.key in to_fastest else None
 
-    # An interval is what the trials were made for; a ratio without one is only convenient.
-    has_interval = any(ratio.estimate.low is not None for ratio in to_fastest.values())
     return Figure(
         heading="÷ fastest",
         show=lambda case: _shown_ratio(to_fastest.get(case.key)),
         order=_largest_first(value),
-        rank=2 if has_interval else 3,
+        rank=2,
         legend=ratios.legend(to_fastest),
     )
 

@@ -23,8 +23,8 @@ from pytest_throughput.text import printable
 __all__ = ["heading", "notes", "render"]
 
 _OPTIONAL_RANK = 3
-"""The least rank of columns that may be left out beside the case's name. Primary metric and spread may not: if they do
-not fit, the name gets a line of its own."""
+"""The least rank of columns that may be left out beside the case's name. Primary metric, ratio to the fastest row and
+spread may not: if they do not fit, the name gets a line of its own."""
 _BEST = "•"
 """The mark of the fastest configuration of a framework."""
 
