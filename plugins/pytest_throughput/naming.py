@@ -1,4 +1,4 @@
-"""Names of trials, environments and axes.
+"""Names of trials, environments, axes, and columns of the table.
 
 The node id ``test[a]`` is the first trial of its case, ``test[a-t2]`` the second. If a run has several environments,
 the name of the environment is last: ``test[a-t2-head]``.
@@ -10,9 +10,13 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 __all__ = [
+    "ALL_COLUMNS",
+    "COLUMNS",
     "CONTENDERS",
     "DEFAULT_ENVIRONMENT",
     "ENVIRONMENT",
+    "FIGURES",
+    "SORT_KEYS",
     "TRIAL",
     "trial_id",
     "without_environment",
@@ -26,6 +30,37 @@ DEFAULT_ENVIRONMENT = "default"
 """The environment of interpreters that are given without one."""
 CONTENDERS = ("framework", "execution", "layout")
 """The axes of a case that say how its work is done. Its other axes are the work, which is compared between these."""
+
+FIGURES = (
+    "largest_batch",
+    "images_per_second",
+    "accuracy",
+    "ratio",
+    "spread",
+    "seconds",
+    "median_per_item",
+    "mean_per_item",
+    "p50",
+    "p90",
+    "p99",
+    "rounds",
+    "latency",
+    "utilisation",
+    "images_per_joule",
+    "watts",
+    "first_step",
+    "compile",
+    "build",
+    "memory",
+    "disturbed",
+)
+"""The words for the figures of the table of a run, in the order of its columns."""
+ALL_COLUMNS = "all"
+"""The word for every column that a case fills."""
+COLUMNS = (*FIGURES, "status")
+"""The words that choose columns."""
+SORT_KEYS = ("run", "name", *FIGURES)
+"""The words that choose the order of the rows: as they were run, by name, or by a figure."""
 
 
 def work_of(case_id: str, axes: Mapping[str, Any]) -> Hashable:

@@ -22,6 +22,7 @@ from pytest_throughput.run.replay import ReplayClock, install
 from pytest_throughput.run.result_path import write_beside
 from pytest_throughput.run.selection import Selection
 from pytest_throughput.run.session import ThroughputSession
+from pytest_throughput.run.unmeasured import Unmeasured
 from pytest_throughput.run.write_error_guard import WriteErrorGuard
 from pytest_throughput.suite import MeasureIsolated, MeasureStep, is_off
 
@@ -70,7 +71,9 @@ def pytest_configure(config: pytest.Config) -> None:
         if is_in_github_actions():
             config.pluginmanager.register(GitHub(gate), "pytest-throughput-github")
     config.pluginmanager.register(NothingMeasured(session), "pytest-throughput-nothing-measured")
-    config.pluginmanager.register(Checkpoint(config, session, results), "pytest-throughput-checkpoint")
+    checkpoint = Checkpoint(config, session, results)
+    config.pluginmanager.register(checkpoint, "pytest-throughput-checkpoint")
+    config.pluginmanager.register(Unmeasured(session, checkpoint.budget), "pytest-throughput-unmeasured")
 
 
 @pytest.hookimpl(trylast=True)  # The session knows its cases by now.

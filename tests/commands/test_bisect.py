@@ -173,6 +173,12 @@ def test_a_case_can_be_named(project: Project) -> None:
     assert (status, "--case third was not measured; COMMAND measured other, work" in out) == (15, True)
 
 
+def test_the_usage_names_the_command_once(command: Command) -> None:
+    status, out, _ = command("bisect", "--help")
+    usage = out.partition("\n\n")[0]
+    assert (status, usage.count("COMMAND"), usage.count("--good"), usage.count("--bad")) == (0, 1, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

@@ -33,6 +33,7 @@ FACTS = {
     "peak": {"tflops": 1.0, "method": "measured", "source": "a table"},
     "largest_batch": {"fits": 8, "tried": {"8": "ok"}},
     "swapped_bytes": 2**30,
+    "telemetry": {"gpu": {"power_watts": 250.0}},
     "network_hash": "h",
 }
 
@@ -58,7 +59,7 @@ def hostile(document: Any, text: str) -> Iterator[Any]:
 
 
 FORMS = (
-    ("show", "MUTANT"),
+    ("show", "--columns", "all", "MUTANT"),
     ("accept", "MUTANT", "--baseline", "mutants", "--keep", "1"),
     ("gate", "MUTANT", "--baseline", "kept", "--format", "table"),
     ("gate", "MUTANT", "--baseline", "kept", "--format", "json"),

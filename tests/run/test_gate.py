@@ -452,7 +452,7 @@ class TestPlannedLooks:
         # The clock is read when the run begins, for each of 20 trials before its fixtures and before it measures, and
         # after look 2.
         seconds = iter([0.0] * (1 + 2 * 20 + 1) + [1e6] * 10)
-        monkeypatch.setattr("pytest_throughput.run.checkpoint.monotonic", lambda: next(seconds))
+        monkeypatch.setattr("pytest_throughput.run.budget.monotonic", lambda: next(seconds))
         result = gated.run(BASELINE, "--throughput-confirm=6", "--throughput-budget=1m", slower={"c": NEAR})
         result.assert_outcomes(passed=21, skipped=1)
         result.stdout.fnmatch_lines(

@@ -280,16 +280,16 @@ def test_without_a_json_the_journal_has_a_folder_of_its_own(left: Project) -> No
 
 def test_a_spent_budget_leaves_the_rest_to_another_run(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [1000.0]
-    monkeypatch.setattr("pytest_throughput.run.checkpoint.monotonic", lambda: clock[0])
+    monkeypatch.setattr("pytest_throughput.run.budget.monotonic", lambda: clock[0])
     project.tests(
         """
         import pytest
-        import pytest_throughput.run.checkpoint as checkpoint
+        import pytest_throughput.run.budget as budget
 
         @pytest.mark.parametrize("n", [1, 2, 3])
         def test_sleep(measure_isolated, n):
             measure_isolated("steps:sleep", {"milliseconds": 0.1})
-            checkpoint.monotonic.__closure__[0].cell_contents[0] += 60
+            budget.monotonic.__closure__[0].cell_contents[0] += 60
         def test_plain(): pass
         """
     )
@@ -830,7 +830,7 @@ def test_a_terminal_that_is_closed_while_the_json_is_announced_is_not_a_json_tha
 def test_a_json_that_will_be_too_large_is_reported_while_the_run_can_be_stopped(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("checkpoint", "benchmark_json"):
+    for module in ("size_warning", "benchmark_json"):
         monkeypatch.setattr(f"pytest_throughput.run.{module}.MAX_RESULT_BYTES", 15 * 2**10)
     project.tests(
         """

@@ -96,7 +96,7 @@ def test_it_comes_before_results_that_could_not_be_written(project: Project) -> 
 
 def test_a_budget_that_suffices_for_nothing_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter([0.0])
-    monkeypatch.setattr("pytest_throughput.run.checkpoint.monotonic", lambda: next(clock, 1000.0))
+    monkeypatch.setattr("pytest_throughput.run.budget.monotonic", lambda: next(clock, 1000.0))
     project.tests("def test_it(measure_isolated): measure_isolated('steps:sleep')")
     result = project.run("--throughput-budget=1m")
     assert result.ret == ExitCode.NOTHING_MEASURED

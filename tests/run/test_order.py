@@ -68,7 +68,7 @@ def test_drift_cancels_between_frameworks_over_two_trials(matrix: Project) -> No
 
 def test_a_budget_ends_all_frameworks_equally_far(matrix: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter([0.0] * 5 + [1e6] * 10)  # Read at the start, and twice for each trial: spent after two trials.
-    monkeypatch.setattr("pytest_throughput.run.checkpoint.monotonic", lambda: next(seconds))
+    monkeypatch.setattr("pytest_throughput.run.budget.monotonic", lambda: next(seconds))
     cases = matrix.run_json("--throughput-budget=1m")["throughput"]["cases"]
     assert [case["id"] for case in cases if case["status"] == "ok"] == ["case-pt-vgg", "case-tf-vgg"]
 

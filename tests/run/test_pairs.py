@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from plugin_project import Project
 
-from pytest_throughput.run import checkpoint
+from pytest_throughput.run import budget
 
 ENVIRONMENTS = [f"--throughput-interpreter={name}/python={sys.executable} -X utf8" for name in ("base", "head")]
 PAIRED = ("--throughput-order=paired", *ENVIRONMENTS)
@@ -204,7 +204,7 @@ def test_a_budget_ends_between_pairs(project: Project, monkeypatch: pytest.Monke
         "def pytest_runtest_teardown(item): (item.path.parent / 'spent').touch()\n"
     )
     spent = project.path / "spent"
-    monkeypatch.setattr(checkpoint, "monotonic", lambda: 1e9 if spent.exists() else 0.0)
+    monkeypatch.setattr(budget, "monotonic", lambda: 1e9 if spent.exists() else 0.0)
     # It is spent by the end of the first test, which has measured the trial of the second one, too.
     found = sides(project.run_json(*PAIRED, "--throughput-trials=3", "--throughput-budget=60s"))
     assert {key[1] for key in found} == {1}

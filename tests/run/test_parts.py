@@ -168,7 +168,7 @@ def test_a_job_that_fails_again_is_kept_again(jobs: Project) -> None:
 def test_a_spent_budget_ends_a_job_between_two_parts(jobs: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     log = jobs.path / "counted"
     monkeypatch.setattr(
-        "pytest_throughput.run.checkpoint.monotonic",
+        "pytest_throughput.run.budget.monotonic",
         lambda: 1e9 if log.exists() and not (jobs.path / "go").exists() else 0.0,
     )
     result = begin(jobs, "crashed", "--throughput-budget=20m", "-rs")

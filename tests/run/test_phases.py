@@ -123,7 +123,7 @@ def test_phases_that_are_measured_need_no_budget(
 ) -> None:
     """The budget is spent as soon as the job has run. Its later phases are results; another job does not begin."""
     log = jobs.path / "jobs"
-    monkeypatch.setattr("pytest_throughput.run.checkpoint.monotonic", lambda: 1e9 if log.exists() else 0.0)
+    monkeypatch.setattr("pytest_throughput.run.budget.monotonic", lambda: 1e9 if log.exists() else 0.0)
     another = "\ndef test_other(measure_isolated): measure_isolated('jobs:job', {'log': 'other'}, phase='load')\n"
     step = "def test_step(measure_step): measure_step(int)\n"
     phases = TESTS.replace('"load", ', '"load", "lode", ')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
+
 import pytest
 from plugin_project import Project
 
@@ -44,6 +46,12 @@ def test_end(measure_isolated, how):
 ARGUMENTS = ("--throughput-protocol=paper", "--throughput-isolation=none", "--benchmark-json=run.json")
 
 
+def is_part(shown: list[str], lines: list[str]) -> bool:
+    """Whether the lines contain all that was shown, as it stands there."""
+    first = lines.index(shown[0])
+    return lines[first : first + len(shown)] == shown
+
+
 @pytest.fixture
 def cases(project: Project) -> Project:
     project.tests(TESTS)
@@ -61,9 +69,44 @@ def test_a_finished_run_is_shown_as_it_printed_itself(
     assert main(["show", "run.json"]) == 0
     shown = capsys.readouterr().out.splitlines()
     assert len(shown) > 12
-    # All of it, as it stood there.
-    first = result.outlines.index(shown[0])
-    assert result.outlines[first : first + len(shown)] == shown
+    assert is_part(shown, result.outlines)
+
+
+def test_columns_and_order_are_chosen_alike_in_a_run_and_in_show(
+    cases: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = cases.run(*ARGUMENTS, "--throughput-sort=name", "--throughput-columns=status,p50,rounds", "-k", "ok")
+    capsys.readouterr()
+    assert main(["show", "run.json", "--sort", "name", "--columns", "status, p50,rounds"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert is_part(shown, result.outlines)
+    assert shown[3].split() == ["work", "measured", "in", "status", "p50", "rounds"]
+    sizes = [("inference", "1"), ("inference", "8"), ("training", "1"), ("training", "8")]
+    assert [(line.split()[1], line.split()[3]) for line in shown[4:8]] == sizes
+    assert "percentiles: of the 20 rounds of a trial" in shown[8]
+    capsys.readouterr()
+    assert main(["show", "run.json"]) == 0
+    assert capsys.readouterr().out.splitlines() != shown
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("sort=speed", "expected one of: run, name, largest_batch, images_per_second, *, disturbed, got 'speed'"),
+        ("columns=p50,p95", "expected all, or some of, with commas: largest_batch, *, status; got 'p95'"),
+    ],
+)
+def test_an_unknown_word_is_refused_with_those_that_exist(
+    project: Project, capsys: pytest.CaptureFixture[str], option: str, message: str
+) -> None:
+    project.tests("def test_it(measure_step): measure_step(lambda: open('ran', 'w'))")
+    result = project.run(f"--throughput-{option}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*: error: argument --throughput-{option.partition('=')[0]}: {message}"])
+    assert not (project.path / "ran").exists()
+    capsys.readouterr()
+    assert main(["show", "run.json", f"--{option}"]) == 2
+    assert fnmatch(capsys.readouterr().err, f"*: error: argument --{option.partition('=')[0]}: {message}\n")
 
 
 def test_an_interrupted_run_is_shown_with_how_to_go_on(cases: Project, capsys: pytest.CaptureFixture[str]) -> None:

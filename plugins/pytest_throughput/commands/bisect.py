@@ -60,7 +60,12 @@ _DIRECTORY = Option(
 
 def add(parsers: Any) -> None:
     """Add the command to argparse's subparsers."""
-    parser = parsers.add_parser("bisect", help="find what made a case slower", description=__doc__)
+    parser = parsers.add_parser(
+        "bisect",
+        usage="%(prog)s [OPTION ...] --good REV --bad REV -- COMMAND",  # argparse would repeat "-- COMMAND".
+        help="find what made a case slower",
+        description=__doc__,
+    )
     for name, what in (("good", "is as fast as it should be"), ("bad", "is slower")):
         parser.add_argument(
             f"--{name}", required=True, metavar="REV", help=f"A commit that {what}; with --versions, a version."

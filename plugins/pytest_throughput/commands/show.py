@@ -6,15 +6,16 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.commands.judging import add_items_param
-from pytest_throughput.report import kernels, table
-from pytest_throughput.report.batch_sweep import notes_on_sweeps
-from pytest_throughput.report.best_table import render_bests
+from pytest_throughput.options.table_options import COLUMNS_OPTION, SORT_OPTION
 from pytest_throughput.report.console import output_columns
+from pytest_throughput.report.kernels import render_operators
+from pytest_throughput.report.overview import overview
 from pytest_throughput.results.file_format import MOST_CASES
 from pytest_throughput.results.journal_reader import read_journal
 from pytest_throughput.results.ledger import Ledger
@@ -39,13 +40,15 @@ def add(parsers: Any) -> None:
         help="Print the longest operators, or kernels of a GPU, of each case that --throughput-profile has profiled. "
         "Default: off.",
     )
+    for option in (SORT_OPTION, COLUMNS_OPTION):
+        option.add_to(parser)
     add_items_param(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> Answer:
     """Return the table. Raise Unreadable."""
-    lines_of = _operators if arguments.kernels else _lines
+    lines_of = _operators if arguments.kernels else partial(_lines, arguments)
     if arguments.file.suffix == ".jsonl":
         lines = _journal(arguments.file, lines_of)
     else:
@@ -87,20 +90,15 @@ def _result(file: Path, items_param: str | None, lines_of: Callable[[RunResult],
     return lines
 
 
-def _lines(result: RunResult) -> list[str]:
-    """Return heading, tables and notes; a plain result of pytest-benchmark has no heading."""
+def _lines(arguments: argparse.Namespace, result: RunResult) -> list[str]:
     width, colour = _output()
-    shown = table.render(result, width=width, colour=colour).splitlines()
-    heading = [table.heading(result), ""] if result.is_ours else []
-    bests = render_bests(result, width=width, colour=colour)
-    profiled = kernels.where_the_time_goes(result, width=width, colour=colour)
-    return [*heading, *shown, *table.notes(result), *notes_on_sweeps(result), *bests, *profiled]
+    return overview(result, width=width, colour=colour, sort=arguments.sort, columns=arguments.columns)
 
 
 def _operators(result: RunResult) -> list[str]:
     """Return the operators of each profiled case."""
     width, colour = _output()
-    lines = kernels.render_operators(result, width=width, colour=colour)
+    lines = render_operators(result, width=width, colour=colour)
     return lines or ["no case was profiled: --throughput-profile N profiles N steps of each"]
 
 

@@ -25,6 +25,7 @@ from pytest_throughput.options.readers import (
     read_positive,
     read_whole_number,
 )
+from pytest_throughput.options.table_options import COLUMNS_OPTION, SORT_OPTION
 from pytest_throughput.options.values import OptionValues, add_to_pytest
 from pytest_throughput.options.worker_options import WORKER_OPTIONS, read_allocator, read_variables
 from pytest_throughput.telemetry.cpu import usable_physical_cores
@@ -152,6 +153,8 @@ OPTIONS = (
         in_rootdir=True,
         help="Continue an interrupted run: repeat its command with the journal that it left.",
     ),
+    SORT_OPTION,
+    COLUMNS_OPTION,
     *GATE_OPTIONS,
 )
 
@@ -191,6 +194,10 @@ class Settings:
     """The device's peak, for utilisation; None for the peak of its datasheet, or a measured one."""
     lock: bool = True
     """Whether to wait for other runs on the same GPU or processors."""
+    sort: str = "run"
+    """The order of the table's rows."""
+    columns: tuple[str, ...] | None = None
+    """The columns of the table; None for the usual ones."""
     gate: GateSettings = field(default_factory=GateSettings)
     """The settings of the gate."""
     interpreter_option: str = "--throughput-interpreter"
@@ -233,6 +240,8 @@ class Settings:
                 profiled_steps=values("profile"),
                 peak_tflops=values("peak-tflops"),
                 lock=values("lock") == "on",
+                sort=values("sort"),
+                columns=values("columns"),
                 gate=GateSettings.from_values(values, interpreters.environments),
                 interpreter_option=values.spelled("interpreter"),
                 anchor_option=values.spelled("anchor"),

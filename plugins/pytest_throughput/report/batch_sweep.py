@@ -8,9 +8,9 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from pytest_throughput.report.figures import numbers, searches_of
-from pytest_throughput.report.table import rows_of
-from pytest_throughput.report.warnings import is_swapped
+from pytest_throughput.report.marks import is_swapped
+from pytest_throughput.report.rows import rows_of
+from pytest_throughput.report.values import numbers, searches_of
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import byte_count, significant
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.text import Text
 
 from pytest_throughput.report.best import compared_bests, notes_on_bests
 from pytest_throughput.report.columns import Column, lay_out
-from pytest_throughput.report.figures import figure_columns
-from pytest_throughput.report.table import rows_of
+from pytest_throughput.report.figures import figures_of
+from pytest_throughput.report.rows import rows_of
 from pytest_throughput.results.model import RunResult
 
 __all__ = ["render_bests"]
 
 _TITLE = "each at its best: the fastest configuration of each framework, at equal precision"
-_FIGURES = ("÷ fastest", "± trials", "± rounds", "compile", "first step")
-"""The columns of the table that are shown beside the primary metric."""
+_FIGURES = ("images_per_second", "ratio", "spread", "first_step", "compile")
 _OPTIONAL_RANK = 3
 """The least rank of columns that may be left out beside the case's name."""
 
@@ -26,11 +27,13 @@ def render_bests(result: RunResult, *, width: int | None, colour: bool) -> list[
         return []
     names = dict(zip((case.key for case in result.cases), rows_of(result.cases), strict=True))
     ratios = {best.case.key: best.ratio for best in found if best.ratio is not None}
-    figures = figure_columns([best.case for best in found], ratios)
+    cases = [best.case for best in found]
+    figures = figures_of(cases, ratios)
+    columns = [replace(figures[word].column(cases), legend="") for word in _FIGURES]
     lines = lay_out(
         [names[best.case.key] for best in found],
         [
-            *(column for column in figures if column.rank == 0 or column.name in _FIGURES),
+            *(column for column in columns if column.is_filled),
             Column("fastest\nof", [Text(str(best.configurations)) for best in found], rank=8),
         ],
         headings=("work", "measured in"),

@@ -30,6 +30,13 @@ class Column:
     rank: int = 0
     """Columns of the highest rank are left out first; those of rank 0 never are."""
     is_number: bool = True
+    legend: str = ""
+    """What the line below the table says of the column; empty where its heading says enough."""
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether a cell has a figure."""
+        return any(cell.plain != "-" for cell in self.cells)
 
     @property
     def width(self) -> int:
@@ -60,24 +67,27 @@ def lay_out(
     width: int | None,
     colour: bool,
     optional_rank: int,
+    legend: Sequence[str] = (),
 ) -> list[str]:
     """Return the lines of a table that fits into ``width`` terminal columns (None: as wide as it needs to be).
 
     Group and member stand beside the figures as long as only columns of rank ``optional_rank`` and above
     have to be left out; in a narrower terminal the group stands on a line of its own above its rows.
-    ``headings`` are those of group and member. The last line names what is left out.
+    ``headings`` are those of group and member. Below the table, one line has the ``legend`` and what there is to say of
+    the columns that are shown, and another one names those that are left out.
     """
     groups = Column(headings[0], [Text(row.group) for row in rows], is_number=False)
     members = Column(headings[1], [Text(row.member) for row in rows], is_number=False)
     beside = groups.width + members.width + 2 * _GAP
-    if width is None:
-        return _beside(rows, groups, members, columns, colour)
-    kept = _fitting(columns, width - beside, optional_rank)
+    kept = list(columns) if width is None else _fitting(columns, width - beside, optional_rank)
     if kept is not None:
         lines = _beside(rows, groups, members, kept, colour)
     else:
+        assert width is not None
         member_width, kept = _fitting_below(members, columns, width - _INDENT - _GAP, optional_rank)
         lines = _stacked(rows, members, kept, width, member_width, colour)
+    said = dict.fromkeys([*legend, *(column.legend for column in kept if column.legend)])
+    lines += ["; ".join(said)] if said else []
     left_out = [column.name for column in columns if column not in kept]
     if left_out:
         needed = beside + _width_of(columns)

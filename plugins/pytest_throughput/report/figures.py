@@ -1,72 +1,136 @@
-"""The columns of figures in the table, with a text for each case."""
+"""The figures of a run's cases, by the words that name them: the columns of its table, and what sorts its rows."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from rich.text import Text
 
 from pytest_throughput.measurement.correlation import independent_count
 from pytest_throughput.measurement.stopping import relative_half_width
+from pytest_throughput.report import percentiles, ratios, utilisation
 from pytest_throughput.report.columns import Column
 from pytest_throughput.report.ratios import Ratio
-from pytest_throughput.results.above_peak import is_above_peak
+from pytest_throughput.report.values import geometric_mean, median_of, numbers, searches_of, watts
 from pytest_throughput.results.model import CaseResult, Estimate
-from pytest_throughput.text import byte_count, duration, factor, percent, printable, share, significant
+from pytest_throughput.text import byte_count, duration, factor, percent, printable, significant
 
-__all__ = ["figure_columns", "median_of", "numbers", "searches_of"]
+__all__ = ["Figure", "figures_of"]
+
+Value = Callable[[CaseResult], float | None]
 
 
-def figure_columns(cases: Sequence[CaseResult], ratios: Mapping[tuple[str, str], Ratio]) -> list[Column]:
-    """Return the columns that at least one case fills, and in any case that of the primary metric.
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A figure that cases may have."""
 
-    The columns of the highest rank are the first to be left out where the terminal is narrow. ``ratios`` are those to
-    the fastest case of each work, by key.
+    heading: str
+    show: Callable[[CaseResult], str]
+    """The figure as a text; ``-`` for a case without it."""
+    order: Callable[[CaseResult], tuple[float, ...] | None]
+    """What sorts the cases, the best first; None for a case without the figure."""
+    rank: int
+    """The rank of its column."""
+    is_usual: bool = True
+    """Whether a table has the column without being asked."""
+    legend: str = ""
+
+    def column(self, cases: Sequence[CaseResult]) -> Column:
+        """Return the column of these cases."""
+        return Column(self.heading, [Text(self.show(case)) for case in cases], self.rank, legend=self.legend)
+
+
+def figures_of(cases: Sequence[CaseResult], to_fastest: Mapping[tuple[str, str], Ratio]) -> dict[str, Figure]:
+    """Return the figures by the words of ``naming.FIGURES``, in their order.
+
+    ``to_fastest`` has the ratios to the fastest case of each work, by key.
     """
-    several_trials = any(len(case.trials) > 1 for case in cases)
     units = _units(cases)
-    heading = units[0] if len(units) == 1 else "result"
-    # An interval is what the trials were made for; a ratio without one is only convenient.
-    ratio_rank = 2 if any(ratio.estimate.low is not None for ratio in ratios.values()) else 3
-    figures: dict[str, tuple[int, list[str]]] = {
-        "largest\nbatch": (1, [_largest_batch(case) for case in cases]),
-        heading: (0, [_primary(case, with_unit=len(units) > 1) for case in cases]),
-        "accuracy": (1, [_accuracy(case) for case in cases]),
-        "÷ fastest": (ratio_rank, [_ratio(ratios.get(case.key)) for case in cases]),
-        "± trials" if several_trials else "± rounds": (2, [_spread(case, several_trials) for case in cases]),
-        "ms/step": (4, [_milliseconds(case) for case in cases]),
-        **(_milliseconds_per_item(cases) if any(map(_is_published_by_its_mean, cases)) else {}),
-        "direct FLOPs\n÷ peak": (6, [_utilisation(case) for case in cases]),
-        "images/J": (7, [significant(median_of(case, "images_per_joule")) for case in cases]),
-        "first\nstep": (9, [duration(_first_step_seconds(case)) for case in cases]),
-        "compile": (10, [duration(median_of(case, "compile_seconds")) for case in cases]),
-        "build": (11, [duration(median_of(case, "build_seconds")) for case in cases]),
-        "peak\nmemory": (8, [byte_count(max(numbers(case, "peak_memory_bytes"), default=None)) for case in cases]),
-        "disturbed\nrounds": (5, [_disturbed(case) for case in cases]),
+    item = "image" if units == ["images/s"] else "item"
+    seconds = partial(_figure, shown=_milliseconds)
+    per_item = partial(seconds, rank=4, is_usual=any(map(_is_published_by_its_mean, cases)))
+    of_rounds = partial(seconds, rank=12, is_usual=False, legend=percentiles.legend(cases))
+    return {
+        "largest_batch": _figure("largest\nbatch", _largest_batch, _whole, rank=1, larger_is_better=True),
+        "images_per_second": Figure(
+            heading=units[0] if len(units) == 1 else "result",
+            show=partial(_primary, with_unit=len(units) > 1),
+            order=partial(_speed_within_unit, units=units),
+            rank=0,
+        ),
+        "accuracy": Figure(heading="accuracy", show=_shown_accuracy, order=_largest_first(_accuracy), rank=1),
+        "ratio": _ratio(to_fastest),
+        "spread": _spread_of_trials() if any(len(case.trials) > 1 for case in cases) else _spread_of_rounds(),
+        "seconds": seconds("ms/step", _seconds, rank=4),
+        "median_per_item": per_item(f"ms/{item}\nmedian", _median_per_item),
+        "mean_per_item": per_item(f"ms/{item}\nmean", _mean_per_item),
+        **{
+            f"p{each}": of_rounds(f"ms/step\np{each}", partial(percentiles.percentile, percent=each))
+            for each in percentiles.PERCENTILES
+        },
+        "rounds": _figure("rounds", _rounds, _whole, rank=12, is_usual=False, larger_is_better=True),
+        "latency": seconds("latency\nms", partial(median_of, name="latency_seconds"), rank=12, is_usual=False),
+        "utilisation": Figure(
+            heading="direct FLOPs\n÷ peak",
+            show=utilisation.shown_utilisation,
+            order=_largest_first(utilisation.utilisation),
+            rank=6,
+            legend=utilisation.legend(cases),
+        ),
+        "images_per_joule": _figure(
+            "images/J", partial(median_of, name="images_per_joule"), significant, rank=7, larger_is_better=True
+        ),
+        "watts": _figure("watts", watts, significant, rank=12, is_usual=False),
+        "first_step": _figure("first\nstep", _first_step_seconds, duration, rank=9),
+        "compile": _figure("compile", partial(median_of, name="compile_seconds"), duration, rank=10),
+        "build": _figure("build", partial(median_of, name="build_seconds"), duration, rank=11),
+        "memory": _figure("peak\nmemory", _peak_memory_bytes, byte_count, rank=8),
+        "disturbed": Figure(
+            heading="disturbed\nrounds", show=_shown_disturbed, order=_smallest_first(_disturbed_share), rank=5
+        ),
     }
-    return [
-        Column(heading, [Text(cell) for cell in cells], rank)
-        for heading, (rank, cells) in figures.items()
-        if rank == 0 or {*cells} != {"-"}
-    ]
 
 
-def numbers(case: CaseResult, name: str) -> list[float]:
-    """Return the values of a metadata item that are numbers, one for each trial that has one."""
-    return [value for value in case.metadata_values(name) if type(value) in (int, float) and 0 <= value < 1e18]
+def _figure(
+    heading: str,
+    value: Value,
+    shown: Callable[[float | None], str],
+    *,
+    rank: int,
+    larger_is_better: bool = False,
+    is_usual: bool = True,
+    legend: str = "",
+) -> Figure:
+    """Return the figure of one number, which ``shown`` makes a text."""
+    order = _largest_first(value) if larger_is_better else _smallest_first(value)
+    return Figure(
+        heading=heading,
+        show=lambda case: shown(value(case)),
+        order=order,
+        rank=rank,
+        is_usual=is_usual,
+        legend=legend,
+    )
 
 
-def median_of(case: CaseResult, name: str) -> float | None:
-    """Return the median of ``numbers``; None if there are none."""
-    found = numbers(case, name)
-    return statistics.median(found) if found else None
+def _smallest_first(value: Value) -> Callable[[CaseResult], tuple[float] | None]:
+    return lambda case: None if (found := value(case)) is None else (found,)
 
 
-def searches_of(case: CaseResult) -> list[dict[str, Any]]:
-    """Return what searches for the largest batch found: ``fits`` is a number; one for each trial that has one."""
-    return [search for search in case.metadata_values("largest_batch") if _is_search(search)]
+def _largest_first(value: Value) -> Callable[[CaseResult], tuple[float] | None]:
+    return lambda case: None if (found := value(case)) is None else (-found,)
+
+
+def _whole(number: float | None) -> str:
+    return "-" if number is None else f"{number:,}"
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return significant(None if seconds is None else 1000 * seconds)
 
 
 def _units(cases: Sequence[CaseResult]) -> list[str]:
@@ -81,14 +145,32 @@ def _primary(case: CaseResult, *, with_unit: bool) -> str:
     return f"{significant(mean)} {printable(case.unit)}" if with_unit and mean is not None else significant(mean)
 
 
-def _accuracy(case: CaseResult) -> str:
+def _speed_within_unit(case: CaseResult, *, units: Sequence[str]) -> tuple[float, float] | None:
+    """Return what sorts cases by their primary metrics, those of a unit together: units cannot be compared."""
+    mean = case.estimate().mean
+    if mean is None or case.primary is None:
+        return None
+    unit = printable(case.unit)
+    return units.index(unit) if unit in units else 0, mean if case.primary.better == "lower" else -mean
+
+
+def _accuracies(case: CaseResult) -> list[float]:
+    return [metric.value for trial in case.measured if (metric := trial.metric("accuracy")) is not None]
+
+
+def _accuracy(case: CaseResult) -> float | None:
+    found = _accuracies(case)
+    return statistics.mean(found) if found else None
+
+
+def _shown_accuracy(case: CaseResult) -> str:
     """Return the mean accuracy of the trials, and the interval that a single trial gives."""
-    found = [metric.value for trial in case.measured if (metric := trial.metric("accuracy")) is not None]
-    if not found:
+    mean = _accuracy(case)
+    if mean is None:
         return "-"
-    shown = f"{100 * statistics.mean(found):.1f} %"
+    shown = f"{100 * mean:.1f} %"
     intervals = [each for each in case.metadata_values("accuracy_interval") if _is_interval(each)]
-    if len(found) > 1 or not intervals:
+    if len(_accuracies(case)) > 1 or not intervals:
         return shown
     low, high = intervals[0]
     return f"{shown} ({100 * low:.1f} to {100 * high:.1f})"
@@ -98,14 +180,38 @@ def _is_interval(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(type(end) is float and 0 <= end <= 1 for end in value)
 
 
-def _spread(case: CaseResult, several_trials: bool) -> str:
-    """Return half the 95 % interval as a share of the mean over trials, or else of the median over rounds."""
-    if not several_trials:
-        rounds = case.measured[0].seconds_per_step if case.measured else ()
-        # The rule that ends a trial is cautious, and raises the correlation; the table shows the likely interval.
-        worth = independent_count(rounds, standard_errors=0.0)
-        return percent(relative_half_width(rounds, worth) if rounds else None)
-    return _half_interval(case.estimate())
+def _ratio(to_fastest: Mapping[tuple[str, str], Ratio]) -> Figure:
+    def value(case: CaseResult) -> float | None:
+        return to_fastest[case.key].estimate.mean if case.key in to_fastest else None
+
+    return Figure(
+        heading="÷ fastest",
+        show=lambda case: _shown_ratio(to_fastest.get(case.key)),
+        order=_largest_first(value),
+        rank=2,
+        legend=ratios.legend(to_fastest),
+    )
+
+
+def _shown_ratio(ratio: Ratio | None) -> str:
+    if ratio is None or not ratio.in_turn:
+        return "-" if ratio is None else "1"
+    mean = significant(ratio.estimate.mean, 3)
+    return mean if ratio.estimate.low is None else f"{mean} {_half_interval(ratio.estimate)}"
+
+
+def _spread_of_trials() -> Figure:
+    def reach(case: CaseResult) -> float | None:
+        mean, _, high = case.estimate()
+        return None if mean is None or high is None else high / mean
+
+    return Figure(
+        heading="± trials",
+        show=lambda case: _half_interval(case.estimate()),
+        order=_smallest_first(reach),
+        rank=2,
+        legend="± trials: half the 95 % interval over trials",
+    )
 
 
 def _half_interval(estimate: Estimate) -> str:
@@ -119,16 +225,29 @@ def _half_interval(estimate: Estimate) -> str:
     return percent((high - low) / 2 / mean) if high <= 2 * mean else factor(high / mean)
 
 
-def _ratio(ratio: Ratio | None) -> str:
-    if ratio is None or not ratio.in_turn:
-        return "-" if ratio is None else "1"
-    mean = significant(ratio.estimate.mean, 3)
-    return mean if ratio.estimate.low is None else f"{mean} {_half_interval(ratio.estimate)}"
+def _spread_of_rounds() -> Figure:
+    def half_width(case: CaseResult) -> float | None:
+        rounds = case.measured[0].seconds_per_step if case.measured else ()
+        # The rule that ends a trial is cautious, and raises the correlation; the table shows the likely interval.
+        worth = independent_count(rounds, standard_errors=0.0)
+        return relative_half_width(rounds, worth) if rounds else None
+
+    return _figure(
+        "± rounds", half_width, percent, rank=2, legend="± rounds: half the 95 % interval, within one process"
+    )
 
 
-def _milliseconds(case: CaseResult) -> str:
-    medians = [trial.median_seconds for trial in case.measured]
-    return significant(1000 * statistics.geometric_mean(medians) if medians else None)
+def _seconds(case: CaseResult) -> float | None:
+    return geometric_mean([trial.median_seconds for trial in case.measured])
+
+
+def _median_per_item(case: CaseResult) -> float | None:
+    return geometric_mean([trial.median_seconds / trial.items for trial in case.measured])
+
+
+def _mean_per_item(case: CaseResult) -> float | None:
+    trials = [trial for trial in case.measured if trial.seconds_per_step]
+    return geometric_mean([statistics.fmean(trial.seconds_per_step) / trial.items for trial in trials])
 
 
 def _is_published_by_its_mean(case: CaseResult) -> bool:
@@ -137,43 +256,35 @@ def _is_published_by_its_mean(case: CaseResult) -> bool:
     return "paper" in protocols or case.axes.get("mode") == "update"
 
 
-def _milliseconds_per_item(cases: Sequence[CaseResult]) -> dict[str, tuple[int, list[str]]]:
-    """Return the columns of the median and the mean of a trial's rounds, per item."""
-    item = "image" if _units(cases) == ["images/s"] else "item"
-    median = [[trial.median_seconds / trial.items for trial in case.measured] for case in cases]
-    mean = [
-        [statistics.fmean(trial.seconds_per_step) / trial.items for trial in case.measured if trial.seconds_per_step]
-        for case in cases
-    ]
-    return {
-        f"ms/{item}\n{how}": (
-            4,
-            [significant(1000 * statistics.geometric_mean(each) if each else None) for each in found],
-        )
-        for how, found in (("median", median), ("mean", mean))
-    }
-
-
-def _utilisation(case: CaseResult) -> str:
-    mark = "*" if any(map(is_above_peak, (trial.metadata for trial in case.measured))) else ""
-    return share(median_of(case, "model_flops_utilisation")) + mark
-
-
 def _first_step_seconds(case: CaseResult) -> float | None:
     known = [trial.first_step_seconds for trial in case.measured if trial.first_step_seconds is not None]
     return statistics.median(known) if known else None
 
 
-def _largest_batch(case: CaseResult) -> str:
+def _peak_memory_bytes(case: CaseResult) -> float | None:
+    return max(numbers(case, "peak_memory_bytes"), default=None)
+
+
+def _largest_batch(case: CaseResult) -> int | None:
     """Return the smallest of the largest batches of several trials, which fits in all of them."""
-    fits = [search["fits"] for search in searches_of(case)]
-    return f"{min(fits):,}" if fits else "-"
+    return min((search["fits"] for search in searches_of(case)), default=None)
 
 
-def _is_search(value: Any) -> bool:
-    return isinstance(value, dict) and type(value.get("fits")) is int and 0 < value["fits"] < 1e18
+def _rounds(case: CaseResult) -> int | None:
+    """Return the rounds of all trials together."""
+    return sum(trial.rounds or 0 for trial in case.measured) or None
 
 
-def _disturbed(case: CaseResult) -> str:
+def _disturbed(case: CaseResult) -> int | None:
     known = [trial.rounds_disturbed for trial in case.measured if trial.rounds_disturbed is not None]
-    return f"{sum(known)}/{sum(trial.rounds or 0 for trial in case.measured)}" if known else "-"
+    return sum(known) if known else None
+
+
+def _shown_disturbed(case: CaseResult) -> str:
+    disturbed = _disturbed(case)
+    return "-" if disturbed is None else f"{disturbed}/{_rounds(case) or 0}"
+
+
+def _disturbed_share(case: CaseResult) -> float | None:
+    disturbed, rounds = _disturbed(case), _rounds(case)
+    return None if disturbed is None or rounds is None else disturbed / rounds

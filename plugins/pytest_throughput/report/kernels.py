@@ -11,7 +11,7 @@ from rich.text import Text
 from pytest_throughput.measurement.kernel import KINDS
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 from pytest_throughput.report.columns import Column, Row, lay_out
-from pytest_throughput.report.table import rows_of, side_by_side
+from pytest_throughput.report.rows import rows_of, side_by_side
 from pytest_throughput.results.file_format import Kernels, ProfileBlock
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.results.validation import convert

@@ -85,16 +85,16 @@ def by_speed(rows: Sequence[CaseResult]) -> list[CaseResult]:
     return sorted(rows, key=speed, reverse=True)
 
 
-def legend(ratios: Mapping[tuple[str, str], Ratio]) -> list[str]:
-    """Return the line below the table that says what the ratios are; none if there are none."""
+def legend(ratios: Mapping[tuple[str, str], Ratio]) -> str:
+    """Return what the ratios are; nothing if there are none."""
     in_turn = [one for ratio in ratios.values() for one in ratio.in_turn]
     if not in_turn:
-        return []
+        return ""
     how = "measured in turn" if all(in_turn) else "in turn where possible" if any(in_turn) else "one after the other"
     meaning = "÷ fastest: speed ÷ that of the work's fastest row"
     if any(ratio.estimate.low is not None for ratio in ratios.values()):
-        return [f"{meaning}, and half its 95 % interval over trials ({how})"]
-    return [f"{meaning}; --throughput-order paired --throughput-trials 5 gives its interval"]
+        return f"{meaning}, and half its 95 % interval over trials ({how})"
+    return f"{meaning} (--throughput-order paired --throughput-trials 5 gives its interval)"
 
 
 def _speed(case: CaseResult) -> float:

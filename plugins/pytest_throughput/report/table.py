@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
-from typing import Any
 
 from rich.text import Text
 
-from pytest_throughput.naming import CONTENDERS, DEFAULT_ENVIRONMENT
+from pytest_throughput.naming import ALL_COLUMNS
 from pytest_throughput.report.best import bests, has_choice
 from pytest_throughput.report.columns import Column, Row, lay_out
-from pytest_throughput.report.figures import figure_columns
-from pytest_throughput.report.ratios import legend, ratios_to_fastest
-from pytest_throughput.report.warnings import host_bound_ratio, input_bound_ratio, recompilations, warnings_of
+from pytest_throughput.report.figures import Figure, figures_of
+from pytest_throughput.report.marks import host_bound_ratio, input_bound_ratio, recompilations
+from pytest_throughput.report.ratios import ratios_to_fastest
+from pytest_throughput.report.rows import in_order, rows_of, shown_shared_axes
+from pytest_throughput.report.warnings import warnings_of
 from pytest_throughput.results.anchor import shown_anchor
 from pytest_throughput.results.model import CaseResult, RunResult
-from pytest_throughput.text import printable, significant
+from pytest_throughput.text import printable
 
-__all__ = ["heading", "notes", "render", "rows_of", "side_by_side"]
+__all__ = ["heading", "notes", "render"]
 
-_LONGEST_NAME = 500
-"""The most characters of a name: every row of a table is as wide as its widest row."""
 _OPTIONAL_RANK = 3
-"""The least rank of columns that may be left out beside the case's name. Primary metric and spread may not: if they do
-not fit, the name gets a line of its own."""
-_AXES_WITH_UNITS = {"batch_size": "batch {}", "loader_workers": "{} loader workers", "epochs": "{} epochs"}
+"""The least rank of columns that may be left out beside the case's name. Primary metric, ratio to the fastest row and
+spread may not: if they do not fit, the name gets a line of its own."""
 _BEST = "•"
 """The mark of the fastest configuration of a framework."""
 
@@ -46,31 +44,52 @@ def heading(result: RunResult) -> str:
     return printable("; ".join(map(str, parts)))
 
 
-def render(result: RunResult, *, width: int | None, colour: bool) -> str:
-    """Return the table as text, fitted to ``width`` columns, or as wide as necessary if it is None."""
-    cases = side_by_side(result.cases)
+def render(
+    result: RunResult,
+    *,
+    width: int | None,
+    colour: bool,
+    sort: str = "run",
+    columns: Sequence[str] | None = None,
+) -> str:
+    """Return the table with its legend as text, fitted to ``width`` columns, or as wide as necessary if it is None.
+
+    ``sort`` is one of ``naming.SORT_KEYS``. ``columns`` are some of ``naming.COLUMNS``, ``naming.ALL_COLUMNS``, or None
+    for the usual ones.
+    """
+    figures = figures_of(result.cases, ratios_to_fastest(result.cases))
+    cases = in_order(result.cases, sort, figures)
     rows = _marked(rows_of(cases), cases)
-    status = Column("status", [_status(case) for case in cases], is_number=False)
     lines = lay_out(
         rows,
-        [*figure_columns(cases, ratios_to_fastest(cases)), status],
+        _columns(cases, figures, columns),
         headings=("work", "measured in" if any(row.member for row in rows) else ""),
         width=width,
         colour=colour,
         optional_rank=_OPTIONAL_RANK,
+        legend=_legend(result),
     )
     return "\n".join(lines)
 
 
 def notes(result: RunResult) -> list[str]:
-    """Return the lines below the table: what all rows share, what ratios and marks are, and the warnings."""
-    axes = _shared_axes(result.cases).items()
-    shared = {name: value for name, value in axes if name not in CONTENDERS and value is not None}
-    lines = ["all rows: " + ", ".join(_shown_axis(name, value) for name, value in shared.items())] if shared else []
-    ratios = legend(ratios_to_fastest(result.cases))
-    marks = [f"{_BEST} the fastest configuration of its framework for this work"] if has_choice(result.cases) else []
-    warnings = [warning.text for warning in warnings_of(result)]
-    return [*lines, *ratios, *_peaks(result), *marks, *_real_images(result.cases), *_anchors(result), *warnings]
+    """Return the lines that follow the table: what it does not show, and the warnings."""
+    return [*_real_images(result.cases), *(warning.text for warning in warnings_of(result))]
+
+
+def _columns(
+    cases: Sequence[CaseResult], figures: Mapping[str, Figure], words: Sequence[str] | None
+) -> Sequence[Column]:
+    """Return the columns that ``words`` name, or else the usual ones; of all and of the usual ones those with figures.
+
+    Where the terminal is narrow, of the named columns the last ones are left out first.
+    """
+    status = Column("status", [_status(case) for case in cases], is_number=False)
+    if words is None or ALL_COLUMNS in words:
+        found = [figure.column(cases) for figure in figures.values() if words is not None or figure.is_usual]
+        return [*(column for column in found if column.rank == 0 or column.is_filled), status]
+    named = [figures[word].column(cases) if word in figures else status for word in words]
+    return [replace(column, rank=index and _OPTIONAL_RANK + index) for index, column in enumerate(named)]
 
 
 def _marked(rows: Sequence[Row], cases: Sequence[CaseResult]) -> list[Row]:
@@ -81,17 +100,16 @@ def _marked(rows: Sequence[Row], cases: Sequence[CaseResult]) -> list[Row]:
     ]
 
 
-def _peaks(result: RunResult) -> list[str]:
-    """Return the line that says what the column of utilisation is, with the peaks; none if there are none."""
-    peaks: dict[str, None] = {}
-    for case in result.cases:
-        precisions = [case.axes.get("precision"), *case.metadata_values("precision")]
-        precision = next((f" in {one}" for one in precisions if one is not None), "")
-        for peak in case.metadata_values("peak"):
-            if isinstance(peak, dict) and type(peak.get("tflops")) in (int, float):
-                peaks[f"{significant(peak['tflops'], 3)} TFLOP/s{precision} ({peak.get('source')})"] = None
-    meaning = "direct FLOPs ÷ peak: operations/s, convolutions counted as direct ones, ÷"
-    return [f"{meaning} {' or '.join(map(printable, peaks))}"] if peaks else []
+def _legend(result: RunResult) -> list[str]:
+    """Return what all rows share, what the mark is, and the anchors beside which trials were measured."""
+    shared = ", ".join(shown_shared_axes(result.cases))
+    found = [anchor for case in result.cases for anchor in case.metadata_values("anchor") if anchor.get("digest")]
+    versions = {anchor["digest"]: anchor.get("versions", {}) for anchor in found}
+    return [
+        *([f"all rows: {shared}"] if shared else []),
+        *([f"{_BEST} the fastest configuration of its framework"] if has_choice(result.cases) else []),
+        *(printable(f"measured beside the anchor {shown_anchor(*each)}") for each in versions.items()),
+    ]
 
 
 def _real_images(cases: Sequence[CaseResult]) -> list[str]:
@@ -105,13 +123,6 @@ def _real_images(cases: Sequence[CaseResult]) -> list[str]:
     return [f"seconds of a step on real images ÷ on random ones: {'; '.join(shown)}"] if shown else []
 
 
-def _anchors(result: RunResult) -> list[str]:
-    """Return a line for each anchor that trials were measured beside, with its versions."""
-    found = [anchor for case in result.cases for anchor in case.metadata_values("anchor") if anchor.get("digest")]
-    versions = {anchor["digest"]: anchor.get("versions", {}) for anchor in found}
-    return [printable(f"measured beside the anchor {shown_anchor(*each)}") for each in versions.items()]
-
-
 def _status(case: CaseResult) -> Text:
     if case.status != "ok":
         return Text(case.status or "not run", style="yellow")
@@ -122,52 +133,3 @@ def _status(case: CaseResult) -> Text:
     ratio = input_bound_ratio(case)
     marks += [f"input-bound {ratio:.2f}"] if ratio is not None else []
     return Text(", ".join(["ok", *marks]), style="yellow" if marks else "")
-
-
-def rows_of(cases: Sequence[CaseResult]) -> list[Row]:
-    """Return the names of the cases: the work, without what all of them have in common, and what it is measured in."""
-    shared = _shared_axes(cases)
-    return [Row(_work(case, shared), _contender(case)) for case in cases]
-
-
-def side_by_side(cases: Sequence[CaseResult]) -> list[CaseResult]:
-    """Return the cases with those of the same work together, otherwise in the order of the run."""
-    works: dict[Hashable, list[CaseResult]] = {}
-    for case in cases:
-        works.setdefault(case.work, []).append(case)
-    return [case for together in works.values() for case in together]
-
-
-def _shared_axes(cases: Sequence[CaseResult]) -> dict[str, Any]:
-    """Return the axes that have one value in all cases, which need not be repeated in every row."""
-    if not cases:
-        return {}
-    first = cases[0].axes
-    never = ("mode", "model")
-    return {
-        name: value
-        for name, value in first.items()
-        if name not in never and all(case.axes.get(name) == value for case in cases)
-    }
-
-
-def _work(case: CaseResult, shared: dict[str, Any]) -> str:
-    if not case.axes:
-        return printable(case.id, _LONGEST_NAME)
-    axes = [
-        _shown_axis(name, value)
-        for name, value in case.axes.items()
-        if name not in CONTENDERS and name not in shared and value is not None
-    ]
-    return printable(" ".join(axes), _LONGEST_NAME)
-
-
-def _contender(case: CaseResult) -> str:
-    parts = [case.axes.get(name) for name in CONTENDERS]
-    if case.environment != DEFAULT_ENVIRONMENT:
-        parts.append(case.environment)
-    return printable(" ".join(str(part) for part in parts if part is not None), _LONGEST_NAME)
-
-
-def _shown_axis(name: str, value: Any) -> str:
-    return printable(_AXES_WITH_UNITS.get(name, "{}").format(value))

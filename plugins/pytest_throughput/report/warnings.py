@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from statistics import median
 from typing import Any
 
 from pytest_throughput.measurement.allocator import SYSTEM, TUNED
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
-from pytest_throughput.report.figures import median_of, numbers
+from pytest_throughput.report.marks import (
+    INPUT_BOUND,
+    host_bound_ratio,
+    input_bound_ratio,
+    is_swapped,
+    recompilations,
+)
+from pytest_throughput.report.values import numbers
 from pytest_throughput.results.above_peak import explanation, is_above_peak
 from pytest_throughput.results.model import CaseResult, RunResult, TrialResult
 from pytest_throughput.text import byte_count, printable
@@ -18,18 +24,9 @@ from pytest_throughput.text import byte_count, printable
 __all__ = [
     "ResultWarning",
     "WarningKind",
-    "host_bound_ratio",
-    "input_bound_ratio",
-    "is_swapped",
-    "recompilations",
     "warnings_of",
 ]
 
-_HOST_BOUND = 0.9
-"""The least enqueue ratio of a host-bound case: a faster device would hardly shorten its steps."""
-_INPUT_BOUND = 1.2
-"""The least ratio of an input-bound phase: a faster device would shorten it less than a faster loader."""
-_MUCH_SWAPPED_BYTES = 2**20
 _OTHER_ALLOCATOR = {
     TUNED: "only glibc can be tuned, and variables that are given or kept win",
     SYSTEM: "a variable or a preloaded library has chosen it",
@@ -110,7 +107,7 @@ def warnings_of(result: RunResult) -> list[ResultWarning]:
     input_bound = [case for case in cases if input_bound_ratio(case) is not None]
     if input_bound:
         text = (
-            f"input-bound: loading included, a step takes at least {_INPUT_BOUND} times as long as on a batch that is "
+            f"input-bound: loading included, a step takes at least {INPUT_BOUND} times as long as on a batch that is "
             "on the device already; try more --loader-workers"
         )
         found.append(_about(input_bound, WarningKind.INPUT_BOUND, text))
@@ -123,29 +120,6 @@ def warnings_of(result: RunResult) -> list[ResultWarning]:
         + _variables_removed(cases)
         + _other_allocator(cases)
     )
-
-
-def host_bound_ratio(case: CaseResult) -> float | None:
-    """Return the seconds of launching divided by the seconds of a step; None unless the case is host-bound."""
-    ratio = median_of(case, "enqueue_ratio") or 0.0
-    return ratio if _HOST_BOUND <= ratio <= 1.0 else None
-
-
-def input_bound_ratio(case: CaseResult) -> float | None:
-    """Return the seconds of a step with loading divided by those without; None unless the case is input-bound."""
-    ratios = [metric.value for trial in case.measured if (metric := trial.metric("input_bound_ratio")) is not None]
-    ratio = median(ratios) if ratios else 0.0
-    return ratio if ratio >= _INPUT_BOUND else None
-
-
-def recompilations(case: CaseResult) -> int:
-    """Return how often the step was compiled again after its warm-up, in the trial with the most times."""
-    return int(max(numbers(case, "recompilations"), default=0))
-
-
-def is_swapped(case: CaseResult) -> bool:
-    """Return whether so much of the process was swapped out that its steps may have waited for the disk."""
-    return max(numbers(case, "swapped_bytes"), default=0) >= _MUCH_SWAPPED_BYTES
 
 
 def _recompiled(cases: Sequence[CaseResult]) -> list[ResultWarning]:

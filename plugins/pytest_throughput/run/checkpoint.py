@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import signal
-import statistics
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
-from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -19,24 +14,21 @@ import pytest
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.journal import Heading, Journal
 from pytest_throughput.results.owned_file import InUse, OwnedFile
-from pytest_throughput.results.writer import MAX_RESULT_BYTES, estimated_bytes
 from pytest_throughput.run.benchmark_json import BenchmarkJson
+from pytest_throughput.run.budget import Budget
 from pytest_throughput.run.collection import MeasuredItem
-from pytest_throughput.run.observers import BudgetSpent
+from pytest_throughput.run.journal_path import is_same, journal_path
 from pytest_throughput.run.output import show
 from pytest_throughput.run.parts_store import PartsStore
 from pytest_throughput.run.result import fingerprint
 from pytest_throughput.run.result_path import refuse_what_cannot_be_written
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.run.signals import Signals
-from pytest_throughput.text import byte_count, count, duration, printable
+from pytest_throughput.run.size_warning import SizeWarning
+from pytest_throughput.text import count, printable
 from pytest_throughput.worker.parts import EndedPart, KeptParts
-from pytest_throughput.worker.protocol import Outcome
 
 __all__ = ["Checkpoint"]
-
-_SUFFIX = ".journal.jsonl"
-_FOLDER = ".throughput"
 
 
 class Checkpoint:
@@ -55,9 +47,7 @@ class Checkpoint:
         """The trial of a pair that is written down together with that of the other side."""
         self._resumed = 0
         """How many trials the resumed journal held."""
-        self._deadline: float | None = None
-        self._left_out: set[str] = set()
-        """Tests, by their node id, for which the budget did not suffice."""
+        self.budget = Budget(session.settings.budget_seconds)
         self._is_left = False
         """Whether a journal is left with which a later run can go on."""
         self._is_settled = False
@@ -67,9 +57,7 @@ class Checkpoint:
         """A lock that keeps other runs from writing the JSON, if the resumed journal is not the one beside it."""
         self._damage: str | None = None
         """A sentence about the damage in the resumed journal; None if there is none."""
-        self._trial_bytes: list[int] = []
-        """The approximate size of each trial in the result file."""
-        self._is_warned = False
+        self._size_warning = SizeWarning(session, results)
         self._pytest_session: pytest.Session | None = None
 
     # The methods of the session's store of trials
@@ -98,7 +86,7 @@ class Checkpoint:
                     if self._parts is not None:
                         self._parts.settle(each)
         for each in measured:
-            self._warn_of_size(each)
+            self._size_warning.add(each)
 
     def keep_phase(self, ended: EndedTrial) -> None:
         if self._journal is not None:
@@ -112,38 +100,17 @@ class Checkpoint:
         if self._parts is not None:
             with self._signals.deferred():
                 self._parts.keep(found.key, started_at, part)
-            self._refuse_if_spent(found, f"ended after {printable(part.text)}")
+            self.budget.refuse_if_spent(found, f"ended after {printable(part.text)}")
 
     def continued(self, ended: EndedTrial) -> EndedTrial:
         return ended if self._parts is None else self._parts.continued(ended)
 
-    def _warn_of_size(self, ended: EndedTrial) -> None:
-        """Warn once, while the run can be stopped, that its result file will be too large to be read."""
-        self._trial_bytes.append(estimated_bytes(ended.result))
-        expected_bytes = statistics.mean(self._trial_bytes) * self._session.ledger.trials_asked
-        if self._is_warned or self._results.path is None or expected_bytes <= MAX_RESULT_BYTES:
-            return
-        self._is_warned = True
-        if self._session.observer is not None:
-            self._session.observer.warn(
-                f"{self._results.path} will have about {byte_count(expected_bytes)}, and pytest-throughput reads at "
-                f"most {byte_count(MAX_RESULT_BYTES)}: measure fewer cases or trials in a run, or give "
-                "--throughput-steps-per-round"
-            )
-
     def is_spent(self) -> bool:
-        """Return whether the budget is spent."""
-        return self._deadline is not None and monotonic() >= self._deadline
+        return self.budget.is_spent
 
     def begin(self, found: MeasuredItem) -> None:
         """Skip a trial for which the budget does not suffice."""
-        self._refuse_if_spent(found, "not run")
-
-    def _refuse_if_spent(self, found: MeasuredItem, what: str) -> None:
-        if self.is_spent():
-            self._left_out.add(found.item.nodeid)
-            budget = duration(self._session.settings.budget_seconds)
-            raise BudgetSpent(f"{what}: --throughput-budget of {budget} is spent")
+        self.budget.refuse_if_spent(found, "not run")
 
     # The hooks of the plugin
 
@@ -169,8 +136,7 @@ class Checkpoint:
                 ) from None
             self._results.may_be_written = True
         self._session.trial_store = self
-        if self._session.settings.budget_seconds is not None:
-            self._deadline = monotonic() + self._session.settings.budget_seconds
+        self.budget.start()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtestloop(self) -> Iterator[Any]:
@@ -199,7 +165,7 @@ class Checkpoint:
     def _open_journal(self) -> None:
         arguments = tuple(map(str, self._config.invocation_params.args))
         heading = Heading(fingerprint(self._session), self._settings_of_measuring(), arguments)
-        path = self._path()
+        path = journal_path(self._results.path, self._config.rootpath)
         if self._session.settings.resume is not None:
             # Imported here: most runs resume nothing, and need not wait for the import of the validating modules.
             from pytest_throughput.run.resume import resume
@@ -208,9 +174,9 @@ class Checkpoint:
             resumed = resume(self._session.settings.resume, heading, {found.key for found in items})
             self._journal, self._damage = resumed.journal, resumed.damage
             self._earlier, self._resumed = dict(resumed.trials), len(resumed.trials)
-            self._trial_bytes = [estimated_bytes(ended.result) for ended in self._earlier.values()]
+            self._size_warning.note(self._earlier.values())
             self._parts = PartsStore(self._journal, resumed.started)
-            if self._results.path is not None and not _is_same(path, self._journal.path):
+            if self._results.path is not None and not is_same(path, self._journal.path):
                 # The journal beside the JSON is locked in place of the JSON, which no other run may write meanwhile.
                 with suppress(OSError):
                     self._claim = OwnedFile.create(path)
@@ -224,15 +190,6 @@ class Checkpoint:
                 raise pytest.UsageError(f"--benchmark-json: {problem}; give a writable folder")
             self._parts = PartsStore(self._journal, {})
 
-    def _path(self) -> Path:
-        json = self._results.path
-        if json is not None and (json.is_file() or not json.exists()):
-            return json.with_name(json.name + _SUFFIX)
-        with suppress(OSError):  # The journal then reports that it cannot be written.
-            (self._config.rootpath / _FOLDER).mkdir(exist_ok=True)
-        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        return self._config.rootpath / _FOLDER / f"{now}-{os.getpid()}{_SUFFIX}"
-
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Skip a trial that the budget no longer allows, unless an earlier run has measured it.
@@ -242,23 +199,6 @@ class Checkpoint:
         found = self._session.items.get(item.nodeid)
         if found is not None and found.key not in self._earlier and not self._session.jobs.have_phases_left:
             self.begin(found)
-
-    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[Any]) -> None:
-        """Settle a trial whose test ended before it measured: it was skipped, or its fixtures failed."""
-        found = self._session.items.get(item.nodeid)
-        if found is None or not self._session.is_measuring or item.nodeid in self._left_out:
-            return
-        if (call.excinfo is None and call.when != "call") or self._session.ledger.has_ended(*found.key):
-            return
-        if call.excinfo is None:
-            outcome = Outcome("unsupported", reason="the test ended without measuring")
-        elif call.excinfo.errisinstance((pytest.skip.Exception, pytest.xfail.Exception)):
-            outcome = Outcome("unsupported", reason=str(call.excinfo.value) or "skipped")
-        else:
-            outcome = Outcome("failed", reason=f"before it was measured: {call.excinfo.exconly(tryshort=True)}")
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        # This is not recorded in the journal: it cost nothing, and a resumed run gets the same result.
-        self._session.ledger.settle(found.ended(now, 1, outcome))
 
     @pytest.hookimpl(trylast=True)  # By now it is known whether the results were written.
     def pytest_sessionfinish(self) -> None:
@@ -346,10 +286,3 @@ class Checkpoint:
         reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             show(reporter, text)
-
-
-def _is_same(path: Path, other: Path) -> bool:
-    try:
-        return path.samefile(other)
-    except OSError:
-        return False

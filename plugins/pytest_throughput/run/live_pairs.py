@@ -13,7 +13,6 @@ from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.jobs import part_of
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.run.sides import MeasuredAlone, Sides
-from pytest_throughput.run.targets import Target
 from pytest_throughput.worker.protocol import Outcome
 
 __all__ = ["LivePairs", "reason_to_be_alone"]
@@ -26,10 +25,9 @@ class LivePairs:
     is killed may leave some; the run that resumes it then measures the others without them.
     """
 
-    def __init__(self, session: ThroughputSession, side_of: Callable[[MeasuredItem, Target], Side]) -> None:
-        """``side_of``: see ``Sides``."""
+    def __init__(self, session: ThroughputSession) -> None:
         self._session = session
-        self._sides = Sides(session, side_of)
+        self._sides = Sides(session)
         self._waiting: dict[tuple[str, str, int], tuple[Hashable, str]] = {}
         """The job and the standard error of each of them, by its key."""
 

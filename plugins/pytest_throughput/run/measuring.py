@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_throughput.launch.batch_search import refuse_endless_search
-from pytest_throughput.launch.launcher import Placement
-from pytest_throughput.launch.trials import Side, TrialRun, Trials
+from pytest_throughput.launch.trials import TrialRun, Trials
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.writer import extra_info
@@ -25,19 +24,17 @@ from pytest_throughput.run.jobs import part_of
 from pytest_throughput.run.launching import open_trials
 from pytest_throughput.run.live_pairs import LivePairs
 from pytest_throughput.run.observers import BudgetSpent
+from pytest_throughput.run.outcomes import end_test, outcome_of
 from pytest_throughput.run.recorded_settings import with_settings
 from pytest_throughput.run.session import ThroughputSession
+from pytest_throughput.run.sides import side_of
 from pytest_throughput.run.targets import Target, read_target, target_of
-from pytest_throughput.text import printable, printable_lines, shortened
 from pytest_throughput.worker.protocol import Outcome, Progress, Request
 from pytest_throughput.worker.trial import OnError, run_opened_step
 
 __all__ = ["Measuring"]
 
 RunTrial = Callable[[Plan], TrialRun]
-
-_MOST_CHARACTERS = 100_000
-"""The most characters of a traceback, or of a worker's standard error, in a test's report."""
 
 
 class Measuring:
@@ -51,7 +48,7 @@ class Measuring:
         """The exception that ended the latest trial, if a debugger needs it."""
         self._progress: JobProgress | None = None
         """The progress of the job that runs; None for a step."""
-        self._pairs = LivePairs(session, self._side)
+        self._pairs = LivePairs(session)
         self._stack = ExitStack()
         """Closes what the run has opened, in the reverse order."""
         self._stack.callback(session.devices.release)
@@ -88,7 +85,7 @@ class Measuring:
             phase=phase,
             variables=variables,
         )
-        side = self._side(found, asked)
+        side = side_of(self._session, found, asked)
         if largest is not None:
             refuse_endless_search(self.settings.isolation, self.settings.memory_limit_bytes, device)
 
@@ -149,24 +146,6 @@ class Measuring:
         if self._progress is not None:
             self._progress(progress)
 
-    def _side(self, found: MeasuredItem, asked: Target) -> Side:
-        """Return what the test measures, by the protocol of the run, and where."""
-        self._session.devices.add(asked.device)
-        placement = Placement(
-            interpreter=self.settings.interpreters.find(found.environment, asked.interpreter),
-            trial=found.trial,
-            devices=(self._session.devices.find(asked.device),),
-            variables=tuple(asked.variables.items()),
-        )
-        request = Request(
-            asked.target,
-            dict(asked.arguments),
-            self.settings.plan,
-            self.settings.steps_per_round,
-            profile=self._session.traces.profile_of(found),
-        )
-        return Side(request, placement, asked.items)
-
     def measure_step(
         self,
         node: pytest.Item,
@@ -224,7 +203,7 @@ class Measuring:
         self._error = None
         if benchmark.disabled:
             replay.commit_disabled(benchmark)
-            _report(found.item, run_trial(ONCE))
+            end_test(found.item, run_trial(ONCE))
             return
         ended = None if self._session.trial_store is None else self._session.trial_store.take(found)
         if ended is not None and items in (ended.items, None):
@@ -238,7 +217,7 @@ class Measuring:
                 replay.commit_nothing(benchmark, clock)
                 raise
         self._settle(found, benchmark, clock, ended)
-        _report(found.item, run)
+        end_test(found.item, run)
 
     @cached_property
     def _on_error(self) -> OnError | None:
@@ -276,10 +255,7 @@ class Measuring:
         except (KeyboardInterrupt, pytest.exit.Exception, BudgetSpent):
             raise
         except BaseException as error:
-            text = f"sys.exit({error.code!r})" if isinstance(error, SystemExit) else str(error).strip()
-            message = text or type(error).__name__
-            status = "timed_out" if "pytest-timeout" in message else "failed"
-            return TrialRun(Outcome(status, reason=message), "", items, self._error)
+            return TrialRun(outcome_of(error), "", items, self._error)
 
     def _begin(self, found: MeasuredItem) -> None:
         """Wait for other runs on the same devices. Skip the test if the budget is spent by then."""
@@ -321,21 +297,3 @@ class Measuring:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-def _report(item: pytest.Item, run: TrialRun) -> None:
-    """End the test according to the outcome."""
-    __tracebackhide__ = True
-    outcome = run.outcome
-    if run.stderr:
-        item.add_report_section("call", "worker stderr", printable_lines(shortened(run.stderr, _MOST_CHARACTERS)))
-    reason = printable(outcome.reason or "")
-    if outcome.status in ("unsupported", "out_of_memory"):
-        pytest.skip(f"{outcome.status}: {reason}")
-    if outcome.status == "failed" and run.error is not None:
-        raise run.error
-    if outcome.status != "ok":
-        # pytest itself adds "Failed: ".
-        message = reason if outcome.status == "failed" and reason else f"{outcome.status}: {reason}"
-        details = printable_lines(shortened(outcome.details or "", _MOST_CHARACTERS))
-        pytest.fail("\n".join([message, details]).strip(), pytrace=False)

@@ -2,31 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
+from pytest_throughput.launch.launcher import Placement
 from pytest_throughput.launch.pairs import MOST_SIDES
 from pytest_throughput.launch.trials import Side
 from pytest_throughput.run.collection import MeasuredItem
 from pytest_throughput.run.session import ThroughputSession
 from pytest_throughput.run.targets import Target, target_of
+from pytest_throughput.worker.protocol import Request
 
-__all__ = ["MeasuredAlone", "Sides"]
+__all__ = ["MeasuredAlone", "Sides", "side_of"]
 
 
 class MeasuredAlone(Exception):
     """No other trial can be measured in turn with a trial. The text says why."""
 
 
+def side_of(session: ThroughputSession, found: MeasuredItem, asked: Target) -> Side:
+    """Return what a test measures, by the protocol of the run, and where; ``asked``: what its fixture is given."""
+    settings = session.settings
+    session.devices.add(asked.device)
+    placement = Placement(
+        interpreter=settings.interpreters.find(found.environment, asked.interpreter),
+        trial=found.trial,
+        devices=(session.devices.find(asked.device),),
+        variables=tuple(asked.variables.items()),
+    )
+    request = Request(
+        asked.target,
+        dict(asked.arguments),
+        settings.plan,
+        settings.steps_per_round,
+        profile=session.traces.profile_of(found),
+    )
+    return Side(request, placement, asked.items)
+
+
 class Sides:
     """Finds the sides of a trial among the tests of the session."""
 
-    def __init__(self, session: ThroughputSession, side_of: Callable[[MeasuredItem, Target], Side]) -> None:
-        """``side_of`` returns what a test measures, and where, given the arguments of ``measure_isolated``."""
+    def __init__(self, session: ThroughputSession) -> None:
         self._session = session
-        self._side_of = side_of
 
     def of(self, found: MeasuredItem, own: Side) -> list[tuple[MeasuredItem, Side]]:
         """Return the sides: the test, which is about to measure ``own``, and those that can be measured with it.
@@ -65,7 +85,7 @@ class Sides:
         if not targets:
             raise MeasuredAlone("the tests of the other cases of its work have no marker throughput_target")
         sides = [
-            (each, self._side_of(each, target))
+            (each, side_of(self._session, each, target))
             for each, target in targets
             if target.has_slices and not _may_be_skipped(each.item)
         ]

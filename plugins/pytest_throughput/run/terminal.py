@@ -6,11 +6,8 @@ from contextlib import nullcontext, suppress
 
 import pytest
 
-from pytest_throughput.report import table
-from pytest_throughput.report.batch_sweep import notes_on_sweeps
-from pytest_throughput.report.best_table import render_bests
 from pytest_throughput.report.console import output_columns
-from pytest_throughput.report.kernels import where_the_time_goes
+from pytest_throughput.report.overview import overview
 from pytest_throughput.report.progress import Progress, summary_of
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.run.collection import MeasuredItem
@@ -112,14 +109,16 @@ class Terminal:
             show(terminalreporter, "\n".join(lines))
 
     def _table(self, reporter: pytest.TerminalReporter) -> list[str]:
-        """Return the table, the notes below it, and the further tables."""
+        """Return the table with all that goes with it."""
+        settings = self._session.settings
         try:
-            result = run_result(self._config, self._session)
-            width, colour = output_columns(bool(reporter.isatty)), bool(reporter.hasmarkup)
-            shown = table.render(result, width=width, colour=colour)
-            short = render_bests(result, width=width, colour=colour)
-            profiled = where_the_time_goes(result, width=width, colour=colour)
-            return [table.heading(result), "", shown, *table.notes(result), *notes_on_sweeps(result), *short, *profiled]
+            return overview(
+                run_result(self._config, self._session),
+                width=output_columns(bool(reporter.isatty)),
+                colour=bool(reporter.hasmarkup),
+                sort=settings.sort,
+                columns=settings.columns,
+            )
         except Exception as error:
             # An exception in a summary hook would hide the results of every other test.
             return [f"the table could not be shown: {type(error).__name__}: {printable(str(error))}"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_throughput.report.charts.chart import Axis, Bar, BarChart, BarPart, Section
-from pytest_throughput.report.figures import numbers
 from pytest_throughput.report.sections.case_panels import Panel, PanelRow, panels_of, selected
 from pytest_throughput.report.sections.wording import span
+from pytest_throughput.report.values import numbers
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.results.statistics import geometric_mean_interval
 from pytest_throughput.text import significant

@@ -17,10 +17,10 @@ from pytest_throughput.report.charts.chart import (
     Section,
     Series,
 )
-from pytest_throughput.report.figures import numbers
 from pytest_throughput.report.sections.axis_panels import log_axis
 from pytest_throughput.report.sections.case_panels import Panel, PanelRow, evenly, panels_of, selected
 from pytest_throughput.report.sections.works import grouped, work_key
+from pytest_throughput.report.values import numbers
 from pytest_throughput.results.model import CaseResult, RunResult
 
 __all__ = ["section"]

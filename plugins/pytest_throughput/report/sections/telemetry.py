@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_throughput.report.charts.chart import Axis, Bar, BarChart, BarPart, Cell, DataTable, Section
-from pytest_throughput.report.figures import numbers
+from pytest_throughput.report.rows import rows_of
 from pytest_throughput.report.sections.case_panels import Panel, panels_of, selected
 from pytest_throughput.report.sections.wording import clearly_first
-from pytest_throughput.report.table import rows_of
+from pytest_throughput.report.values import numbers
 from pytest_throughput.results.model import CaseResult, RunResult, TrialResult
 from pytest_throughput.results.statistics import geometric_mean_interval
 from pytest_throughput.text import listed, share, significant

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pytest_throughput.naming import CONTENDERS, DEFAULT_ENVIRONMENT
 from pytest_throughput.report.charts.chart import BarPart, Point
 from pytest_throughput.report.charts.styles import styles_of
-from pytest_throughput.report.table import rows_of
+from pytest_throughput.report.rows import rows_of
 from pytest_throughput.results.model import CaseResult
 from pytest_throughput.text import printable
 
