@@ -133,10 +133,14 @@ Chart = LineChart | BarChart | DotChart
 
 
 class Cell(NamedTuple):
-    """A cell of a table: its text, and the number by which rows are sorted; None for a text, or an unknown number."""
+    """A cell of a table: its text, and the number by which rows are sorted; None for a text, or an unknown number.
+
+    ``command``: a command for a shell, which the cell unfolds.
+    """
 
     text: str
     number: float | None = None
+    command: str | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,8 @@ class DataTable:
     rows: tuple[tuple[Cell, ...], ...]
     numbers: frozenset[int] = frozenset()
     """The positions of columns with numbers, which are aligned to the right."""
+    is_filterable: bool = False
+    """Whether the page has a field beside the table that keeps only the rows with given words."""
 
 
 @dataclass(frozen=True)
