@@ -1,0 +1,60 @@
+"""Write the file that ``-o`` names: readers see the old file or the whole new one, never a part."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from pytest_throughput.text import printable
+
+__all__ = ["NotWritten", "refuse_inputs", "write_output"]
+
+
+class NotWritten(Exception):
+    """A file could not be written. The message names it and says why."""
+
+
+def refuse_inputs(output: Path, inputs: Sequence[Path]) -> None:
+    """Raise ValueError if the output is one of the files that the command reads."""
+    if output.exists() and any(output.samefile(path) for path in inputs if path.exists()):
+        raise ValueError(f"-o {printable(str(output))}: the command reads this file; give another name")
+
+
+def write_output(path: Path, content: bytes) -> None:
+    """Write the file atomically; into a device or a pipe, such as /dev/stdout, directly. Raise NotWritten."""
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+        else:
+            _replace(path.resolve(), content)
+    except (OSError, ValueError) as error:  # ValueError: the name contains a NUL byte.
+        why = getattr(error, "strerror", None) or error
+        raise NotWritten(f"could not write {printable(str(path))}: {why}; give a name in a folder with space") from None
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Replace the file, or make it, by a temporary one beside it that is on the disk."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".pytest-throughput-", delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), _mode(path))
+            os.fsync(file.fileno())
+            os.replace(file.name, path)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(file.name)
+            raise
+
+
+def _mode(path: Path) -> int:
+    """Return the permissions of the file, or those of a new one if there is none."""
+    with suppress(OSError):
+        return stat.S_IMODE(path.stat().st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
