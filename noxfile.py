@@ -210,6 +210,7 @@ def package(session: nox.Session) -> None:
         for command in (
             ("pytest", "--throughput-protocol=quick", "--benchmark-json=run.json"),
             ("pytest-throughput", "show", "run.json"),
+            ("pytest-throughput", "report", "run.json", "-o", "report.html"),
             ("pytest-throughput", "accept", "run.json", "--baseline=baselines"),
             ("pytest-throughput-bench", "--framework=numpy", "--model=letter_mlp", "--batch-size=1"),
         ):

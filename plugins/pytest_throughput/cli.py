@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NoReturn
 
-from pytest_throughput.commands import ab, accept, bisect, compare, doctor, gate, show
+from pytest_throughput.commands import ab, accept, bisect, compare, doctor, gate, report, show
 from pytest_throughput.commands.answer import Answer, deliver
 from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.gate.baseline_store import StoreError
@@ -18,7 +18,7 @@ from pytest_throughput.text import printable
 
 __all__ = ["main"]
 
-_COMMANDS = (show, accept, gate, compare, ab, bisect, doctor)
+_COMMANDS = (show, accept, gate, compare, report, ab, bisect, doctor)
 _INTERRUPTED = 128 + signal.SIGINT
 """The status that a shell gives to a command that Ctrl-C ends."""
 
@@ -41,7 +41,7 @@ def _open_what_is_closed() -> None:
 def _answer(arguments: Sequence[str] | None) -> Answer:
     parser = _Parser(
         prog="pytest-throughput",
-        description="Show and judge runs, keep baselines, compare versions, and check a machine.",
+        description="Show, report and judge runs, keep baselines, compare versions, and check a machine.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     parsers = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

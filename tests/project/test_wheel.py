@@ -53,6 +53,11 @@ def run(site: Path, tmp_path: Path) -> Run:
     return run
 
 
+def test_the_files_of_the_report_are_installed(site: Path) -> None:
+    installed = {path.name for path in (site / "pytest_throughput/report/html").iterdir()}
+    assert installed >= {"page.css", "page.html.jinja", "page.js"}
+
+
 def test_a_project_may_have_options_of_the_same_names(run: Run, tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(OWN_DEVICE)
     (tmp_path / "test_it.py").write_text(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_throughput.commands.answer import Answer
@@ -13,7 +14,7 @@ from pytest_throughput.text import printable
 if TYPE_CHECKING:
     from pytest_throughput.gate.comparison import Comparison
 
-__all__ = ["add", "run"]
+__all__ = ["add", "against_baseline", "run"]
 
 
 def add(parsers: Any) -> None:
@@ -28,13 +29,14 @@ def add(parsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> Answer:
     """Return the verdicts. Raise Unreadable, StoreError, and ValueError for runs that do not go together."""
-    return judge(arguments, lambda: _compare(arguments))
+    return judge(arguments, lambda: against_baseline(arguments, arguments.files))
 
 
-def _compare(arguments: argparse.Namespace) -> Comparison:
+def against_baseline(arguments: argparse.Namespace, given: Sequence[str]) -> Comparison:
+    """Return the comparison of the given files with the runs that ``--baseline`` names."""
     from pytest_throughput.gate.comparison import with_baseline
     from pytest_throughput.gate.from_results import given_run
 
-    files = " ".join(shlex.quote(printable(file)) for file in arguments.files)
+    files = " ".join(shlex.quote(printable(file)) for file in given)
     how = f"pytest-throughput accept {files} --baseline {shlex.quote(printable(str(arguments.baseline)))}"
-    return with_baseline([given_run(file, arguments.items_param) for file in arguments.files], arguments.baseline, how)
+    return with_baseline([given_run(file, arguments.items_param) for file in given], arguments.baseline, how)

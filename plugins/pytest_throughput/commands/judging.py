@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.gate.rules import Rules
-from pytest_throughput.gate.verdict import Incomparable, nothing_comparable
+from pytest_throughput.gate.verdict import Incomparable, Judgement, nothing_comparable
 from pytest_throughput.options.gate_options import BASELINE, FAIL_ON, FALSE_ALARM_RATE, JUDGE, THRESHOLD, THRESHOLDS
 from pytest_throughput.options.option import Option
 from pytest_throughput.options.thresholds_file import project_thresholds
@@ -19,7 +19,7 @@ from pytest_throughput.options.thresholds_file import project_thresholds
 if TYPE_CHECKING:
     from pytest_throughput.gate.comparison import Comparison
 
-__all__ = ["add_baseline", "add_files", "add_items_param", "add_rules", "judge"]
+__all__ = ["RULES", "add_baseline", "add_files", "add_items_param", "add_rules", "judge", "judgement_of"]
 
 _FORMAT = Option(
     name="format",
@@ -27,6 +27,8 @@ _FORMAT = Option(
     default="table",
     help="How the verdicts are printed: a table for a terminal, JSON for programs, Markdown for a pull request.",
 )
+RULES = (JUDGE, THRESHOLD, THRESHOLDS, FALSE_ALARM_RATE)
+"""The options that say how runs are judged."""
 _ITEMS_PARAM = Option(
     name="items-param",
     metavar="NAME",
@@ -54,26 +56,33 @@ def add_items_param(parser: argparse.ArgumentParser) -> None:
 
 def add_rules(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how to judge and how to print the verdicts."""
-    for option in (JUDGE, THRESHOLD, THRESHOLDS, FALSE_ALARM_RATE, FAIL_ON, _FORMAT):
+    for option in (*RULES, FAIL_ON, _FORMAT):
         option.add_to(parser)
 
 
-def judge(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> Answer:
-    """Judge a comparison, and return the verdicts in the format of ``--format``.
+def judgement_of(
+    arguments: argparse.Namespace, compare: Callable[[], Comparison], fail_on: Collection[str]
+) -> Judgement:
+    """Judge a comparison by the options of ``RULES``.
 
     Raise ValueError for runs that do not go together, and for thresholds in pyproject.toml that cannot be read.
     """
-    # Imported here because --help does not need these modules, which take long to import.
-    from pytest_throughput.report import verdict_table as report
-    from pytest_throughput.report.console import output_columns
-
     thresholds = arguments.thresholds or project_thresholds(Path())
     rules = Rules(arguments.threshold, arguments.false_alarm_rate, arguments.judge or (), thresholds)
     try:
         comparison = compare()
-        judgement = comparison.judgement(comparison.verdicts(rules), arguments.fail_on, rules)
+        return comparison.judgement(comparison.verdicts(rules), fail_on, rules)
     except Incomparable as error:
-        judgement = nothing_comparable(str(error))
+        return nothing_comparable(str(error))
+
+
+def judge(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> Answer:
+    """Judge a comparison, and return the verdicts in the format of ``--format``. Raise ValueError: see above."""
+    # Imported here because --help does not need these modules, which take long to import.
+    from pytest_throughput.report import verdict_table as report
+    from pytest_throughput.report.console import output_columns
+
+    judgement = judgement_of(arguments, compare, arguments.fail_on)
     if arguments.format == "json":
         text = report.as_json(judgement)
     elif arguments.format == "markdown":

@@ -20,7 +20,7 @@ class NotWritten(Exception):
 
 def refuse_inputs(output: Path, inputs: Sequence[Path]) -> None:
     """Raise ValueError if the output is one of the files that the command reads."""
-    if output.exists() and any(output.samefile(path) for path in inputs if path.exists()):
+    if os.path.exists(output) and any(os.path.samefile(output, path) for path in inputs if os.path.exists(path)):
         raise ValueError(f"-o {printable(str(output))}: the command reads this file; give another name")
 
 

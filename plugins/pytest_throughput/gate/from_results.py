@@ -29,7 +29,7 @@ from pytest_throughput.results.reader import read_run
 from pytest_throughput.results.untrusted_json import Unreadable
 from pytest_throughput.text import printable
 
-__all__ = ["GivenRun", "given_run", "measured_run"]
+__all__ = ["GivenRun", "fingerprint_of", "given_run", "measured_run", "split_environment"]
 
 _NOT_COMPARED = ("dtypes", "threads_asked", "warm_up_steps", "steps_per_round")
 """Settings that the framework or the measuring loop decides anew in each trial, or that others contain (`threads`)."""
@@ -75,7 +75,7 @@ def given_run(argument: str, items_param: str | None = None) -> GivenRun:
     ``items_param``: see ``read_run``. Raise Unreadable, also where there is no such environment, and
     where there are several and none was named.
     """
-    file, environment = _split(argument)
+    file, environment = split_environment(argument)
     result = read_run(file, items_param)
     environments = list(dict.fromkeys(case.environment for case in result.cases))
     shown = ", ".join(map(printable, environments))
@@ -89,6 +89,11 @@ def given_run(argument: str, items_param: str | None = None) -> GivenRun:
         return _given(result, cases, printable(argument), file=file, written_at=result.written_at)
     except ValueError as error:
         raise Unreadable(file, str(error)) from None
+
+
+def fingerprint_of(result: RunResult) -> Mapping[str, Any]:
+    """Return the description of the hardware; of a plain file what pytest-benchmark knows of it."""
+    return result.fingerprint if result.is_ours else _plain_fingerprint(result.machine_info)
 
 
 def _given(
@@ -106,7 +111,7 @@ def _given(
     machine_info = result.machine_info
     run = JudgedRun(
         started_at=started_at.isoformat(),
-        fingerprint=result.fingerprint if result.is_ours else _plain_fingerprint(machine_info),
+        fingerprint=fingerprint_of(result),
         machine_id=result.machine_id if result.is_ours else _plain_machine_id(machine_info),
         software=_software(ran) if result.is_ours else _plain_software(machine_info),
         cases={case.id: _case(case) for case in ran},
@@ -257,7 +262,7 @@ def _moment(text: str | None) -> datetime | None:
         return None
 
 
-def _split(argument: str) -> tuple[Path, str | None]:
+def split_environment(argument: str) -> tuple[Path, str | None]:
     """Return the file and the environment; a file may have a # in its own name."""
     file, mark, environment = argument.rpartition("#")
     if mark and not os.path.isfile(argument):

@@ -33,6 +33,8 @@ Seconds = Annotated[float, Meta(ge=LEAST_FIGURE, le=1e9)]
 """Seconds per step, with the bounds of what can occur."""
 Sample = Annotated[float, Meta(ge=0, le=MOST_FIGURE)]
 """Seconds per step in one round; zero where the clock could not resolve them."""
+Ratio = Annotated[float, Meta(ge=0, le=1e300)]
+"""A ratio of two figures, or a figure."""
 Whole = Annotated[int, Meta(ge=0, le=2**53)]
 """A whole number that every reader of JSON represents exactly."""
 Name = Annotated[str, Meta(min_length=1)]
@@ -66,10 +68,37 @@ class CaseBlock(Struct):
     network_hash: str | None = None
 
 
+class VerdictBlock(Struct):
+    """An element of ``verdicts.cases``: what the gate says of a case."""
+
+    id: Name
+    verdict: Annotated[str, Meta(min_length=1, max_length=50)]
+    reason: str
+    ratio: Ratio | None = None
+    ratio_low: Ratio | None = None
+    ratio_high: Ratio | None = None
+    trials_base: Whole = 0
+    trials_head: Whole = 0
+    metric: str | None = None
+    value_base: Ratio | None = None
+    value_head: Ratio | None = None
+    unit: str | None = None
+
+
+class JudgementBlock(Struct):
+    """The object ``verdicts``."""
+
+    title: str
+    cases: list[VerdictBlock]
+    notes: list[str]
+    software_changes: dict[str, dict[str, str | None]]
+
+
 class Block(Struct):
     """The object ``throughput``."""
 
     cases: list[CaseBlock]
+    verdicts: JudgementBlock | None = None
     complete: bool = False
     deselected: list[str] | None = None
     fingerprint: dict[str, Any] | None = None
@@ -149,6 +178,7 @@ class OurBenchmark(Struct):
     """An element of ``benchmarks`` that belongs to a case."""
 
     extra_info: _Info
+    fullname: str | None = None
     stats: _OurStats | None = None
 
 

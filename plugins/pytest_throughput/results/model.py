@@ -150,6 +150,8 @@ class CaseResult:
     settings: Mapping[str, Any] | None = None
     """The settings of the measurement; None if nothing was measured."""
     network_hash: str | None = None
+    node_id: str | None = field(default=None, compare=False)
+    """The node id of its test, which selects all trials; None for a case that was not read from a file."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -214,3 +216,5 @@ class RunResult:
     """The ``machine_info`` of pytest-benchmark's file, unchecked."""
     written_at: str | None = None
     """The time at which pytest-benchmark wrote the file; None for a run that is in no file."""
+    verdicts: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
+    """The judgements in the file, in the form of docs/schema/gate-1.schema.json; none for a run that is in no file."""

@@ -49,7 +49,7 @@ def plain_result(benchmarks: Sequence[Mapping[str, Any]], items_param: str | Non
     # Of the settings of the measurement, only the parameter that gives the items is known.
     settings = {"items_param": items_param}
     cases = [
-        CaseResult(case_id, DEFAULT_ENVIRONMENT, {}, "ok", trials=tuple(of), settings=settings)
+        CaseResult(case_id, DEFAULT_ENVIRONMENT, {}, "ok", trials=tuple(of), settings=settings, node_id=case_id)
         for case_id, of in trials.items()
     ]
     return RunResult(tuple(cases), is_ours=False)

@@ -13,9 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
 from pytest_throughput.measurement.metric import Metric
+from pytest_throughput.naming import without_trial
 from pytest_throughput.results.ended_trial import other_metadata
 from pytest_throughput.results.file_format import (
     MOST_CASES,
@@ -102,6 +103,7 @@ def _our_result(value: Any, benchmarks: Sequence[dict[str, Any]]) -> RunResult:
         fingerprint=block.fingerprint or {},
         machine_id=block.individual,
         deselected=None if block.deselected is None else tuple(block.deselected),
+        verdicts=() if block.verdicts is None else (to_builtins(block.verdicts),),
     )
 
 
@@ -134,7 +136,17 @@ def _case(block: CaseBlock, benchmarks: Benchmarks) -> CaseResult:
         trials=tuple(_trial(trial, block, axes, benchmarks) for trial in block.trials),
         settings=block.settings,
         network_hash=block.network_hash,
+        node_id=_node_id(block, benchmarks),
     )
+
+
+def _node_id(case: CaseBlock, benchmarks: Benchmarks) -> str | None:
+    """Return the node id of the first trial, which selects all of them; None if no trial has one."""
+    for number in sorted(trial.trial for trial in case.trials):
+        benchmark, _ = benchmarks.get((case.id, case.environment, number), (None, {}))
+        if benchmark is not None and benchmark.fullname is not None:
+            return without_trial(benchmark.fullname, number)
+    return None
 
 
 def _trial(trial: TrialBlock, case: CaseBlock, axes: Mapping[str, Any], benchmarks: Benchmarks) -> TrialResult:

@@ -1,0 +1,125 @@
+"""pytest-throughput report: one HTML page of runs, with charts, tables, verdicts and commands."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pytest_throughput.commands.answer import Answer
+from pytest_throughput.commands.gate import against_baseline
+from pytest_throughput.commands.judging import RULES, add_files, add_items_param, judgement_of
+from pytest_throughput.commands.output_file import NotWritten, refuse_inputs, write_output
+from pytest_throughput.exit_code import ExitCode
+from pytest_throughput.options.gate_options import BASELINE
+from pytest_throughput.options.option import Option
+from pytest_throughput.results.model import RunResult
+from pytest_throughput.text import count, printable
+
+__all__ = ["add", "run"]
+
+_CHARTS = {
+    kind: Option(
+        name=kind,
+        metavar="DIR",
+        read=Path,
+        help=f"The folder to which every chart is written as a file of its own: SECTION-NUMBER.{kind}.{more}",
+    )
+    for kind, more in (("svg", ""), ("png", " It needs pytest-throughput[figures]."))
+}
+
+
+def add(parsers: Any) -> None:
+    """Add the command to argparse's subparsers."""
+    parser = parsers.add_parser("report", help="make an HTML page of runs", description=__doc__)
+    add_files(parser)
+    parser.add_argument(
+        "-o", dest="output", type=Path, metavar="FILE.html", help="The page to write. Default: none, for charts alone."
+    )
+    BASELINE.add_to(parser)
+    for option in RULES:
+        option.add_to(parser)
+    for option in _CHARTS.values():
+        option.add_to(parser)
+    add_items_param(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> Answer:
+    """Write the page and the charts. Raise Unreadable, StoreError, and ValueError for options that do not fit."""
+    # Imported here because --help does not need these modules, which take long to import.
+    from pytest_throughput.report.charts.files import FiguresError, write_charts
+    from pytest_throughput.report.html.page import render
+    from pytest_throughput.report.run_page import page_of
+
+    folders = {kind: getattr(arguments, kind) for kind in _CHARTS if getattr(arguments, kind) is not None}
+    if arguments.output is None and not folders:
+        raise ValueError("report: nothing to write; expected -o FILE.html, --svg DIR or --png DIR")
+    runs = _runs(arguments)
+    page = page_of(runs, [each.to_json() for each in _judgements(arguments, runs)])
+    lines = []
+    try:
+        if arguments.output is not None:
+            content = render(page).encode()
+            write_output(arguments.output, content)
+            lines.append(f"wrote {printable(str(arguments.output))}: {_described(page.sections, len(content))}")
+        for kind, folder in folders.items():
+            charts = write_charts(page.sections, folder, kind)
+            lines.append(f"wrote {count(len(charts), 'chart')} to {printable(str(folder))}")
+    except NotWritten as error:
+        return _not_written(lines, str(error))
+    except FiguresError as error:
+        return Answer("\n".join(lines), ExitCode.BAD_USAGE, f"pytest-throughput: {printable(str(error))}")
+    except OSError as error:
+        why = f"could not write {error.filename or 'a chart'}: {error.strerror}; give a writable folder with space"
+        return _not_written(lines, why)
+    return Answer("\n".join(lines))
+
+
+def _runs(arguments: argparse.Namespace) -> Mapping[str, RunResult]:
+    """Return the runs by the arguments that name them. Raise Unreadable, and ValueError for one given twice."""
+    from pytest_throughput.gate.from_results import split_environment
+    from pytest_throughput.results.reader import read_run
+    from pytest_throughput.results.untrusted_json import Unreadable
+
+    runs: dict[str, RunResult] = {}
+    seen: dict[tuple[str, str | None], str] = {}
+    for argument in arguments.files:
+        file, environment = split_environment(argument)
+        if seen.setdefault((os.path.realpath(file), environment), argument) in runs:
+            raise ValueError(f"{printable(argument)} is given twice; expected each run once")
+        run = read_run(file, arguments.items_param)
+        kept = tuple(case for case in run.cases if environment in (None, case.environment))
+        if environment is not None and not kept:
+            raise Unreadable(file, f"has no environment {environment}")
+        runs[argument] = replace(run, cases=kept)
+    if arguments.output is not None:
+        refuse_inputs(arguments.output, [split_environment(argument)[0] for argument in runs])
+    return runs
+
+
+def _judgements(arguments: argparse.Namespace, runs: Mapping[str, RunResult]) -> list[Any]:
+    """Return the verdicts of the runs of each hardware against its accepted runs; none without ``--baseline``."""
+    if arguments.baseline is None:
+        return []
+    from pytest_throughput.report.combined import hardware_names
+
+    by_hardware: dict[str, list[str]] = {}
+    for argument, name in zip(runs, hardware_names(list(runs.values())), strict=True):
+        by_hardware.setdefault(name, []).append(argument)
+    return [_judgement(arguments, given) for given in by_hardware.values()]
+
+
+def _judgement(arguments: argparse.Namespace, given: Sequence[str]) -> Any:
+    return judgement_of(arguments, lambda: against_baseline(arguments, given), fail_on=())
+
+
+def _described(sections: Sequence[object], size_bytes: int) -> str:
+    return f"{count(len(sections), 'section')}, {size_bytes / 1000:,.0f} kB"
+
+
+def _not_written(lines: Sequence[str], why: str) -> Answer:
+    return Answer("\n".join(lines), ExitCode.NOT_WRITTEN, f"pytest-throughput: {printable(why)}")

@@ -1,0 +1,247 @@
+"""The page in a browser: sorting, filtering, themes, printing, the keyboard, and what axe-core finds."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from collections.abc import Iterator
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import result_files
+from reported_runs import judgement, suite_document
+from test_page import hostile_document
+
+from pytest_throughput.cli import main
+
+pytestmark = pytest.mark.slow
+
+PROGRAMS = ("chromium", "chromedriver")
+AXE = (("axe_playwright_python", "axe.min.js"), ("axe_selenium_python", "node_modules/axe-core/axe.min.js"))
+"""Packages that have axe-core, the newest version first."""
+
+
+class Browser:
+    """A headless Chromium, and what a page in it has said and loaded."""
+
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
+
+    def open(self, page: Path, *, width: int = 1440, theme: str = "light") -> None:
+        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+        self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+        self._driver.get(page.as_uri())
+
+    def run(self, script: str, *arguments: object) -> Any:
+        return self._driver.execute_script(script, *arguments)
+
+    def promised(self, script: str) -> Any:
+        """Return what a promise gives."""
+        return self._driver.execute_async_script(f"const done = arguments[0]; ({script}).then(done)")
+
+    def press(self, *keys: str) -> None:
+        self._driver.switch_to.active_element.send_keys(*keys)
+
+    def cdp(self, command: str, **arguments: object) -> Any:
+        return self._driver.execute_cdp_cmd(command, arguments)
+
+    def console(self) -> list[str]:
+        """Return the messages of the console since the last call."""
+        return [entry["message"] for entry in self._driver.get_log("browser")]
+
+    def requests(self) -> list[str]:
+        """Return the addresses that were asked for since the last call."""
+        messages = (json.loads(entry["message"])["message"] for entry in self._driver.get_log("performance"))
+        return [
+            message["params"]["request"]["url"]
+            for message in messages
+            if message["method"] == "Network.requestWillBeSent"
+        ]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    for program in PROGRAMS:
+        if shutil.which(program) is None:
+            pytest.skip(f"needs {program}, as Debian packages it")
+    webdriver = pytest.importorskip("selenium.webdriver", reason="needs selenium")
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    yield Browser(driver)
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of 48 cases with verdicts."""
+    folder = tmp_path_factory.mktemp("report")
+    verdicts = judgement([("training-jax-cpu-resnet50-b1-fp32-compiled", "regressed", 0.5), ("b", "unchanged", 1.0)])
+    document = suite_document(48, verdicts=verdicts)
+    document["throughput"]["cases"][3] |= {"status": "failed", "reason": "it raised an error", "trials": []}
+    file = result_files.write(folder, "run.json", document)
+    assert main(["report", file, "-o", str(folder / "report.html")]) == 0
+    return folder / "report.html"
+
+
+ROWS = "[...document.querySelectorAll('#cases ~ .table tbody tr')]"
+
+
+def texts(browser: Browser, heading: str) -> list[str]:
+    """Return the texts of a column of the table of cases, of the rows that are shown."""
+    return browser.run(  # type: ignore[no-any-return]
+        f"""
+        const headings = [...document.querySelectorAll('#cases ~ .table thead th')].map((each) => each.textContent);
+        const column = headings.indexOf(arguments[0]);
+        return {ROWS}.filter((row) => !row.hidden).map((row) => row.cells[column].textContent);
+        """,
+        heading,
+    )
+
+
+def sort_by(browser: Browser, heading: str) -> str:
+    """Press the button of a heading; return the order that the heading names."""
+    return browser.run(  # type: ignore[no-any-return]
+        """
+        const headings = [...document.querySelectorAll('#cases ~ .table thead th')];
+        const heading = headings.find((each) => each.textContent === arguments[0]);
+        heading.querySelector('button').click();
+        return heading.getAttribute('aria-sort');
+        """,
+        heading,
+    )
+
+
+def enter(browser: Browser, words: str) -> str:
+    """Filter the cases; return what the page says of the number of rows."""
+    return browser.run(  # type: ignore[no-any-return]
+        """
+        const field = document.querySelector('.filter input');
+        field.value = arguments[0];
+        field.dispatchEvent(new Event('input'));
+        return document.querySelector('.filter output').textContent;
+        """,
+        words,
+    )
+
+
+def test_rows_are_sorted_by_numbers_and_by_texts(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    assert sort_by(browser, "images/s") == "ascending"
+    shown = texts(browser, "images/s")
+    assert shown[-1] == "–"
+    numbers = [float(each.replace(",", "")) for each in shown[:-1]]
+    assert numbers == sorted(numbers)
+    assert sort_by(browser, "images/s") == "descending"
+    shown = texts(browser, "images/s")
+    assert [float(each.replace(",", "")) for each in shown[:-1]] == sorted(numbers, reverse=True)
+    assert shown[-1] == "–"
+    assert sort_by(browser, "framework") == "ascending"
+    assert texts(browser, "framework") == sorted(texts(browser, "framework"))
+    assert browser.run("return document.querySelectorAll('#cases ~ .table [aria-sort]').length") == 1
+
+
+def test_rows_are_filtered_by_all_words(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    assert enter(browser, "JAX training 8") == "2 of 48 rows"
+    assert set(texts(browser, "framework")) == {"jax"}
+    assert set(texts(browser, "batch size")) == {"8"}
+    assert enter(browser, "failed") == "1 of 48 rows"
+    assert enter(browser, "no such word") == "0 of 48 rows"
+    assert enter(browser, "") == ""
+    assert len(texts(browser, "framework")) == 48
+
+
+def test_the_theme_follows_the_system_until_it_is_chosen(browser: Browser, page: Path) -> None:
+    paper = "return getComputedStyle(document.body).backgroundColor"
+    press = "const theme = document.getElementById('theme'); theme.click(); return theme.textContent"
+    browser.open(page)
+    light = browser.run(paper)
+    assert browser.run(press) == "Light theme"
+    dark = browser.run(paper)
+    assert dark != light
+    assert browser.run(press) == "Dark theme"
+    assert browser.run(paper) == light
+    browser.open(page, theme="dark")
+    assert browser.run(paper) == dark
+
+
+def test_the_keyboard_reaches_the_content_and_the_sorting(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    browser.press("\ue004")  # Tab
+    assert browser.run("return document.activeElement.className") == "skip"
+    assert browser.run("return document.activeElement.getBoundingClientRect().top") >= 0
+    browser.press("\ue007")  # Enter
+    assert browser.run("return document.activeElement.id") == "content"
+    browser.run("document.querySelector('#cases ~ .table thead button').focus()")
+    assert browser.run("return getComputedStyle(document.activeElement).outlineStyle") != "none"
+    browser.press("\ue007")
+    assert browser.run("return document.querySelector('#cases ~ .table thead th').ariaSort") == "ascending"
+
+
+def test_the_page_prints(browser: Browser, page: Path) -> None:
+    browser.open(page, theme="dark")
+    document = base64.b64decode(browser.cdp("Page.printToPDF", preferCSSPageSize=True)["data"])
+    assert document.startswith(b"%PDF")
+    assert document.count(b"/Type /Page\n") >= 2
+    browser.cdp("Emulation.setEmulatedMedia", media="print", features=[])
+    assert browser.run("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert browser.run("return getComputedStyle(document.getElementById('theme')).display") == "none"
+    browser.cdp("Emulation.setEmulatedMedia", media="")
+
+
+@pytest.mark.parametrize("width", [375, 1440])
+def test_the_page_itself_never_scrolls_sideways(browser: Browser, page: Path, width: int) -> None:
+    browser.open(page, width=width)
+    browser.run("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    assert browser.run("return document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [375, 1440])
+def test_axe_finds_no_violation(browser: Browser, page: Path, theme: str, width: int) -> None:
+    source = next((files(package) / path for package, path in AXE if find_spec(package) is not None), None)
+    if source is None:
+        pytest.skip("needs axe-selenium-python or axe-playwright-python, which have axe-core")
+    browser.open(page, width=width, theme=theme)
+    browser.run("document.querySelectorAll('figure details').forEach((each) => { each.open = true; })")
+    browser.run(source.read_text())
+    found = browser.promised("axe.run()")
+    problems = [(each["id"], [node["html"][:200] for node in each["nodes"]][:3]) for each in found["violations"]]
+    assert problems == []
+
+
+def test_a_page_says_nothing_and_asks_no_network(browser: Browser, page: Path) -> None:
+    browser.console(), browser.requests()
+    browser.open(page)
+    sort_by(browser, "images/s")
+    enter(browser, "jax")
+    assert browser.console() == []
+    assert {address.partition(":")[0] for address in browser.requests()} == {"file"}
+
+
+def test_a_hostile_file_runs_no_script(browser: Browser, tmp_path: Path) -> None:
+    file = result_files.write(tmp_path, "run.json", hostile_document())
+    assert main(["report", file, "-o", str(tmp_path / "report.html")]) == 0
+    browser.console(), browser.requests()
+    browser.open(tmp_path / "report.html")
+    assert sort_by(browser, "status") == "ascending"
+    assert browser.run("return window.hacked === undefined")
+    assert browser.console() == []
+    assert {address.partition(":")[0] for address in browser.requests()} == {"file"}
+
+
+def test_5000_cases_are_sorted_and_filtered_at_once(browser: Browser, tmp_path: Path) -> None:
+    file = result_files.write(tmp_path, "run.json", suite_document(5_000, trials=1))
+    assert main(["report", file, "-o", str(tmp_path / "report.html")]) == 0
+    browser.open(tmp_path / "report.html")
+    assert sort_by(browser, "images/s") == "ascending"
+    assert len(texts(browser, "images/s")) > 4_900
+    assert enter(browser, "tensorflow training").endswith("rows")

@@ -1,0 +1,129 @@
+"""Runs of the suite with invented figures, for reports: every axis, several frameworks, and the metadata of a trial."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+__all__ = ["CPU", "judgement", "suite_document"]
+
+CPU = "A processor"
+_FRAMEWORKS = {"pytorch": "eager", "tensorflow": "graph", "jax": "compiled"}
+
+
+def suite_document(
+    cases: int = 12,
+    *,
+    seed: int = 0,
+    trials: int = 3,
+    cpu: str = CPU,
+    folder: str = "bench/",
+    settings: dict[str, Any] | None = None,
+    verdicts: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return a result file of the suite with about so many cases: works of three frameworks each, all batch sizes."""
+    generator = random.Random(seed)
+    several = max(1, cases // 12)
+    sizes = [2**power for power in range(several)] if several < 10 else list(range(1, several + 1))
+    works = list(product(("inference", "training"), ("alexnet", "resnet50"), sizes))
+    blocks: list[dict[str, Any]] = []
+    benchmarks: list[dict[str, Any]] = []
+    for mode, model, size in works:
+        for framework, execution in _FRAMEWORKS.items():
+            point = f"{framework}-cpu-{model}-b{size}-fp32-{execution}"
+            axes = {"mode": mode, "model": model, "batch_size": size, "precision": "fp32", "device": "cpu"}
+            axes |= {"framework": framework, "execution": execution, "layout": None}
+            seconds = 0.01 * size * (3 if mode == "training" else 1) * generator.lognormvariate(0, 0.1)
+            measured = []
+            for trial in range(1, trials + 1):
+                median = seconds * generator.lognormvariate(0, 0.01)
+                measured.append(
+                    {
+                        "trial": trial,
+                        "images_per_second": size / median,
+                        "median_seconds": median,
+                        "rounds": 20,
+                        "rounds_disturbed": 1,
+                        "started_at": f"2026-01-01T{seed:02}:00:00+00:00",
+                    }
+                )
+                suffix = f"-t{trial}" if trial > 1 else ""
+                benchmarks.append(
+                    {
+                        "fullname": f"{folder}test_{mode}.py::test_{mode}[{point}{suffix}]",
+                        "params": None,
+                        "extra_info": {
+                            **axes,
+                            "case_id": f"{mode}-{point}",
+                            "environment": "default",
+                            "trial": trial,
+                            "versions": {framework: "2.1", "python": "3.11.7"},
+                            "settings": _SETTINGS | (settings or {}),
+                            "first_step_seconds": 0.5,
+                            "build_seconds": 0.2,
+                            "peak_memory_bytes": 5 * 10**8,
+                            "model_flops_utilisation": 0.5,
+                        },
+                        "stats": {"median": median, "data": [median] * 20},
+                    }
+                )
+            blocks.append(
+                {
+                    "id": f"{mode}-{point}",
+                    "environment": "default",
+                    "status": "ok",
+                    "reason": None,
+                    "labels": axes,
+                    "trials": measured,
+                    "settings": _SETTINGS | (settings or {}),
+                    "network_hash": f"hash of {model}",
+                }
+            )
+    return {
+        "datetime": "2026-01-01T12:00:00+00:00",
+        "machine_info": {"system": "Linux", "machine": "x86_64", "node": "the host's name", "python_version": "3.11.7"},
+        "benchmarks": benchmarks,
+        "throughput": {
+            "schema": 1,
+            "complete": True,
+            "deselected": [],
+            "fingerprint": {"cpu": {"model": cpu, "cores": 2, "threads": 2}, "gpus": []},
+            "individual": "one machine",
+            "cases": blocks,
+            **({} if verdicts is None else {"verdicts": verdicts}),
+        },
+    }
+
+
+_SETTINGS = {"isolation": "trial", "protocol": "quick", "threads": 2, "allocator": "tuned", "environment_variables": {}}
+
+
+def judgement(verdicts: Sequence[tuple[str, str, float | None]]) -> dict[str, Any]:
+    """Return stored verdicts: id, verdict and ratio of each."""
+    return {
+        "schema": 1,
+        "exit_status": 10,
+        "title": "this run against 5 accepted runs of baselines",
+        "software_changes": {"torch": {"base": "2.12", "head": "2.13"}},
+        "notes": ["a note"],
+        "cases": [
+            {
+                "id": case_id,
+                "verdict": verdict,
+                "code": "slower",
+                "reason": f"{case_id} is {verdict}",
+                "ratio": ratio,
+                "ratio_low": None if ratio is None else ratio - 0.01,
+                "ratio_high": None if ratio is None else ratio + 0.01,
+                "trials_base": 15,
+                "trials_head": 3,
+                "metric": "images_per_second",
+                "value_base": 100.0,
+                "value_head": None if ratio is None else 100 * ratio,
+                "unit": "images/s",
+            }
+            for case_id, verdict, ratio in verdicts
+        ],
+    }
