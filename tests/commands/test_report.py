@@ -32,7 +32,7 @@ def test_a_report_of_a_run(command: Command, run: str) -> None:
     assert (status, err) == (0, "")
     assert out.startswith("wrote report.html: ")
     assert "Throughput of pytorch, tensorflow and jax" in page()
-    assert "12 cases, 36 measured trials; from run.json; written 2026-01-01T12:00:00+00:00" in page()
+    assert "12 cases, 36 measured trials; from run.json; written 2026-01-01 12:00 UTC" in page()
     assert "bench/test_training.py::test_training[pytorch-cpu-alexnet-b1-fp32-eager]" in page()
     assert "Verdicts" not in page()
 
@@ -55,7 +55,7 @@ def test_a_baseline_judges_as_the_gate_does(command: Command, files: Files) -> N
     assert "h9.json against 5 accepted runs of kept: 1 regressed, 5 unchanged" in page()
     assert regressed["reason"] in page()
     command("report", head, "--baseline", "kept", "--threshold", "50%", "-o", "report.html")
-    assert "regressed, " not in page()
+    assert "1 regressed" not in page()
 
 
 def test_a_baseline_without_runs_is_said(command: Command, run: str) -> None:

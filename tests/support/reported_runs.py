@@ -7,9 +7,16 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
-__all__ = ["CPU", "judgement", "suite_document"]
+__all__ = ["CPU", "MARKUP", "hostile_document", "judgement", "suite_document"]
 
 CPU = "A processor"
+MARKUP = (
+    "\"'></title></style></script></svg><script>window.hacked=1</script><img src=x onerror='window.hacked=2'>"
+    "<a href='javascript:window.hacked=3'>{{ 7 * 7 }}\u202e\0\ud800"
+)
+_FIXED = {"name", "status", "started_at", "datetime", "better", "verdict", "fullname", "environment", "case_id", "id"}
+_FIXED |= {"labels"}
+"""Members of a result file whose texts cannot be any, or that are set below."""
 _FRAMEWORKS = {"pytorch": "eager", "tensorflow": "graph", "jax": "compiled"}
 
 
@@ -127,3 +134,33 @@ def judgement(verdicts: Sequence[tuple[str, str, float | None]]) -> dict[str, An
             for case_id, verdict, ratio in verdicts
         ],
     }
+
+
+def _marked(value: Any) -> Any:
+    """Return JSON with markup in place of every text that may be any."""
+    if isinstance(value, dict):
+        return {key: each if key in _FIXED else _marked(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_marked(each) for each in value]
+    return MARKUP if isinstance(value, str) else value
+
+
+def hostile_document() -> dict[str, Any]:
+    """Return a result file with markup in every text that may be any, and in names of axes, settings and versions."""
+    verdicts = judgement([("a", "regressed", 0.5), ("b", "unchanged", 1.0)])
+    verdicts["cases"][0]["id"] = MARKUP
+    document = suite_document(verdicts=verdicts, trials=2)
+    document["throughput"]["cases"][0] |= {"reason": "r", "implausible": "i"}
+    document["benchmarks"][0]["extra_info"]["metrics"] = [{"name": "n", "unit": "u", "value": 1.0, "better": "higher"}]
+    document = dict(_marked(document))
+    for case in document["throughput"]["cases"]:
+        case["id"] = MARKUP + case["id"]
+        case["labels"] = dict.fromkeys((MARKUP, "framework", "model", "mode"), MARKUP) | {"batch_size": 1}
+    for benchmark in document["benchmarks"]:
+        info = benchmark["extra_info"]
+        benchmark["fullname"] += MARKUP
+        info["case_id"] = MARKUP + info["case_id"]
+        info["settings"] |= {MARKUP: {MARKUP: MARKUP}}
+        info["versions"] |= {MARKUP: MARKUP}
+    document["throughput"]["fingerprint"][MARKUP] = {MARKUP: MARKUP}
+    return document

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.commands.gate import against_baseline
@@ -21,15 +21,19 @@ from pytest_throughput.text import count, printable
 
 __all__ = ["add", "run"]
 
-_CHARTS = {
-    kind: Option(
-        name=kind,
-        metavar="DIR",
-        read=Path,
-        help=f"The folder to which every chart is written as a file of its own: SECTION-NUMBER.{kind}.{more}",
-    )
-    for kind, more in (("svg", ""), ("png", " It needs pytest-throughput[figures]."))
-}
+_SVG = Option(
+    name="svg",
+    metavar="DIR",
+    read=Path,
+    help="The folder to which every chart is written as SECTION-NUMBER.svg.",
+)
+_PNG = Option(
+    name="png",
+    metavar="DIR",
+    read=Path,
+    help="The folder to which every chart is written as SECTION-NUMBER.png; it needs pytest-throughput[figures].",
+)
+_KINDS: Sequence[Literal["svg", "png"]] = ("svg", "png")
 
 
 def add(parsers: Any) -> None:
@@ -40,9 +44,7 @@ def add(parsers: Any) -> None:
         "-o", dest="output", type=Path, metavar="FILE.html", help="The page to write. Default: none, for charts alone."
     )
     BASELINE.add_to(parser)
-    for option in RULES:
-        option.add_to(parser)
-    for option in _CHARTS.values():
+    for option in (*RULES, _SVG, _PNG):
         option.add_to(parser)
     add_items_param(parser)
     parser.set_defaults(run=run)
@@ -55,11 +57,12 @@ def run(arguments: argparse.Namespace) -> Answer:
     from pytest_throughput.report.html.page import render
     from pytest_throughput.report.run_page import page_of
 
-    folders = {kind: getattr(arguments, kind) for kind in _CHARTS if getattr(arguments, kind) is not None}
+    folders = {kind: getattr(arguments, kind) for kind in _KINDS if getattr(arguments, kind) is not None}
     if arguments.output is None and not folders:
         raise ValueError("report: nothing to write; expected -o FILE.html, --svg DIR or --png DIR")
     runs = _runs(arguments)
-    page = page_of(runs, [each.to_json() for each in _judgements(arguments, runs)])
+    judgements = [each.to_json() for each in _judgements(arguments, runs)]
+    page = page_of(_by_short_names(runs), judgements)
     lines = []
     try:
         if arguments.output is not None:
@@ -99,6 +102,12 @@ def _runs(arguments: argparse.Namespace) -> Mapping[str, RunResult]:
     if arguments.output is not None:
         refuse_inputs(arguments.output, [split_environment(argument)[0] for argument in runs])
     return runs
+
+
+def _by_short_names(runs: Mapping[str, RunResult]) -> Mapping[str, RunResult]:
+    """Return the runs by the names of their files without folders, if these differ."""
+    names = [os.path.basename(argument) for argument in runs]
+    return dict(zip(names, runs.values(), strict=True)) if len({*names}) == len(names) else runs
 
 
 def _judgements(arguments: argparse.Namespace, runs: Mapping[str, RunResult]) -> list[Any]:

@@ -20,9 +20,8 @@ from pytest_throughput.results.model import CaseResult
 __all__ = ["NOT_RECORDED", "commands_of"]
 
 NOT_RECORDED = (
-    "A command has the options that its file records: the axes of the suite, protocol, isolation, threads, allocator, "
-    "variables and the number of trials. A file does not record commands of interpreters and anchors, the order of "
-    "trials, and folders of images or data: add these options if the run had them."
+    "A command lacks what a file does not record: interpreters, anchors, the order of trials, and folders of images or "
+    "data. Add these options if the run had them."
 )
 """What to know of the commands."""
 _AXES_OF_THE_SUITE = {"mode", "framework", "device", "model", "batch_size", "precision", "execution"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from pytest_throughput.report.combined import combined
@@ -25,12 +26,13 @@ def page_of(runs: Mapping[str, RunResult], judgements: Sequence[Mapping[str, Any
     """
     result = combined(list(runs.values()))
     trials = sum(len(case.measured) for case in result.cases)
-    written = f"; written {result.written_at}" if result.written_at else ""
+    counted = f"{count(len(result.cases), 'case')}, {count(trials, 'measured trial')}"
+    written = f"; written {_moment(result.written_at)}" if result.written_at else ""
     return Page(
         title=_title(result),
         subtitle=(
             *dict.fromkeys(heading(run) for run in runs.values() if run.is_ours),
-            f"{count(len(result.cases), 'case')}, {count(trials, 'measured trial')}; from {listed(list(runs))}{written}",
+            f"{counted}; from {listed(list(runs))}{written}",
         ),
         sections=tuple(sections_of(result, judgements=judgements, runs=runs)),
         notes=tuple(_notes(result)),
@@ -48,3 +50,13 @@ def _title(result: RunResult) -> str:
 def _notes(result: RunResult) -> list[str]:
     incomplete = [] if result.complete else ["Not complete: a run was interrupted, or its budget spent."]
     return [*incomplete, *(warning.text for warning in warnings_of(result))]
+
+
+def _moment(text: str) -> str:
+    """Return a moment without its seconds, in UTC, which is assumed without a zone; any other text as it is."""
+    try:
+        moment = datetime.fromisoformat(text)
+        in_utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return text
+    return f"{in_utc:%Y-%m-%d %H:%M} UTC"

@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 import result_files
-from reported_runs import judgement, suite_document
-from test_page import hostile_document
+from reported_runs import hostile_document, judgement, suite_document
 
 from pytest_throughput.cli import main
 
@@ -81,10 +80,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report of 48 cases with verdicts."""
+    """A report of 24 cases with verdicts."""
     folder = tmp_path_factory.mktemp("report")
     verdicts = judgement([("training-jax-cpu-resnet50-b1-fp32-compiled", "regressed", 0.5), ("b", "unchanged", 1.0)])
-    document = suite_document(48, verdicts=verdicts)
+    document = suite_document(24, verdicts=verdicts)
     document["throughput"]["cases"][3] |= {"status": "failed", "reason": "it raised an error", "trials": []}
     file = result_files.write(folder, "run.json", document)
     assert main(["report", file, "-o", str(folder / "report.html")]) == 0
@@ -150,13 +149,13 @@ def test_rows_are_sorted_by_numbers_and_by_texts(browser: Browser, page: Path) -
 
 def test_rows_are_filtered_by_all_words(browser: Browser, page: Path) -> None:
     browser.open(page)
-    assert enter(browser, "JAX training 8") == "2 of 48 rows"
+    assert enter(browser, "JAX training 2") == "2 of 24 rows"
     assert set(texts(browser, "framework")) == {"jax"}
-    assert set(texts(browser, "batch size")) == {"8"}
-    assert enter(browser, "failed") == "1 of 48 rows"
-    assert enter(browser, "no such word") == "0 of 48 rows"
+    assert set(texts(browser, "batch size")) == {"2"}
+    assert enter(browser, "failed") == "1 of 24 rows"
+    assert enter(browser, "no such word") == "0 of 24 rows"
     assert enter(browser, "") == ""
-    assert len(texts(browser, "framework")) == 48
+    assert len(texts(browser, "framework")) == 24
 
 
 def test_the_theme_follows_the_system_until_it_is_chosen(browser: Browser, page: Path) -> None:
@@ -201,11 +200,10 @@ def test_the_page_prints(browser: Browser, page: Path) -> None:
 def test_the_page_itself_never_scrolls_sideways(browser: Browser, page: Path, width: int) -> None:
     browser.open(page, width=width)
     browser.run("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-    assert browser.run("return document.documentElement.scrollWidth") == width
+    assert browser.run("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [375, 1440])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 375)])
 def test_axe_finds_no_violation(browser: Browser, page: Path, theme: str, width: int) -> None:
     source = next((files(package) / path for package, path in AXE if find_spec(package) is not None), None)
     if source is None:
@@ -236,12 +234,3 @@ def test_a_hostile_file_runs_no_script(browser: Browser, tmp_path: Path) -> None
     assert browser.run("return window.hacked === undefined")
     assert browser.console() == []
     assert {address.partition(":")[0] for address in browser.requests()} == {"file"}
-
-
-def test_5000_cases_are_sorted_and_filtered_at_once(browser: Browser, tmp_path: Path) -> None:
-    file = result_files.write(tmp_path, "run.json", suite_document(5_000, trials=1))
-    assert main(["report", file, "-o", str(tmp_path / "report.html")]) == 0
-    browser.open(tmp_path / "report.html")
-    assert sort_by(browser, "images/s") == "ascending"
-    assert len(texts(browser, "images/s")) > 4_900
-    assert enter(browser, "tensorflow training").endswith("rows")

@@ -39,7 +39,7 @@ def test_a_row_has_axes_figures_and_status(tmp_path: Path) -> None:
         *("mode", "model", "framework", "execution", "images/s", "95 % interval", "÷ fastest", "trials", "ms/step"),
         *("direct FLOPs ÷ peak", "first step", "build", "peak memory", "disturbed rounds", "status", "repeat"),
     )
-    assert section.notes[0] == "All rows: batch_size 1, precision fp32, device cpu."
+    assert section.notes[0] == "All rows: batch size 1, precision fp32, device cpu."
     assert table.is_filterable
     assert len(table.rows) == len(result.cases) == 12
     mean, low, high = result.cases[0].estimate()
@@ -118,8 +118,8 @@ def test_runs_stand_side_by_side(tmp_path: Path) -> None:
     section = environment.section(runs)
     assert section is not None
     settings = next(table for table in section.tables if table.caption == "Settings")
-    assert settings.columns == ("", "1.json", "2.json")
+    assert settings.columns == ("name", "1.json", "2.json")
     assert [cell.text for cell in settings.rows[2]] == ["threads", "1", "2"]
     many = environment.section({f"{seed}.json": runs["1.json"] for seed in range(7)})
     assert many is not None
-    assert many.tables[0].columns == ("", "value")
+    assert many.tables[0].columns == ("name", "value")

@@ -15,7 +15,7 @@ from importlib.resources import files
 from itertools import zip_longest
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from pytest_throughput.report.charts.chart import Chart, DataTable, Section
@@ -131,7 +131,7 @@ def _bytes_of(table: DataTable) -> int:
 
 
 @cache
-def _template() -> Any:
+def _template() -> Template:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )

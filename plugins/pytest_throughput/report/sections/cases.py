@@ -68,7 +68,7 @@ def _names(cases: Sequence[CaseResult]) -> list[_Column]:
     shared = _shared_axes(cases)
     columns = [
         _Column(
-            heading=name.replace("_", " "),
+            heading=_spelled(name),
             cells=[_axis(case.axes.get(name)) for case in cases],
             is_number=all(type(case.axes.get(name)) in (int, type(None)) for case in cases),
         )
@@ -80,6 +80,10 @@ def _names(cases: Sequence[CaseResult]) -> list[_Column]:
     if any(case.environment != DEFAULT_ENVIRONMENT for case in cases):
         columns.append(_Column("environment", [Cell(case.environment) for case in cases], is_number=False))
     return [column for column in columns if not column.is_empty]
+
+
+def _spelled(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _axis(value: Any) -> Cell:
@@ -98,7 +102,7 @@ def _shared_axes(cases: Sequence[CaseResult]) -> dict[str, Any]:
 def _shared(cases: Sequence[CaseResult]) -> list[str]:
     """Return the sentence that names what all rows have in common; none if that is nothing."""
     shared = {name: value for name, value in _shared_axes(cases).items() if value is not None}
-    return [f"All rows: {', '.join(f'{name} {value}' for name, value in shared.items())}."] if shared else []
+    return [f"All rows: {', '.join(f'{_spelled(name)} {value}' for name, value in shared.items())}."] if shared else []
 
 
 def _figures(cases: Sequence[CaseResult], ratios: Mapping[tuple[str, str], Ratio]) -> list[_Column]:

@@ -52,7 +52,7 @@ def _table(
         (Cell(name), *(Cell(_listed(list(of_runs.get(column, {})))) for column in columns))
         for name, of_runs in found.items()
     )
-    return DataTable(caption, ("", *(columns if len(columns) > 1 else ("value",))), rows)
+    return DataTable(caption, ("name", *(columns if len(columns) > 1 else ("value",))), rows)
 
 
 def _run(run: RunResult) -> Values:
