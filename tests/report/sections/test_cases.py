@@ -36,8 +36,8 @@ def test_a_row_has_axes_figures_and_status(tmp_path: Path) -> None:
     assert section is not None
     (table,) = section.tables
     assert table.columns == (
-        *("mode", "model", "framework", "execution", "images/s", "95 % interval", "÷ fastest", "trials", "ms/step"),
-        *("direct FLOPs ÷ peak", "first step", "build", "peak memory", "disturbed rounds", "status", "repeat"),
+        *("mode", "model", "framework", "execution", "images/s", "95 % interval", "÷ fastest", "trials", "status"),
+        *("repeat", "ms/step", "direct FLOPs ÷ peak", "first step", "build", "peak memory", "disturbed rounds"),
     )
     assert section.notes[0] == "All rows: batch size 1, precision fp32, device cpu."
     assert table.is_filterable
@@ -77,7 +77,7 @@ def test_different_units_stand_beside_the_figures(tmp_path: Path) -> None:
 
 def test_plain_benchmarks_are_rows_by_their_ids(tmp_path: Path) -> None:
     table = table_of(read(tmp_path, result_files.plain_document(0)))
-    assert table.columns == ("case", "calls/s", "95 % interval", "trials", "ms/step", "status", "repeat")
+    assert table.columns == ("case", "calls/s", "95 % interval", "trials", "status", "repeat", "ms/step")
     assert column(table, "case")[0].text == "bench.py::test_it[0]"
     assert "rows/s" in table_of(read(tmp_path, result_files.plain_document(0), "rows")).columns
 

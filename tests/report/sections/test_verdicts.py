@@ -42,10 +42,10 @@ def test_what_is_worse_comes_first() -> None:
         "case": "d",
         "head ÷ base": "0.500",
         "95 % interval": "0.490 to 0.510",
+        "why": "d is regressed",
         "base": "100.0 images/s",
         "head": "50.00 images/s",
         "trials": "3 against 15",
-        "why": "d is regressed",
     }
     assert section.notes[0].startswith("this run against 5 accepted runs of baselines: 2 regressed, 1 missing")
     assert section.notes[1:] == ("Versions that differ: torch: 2.12 → 2.13", "a note")

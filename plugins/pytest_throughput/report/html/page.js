@@ -22,20 +22,57 @@ dark.addEventListener("change", nameTheme);
 nameTheme();
 theme.hidden = false;
 
+/* The filter: a row is shown if each word is in one of its texts; a number has to be a whole cell. Of a long table only
+   the first rows are shown, since a browser takes seconds to lay out thousands. */
+const MOST_ROWS = 500;
+
+function textsOf(row) {
+  const cells = [...row.cells].filter((cell) => !cell.querySelector("details"));
+  return cells.map((cell) => cell.textContent.toLowerCase());
+}
+
+function isIn(word, texts) {
+  return texts.some((text) => (/^[\d.,]+$/.test(word) ? text === word : text.includes(word)));
+}
+
+function addFilter(filter, body) {
+  const field = filter.querySelector("input");
+  const button = filter.querySelector("button");
+  const texts = new Map();
+  let most = MOST_ROWS;
+
+  function show() {
+    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let found = 0;
+    for (const row of body.rows) {
+      if (words.length && !texts.has(row)) texts.set(row, textsOf(row));
+      const matches = words.every((word) => isIn(word, texts.get(row)));
+      found += matches ? 1 : 0;
+      row.hidden = !matches || found > most;
+    }
+    button.hidden = found <= most;
+    const first = found > most ? `the first ${most} of ` : "";
+    filter.querySelector("output").textContent = words.length || first ? `${first}${found} of ${body.rows.length} rows` : "";
+  }
+
+  field.addEventListener("input", show);
+  button.addEventListener("click", () => {
+    most = Infinity;
+    show();
+    field.focus();
+  });
+  filter.hidden = false;
+  return show;
+}
+
 /* Sorting: a button in each heading of a column. Rows without a number are last in both directions. */
 const inOrder = new Intl.Collator("en", { numeric: true });
 
-function valuesOf(rows, column) {
-  return rows.map((row) => {
-    const cell = row.cells[column];
-    const isNumber = "number" in cell.dataset;
-    return { row, text: cell.textContent, number: isNumber ? Number(cell.dataset.number) : null };
+function sortRows(body, column, sign) {
+  const values = [...body.rows].map((row) => {
+    const { dataset, textContent } = row.cells[column];
+    return { row, text: textContent, number: "number" in dataset ? Number(dataset.number) : null };
   });
-}
-
-function sortRows(table, column, sign) {
-  const body = table.tBodies[0];
-  const values = valuesOf([...body.rows], column);
   const hasNumbers = values.some((value) => value.number !== null);
   values.sort((one, other) => {
     if (!hasNumbers) return sign * inOrder.compare(one.text, other.text);
@@ -46,6 +83,9 @@ function sortRows(table, column, sign) {
 }
 
 for (const table of document.querySelectorAll("table.sortable")) {
+  const body = table.tBodies[0];
+  const filter = table.closest(".table").querySelector(".filter");
+  const show = filter ? addFilter(filter, body) : () => {};
   const headings = [...table.tHead.rows[0].cells];
   headings.forEach((heading, column) => {
     const button = document.createElement("button");
@@ -56,35 +96,9 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const isAscending = heading.getAttribute("aria-sort") !== "ascending";
       headings.forEach((each) => each.removeAttribute("aria-sort"));
       heading.setAttribute("aria-sort", isAscending ? "ascending" : "descending");
-      sortRows(table, column, isAscending ? 1 : -1);
+      sortRows(body, column, isAscending ? 1 : -1);
+      show();
     });
   });
-}
-
-/* The filter: a row is shown if each word is in one of its texts; a number has to be a whole cell. */
-function cellsOf(row) {
-  const cells = [...row.cells].filter((cell) => !cell.querySelector("details"));
-  return cells.map((cell) => cell.textContent.toLowerCase());
-}
-
-function isIn(word, cells) {
-  return cells.some((text) => (/^[\d.,]+$/.test(word) ? text === word : text.includes(word)));
-}
-
-for (const filter of document.querySelectorAll(".filter")) {
-  const rows = [...filter.closest(".table").querySelectorAll("tbody > tr")];
-  const field = filter.querySelector("input");
-  const count = filter.querySelector("output");
-  let texts = null;
-  field.addEventListener("input", () => {
-    texts ??= rows.map(cellsOf);
-    const words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
-    let shown = 0;
-    rows.forEach((row, index) => {
-      row.hidden = !words.every((word) => isIn(word, texts[index]));
-      shown += row.hidden ? 0 : 1;
-    });
-    count.textContent = words.length ? `${shown} of ${rows.length} rows` : "";
-  });
-  filter.hidden = false;
+  show();
 }

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 from pytest_throughput.report.charts.chart import Cell, DataTable, Section
 from pytest_throughput.report.figures import median_of, numbers
-from pytest_throughput.report.ratios import Ratio, legend, ratios_to_fastest
+from pytest_throughput.report.ratios import Ratio, ratios_to_fastest
 from pytest_throughput.report.repeat import NOT_RECORDED, commands_of
 from pytest_throughput.results.model import CaseResult, Estimate, RunResult
 from pytest_throughput.text import byte_count, count, duration, share, significant
@@ -22,6 +22,10 @@ _MOST_COMMANDS = 1_000
 _NEVER_SHARED = ("mode", "model", "framework")
 """Axes that have a column even if all cases have the same value."""
 _UNKNOWN = "–"
+_RATIOS = (
+    "÷ fastest is the speed ÷ that of the fastest row of the same work, by trials with the same number, with its 95 % "
+    "interval over trials."
+)
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ def section(result: RunResult) -> Section | None:
     if not cases:
         return None
     ratios = ratios_to_fastest(cases)
-    columns = [*_names(cases), *_figures(cases, ratios), _status(cases)]
-    notes = [*_shared(cases), *legend(ratios)]
+    columns = [*_names(cases), *_results(cases, ratios), _status(cases)]
+    notes = [*_shared(cases), *([_RATIOS] if ratios else [])]
     if len(cases) > _MOST_COMMANDS:
         notes.append(
             f"The commands that repeat a case are left out, since there are more than {_MOST_COMMANDS:,} cases: "
@@ -52,6 +56,7 @@ def section(result: RunResult) -> Section | None:
     elif commands := commands_of(cases):
         columns.append(_commands(cases, commands))
         notes.append(NOT_RECORDED)
+    columns += _further_figures(cases)
     table = DataTable(
         caption=count(len(cases), "case"),
         columns=tuple(column.heading for column in columns),
@@ -105,15 +110,21 @@ def _shared(cases: Sequence[CaseResult]) -> list[str]:
     return [f"All rows: {', '.join(f'{_spelled(name)} {value}' for name, value in shared.items())}."] if shared else []
 
 
-def _figures(cases: Sequence[CaseResult], ratios: Mapping[tuple[str, str], Ratio]) -> list[_Column]:
-    """Return the columns of figures that at least one case has."""
+def _results(cases: Sequence[CaseResult], ratios: Mapping[tuple[str, str], Ratio]) -> list[_Column]:
+    """Return the columns of the primary metric, and of what is known of it."""
     units = list(dict.fromkeys(case.unit for case in cases if case.primary is not None))
     unit = units[0] if len(units) == 1 else "result"
-    of_each: dict[str, Callable[[CaseResult], Cell]] = {
+    cells: dict[str, Callable[[CaseResult], Cell]] = {
         unit: lambda case: _result(case, with_unit=len(units) > 1),
         "95 % interval": lambda case: _interval(case.estimate()),
         "÷ fastest": lambda case: _ratio(ratios.get(case.key)),
         "trials": lambda case: _number(len(case.measured) or None, str),
+    }
+    return _columns(cases, cells, always=unit)
+
+
+def _further_figures(cases: Sequence[CaseResult]) -> list[_Column]:
+    cells: dict[str, Callable[[CaseResult], Cell]] = {
         "ms/step": lambda case: _number(_milliseconds(case), significant),
         "accuracy": lambda case: _number(_accuracy(case), share),
         "direct FLOPs ÷ peak": lambda case: _number(median_of(case, "model_flops_utilisation"), share),
@@ -124,8 +135,15 @@ def _figures(cases: Sequence[CaseResult], ratios: Mapping[tuple[str, str], Ratio
         "peak memory": lambda case: _number(max(numbers(case, "peak_memory_bytes"), default=None), byte_count),
         "disturbed rounds": _disturbed,
     }
-    columns = [_Column(heading, list(map(cell, cases))) for heading, cell in of_each.items()]
-    return [column for column in columns if column.heading == unit or not column.is_empty]
+    return _columns(cases, cells)
+
+
+def _columns(
+    cases: Sequence[CaseResult], cells: Mapping[str, Callable[[CaseResult], Cell]], always: str | None = None
+) -> list[_Column]:
+    """Return the columns that at least one case fills, and the one that is always there."""
+    columns = [_Column(heading, list(map(cell, cases))) for heading, cell in cells.items()]
+    return [column for column in columns if column.heading == always or not column.is_empty]
 
 
 def _number(value: float | None, shown: Callable[[Any], str]) -> Cell:

@@ -75,13 +75,13 @@ def _tables(judgement: Mapping[str, Any]) -> list[DataTable]:
 
 def _table(verdicts: Sequence[Mapping[str, Any]]) -> DataTable:
     names_metrics = len({one["metric"] for one in verdicts}) > 1
-    columns = ["verdict", "case", *(["metric"] if names_metrics else []), _RATIO, "95 % interval", "base", "head"]
-    first = columns.index(_RATIO)
+    names = ("verdict", "case", *(["metric"] if names_metrics else []))
+    columns = (*names, _RATIO, "95 % interval", "why", "base", "head", "trials")
     return DataTable(
         caption=_summary(verdicts),
-        columns=(*columns, "trials", "why"),
+        columns=columns,
         rows=tuple(tuple(_row(one, names_metrics)) for one in verdicts),
-        numbers=frozenset(range(first, first + 5)),
+        numbers=frozenset(range(len(names), len(columns))) - {columns.index("why")},
     )
 
 
@@ -94,9 +94,9 @@ def _row(one: Mapping[str, Any], names_metrics: bool) -> list[Cell]:
         *([Cell(one["metric"] or "")] if names_metrics else []),
         Cell("–" if one["ratio"] is None else f"{one['ratio']:.3f}", one["ratio"]),
         Cell(f"{low:.3f} to {high:.3f}" if has_interval else "–", low if has_interval else None),
+        Cell(one["reason"]),
         *(_value(one[f"value_{side}"], one["unit"]) for side in ("base", "head")),
         Cell(f"{one['trials_head']} against {one['trials_base']}", one["trials_head"]),
-        Cell(one["reason"]),
     ]
 
 
@@ -109,16 +109,17 @@ def _chart(judgement: Mapping[str, Any], frameworks: Mapping[str, str]) -> DotCh
     styles = styles_of(frameworks.values())
     compared = [one for one in judgement["cases"] if one["ratio"] is not None]
     compared.sort(key=lambda one: (_place(one["verdict"]), one["ratio"]))
+    drawn = compared[:_MOST_DRAWN]
     rows = [
         DotRow(
-            label=one["id"],
+            label=label,
             style=styles[frameworks[one["id"]]] if one["id"] in frameworks else 0,
             values=(),
             mean=one["ratio"],
             low=one["ratio_low"],
             high=one["ratio_high"],
         )
-        for one in compared[:_MOST_DRAWN]
+        for one, label in zip(drawn, _short_names([one["id"] for one in drawn]), strict=True)
     ]
     regressed = sum(one["verdict"] == Verdict.REGRESSED for one in judgement["cases"])
     finding = f"{regressed or 'None'} of {count(len(judgement['cases']), 'case')} regressed"
@@ -129,6 +130,15 @@ def _chart(judgement: Mapping[str, Any], frameworks: Mapping[str, str]) -> DotCh
         value=Axis(f"{_RATIO} (below 1 is worse), with its 95 % interval"),
         rows=tuple(rows),
     )
+
+
+def _short_names(ids: Sequence[str]) -> list[str]:
+    """Return the ids without the parts that all of them have, if they have equally many."""
+    parts = [one.split("-") for one in ids]
+    if len(ids) < 2 or len({len(each) for each in parts}) > 1:
+        return list(ids)
+    differing = [len({*column}) > 1 for column in zip(*parts, strict=True)]
+    return ["-".join(part for part, differs in zip(each, differing, strict=True) if differs) for each in parts]
 
 
 def _place(verdict: str) -> int:
