@@ -90,14 +90,14 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "report.html"
 
 
-ROWS = "[...document.querySelectorAll('#cases ~ .table tbody tr')]"
+ROWS = "[...document.querySelectorAll('#cases ~ .tables tbody tr')]"
 
 
 def texts(browser: Browser, heading: str) -> list[str]:
     """Return the texts of a column of the table of cases, of the rows that are shown."""
     return browser.run(  # type: ignore[no-any-return]
         f"""
-        const headings = [...document.querySelectorAll('#cases ~ .table thead th')].map((each) => each.textContent);
+        const headings = [...document.querySelectorAll('#cases ~ .tables thead th')].map((each) => each.textContent);
         const column = headings.indexOf(arguments[0]);
         return {ROWS}.filter((row) => !row.hidden).map((row) => row.cells[column].textContent);
         """,
@@ -109,7 +109,7 @@ def sort_by(browser: Browser, heading: str) -> str:
     """Press the button of a heading; return the order that the heading names."""
     return browser.run(  # type: ignore[no-any-return]
         """
-        const headings = [...document.querySelectorAll('#cases ~ .table thead th')];
+        const headings = [...document.querySelectorAll('#cases ~ .tables thead th')];
         const heading = headings.find((each) => each.textContent === arguments[0]);
         heading.querySelector('button').click();
         return heading.getAttribute('aria-sort');
@@ -144,7 +144,7 @@ def test_rows_are_sorted_by_numbers_and_by_texts(browser: Browser, page: Path) -
     assert shown[-1] == "–"
     assert sort_by(browser, "framework") == "ascending"
     assert texts(browser, "framework") == sorted(texts(browser, "framework"))
-    assert browser.run("return document.querySelectorAll('#cases ~ .table [aria-sort]').length") == 1
+    assert browser.run("return document.querySelectorAll('#cases ~ .tables [aria-sort]').length") == 1
 
 
 def test_rows_are_filtered_by_all_words(browser: Browser, page: Path) -> None:
@@ -179,10 +179,10 @@ def test_the_keyboard_reaches_the_content_and_the_sorting(browser: Browser, page
     assert browser.run("return document.activeElement.getBoundingClientRect().top") >= 0
     browser.press("\ue007")  # Enter
     assert browser.run("return document.activeElement.id") == "content"
-    browser.run("document.querySelector('#cases ~ .table thead button').focus()")
+    browser.run("document.querySelector('#cases ~ .tables thead button').focus()")
     assert browser.run("return getComputedStyle(document.activeElement).outlineStyle") != "none"
     browser.press("\ue007")
-    assert browser.run("return document.querySelector('#cases ~ .table thead th').ariaSort") == "ascending"
+    assert browser.run("return document.querySelector('#cases ~ .tables thead th').ariaSort") == "ascending"
 
 
 def test_the_page_prints(browser: Browser, page: Path) -> None:
