@@ -127,7 +127,7 @@ def _chart(judgement: Mapping[str, Any], frameworks: Mapping[str, str]) -> DotCh
     return DotChart(
         panel=f"{judgement['title']}{some}",
         title=finding,
-        value=Axis(f"{_RATIO} (below 1 is worse), with its 95 % interval"),
+        value=Axis(f"{_RATIO}, below 1 is worse"),
         rows=tuple(rows),
     )
 
