@@ -300,6 +300,7 @@ class Fuzzer:
                 ("compare", "--base", file, "--head", whole, "--format", form, *items),
                 ("compare", "--base", whole, whole, "--head", file, file, "--format", form, *items),
                 ("accept", file, "--baseline", str(self._folder / "kept-mutants"), "--keep", "2", *items),
+                ("report", file, "-o", str(self._folder / "report.html"), *items),
             )
         )
         return [("show", file, *items), judging]

@@ -16,6 +16,8 @@ import result_files
 from reported_runs import hostile_document, judgement, suite_document
 
 from pytest_throughput.cli import main
+from pytest_throughput.report.charts.chart import Cell, DataTable, Section
+from pytest_throughput.report.html.page import Page, render
 
 pytestmark = pytest.mark.slow
 
@@ -156,6 +158,23 @@ def test_rows_are_filtered_by_all_words(browser: Browser, page: Path) -> None:
     assert enter(browser, "no such word") == "0 of 24 rows"
     assert enter(browser, "") == ""
     assert len(texts(browser, "framework")) == 24
+
+
+def test_a_long_table_shows_its_first_rows_until_all_are_asked_for(browser: Browser, tmp_path: Path) -> None:
+    rows = tuple((Cell(f"row {number}"), Cell(str(number), number)) for number in range(600))
+    table = DataTable("600 rows", ("name", "images/s"), rows, frozenset({1}), is_filterable=True)
+    (tmp_path / "long.html").write_text(render(Page("Long", (), (Section("cases", "Every case", tables=(table,)),))))
+    browser.open(tmp_path / "long.html")
+    assert browser.run("return document.querySelector('.filter output').textContent") == "the first 500 of 600 rows"
+    sort_by(browser, "images/s")
+    assert sort_by(browser, "images/s") == "descending"
+    shown = texts(browser, "images/s")
+    assert (len(shown), shown[0]) == (500, "599")
+    assert enter(browser, "row 5") == "1 of 600 rows"
+    assert enter(browser, "") == "the first 500 of 600 rows"
+    browser.run("document.querySelector('.filter button').click()")
+    assert len(texts(browser, "images/s")) == 600
+    assert browser.run("return document.querySelector('.filter button').hidden")
 
 
 def test_the_theme_follows_the_system_until_it_is_chosen(browser: Browser, page: Path) -> None:

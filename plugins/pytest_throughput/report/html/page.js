@@ -51,8 +51,8 @@ function addFilter(filter, body) {
       row.hidden = !matches || found > most;
     }
     button.hidden = found <= most;
-    const first = found > most ? `the first ${most} of ` : "";
-    filter.querySelector("output").textContent = words.length || first ? `${first}${found} of ${body.rows.length} rows` : "";
+    const some = words.length ? `${found} of ${body.rows.length} rows` : "";
+    filter.querySelector("output").textContent = found > most ? `the first ${most} of ${found} rows` : some;
   }
 
   field.addEventListener("input", show);
