@@ -20,7 +20,7 @@ from pytest_throughput.results.anchor import shown_anchor
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import printable
 
-__all__ = ["heading", "notes", "render"]
+__all__ = ["heading", "notes", "render", "status_of"]
 
 _OPTIONAL_RANK = 3
 """The least rank of columns that may be left out beside the case's name. Primary metric, ratio to the fastest row and
@@ -84,7 +84,7 @@ def _columns(
 
     Where the terminal is narrow, of the named columns the last ones are left out first.
     """
-    status = Column("status", [_status(case) for case in cases], is_number=False)
+    status = Column("status", [status_of(case) for case in cases], is_number=False)
     if words is None or ALL_COLUMNS in words:
         found = [figure.column(cases) for figure in figures.values() if words is not None or figure.is_usual]
         return [*(column for column in found if column.rank == 0 or column.is_filled), status]
@@ -123,7 +123,8 @@ def _real_images(cases: Sequence[CaseResult]) -> list[str]:
     return [f"seconds of a step on real images ÷ on random ones: {'; '.join(shown)}"] if shown else []
 
 
-def _status(case: CaseResult) -> Text:
+def status_of(case: CaseResult) -> Text:
+    """Return the status of a case, and what marks it."""
     if case.status != "ok":
         return Text(case.status or "not run", style="yellow")
     marks = ["implausible"] if case.implausible is not None else []
