@@ -1,4 +1,4 @@
-"""The page of one or several runs: its title, the lines below it, its warnings and sections."""
+"""The page of one or several runs: its title, the lines below it, and its sections."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pytest_throughput.report.combined import combined
 from pytest_throughput.report.html.page import Page
 from pytest_throughput.report.sections.order import sections_of
 from pytest_throughput.report.table import heading
-from pytest_throughput.report.warnings import warnings_of
 from pytest_throughput.results.model import RunResult
 from pytest_throughput.text import count, listed
 
@@ -35,7 +34,7 @@ def page_of(runs: Mapping[str, RunResult], judgements: Sequence[Mapping[str, Any
             f"{counted}; from {listed(list(runs))}{written}",
         ),
         sections=tuple(sections_of(result, judgements=judgements, runs=runs)),
-        notes=tuple(_notes(result)),
+        notes=() if result.complete else ("Not complete: a run was interrupted, or its budget spent.",),
     )
 
 
@@ -45,11 +44,6 @@ def _title(result: RunResult) -> str:
         return "Throughput report"
     *others, last = frameworks
     return f"Throughput of {', '.join(others)} and {last}" if others else f"Throughput of {last}"
-
-
-def _notes(result: RunResult) -> list[str]:
-    incomplete = [] if result.complete else ["Not complete: a run was interrupted, or its budget spent."]
-    return [*incomplete, *(warning.text for warning in warnings_of(result))]
 
 
 def _moment(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The section of all cases, and that of the environments."""
+"""The sections of all cases, of warnings and of environments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import result_files
 from reported_runs import suite_document
 
 from pytest_throughput.report.charts.chart import Cell, DataTable
-from pytest_throughput.report.sections import cases, environment
+from pytest_throughput.report.sections import cases, environment, warnings
 from pytest_throughput.results.model import RunResult
 from pytest_throughput.results.reader import read_run
 
@@ -98,6 +98,16 @@ def test_many_cases_have_no_commands(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_without_cases_there_is_no_section() -> None:
     assert cases.section(RunResult(())) is None
+
+
+def test_warnings_have_their_kinds(tmp_path: Path) -> None:
+    document = suite_document()
+    assert warnings.section(read(tmp_path, document)) is None
+    document["throughput"]["cases"][2] |= {"implausible": "faster than light"}
+    section = warnings.section(read(tmp_path, document))
+    assert section is not None
+    text = "inference-jax-cpu-alexnet-b1-fp32-compiled: implausible: faster than light"
+    assert section.tables[0].rows == ((Cell("implausible"), Cell("1", 1), Cell(text)),)
 
 
 def test_environments_settings_and_versions(tmp_path: Path) -> None:

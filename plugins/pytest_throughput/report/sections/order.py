@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from pytest_throughput.report.charts.chart import Section
-from pytest_throughput.report.sections import cases, environment, verdicts
+from pytest_throughput.report.sections import cases, environment, verdicts, warnings
 from pytest_throughput.results.model import RunResult
 
 __all__ = ["sections_of"]
@@ -43,6 +43,7 @@ def sections_of(
     """
     found = [
         verdicts.section([*judgements, *result.verdicts], result.cases),
+        warnings.section(result),
         *(of_figures(result) for of_figures in _sections_of_figures()),
         cases.section(result),
         environment.section({"run": result} if runs is None else runs),
