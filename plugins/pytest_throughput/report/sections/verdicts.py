@@ -92,8 +92,8 @@ def _row(one: Mapping[str, Any], names_metrics: bool) -> list[Cell]:
         Cell(one["verdict"]),
         Cell(one["id"]),
         *([Cell(one["metric"] or "")] if names_metrics else []),
-        Cell("–" if one["ratio"] is None else f"{one['ratio']:.3f}", one["ratio"]),
-        Cell(f"{low:.3f} to {high:.3f}" if has_interval else "–", low if has_interval else None),
+        Cell("-" if one["ratio"] is None else f"{one['ratio']:.3f}", one["ratio"]),
+        Cell(f"{low:.3f} to {high:.3f}" if has_interval else "-", low if has_interval else None),
         Cell(one["reason"]),
         *(_value(one[f"value_{side}"], one["unit"]) for side in ("base", "head")),
         Cell(f"{one['trials_head']} against {one['trials_base']}", one["trials_head"]),
@@ -101,7 +101,7 @@ def _row(one: Mapping[str, Any], names_metrics: bool) -> list[Cell]:
 
 
 def _value(value: float | None, unit: str | None) -> Cell:
-    return Cell("–" if value is None else f"{significant(value)} {unit or ''}".rstrip(), value)
+    return Cell("-" if value is None else f"{significant(value)} {unit or ''}".rstrip(), value)
 
 
 def _chart(judgement: Mapping[str, Any], frameworks: Mapping[str, str]) -> DotChart:
