@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_throughput.report.charts.chart import Section
-from pytest_throughput.report.sections import cases, environment, verdicts, warnings
+from pytest_throughput.report.sections import (
+    batch_size,
+    best,
+    cases,
+    compile,  # noqa: A004 - the section of compilation
+    convergence,
+    devices,
+    environment,
+    memory,
+    noise,
+    operators,
+    phases,
+    scaling,
+    telemetry,
+    time_per_image,
+    verdicts,
+    warnings,
+)
 from pytest_throughput.results.model import RunResult
 
 __all__ = ["sections_of"]
 
-_MEASURED = (
-    "best",
-    "batch_size",
-    "devices",
-    "time_per_image",
-    "phases",
-    "convergence",
-    "scaling",
-    "noise",
-    "telemetry",
-    "compile",
-    "memory",
-    "operators",
+_OF_THE_RUN = (
+    warnings,
+    best,
+    batch_size,
+    devices,
+    time_per_image,
+    phases,
+    convergence,
+    scaling,
+    noise,
+    telemetry,
+    compile,
+    memory,
+    operators,
+    cases,
 )
-"""The modules of the sections about figures, each with a function ``section``."""
+"""The modules whose sections follow the verdicts, each with a function ``section``."""
 
 
 def sections_of(
@@ -43,14 +60,7 @@ def sections_of(
     """
     found = [
         verdicts.section([*judgements, *result.verdicts], result.cases),
-        warnings.section(result),
-        *(of_figures(result) for of_figures in _sections_of_figures()),
-        cases.section(result),
+        *(module.section(result) for module in _OF_THE_RUN),
         environment.section({"run": result} if runs is None else runs),
     ]
     return [section for section in found if section is not None]
-
-
-def _sections_of_figures() -> list[Callable[[RunResult], Section | None]]:
-    names = (f"pytest_throughput.report.sections.{name}" for name in _MEASURED)
-    return [import_module(name).section for name in names if find_spec(name) is not None]
