@@ -7,15 +7,28 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
-__all__ = ["CPU", "MARKUP", "hostile_document", "judgement", "suite_document"]
+import result_files
+
+__all__ = ["CPU", "MARKUP", "hostile_document", "hostile_plain_document", "judgement", "suite_document"]
 
 CPU = "A processor"
 MARKUP = (
     "\"'></title></style></script></svg><script>window.hacked=1</script><img src=x onerror='window.hacked=2'>"
     "<a href='javascript:window.hacked=3'>{{ 7 * 7 }}\u202e\0\ud800"
 )
-_FIXED = {"name", "status", "started_at", "datetime", "better", "verdict", "fullname", "environment", "case_id", "id"}
-_FIXED |= {"labels"}
+_FIXED = {
+    "better",
+    "case_id",
+    "class",
+    "datetime",
+    "environment",
+    "fullname",
+    "id",
+    "labels",
+    "started_at",
+    "status",
+    "verdict",
+}
 """Members of a result file whose texts cannot be any, or that are set below."""
 _FRAMEWORKS = {"pytorch": "eager", "tensorflow": "graph", "jax": "compiled"}
 
@@ -145,22 +158,55 @@ def _marked(value: Any) -> Any:
     return MARKUP if isinstance(value, str) else value
 
 
+_FURTHER: dict[str, Any] = {
+    "metrics": [{"name": "found", "unit": "u", "value": 1.0, "better": "higher"}],
+    "kernels": [{"name": "conv", "calls": 2, "seconds": 0.5, "share": 1.0, "class": "convolution"}],
+    "profile": {"steps": 2, "seconds_per_step": 0.25, "trace": "trace.json", "reason": "why"},
+    "telemetry": {"gpu": {"power_watts": 70.0}, "cpu": {"load": 1.0}, "unknown": {"frequency_mhz": "no driver"}},
+    "peak": {"tflops": 1.0, "method": "measured", "source": "a product"},
+    "largest_batch": {
+        "fits": 8,
+        "refused": 16,
+        "refused_status": "failed",
+        "refused_reason": "why",
+        "tried": {"8": "ok"},
+    },
+    "disturbed_by": "another process",
+    "removed_variables": ["OMP_NUM_THREADS"],
+    "unpaired": "alone",
+    "anchor": {"versions": {"torch": "2.1"}, "reason": "none"},
+    "data_set": {"description": "digits", "examples": 1_797, "sha256": "0"},
+    "unit": "images",
+}
+
+
 def hostile_document() -> dict[str, Any]:
     """Return a result file with markup in every text that may be any, and in names of axes, settings and versions."""
     verdicts = judgement([("a", "regressed", 0.5), ("b", "unchanged", 1.0)])
     verdicts["cases"][0]["id"] = MARKUP
     document = suite_document(verdicts=verdicts, trials=2)
     document["throughput"]["cases"][0] |= {"reason": "r", "implausible": "i"}
-    document["benchmarks"][0]["extra_info"]["metrics"] = [{"name": "n", "unit": "u", "value": 1.0, "better": "higher"}]
+    for benchmark in document["benchmarks"]:
+        benchmark["extra_info"] |= _FURTHER
     document = dict(_marked(document))
     for case in document["throughput"]["cases"]:
         case["id"] = MARKUP + case["id"]
         case["labels"] = dict.fromkeys((MARKUP, "framework", "model", "mode"), MARKUP) | {"batch_size": 1}
     for benchmark in document["benchmarks"]:
         info = benchmark["extra_info"]
+        info["metrics"][0]["name"] = "found"
         benchmark["fullname"] += MARKUP
         info["case_id"] = MARKUP + info["case_id"]
         info["settings"] |= {MARKUP: {MARKUP: MARKUP}}
         info["versions"] |= {MARKUP: MARKUP}
+        info["telemetry"]["unknown"] = {MARKUP: MARKUP}
     document["throughput"]["fingerprint"][MARKUP] = {MARKUP: MARKUP}
+    return document
+
+
+def hostile_plain_document() -> dict[str, Any]:
+    """Return a file of pytest-benchmark alone with markup in every text that may be any."""
+    document = dict(_marked(result_files.plain_document(0, trials=1)))
+    for benchmark in document["benchmarks"]:
+        benchmark["fullname"] += MARKUP
     return document

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import result_files
 from mutations import obeyed
-from reported_runs import MARKUP, hostile_document, suite_document
+from reported_runs import MARKUP, hostile_document, hostile_plain_document, suite_document
 
 from pytest_throughput.report.charts.chart import Axis, Bar, BarChart, BarPart, Cell, DataTable, Section
 from pytest_throughput.report.html import page as page_module
@@ -56,10 +56,10 @@ def page(*sections: Section, **how: Any) -> Page:
     return Page("A title", ("a line",), sections, **how)
 
 
-def test_no_text_of_a_file_becomes_markup(tmp_path: Path) -> None:
-    file = Path(result_files.write(tmp_path, "run.json", hostile_document()))
-    run = read_run(file)
-    rendered = render(page_of({MARKUP: run}))
+@pytest.mark.parametrize("document", [hostile_document(), hostile_plain_document()], ids=["ours", "plain"])
+def test_no_text_of_a_file_becomes_markup(tmp_path: Path, document: dict[str, Any]) -> None:
+    file = Path(result_files.write(tmp_path, "run.json", document))
+    rendered = render(page_of({MARKUP: read_run(file)}))
     rendered.encode()
     found = Elements(rendered)
     assert found.tags["script"] == found.tags["style"] == 1
