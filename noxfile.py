@@ -228,7 +228,7 @@ def lint(session: nox.Session) -> None:
 
 
 def run_tests_without_frameworks(session: nox.Session) -> None:
-    session.install(*CONSTRAINTS, ".[dev]")
+    session.install(*CONSTRAINTS, ".[dev,export]")
     # Four processes for two cores: many tests wait for processes that they have started.
     spread = ["-n", "4", "--dist", "worksteal"]
     others = [f"--ignore={folder}" for folder in WITH_FRAMEWORKS]

@@ -18,7 +18,7 @@ from dlworkloads import matrix
 from dlworkloads.matrix import options
 from dlworkloads.models import build, names
 from dlworkloads.presets import PRESETS
-from pytest_throughput.commands import ab, accept, bisect, compare, doctor, gate, report, show
+from pytest_throughput.commands import ab, accept, bisect, compare, doctor, export, gate, report, show
 from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.options.settings import add_options
 
@@ -30,6 +30,7 @@ COMMANDS = {
     "gate": gate,
     "compare": compare,
     "report": report,
+    "export": export,
     "ab": ab,
     "bisect": bisect,
     "doctor": doctor,

@@ -32,6 +32,8 @@ HOSTILE = (
 """A text that sets a terminal's title, clears it, reverses the text after it, and contains commands for CI systems."""
 _COMMAND = re.compile(r"^\s*::|##\w*\[", re.MULTILINE)
 _STATUSES = (0, 2, 10, 11, 12, 13)
+_EXPORTS = ("csv", "markdown", "openmetrics", "junit")
+"""The formats that say everything themselves, and nothing on standard error."""
 _CPU_SECONDS = 20.0
 """The limit for a file of some ten kilobytes, which takes milliseconds; test machines are sometimes slow."""
 
@@ -301,6 +303,7 @@ class Fuzzer:
                 ("compare", "--base", whole, whole, "--head", file, file, "--format", form, *items),
                 ("accept", file, "--baseline", str(self._folder / "kept-mutants"), "--keep", "2", *items),
                 ("report", file, "-o", str(self._folder / "report.html"), *items),
+                ("export", file, "--format", self._random.choice(_EXPORTS), *items),
             )
         )
         return [("show", file, *items), judging]

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pytest_throughput.commands.answer import Answer
-from pytest_throughput.commands.gate import against_baseline
-from pytest_throughput.commands.judging import RULES, add_files, add_items_param, judgement_of
-from pytest_throughput.commands.output_file import NotWritten, refuse_inputs, write_output
+from pytest_throughput.commands.given_runs import given_runs, judgements_of
+from pytest_throughput.commands.judging import RULES, add_files, add_items_param
+from pytest_throughput.commands.output_file import NotWritten, write_output
 from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.options.gate_options import BASELINE
 from pytest_throughput.options.option import Option
@@ -60,8 +59,8 @@ def run(arguments: argparse.Namespace) -> Answer:
     folders = {kind: getattr(arguments, kind) for kind in _KINDS if getattr(arguments, kind) is not None}
     if arguments.output is None and not folders:
         raise ValueError("report: nothing to write; expected -o FILE.html, --svg DIR or --png DIR")
-    runs = _runs(arguments)
-    judgements = [each.to_json() for each in _judgements(arguments, runs)]
+    runs = given_runs(arguments)
+    judgements = [each.to_json() for each in judgements_of(arguments, runs)]
     page = page_of(_by_short_names(runs), judgements)
     lines = []
     try:
@@ -82,48 +81,10 @@ def run(arguments: argparse.Namespace) -> Answer:
     return Answer("\n".join(lines))
 
 
-def _runs(arguments: argparse.Namespace) -> Mapping[str, RunResult]:
-    """Return the runs by the arguments that name them. Raise Unreadable, and ValueError for one given twice."""
-    from pytest_throughput.gate.from_results import split_environment
-    from pytest_throughput.results.reader import read_run
-    from pytest_throughput.results.untrusted_json import Unreadable
-
-    runs: dict[str, RunResult] = {}
-    seen: dict[tuple[str, str | None], str] = {}
-    for argument in arguments.files:
-        file, environment = split_environment(argument)
-        if seen.setdefault((os.path.realpath(file), environment), argument) in runs:
-            raise ValueError(f"{printable(argument)} is given twice; expected each run once")
-        run = read_run(file, arguments.items_param)
-        kept = tuple(case for case in run.cases if environment in (None, case.environment))
-        if environment is not None and not kept:
-            raise Unreadable(file, f"has no environment {environment}")
-        runs[argument] = replace(run, cases=kept)
-    if arguments.output is not None:
-        refuse_inputs(arguments.output, [split_environment(argument)[0] for argument in runs])
-    return runs
-
-
 def _by_short_names(runs: Mapping[str, RunResult]) -> Mapping[str, RunResult]:
     """Return the runs by the names of their files without folders, if these differ."""
     names = [os.path.basename(argument) for argument in runs]
     return dict(zip(names, runs.values(), strict=True)) if len({*names}) == len(names) else runs
-
-
-def _judgements(arguments: argparse.Namespace, runs: Mapping[str, RunResult]) -> list[Any]:
-    """Return the verdicts of the runs of each hardware against its accepted runs; none without ``--baseline``."""
-    if arguments.baseline is None:
-        return []
-    from pytest_throughput.report.combined import hardware_names
-
-    by_hardware: dict[str, list[str]] = {}
-    for argument, name in zip(runs, hardware_names(list(runs.values())), strict=True):
-        by_hardware.setdefault(name, []).append(argument)
-    return [_judgement(arguments, given) for given in by_hardware.values()]
-
-
-def _judgement(arguments: argparse.Namespace, given: Sequence[str]) -> Any:
-    return judgement_of(arguments, lambda: against_baseline(arguments, given), fail_on=())
 
 
 def _described(sections: Sequence[object], size_bytes: int) -> str:

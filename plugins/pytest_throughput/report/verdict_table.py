@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len
@@ -13,9 +12,10 @@ from rich.text import Text
 
 from pytest_throughput.gate.verdict import CaseVerdict, Judgement, Verdict
 from pytest_throughput.report.console import lines_of
+from pytest_throughput.report.markdown_text import escaped
 from pytest_throughput.text import printable, significant
 
-__all__ = ["as_json", "as_markdown", "as_table", "summary"]
+__all__ = ["as_json", "as_markdown", "as_table", "markdown_body", "shown_case", "summary"]
 
 _IN_FULL = (Verdict.REGRESSED, Verdict.FAILED, Verdict.MISSING)
 _IN_SHORT = (Verdict.INCONCLUSIVE, Verdict.INCOMPARABLE, Verdict.IMPROVED, Verdict.NEW)
@@ -31,9 +31,6 @@ _LONGEST_ID = 200
 _GAP = 2
 """The number of blanks between two columns of a table."""
 _NARROWEST_REASON = 24
-_REFERENCE = re.compile(r"[@#]|:(?=//|[\w+-]+:)|\bgh-(?=\d)", re.IGNORECASE)
-"""The beginnings of mentions, issues, URLs and emoji. GitHub and others find them even in escaped characters
-(``&#64;name`` is a mention, too), but not with a zero-width space after the beginning."""
 _SPEED, _ANY_METRIC = "speed, head ÷ base", "ratio, below 1 is worse"
 """Headings of the ratio: of cases that are judged by their primary metric, and where a metric is named."""
 
@@ -47,28 +44,33 @@ def as_table(judgement: Judgement, *, width: int | None = None, colour: bool = F
         if len(rows) > _MOST_ROWS:
             lines += [f"and {len(rows) - _MOST_ROWS} more; --format json has all", ""]
     lines += [f"{name}: {change}" for name, change in _software(judgement, printable)]
-    lines += _rest(judgement, _shown, printable)
+    lines += _rest(judgement, shown_case, printable)
     lines += map(printable, judgement.notes)
     return "\n".join(lines)
 
 
 def as_markdown(judgement: Judgement) -> str:
     """Return the verdicts for a comment on a pull request: no text in them mentions, links or formats anything."""
-    lines = [f"### Throughput: {summary(judgement)}", "", _escaped(judgement.title), ""]
+    return f"### Throughput: {summary(judgement)}\n\n{markdown_body(judgement)}"
+
+
+def markdown_body(judgement: Judgement) -> str:
+    """Return ``as_markdown`` without its heading."""
+    lines = [escaped(judgement.title), ""]
     rows = _rows(judgement)
     if rows:
         headings = _headings(judgement, rows)
         lines += ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
         for one in rows[:_MOST_ROWS]:
-            cells = (_shown(one), *_figures(judgement, one), _why(judgement, one))
-            lines.append("| " + " | ".join((f"**{one.verdict}**", *map(_escaped, cells))) + " |")
+            cells = (shown_case(one), *_figures(judgement, one), _why(judgement, one))
+            lines.append("| " + " | ".join((f"**{one.verdict}**", *map(escaped, cells))) + " |")
         if len(rows) > _MOST_ROWS:
             lines += ["", f"and {len(rows) - _MOST_ROWS} more"]
         lines.append("")
-    software = _software(judgement, _escaped)
+    software = _software(judgement, escaped)
     lines += ["Software:", "", *(f"- {name} {change}" for name, change in software), ""] if software else []
-    rest = _rest(judgement, lambda one: _escaped(_shown(one)), _escaped)
-    rest += [_escaped(note) for note in judgement.notes]
+    rest = _rest(judgement, lambda one: escaped(shown_case(one)), escaped)
+    rest += [escaped(note) for note in judgement.notes]
     if rest:
         lines += ["<details><summary>the rest</summary>", "", *(f"- {line}" for line in rest), "", "</details>"]
     return "\n".join(lines).rstrip()
@@ -96,7 +98,7 @@ def _table(judgement: Judgement, rows: Sequence[CaseVerdict], width: int | None,
     """Return a table; if only folded names would fit, the cells of each row one below the other."""
     headings = _headings(judgement, rows)
     cells = [
-        (str(one.verdict), _shown(one), *_figures(judgement, one), printable(_why(judgement, one))) for one in rows
+        (str(one.verdict), shown_case(one), *_figures(judgement, one), printable(_why(judgement, one))) for one in rows
     ]
     figures = [max(map(cell_len, column)) + _GAP for column in list(zip(headings, *cells, strict=True))[:-1]]
     table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold")
@@ -163,7 +165,7 @@ def _software(judgement: Judgement, shown: Callable[[str], str]) -> list[tuple[s
     return [*changes, (f"{left} more", "the JSON has all")] if left else changes
 
 
-def _rest(judgement: Judgement, shown_case: Callable[[CaseVerdict], str], shown: Callable[[str], str]) -> list[str]:
+def _rest(judgement: Judgement, named: Callable[[CaseVerdict], str], shown: Callable[[str], str]) -> list[str]:
     """Return a line for each reason that one case has, and for each that several cases share."""
     if judgement.in_full:  # All of them stand in the table.
         return []
@@ -173,13 +175,13 @@ def _rest(judgement: Judgement, shown_case: Callable[[CaseVerdict], str], shown:
         for one in judgement.of(verdict):
             by_reason.setdefault(one.reason, []).append(one)
         for reason, cases in list(by_reason.items())[:_MOST_LINES]:
-            lines.append(f"{verdict}: {_listed([shown_case(each) for each in cases])}: {shown(reason)}")
+            lines.append(f"{verdict}: {_listed([named(each) for each in cases])}: {shown(reason)}")
         left = sum(map(len, list(by_reason.values())[_MOST_LINES:]))
         if left:
             lines.append(f"{verdict}: {left} more")
     unchanged = judgement.of(Verdict.UNCHANGED)
     if unchanged:
-        lines.append(f"unchanged: {_listed([shown_case(one) for one in unchanged])}")
+        lines.append(f"unchanged: {_listed([named(one) for one in unchanged])}")
     return lines
 
 
@@ -189,19 +191,7 @@ def _listed(ids: Sequence[str]) -> str:
     return f"{len(ids)} cases ({', '.join(ids[:_MOST_IDS])}, …)"
 
 
-def _shown(one: CaseVerdict) -> str:
+def shown_case(one: CaseVerdict) -> str:
     """Return the id of the case, and the metric if it has to be named."""
     short = one.id if len(one.id) <= _LONGEST_ID else f"{one.id[:_LONGEST_ID]}…"
     return printable(f"{short} ({one.metric})" if one.shows_metric else short)
-
-
-def _escaped(text: str) -> str:
-    """Return the text for Markdown so that it is no markup, HTML, mention, reference, emoji or link."""
-    plain = " .,;%()/-+="
-    # A printable text has no zero-width space, so each of them is one that was added here.
-    separated = _REFERENCE.sub(lambda found: f"{found[0]}\u200b", printable(text))
-    escaped = (
-        f"&#{ord(one)};" if one == "\u200b" or (one.isascii() and not one.isalnum() and one not in plain) else one
-        for one in separated
-    )
-    return re.sub(r"(?i)(?<=www)\.", "&#46;", "".join(escaped))

@@ -83,6 +83,8 @@ class VerdictBlock(Struct):
     value_base: Ratio | None = None
     value_head: Ratio | None = None
     unit: str | None = None
+    code: str = ""
+    detectable_ratio: Ratio | None = None
 
 
 class JudgementBlock(Struct):
@@ -92,6 +94,8 @@ class JudgementBlock(Struct):
     cases: list[VerdictBlock]
     notes: list[str]
     software_changes: dict[str, dict[str, str | None]]
+    variable_changes: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    exit_status: Whole = 0
 
 
 class Block(Struct):

@@ -23,10 +23,10 @@ def geometric_mean_interval(
     """
     if not values:
         raise ValueError("expected at least one value")
+    if len(values) < 2:
+        return values[0], None, None
     logarithms = [math.log(value) for value in values]
     mean = statistics.fmean(logarithms)
-    if len(values) < 2:
-        return math.exp(mean), None, None
     # Imported here: it takes 0.2 s, which a run that measures nothing need not wait for.
     from scipy.special import stdtrit
 

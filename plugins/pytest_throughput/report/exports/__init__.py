@@ -1,0 +1,1 @@
+"""A run in the formats of other programs: one module for each format, which takes a ``RunResult`` and nothing else."""

@@ -1,0 +1,35 @@
+"""CSV by RFC 4180, in UTF-8, for spreadsheets and programs of statistics.
+
+A spreadsheet computes a cell that begins with ``=``, ``+``, ``-`` or ``@``, and a formula can send the sheet to
+somebody. Names come from files of strangers, so such texts get an apostrophe in front of them, as OWASP recommends.
+Numbers need none.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from pytest_throughput.report.exports.exported import Exported
+from pytest_throughput.report.exports.rows import Value, columns_of
+from pytest_throughput.results.model import RunResult
+
+__all__ = ["export"]
+
+_FORMULA = ("=", "+", "-", "@")
+
+
+def export(result: RunResult) -> Exported:
+    """Return the table of all trials, with the names of the columns in the first line."""
+    columns = columns_of(result)
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([_cell(column.name) for column in columns])
+    writer.writerows(zip(*([_cell(value) for value in column.values] for column in columns), strict=True))
+    return Exported(text.getvalue().encode())
+
+
+def _cell(value: Value) -> Value:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
