@@ -93,7 +93,14 @@ def test_variants_differ_by_dash() -> None:
 
 def test_known_frameworks_keep_their_styles() -> None:
     assert styles_of(["zoo", "jax"])["jax"] == styles_of([])["jax"] == 2
-    assert styles_of(["zoo", "jax"])["zoo"] == len(styles_of([]))
+    assert styles_of(["zoo", "jax", "zoo", "den"])["zoo"] == 7
+    assert len({*styles_of(["zoo", "den"]).values()}) == len(styles_of([])) + 2
+
+
+def test_the_frameworks_of_the_published_reports_differ_from_todays_by_colour_and_shape() -> None:
+    styles = [styles_of([])[name] for name in ("pytorch", "tensorflow", "jax", "theano", "caffe", "caffe2")]
+    assert len({colour_class(style) for style in styles}) == len(styles)
+    assert len({(outline(style), is_open(style, 0)) for style in styles}) == len(styles)
 
 
 def test_the_css_defines_every_variable_and_class_that_it_uses() -> None:

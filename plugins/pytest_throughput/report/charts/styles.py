@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import count
 
 __all__ = [
     "COLOURS",
@@ -18,20 +19,21 @@ __all__ = [
     "variant_class",
 ]
 
-_KNOWN = (
-    "pytorch",
-    "tensorflow",
-    "jax",
-    "keras-torch",
-    "keras-jax",
-    "onnxruntime",
-    "openvino",
-    "theano",
-    "caffe",
-    "caffe2",
-    "numpy",
-)
-"""Those whose style never depends on what else was measured."""
+_KNOWN = {
+    "pytorch": 0,
+    "tensorflow": 1,
+    "jax": 2,
+    "keras-torch": 3,
+    "keras-jax": 4,
+    "onnxruntime": 5,
+    "openvino": 6,
+    # Colours of those above that are seldom compared with them, so that six frameworks have six colours and shapes.
+    "theano": 10,
+    "caffe": 11,
+    "caffe2": 19,
+    "numpy": 20,
+}
+"""The styles that never depend on what else was measured."""
 
 LIGHT_PAPER, DARK_PAPER = "#ffffff", "#15181c"
 """The backgrounds for which the colours are chosen."""
@@ -75,11 +77,10 @@ _HATCHES = 7
 
 
 def styles_of(names: Iterable[str]) -> Mapping[str, int]:
-    """Return the number of the style of each name: known frameworks have fixed ones, the others follow in order."""
-    styles = {name: number for number, name in enumerate(_KNOWN)}
-    for name in names:
-        styles.setdefault(name, len(styles))
-    return styles
+    """Return the number of the style of each name: known frameworks have fixed ones, the others the next free ones."""
+    free = (number for number in count() if number not in _KNOWN.values())
+    others = dict.fromkeys(name for name in names if name not in _KNOWN)
+    return {**_KNOWN, **dict(zip(others, free, strict=False))}
 
 
 def colour_class(style: int) -> str:
