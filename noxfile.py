@@ -52,21 +52,7 @@ TOOLS_OF_PYTEST_BENCHMARK = (
     "pytest-benchmark[aspect,elasticsearch,histogram]",
     *("freezegun", "nbmake", "pygal==3.1.3", "pygaljs==1.0.2", "setuptools>=80", "pytest-xdist"),
 )
-STEPS_OF_A_USER = """
-import numpy
-from pytest_throughput import Step
-
-def open_product(size):
-    left, right = numpy.ones((size, size)), numpy.ones((size, size))
-    return Step(lambda: left @ right)
-"""
-TESTS_OF_A_USER = """
-def test_in_process(measure_step):
-    measure_step(lambda: sum(range(1000)), items=1000)
-
-def test_isolated(measure_isolated):
-    measure_isolated("steps:open_product", {"size": 64})
-"""
+OF_A_USER = "tests/project/of_a_user"
 ENVIRONMENTS = Path(".nox")
 BASELINES = Path("baselines")
 BASELINE = "--throughput-baseline"
@@ -204,11 +190,9 @@ def package(session: nox.Session) -> None:
     shutil.rmtree(ENVIRONMENTS / "wheel", ignore_errors=True)
     programs = Path(install(session, "wheel", str(wheel))).parent
     # Outside of the project: its pytest.ini and conftest.py are above no other folder.
-    with tempfile.TemporaryDirectory() as folder, session.chdir(folder):
-        Path("steps.py").write_text(STEPS_OF_A_USER)
-        Path("test_of_a_user.py").write_text(TESTS_OF_A_USER)
+    with tempfile.TemporaryDirectory() as folder, session.chdir(shutil.copytree(OF_A_USER, f"{folder}/of_a_user")):
         for command in (
-            ("pytest", "--throughput-protocol=quick", "--benchmark-json=run.json"),
+            ("pytest", "speed.py", "--throughput-protocol=quick", "--benchmark-json=run.json"),
             ("pytest-throughput", "show", "run.json"),
             ("pytest-throughput", "report", "run.json", "-o", "report.html"),
             ("pytest-throughput", "accept", "run.json", "--baseline=baselines"),

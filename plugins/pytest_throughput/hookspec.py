@@ -43,5 +43,5 @@ def pytest_throughput_frameworks() -> list[str]:  # type: ignore[empty-body]
     """Return the frameworks that this plugin brings to a suite, each as ``MODULE:ATTRIBUTE``.
 
     The object of this name describes the framework without importing it. A worker, which has no pytest, finds it by the
-    same name. The suite defines its type: `dlworkloads.frameworks.base.Framework`.
+    same name. The suite defines its type: `dlworkloads.base.framework.Framework`.
     """

@@ -16,7 +16,7 @@ import result_files
 from mutations import HOSTILE, obeyed, places, renamed, replaced
 
 from pytest_throughput.measurement.disturbance import Disturbance
-from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.journal import Heading, Journal
 from pytest_throughput.worker.protocol import Outcome

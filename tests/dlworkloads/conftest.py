@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from networks import SMALL_NETWORKS, open_workload
 
-from dlworkloads.frameworks.workload import Workload
+from dlworkloads.base.workload import Workload
 from dlworkloads.models.network import Network
 
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from dlworkloads.base.workload import Workload
 from dlworkloads.evaluation import Evaluation
-from dlworkloads.frameworks.workload import Workload
 
 
 class Reading:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dlworkloads.base.external_network import ExternalNetwork
+from dlworkloads.base.workload import Workload
 from dlworkloads.case import Case
-from dlworkloads.external.network import ExternalNetwork, describe
+from dlworkloads.external.network import describe
 from dlworkloads.frameworks.registry import FRAMEWORKS
-from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import Dense, Flatten
 from dlworkloads.models.network import Network

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from networks import random_weights
 
+from dlworkloads.base.external_network import ExternalNetwork
 from dlworkloads.data import synthetic
-from dlworkloads.external.network import ExternalNetwork
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import BatchNorm, Dense, Dropout, GlobalAveragePool
 from dlworkloads.models.network import Network

@@ -22,9 +22,9 @@ from networks import (
 )
 
 from dlworkloads import models
+from dlworkloads.base.workload import Workload
 from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
-from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.network import Network, without_dropout
 from dlworkloads.opening import import_workload
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from networks import TESTED_FRAMEWORK, random_weights
 
-from dlworkloads.external.network import ExternalNetwork
+from dlworkloads.base.external_network import ExternalNetwork
 from dlworkloads.frameworks.registry import FRAMEWORKS
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlworkloads.frameworks.workload import Workload
+from dlworkloads.base.workload import Workload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import BatchNorm, Conv2d, Dense, Flatten, ReLU
 from dlworkloads.models.network import Network

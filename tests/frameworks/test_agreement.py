@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from networks import random_weights
 
-from dlworkloads.frameworks.workload import Workload
+from dlworkloads.base.workload import Workload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import Conv2d, Dense, Flatten, LocalResponseNorm, ReLU
 from dlworkloads.models.network import Network

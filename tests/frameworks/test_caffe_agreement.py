@@ -26,7 +26,7 @@ from float32_agreement import (
 from networks import with_auxiliary_heads
 from old_frameworks import Answer, Job, interpreter_of, run_jobs
 
-from dlworkloads.frameworks.workload import Workload
+from dlworkloads.base.workload import Workload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import BatchNorm, Dense, ReLU
 from dlworkloads.models.network import Network, without_dropout

@@ -15,6 +15,7 @@ import pytest
 from networks import frameworks_to_test, open_workload
 
 from dlworkloads import models
+from dlworkloads.base.workload import Workload
 from dlworkloads.convergence.own_defaults import own_initial_values, own_optimiser
 from dlworkloads.convergence.phase import TrainingPhase
 from dlworkloads.convergence.recipes import RECIPES
@@ -23,7 +24,6 @@ from dlworkloads.data.examples import Examples
 from dlworkloads.data.folds import divide
 from dlworkloads.data.sets import read_examples
 from dlworkloads.data.weights import initial_values
-from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import Dense, Dropout, ReLU
 from dlworkloads.models.network import Network

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from networks import frameworks_to_test
 
+from dlworkloads.base.workload import Workload
 from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
-from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.network import Network
 from dlworkloads.opening import import_workload
 from dlworkloads.operator_classes import class_of

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from networks import frameworks_to_test
 
+from dlworkloads.base.workload import Workload
 from dlworkloads.data import synthetic
 from dlworkloads.frameworks.registry import FRAMEWORKS
-from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import AveragePool, BatchNorm, Conv2d, Dense, Dropout, GlobalAveragePool
 from dlworkloads.models.network import Network, without_dropout

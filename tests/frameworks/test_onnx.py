@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from networks import random_weights
 
+from dlworkloads.base.workload import Workload
 from dlworkloads.data import synthetic
-from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import BatchNorm, Dense, Flatten, GlobalAveragePool, MaxPool
 from dlworkloads.models.network import Network

@@ -15,9 +15,9 @@ import pytest
 from networks import random_weights
 
 from dlworkloads import cuda_device, models
-from dlworkloads.external.network import ExternalNetwork
+from dlworkloads.base.external_network import ExternalNetwork
+from dlworkloads.base.workload import Workload
 from dlworkloads.frameworks.registry import FRAMEWORKS
-from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import Conv2d, Dense, Flatten, ReLU
 from dlworkloads.models.network import Network

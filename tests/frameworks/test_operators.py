@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from networks import vgg_like
 
+from dlworkloads.base.workload import Workload
 from dlworkloads.frameworks.registry import FRAMEWORKS
-from dlworkloads.frameworks.workload import Workload
 from dlworkloads.operator_classes import class_of
 
 CASES = [(name, known.default_execution, "training") for name, known in FRAMEWORKS.items() if known.by_default]

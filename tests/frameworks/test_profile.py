@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dlworkloads.frameworks.workload import Workload
+from dlworkloads.base.workload import Workload
 from dlworkloads.models.network import Network
 
 NETWORKS = pytest.mark.parametrize("small_network", ["vgg_like", "googlenet_like", "vit_like", "mlp"], indirect=True)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from networks import frameworks_to_test, open_workload
 
+from dlworkloads.base.workload import Workload
 from dlworkloads.frameworks.registry import FRAMEWORKS
-from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import BatchNorm, Dense, Dropout, ReLU
 from dlworkloads.models.network import Network

@@ -11,9 +11,9 @@ import pytest
 from networks import frameworks_to_test, open_workload, random_weights
 from reference_updates import Arrays, updated
 
+from dlworkloads.base.workload import Workload
 from dlworkloads.data import synthetic
 from dlworkloads.frameworks.registry import FRAMEWORKS
-from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Sequential
 from dlworkloads.models.layers import BatchNorm, Conv2d, Dense, Dropout, Flatten, ReLU
 from dlworkloads.models.network import Network

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pytest_throughput.launch import pairs
 from pytest_throughput.launch.pairs import MeasuredApart, measure_in_turn, speed_ratio
 from pytest_throughput.measurement.disturbance import Disturbance
-from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.worker.protocol import Outcome, Progress
 
 QUIET = Disturbance(0.0, 0.0, 0, 0.0, 0.0)

@@ -17,16 +17,19 @@ from pytest_throughput.launch.interpreters import Interpreter
 from pytest_throughput.launch.launcher import LauncherConfig, Placement
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.launch.workers import SharedWorkers
+from pytest_throughput.measurement.disturbance import Disturbance
 from pytest_throughput.measurement.plan import ONCE
+from pytest_throughput.measurement.scenario import Elapsed
 from pytest_throughput.telemetry.device import Device
-from pytest_throughput.worker.protocol import Outcome, Request
+from pytest_throughput.worker.parts import EndedPart, KeptParts
+from pytest_throughput.worker.protocol import Outcome, Progress, Request
 
 PACKAGE = Path(__file__).parents[2] / "plugins/pytest_throughput"
 PLACE = Placement(Interpreter("default", "python", (sys.executable,)), trial=1)
 OTHER = replace(PLACE, variables=(("FRAMEWORK", "other"),))
 STEPS = """
 import os, resource, signal, subprocess, sys, threading, time
-from pytest_throughput import OutOfMemory, Step
+from pytest_throughput import Once, OutOfMemory, Part, Phase, Step
 
 BUSY = [sys.executable, "-c", "while True: pass"]
 
@@ -59,6 +62,18 @@ def step(what=None, beside=0):
 def fill(beside):
     if is_alive(beside): raise OutOfMemory("another holds it")
     return step()
+
+def train(beside):
+    epochs = []
+    def restore(path): epochs.extend(open(path).read())
+    def save(path): open(path, "w").write("".join(epochs))
+    def run():
+        while len(epochs) < 3:
+            if len(epochs) == 2: fill(beside)
+            epochs.append(str(len(epochs) + 1))
+            yield Part(f"epoch {len(epochs)}", len(epochs) / 3, save)
+        return epochs
+    return Once([Phase("training", run, items=len, restore=restore)])
 """
 
 
@@ -153,3 +168,24 @@ def test_a_case_that_ran_out_of_memory_beside_others_is_measured_alone(launcher:
     assert outcome.status == "ok"
     outcome, _ = launcher.run(Request("steps:fill", {"beside": os.getpid()}, ONCE), OTHER)
     assert (outcome.status, outcome.reason) == ("out_of_memory", "another holds it")
+
+
+def test_a_resumed_training_that_ran_out_of_memory_beside_others_goes_on_alone_after_what_it_has_saved(
+    launcher: SharedWorkers, tmp_path: Path
+) -> None:
+    """It used to begin again after the part of the earlier run, whose file was gone by then."""
+    first = run_trial(launcher).metadata["worker"]
+    elapsed = Elapsed(1.0, Disturbance(0.0, 0.0, 0, 0.0, 0.0), 0)
+    parts = KeptParts("training", str(tmp_path / "part-"), EndedPart(1, "epoch 1", 1 / 3, elapsed, is_saved=True))
+    Path(parts.file_after(1)).write_text("1")
+    ended = []
+
+    def keep(progress: Progress) -> None:
+        if progress.ended_part is not None:
+            ended.append(progress.ended_part.number)
+            Path(parts.file_after(ended[-1] - 1)).unlink()
+
+    launcher.config = replace(launcher.config, on_progress=keep)
+    outcome, _ = launcher.run(Request("steps:train", {"beside": first}, ONCE, kept_parts=parts), OTHER)
+    assert (outcome.status, outcome.reason) == ("ok", None)
+    assert ended == [2, 3]

@@ -17,7 +17,7 @@ def pytest_throughput_frameworks():
     return ["fakes:MANY", "fakes:FEW"]
 """
 FAKES = """
-from dlworkloads.frameworks.base import Framework
+from dlworkloads.base.framework import Framework
 
 class Many(Framework):
     def executions_for(self, mode, device):

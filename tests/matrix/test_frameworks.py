@@ -24,7 +24,7 @@ def pytest_throughput_frameworks():
     return ["abacus:FRAMEWORK"]
 """
 FRAMEWORK = """
-from dlworkloads.frameworks.base import Framework
+from dlworkloads.base.framework import Framework
 
 class Abacus(Framework):
     def variables(self, case, threads):
@@ -44,7 +44,7 @@ FRAMEWORK = Abacus(
 WORKLOAD = """
 import os
 import numpy as np
-from dlworkloads.frameworks.workload import Workload
+from dlworkloads.base.workload import Workload
 
 BEADS = os.environ["ABACUS_BEADS"]  # It is there before this module is imported.
 

@@ -14,9 +14,10 @@ import pytest
 from fake_device import FakeDevice
 
 from pytest_throughput import Step
-from pytest_throughput.measurement import loop
+from pytest_throughput.measurement import loop, warm_up
 from pytest_throughput.measurement.disturbance import DisturbanceWatch
-from pytest_throughput.measurement.loop import Measurement, MeasuringLoop, measure
+from pytest_throughput.measurement.loop import MeasuringLoop, measure
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.measurement.plan import PLANS, Plan
 
 PAPER, ADAPTIVE, QUICK = PLANS["paper"], PLANS["adaptive"], PLANS["quick"]
@@ -316,7 +317,7 @@ def test_only_steps_that_return_before_they_are_done_are_pipelined(
 
 
 def test_a_step_too_short_for_the_clock_ends_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "_MAX_STEPS_PER_ROUND", 30)
+    monkeypatch.setattr(warm_up, "_MAX_STEPS_PER_ROUND", 30)
     for asynchronous in (True, False):
         measurement = measure(Step(lambda: None, asynchronous=asynchronous), QUICK, clock=lambda: 0.0)
         assert (measurement.steps_per_round, len(measurement.round_seconds)) == (30, 5000)

@@ -8,7 +8,7 @@ import pytest
 from fake_device import FakeDevice
 
 from pytest_throughput import Step
-from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.measurement.plan import ONCE
 from pytest_throughput.worker.running_trial import run_to_end
 from pytest_throughput.worker.trial import Trial, run_opened_step

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_throughput.measurement.disturbance import Disturbance
-from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.report import table
 from pytest_throughput.report.rows import rows_of

@@ -9,7 +9,7 @@ import pytest
 from mutations import bounded
 
 from pytest_throughput.measurement.disturbance import Disturbance
-from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.results.ended_trial import EndedTrial
 from pytest_throughput.results.ledger import Ledger
 from pytest_throughput.worker.protocol import Outcome

@@ -21,7 +21,7 @@ from mutations import bounded, obeyed
 
 from pytest_throughput.cli import main
 from pytest_throughput.measurement.disturbance import Disturbance
-from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.report import table
 from pytest_throughput.results import untrusted_json as untrusted
 from pytest_throughput.results.ended_trial import EndedTrial

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from pytest_throughput.measurement.allocator import SYSTEM
 from pytest_throughput.measurement.disturbance import Disturbance
-from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.worker.protocol import Outcome
 
 __all__ = ["FakeProcesses"]

@@ -17,8 +17,8 @@ from old_frameworks import Answer, Arrays, Job
 from reference_updates import updated
 
 from dlworkloads import models
+from dlworkloads.base.workload import Workload
 from dlworkloads.data import synthetic
-from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Parallel, Residual, Sequential
 from dlworkloads.models.layers import (
     AveragePool,

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dlworkloads.base.workload import Workload
 from dlworkloads.case import Case
 from dlworkloads.frameworks.registry import FRAMEWORKS
-from dlworkloads.frameworks.workload import Workload
 from dlworkloads.models.containers import Auxiliary, Parallel, Residual, Sequential, rebuilt
 from dlworkloads.models.layers import (
     GELU,

@@ -15,7 +15,7 @@ import pytest
 from fake_nvml import FakeNvml
 
 from pytest_throughput.measurement.disturbance import Disturbance
-from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.telemetry import sampler
 from pytest_throughput.telemetry.cpu_load import CpuReading, read_cpu, summarise_cpu
 from pytest_throughput.telemetry.device import Device

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_throughput.measurement.disturbance import Disturbance
-from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.measurement.metric import BETTER, Metric
 from pytest_throughput.measurement.plan import PLANS
 from pytest_throughput.measurement.scenario import Elapsed

@@ -17,7 +17,7 @@ from pytest_throughput.launch.pairs import STATISTIC, MeasuredApart, measure_in_
 from pytest_throughput.launch.staging import StagedPath
 from pytest_throughput.launch.workers import FreshWorkers
 from pytest_throughput.measurement.allocator import SYSTEM, TUNED
-from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.measurement.plan import PLANS
 from pytest_throughput.worker.protocol import Outcome, Request
 

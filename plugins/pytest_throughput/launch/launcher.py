@@ -101,9 +101,12 @@ class Launcher(ABC):
 
     def run(self, request: Request, placement: Placement) -> tuple[Outcome, str]:
         """Run a whole trial. Return its outcome, and the text that its process wrote to standard error meanwhile."""
+        return self._run(request, placement, self.config.on_progress)
+
+    def _run(self, request: Request, placement: Placement, on_progress: OnProgress) -> tuple[Outcome, str]:
         trial = self.start(request, placement)
         try:
-            outcome = run_to_end(trial, self.config.on_progress)
+            outcome = run_to_end(trial, on_progress)
         except BaseException:
             trial.kill()
             raise

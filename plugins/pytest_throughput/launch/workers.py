@@ -12,7 +12,7 @@ from pytest_throughput.launch.reaper import OwnFolder, Reaper
 from pytest_throughput.launch.variables import THREAD_VARIABLES
 from pytest_throughput.launch.worker_process import Worker, WorkerTrial
 from pytest_throughput.telemetry.cgroup import available_memory_bytes
-from pytest_throughput.worker.protocol import Outcome, Request
+from pytest_throughput.worker.protocol import Outcome, Progress, Request
 from pytest_throughput.worker.start import worker_arguments
 
 __all__ = ["FreshWorkers", "SharedWorkers"]
@@ -126,11 +126,24 @@ class SharedWorkers(_WorkerLauncher):
         return self._begin(worker, request, placement, release)
 
     def run(self, request: Request, placement: Placement) -> tuple[Outcome, str]:
-        """Run a whole trial. It is run once more, alone, if memory did not suffice beside idle workers."""
-        outcome, stderr = super().run(request, placement)
+        """Run a whole trial. It is run once more, alone, if memory did not suffice beside idle workers.
+
+        Then it goes on after the last part that was saved, if any was; files of earlier parts may be gone by now.
+        """
+        saved = None
+
+        def on_progress(progress: Progress) -> None:
+            nonlocal saved
+            if progress.ended_part is not None and progress.ended_part.is_saved:
+                saved = progress.ended_part
+            self.config.on_progress(progress)
+
+        outcome, stderr = self._run(request, placement, on_progress)
         if outcome.status == "out_of_memory" and self._living:
             for worker in list(self._living):
                 self._close_worker(worker)
+            if request.kept_parts is not None and saved is not None:
+                request = replace(request, kept_parts=replace(request.kept_parts, last=saved))
             outcome, stderr = super().run(request, placement)
         return outcome, stderr
 

@@ -11,8 +11,8 @@ from itertools import repeat
 from typing import Dict, List, NamedTuple, Optional
 
 from pytest_throughput.measurement.forks import ending_forked_children
-from pytest_throughput.measurement.loop import Clock, undisturbed_interpreter
 from pytest_throughput.measurement.step import Step
+from pytest_throughput.measurement.timing import Clock, undisturbed_interpreter
 
 __all__ = ["observe_device"]
 

@@ -10,9 +10,10 @@ from typing import Any, Callable, Generator, Iterable, Iterator, List, NamedTupl
 
 from pytest_throughput.measurement.disturbance import Disturbance, DisturbanceWatch
 from pytest_throughput.measurement.forks import ending_forked_children
-from pytest_throughput.measurement.loop import Clock, Measurement, undisturbed_interpreter
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.measurement.step import Opened, nothing_to_wait_for
+from pytest_throughput.measurement.timing import Clock, undisturbed_interpreter
 
 __all__ = [
     "MAX_ITEMS",

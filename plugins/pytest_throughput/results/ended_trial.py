@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.results.model import RATE, TrialResult, rate_unit
 from pytest_throughput.worker.protocol import Outcome

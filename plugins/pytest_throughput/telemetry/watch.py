@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.telemetry.cpu_load import CpuReading, read_cpu, summarise_cpu
 from pytest_throughput.telemetry.device import Device
 from pytest_throughput.telemetry.gpu_summary import summarise

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Optional
 
 from pytest_throughput.measurement.disturbance import Disturbance
-from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.measurement.scenario import MAX_ITEMS, Elapsed, Part
 
 __all__ = ["EndedPart", "KeptParts"]

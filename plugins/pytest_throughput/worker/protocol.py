@@ -29,7 +29,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Dict, Optional, Sequence, Tuple
 
 from pytest_throughput.measurement.kernel import Profile
-from pytest_throughput.measurement.loop import Measurement
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.measurement.metadata import json_metadata
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.measurement.plan import Plan

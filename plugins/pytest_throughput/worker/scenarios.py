@@ -12,19 +12,15 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple, Unio
 
 from pytest_throughput.measurement.device import observe_device
 from pytest_throughput.measurement.forks import ending_forked_children
-from pytest_throughput.measurement.loop import (
-    Measurement,
-    MeasuringLoop,
-    finished_output,
-    metadata_after_first_step,
-    run_once,
-)
+from pytest_throughput.measurement.loop import MeasuringLoop, metadata_after_first_step, run_once
+from pytest_throughput.measurement.measurement import Measurement
 from pytest_throughput.measurement.memory import swapped_bytes
 from pytest_throughput.measurement.metadata import RESERVED, json_metadata
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.measurement.plan import ONCE, Plan
 from pytest_throughput.measurement.scenario import Once, Part, Phase, PhaseRun
 from pytest_throughput.measurement.step import Opened, Step
+from pytest_throughput.measurement.timing import finished_output
 from pytest_throughput.worker.failure import result_or_none
 from pytest_throughput.worker.parts import EndedPart, KeptParts
 from pytest_throughput.worker.peak_memory import PeakMemory
