@@ -141,7 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, noise in NOISES.items():
         for runs in (5, 10, 20):
             shown = [
-                f"{cases} cases: {drifts_shown(random, noise, runs, cases, 0.0, histories):.2%}" for cases in (1, 10)
+                f"{cases} cases: {drifts_shown(random, noise, runs, cases, 0.0, 10 * histories):.2%}"
+                for cases in (1, 10)
             ]
             print(f"  {name:18} {runs:3} runs:", *shown)
     print("runs that warn of a drift in one case of 10, in SD a run over 20 accepted runs and this one")

@@ -110,6 +110,11 @@ class _Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
+    def without_empty_columns(self) -> _Table:
+        there = [index for index in range(len(self.columns)) if any(row[index] for row in self.rows)]
+        rows = tuple(tuple(row[index] for index in there) for row in self.rows)
+        return _Table(tuple(self.columns[index] for index in there), rows)
+
 
 @dataclass(frozen=True)
 class _Part:
@@ -141,7 +146,7 @@ def _part(machine: Machine) -> _Part:
         ),
     )
     heading = f"{machine_name(machine)}: {count(len(machine.runs), 'run')} from {first} to {last}"
-    return _Part(heading, tuple(table for table in (changes, cases, marks) if table.rows))
+    return _Part(heading, tuple(table.without_empty_columns() for table in (changes, cases, marks) if table.rows))
 
 
 def _change_row(case: CaseHistory, change: LevelChange) -> tuple[str, ...]:
