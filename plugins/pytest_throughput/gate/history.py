@@ -157,7 +157,8 @@ def _machines(baseline: Baseline, is_asked: Callable[[str], bool]) -> list[Machi
     by_machine: dict[str | None, list[JudgedRun]] = {}
     for run in baseline.runs:
         by_machine.setdefault(run.machine_id, []).append(run)
-    return [_machine(machine_id, runs, is_asked) for machine_id, runs in by_machine.items()]
+    machines = [_machine(machine_id, runs, is_asked) for machine_id, runs in by_machine.items()]
+    return [machine for machine in machines if machine.cases]
 
 
 def _machine(machine_id: str | None, judged: Sequence[JudgedRun], is_asked: Callable[[str], bool]) -> Machine:
