@@ -82,6 +82,16 @@ def test_markdown_is_a_table(command: Command, kept: str) -> None:
     assert html.unescape(row).count("|") == 7 and "torch 2.12 → 2.13" in html.unescape(row)
 
 
+def test_the_page_has_a_chart_for_each_case(command: Command, kept: str) -> None:
+    status, out, err = command("history", "--baseline", kept, "-o", "h.html")
+    assert (status, err) == (0, "pytest-throughput: wrote h.html\n")
+    assert out.startswith("2 cases in 14 accepted runs")
+    page = Path("h.html").read_text()
+    assert page.count("<svg") == 2 and "torch 2.12 → 2.13" in page
+    assert "No change in 14 runs" in page and " % slower since run 10 (2026-01-01)" in page
+    assert command("history", "--baseline", kept, "-o", "none/h.html")[0] == 14
+
+
 def test_a_change_is_marked_as_wanted_and_unmarked_by_accepting_its_run_again(command: Command, kept: str) -> None:
     first = str(Path(kept).parent / "r9.json")
     assert command("accept", first, "--baseline", kept, "--note", "moved to <b>bf16</b>\n @all")[0] == 0
@@ -157,6 +167,9 @@ def test_nothing_in_a_baseline_is_obeyed(command: Command, kept: str) -> None:
         folder = Path("hostile") / hardware_key(document["fingerprint"])
         folder.mkdir(parents=True, exist_ok=True)
         (folder / path.name).write_text(json.dumps(document))
+    assert command("history", "--baseline", "hostile", "-o", "h.html")[0] == 0
+    page = Path("h.html").read_text()
+    assert "<script>alert" not in page and "&lt;script&gt;alert" in page and obeyed(page) is None
     for form in ("table", "json", "markdown"):
         status, out, err = command("history", "--baseline", "hostile", "--format", form)
         assert (status, err) == (0, "")

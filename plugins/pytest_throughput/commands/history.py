@@ -7,10 +7,12 @@ import os
 import sys
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
-from pytest_throughput.commands.answer import Answer
+from pytest_throughput.commands.answer import Answer, note
 from pytest_throughput.commands.judging import add_baseline
+from pytest_throughput.commands.output_file import NotWritten, write_output
 from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.options.option import Option
 from pytest_throughput.text import printable
@@ -39,6 +41,9 @@ def add(parsers: Any) -> None:
     add_baseline(parser)
     _CASE.add_to(parser)
     _FORMAT.add_to(parser)
+    parser.add_argument(
+        "-o", dest="output", type=Path, metavar="FILE.html", help="Also write a page with charts. Default: none."
+    )
     parser.set_defaults(run=run)
 
 
@@ -62,6 +67,15 @@ def run(arguments: argparse.Namespace) -> Answer:
         raise ValueError(
             f"--case {pattern}: no accepted run has figures of such a case; expected a pattern of case ids"
         )
+    if arguments.output is not None:
+        from pytest_throughput.report.history_page import page_of
+        from pytest_throughput.report.html.page import render
+
+        try:
+            write_output(arguments.output, render(page_of(history, where)).encode())
+        except NotWritten as error:
+            return Answer(status=ExitCode.NOT_WRITTEN, problem=f"pytest-throughput: {error}")
+        note(f"wrote {printable(str(arguments.output))}")
     if arguments.format == "json":
         return Answer(history_json.as_json(history))
     if arguments.format == "markdown":

@@ -9,7 +9,7 @@ from pytest_throughput.gate.history import CaseHistory, History, LevelChange, Ma
 from pytest_throughput.gate.verdict import Changes
 from pytest_throughput.gate.wording import bounded, wording_of
 from pytest_throughput.report.charts.chart import Cell, DataTable
-from pytest_throughput.report.hardware import hardware_of
+from pytest_throughput.report.combined import processors_of
 from pytest_throughput.results.model import RATE
 from pytest_throughput.text import count, printable, significant
 
@@ -32,7 +32,7 @@ def summary(history: History) -> str:
 def heading_of(machine: Machine) -> str:
     """Return the hardware, the machine and its runs in words."""
     known = f", machine {machine.id}" if machine.id is not None else ""
-    name = printable(f"{hardware_of(machine.fingerprint)}{known}", _LONGEST_NAME)
+    name = printable(f"{processors_of(machine.fingerprint)}{known}", _LONGEST_NAME)
     first, last = machine.runs[0], machine.runs[-1]
     return f"{name}: {count(len(machine.runs), 'run')} from {_day(first)} to {_day(last)}"
 
@@ -53,7 +53,7 @@ def unit_of(case: CaseHistory) -> str:
     """Return the unit in which changes are looked for."""
     if case.anchor is not None:
         return "speed ÷ anchor"
-    return RATE.replace("_", " ") if case.metric is None else case.metric.unit or case.metric.name
+    return RATE.replace("_", " ") if case.metric is None else printable(case.metric.unit or case.metric.name)
 
 
 def tables_of(machine: Machine) -> list[DataTable]:
