@@ -115,6 +115,11 @@ def test_without_runs_there_is_no_history(command: Command) -> None:
     status, out, err = command("history", "--baseline", "none")
     assert (status, out) == (12, "")
     assert "none: no run is accepted; `pytest-throughput accept` accepts runs" in err
+    folder = Path("none/0123456789abcdef")
+    folder.mkdir(parents=True)
+    (folder / "20250101T000000Z-0123456789abcdef.json").write_text('{"schema": 2}')
+    status, out, err = command("history", "--baseline", "none")
+    assert (status, out) == (12, "") and "left out: none/0123" in err and "this version reads schema 1" in err
 
 
 def test_few_runs_and_damaged_files_are_named(command: Command, files: Files) -> None:

@@ -45,7 +45,14 @@ def test_a_note_beside_the_change_marks_it_as_wanted(make_run: MakeRun, note_at:
 
 
 def test_software_that_changed_is_named_at_its_run(make_run: MakeRun) -> None:
-    runs = [make_run(seed, cases=1, software={"torch": "2.12" if seed < 3 else "2.13"}) for seed in range(5)]
+    versions = [
+        {"torch": "2.12"},
+        {"torch": "2.12", "jax": "0.6"},
+        {"jax": "0.6"},
+        {"torch": "2.13"},
+        {"torch": "2.13"},
+    ]
+    runs = [make_run(seed, cases=1, software=software) for seed, software in enumerate(versions)]
     (machine,) = history(runs).machines
     assert [dict(run.software) for run in machine.runs] == [{}, {}, {}, {"torch": ("2.12", "2.13")}, {}]
 

@@ -60,8 +60,9 @@ def run(arguments: argparse.Namespace) -> Answer:
     where, pattern = printable(str(arguments.baseline)), arguments.case
     baselines = Store(arguments.baseline).read_all()
     if not any(baseline.runs for baseline in baselines):
-        problem = f"pytest-throughput: {where}: no run is accepted; `pytest-throughput accept` accepts runs"
-        return Answer(status=ExitCode.NOTHING_COMPARABLE, problem=problem)
+        damaged = [f"left out: {path}: {why}" for baseline in baselines for path, why in baseline.damaged]
+        what = "; ".join([f"{where}: no run is accepted; `pytest-throughput accept` accepts runs", *damaged])
+        return Answer(status=ExitCode.NOTHING_COMPARABLE, problem=f"pytest-throughput: {printable(what)}")
     history = history_of(baselines, lambda case_id: pattern is None or fnmatchcase(case_id, pattern))
     if pattern is not None and not history.cases:
         raise ValueError(

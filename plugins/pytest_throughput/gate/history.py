@@ -14,9 +14,7 @@ from typing import Any, NamedTuple
 from pytest_throughput.gate.anchors import common_anchor, relative_to
 from pytest_throughput.gate.baseline_store import Baseline
 from pytest_throughput.gate.change_points import FEWEST_VALUES, ChangePoint, change_points
-from pytest_throughput.gate.comparison import software_changes
 from pytest_throughput.gate.judged import Axes, JudgedCase, JudgedMetric, JudgedRun, hardware_key
-from pytest_throughput.gate.verdict import Changes
 from pytest_throughput.results.statistics import geometric_mean_interval
 
 __all__ = ["CaseHistory", "CaseRun", "Figure", "History", "LevelChange", "Machine", "Run", "history_of"]
@@ -42,8 +40,8 @@ class Run:
     started_at: str
     note: str
     """What changed on purpose since the run before; empty where nothing did."""
-    software: Changes
-    """The versions that differ from those of the run before."""
+    software: Mapping[str, tuple[str, str]]
+    """By name, the versions that differ from those of the latest run before that names them: before, and now."""
 
 
 @dataclass(frozen=True)
@@ -163,10 +161,15 @@ def _machines(baseline: Baseline, is_asked: Callable[[str], bool]) -> list[Machi
 
 def _machine(machine_id: str | None, judged: Sequence[JudgedRun], is_asked: Callable[[str], bool]) -> Machine:
     runs = []
-    before = judged[0]
+    known: dict[str, str] = {}
     for number, run in enumerate(judged, 1):
-        runs.append(Run(number, run.started_at, run.note, software_changes((before,), (run,))))
-        before = run
+        software = {
+            name: (known[name], version)
+            for name, version in sorted(run.software.items())
+            if known.get(name, version) != version
+        }
+        runs.append(Run(number, run.started_at, run.note, software))
+        known |= run.software
     ids = dict.fromkeys(case_id for run in judged for case_id in run.cases if is_asked(case_id))
     cases = [case for case_id in ids for case in _histories(case_id, judged, runs)]
     fingerprint = judged[0].fingerprint
@@ -181,11 +184,12 @@ def _histories(case_id: str, judged: Sequence[JudgedRun], runs: Sequence[Run]) -
         if case is not None and case.trials:
             key = (case.network_hash, case.settings_digest, common_anchor([case]))
             alike.setdefault(key, []).append((run, case))
+    if not alike:
+        return []
     by_latest = sorted(alike.items(), key=lambda item: item[1][-1][0].number)
-    latest = by_latest[-1][0] if by_latest else None
+    latest = by_latest[-1][0]
     histories = []
     for key, found in by_latest:
-        assert latest is not None
         names = ("network", "settings", "anchor")
         differs = tuple(name for name, one, other in zip(names, key, latest, strict=True) if one != other)
         case, anchor = found[-1][1], key[-1]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from pytest_throughput.gate.history import CaseHistory, CaseRun, Figure, History, LevelChange, Machine, Run
-from pytest_throughput.gate.verdict import Changes
 from pytest_throughput.gate.wording import bounded
 
 __all__ = ["as_json"]
@@ -84,5 +84,5 @@ def _change(change: LevelChange) -> dict[str, Any]:
     }
 
 
-def _changes(changes: Changes) -> dict[str, dict[str, str | None]]:
+def _changes(changes: Mapping[str, tuple[str, str]]) -> dict[str, dict[str, str]]:
     return {name: {"before": before, "after": after} for name, (before, after) in changes.items()}

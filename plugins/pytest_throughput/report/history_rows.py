@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 
 from pytest_throughput.gate.history import CaseHistory, History, LevelChange, Machine, Run
-from pytest_throughput.gate.verdict import Changes
 from pytest_throughput.gate.wording import bounded, wording_of
 from pytest_throughput.report.charts.chart import Cell, DataTable
 from pytest_throughput.report.combined import processors_of
@@ -120,9 +120,9 @@ def _without_empty_columns(table: DataTable) -> DataTable:
     )
 
 
-def _software(changes: Changes) -> str:
+def _software(changes: Mapping[str, tuple[str, str]]) -> str:
     """Return the versions that changed, as ``torch 2.12 → 2.13``."""
-    named = [f"{name} {before or 'none'} → {after or 'none'}" for name, (before, after) in changes.items()]
+    named = [f"{name} {before} → {after}" for name, (before, after) in changes.items()]
     more = [f"{len(named) - _MOST_VERSIONS} more"] if len(named) > _MOST_VERSIONS else []
     return ", ".join([*named[:_MOST_VERSIONS], *more])
 
