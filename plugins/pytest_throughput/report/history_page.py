@@ -15,6 +15,9 @@ from pytest_throughput.text import count
 
 __all__ = ["page_of"]
 
+_MOST_CHARTS = 60
+"""The most charts of a machine, of some 12 kB each."""
+
 
 def page_of(history: History, where: str) -> Page:
     """Return the page. ``where``: the folder or the URL of the baseline."""
@@ -30,13 +33,15 @@ def _sections(machine: Machine, number: int) -> tuple[Section, Section]:
     """Return the tables and the charts of a machine; cases with changes that nobody wanted have the first charts."""
     cases = sorted(machine.cases, key=lambda case: (not case.unmarked, not case.changes))
     styles = styles_of(map(_framework, cases))
+    left = len(cases) - _MOST_CHARTS
     charts = Section(
         f"charts-{number}",
         f"Each case: {heading_of(machine)}",
-        charts=tuple(_chart(case, styles[_framework(case)]) for case in cases),
+        charts=tuple(_chart(case, styles[_framework(case)]) for case in cases[:_MOST_CHARTS]),
         notes=(
             "Vertical lines are change points, each at the first run after it.",
             "Dashed lines are the levels between change points.",
+            *([f"{count(left, 'case')} without a chart; --case chooses cases."] if left > 0 else []),
         ),
     )
     return Section(f"tables-{number}", heading_of(machine), tables=tuple(tables_of(machine))), charts
