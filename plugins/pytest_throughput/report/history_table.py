@@ -12,7 +12,7 @@ from pytest_throughput.gate.history import History
 from pytest_throughput.report.charts.chart import DataTable
 from pytest_throughput.report.console import lines_of
 from pytest_throughput.report.history_rows import heading_of, summary, tables_of
-from pytest_throughput.report.verdict_table import escaped
+from pytest_throughput.report.markdown_text import escaped
 from pytest_throughput.text import count, printable
 
 __all__ = ["as_markdown", "as_table"]

@@ -191,7 +191,8 @@ def _trends(judgement: Judgement, shown: Callable[[str], str]) -> list[str]:
     """Return a line for each case that drifts."""
     if judgement.trends is None:
         return []
-    lines = [f"warning: a drift of {shown(shown_case(one))}: {shown(one.reason)}" for one in judgement.trends[:_MOST_LINES]]
+    named = judgement.trends[:_MOST_LINES]
+    lines = [f"warning: a drift of {shown(shown_case(one))}: {shown(one.reason)}" for one in named]
     left = len(judgement.trends) - len(lines)
     return lines + ([f"warning: a drift of {left} more cases"] if left else [])
 
