@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NoReturn
 
-from pytest_throughput.commands import ab, accept, bisect, compare, doctor, export, gate, report, show
+from pytest_throughput.commands import ab, accept, bisect, compare, doctor, export, gate, history, report, show
 from pytest_throughput.commands.answer import Answer, deliver
 from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.gate.baseline_store import StoreError
@@ -18,7 +18,7 @@ from pytest_throughput.text import printable
 
 __all__ = ["main"]
 
-_COMMANDS = (show, accept, gate, compare, report, export, ab, bisect, doctor)
+_COMMANDS = (show, accept, gate, compare, report, export, history, ab, bisect, doctor)
 _INTERRUPTED = 128 + signal.SIGINT
 """The status that a shell gives to a command that Ctrl-C ends."""
 

@@ -311,3 +311,28 @@ def test_further_metrics_of_accepted_runs(command: Command, baseline: str, files
     expected = {(case, "peak_memory_bytes"): "unchanged" for case in CASES}
     assert found == expected | {(CASES[1], "peak_memory_bytes"): "regressed"}
     assert command("gate", "h.json", "--baseline", baseline)[0] == 0
+
+
+def test_a_slow_drift_is_a_warning_that_leaves_the_status_alone(command: Command, files: Files) -> None:
+    drifting = [name for seed in range(12) for name in files("d", [seed], slower={CASES[1]: 0.01 * seed}, trials=3)]
+    *before, head = drifting
+    command("accept", *before, "--baseline", "kept")
+    plain = command("gate", head, "--baseline", "kept", "--format", "json")
+    status, out, _ = command("gate", head, "--baseline", "kept", "--format", "json", "--trend")
+    found = json.loads(out)
+    assert "trends" not in json.loads(plain[1]) and status == plain[0] == found["exit_status"] == 0
+    (trend,) = found["trends"]
+    assert (trend["id"], trend["runs"], trend["metric"]) == (CASES[1], 12, "images_per_second")
+    assert trend["ratio_per_run_low"] < 1.11 ** (-1 / 11) < trend["ratio_per_run_high"]
+    _, table, _ = command("gate", head, "--baseline", "kept", "--trend")
+    (line,) = [line for line in table.splitlines() if line.startswith("warning: a drift of ")]
+    assert line.startswith(f"warning: a drift of {CASES[1]}: ") and line.endswith("no single run shows it")
+    _, markdown, _ = command("gate", head, "--baseline", "kept", "--trend", "--format", "markdown")
+    assert "- warning: a drift of " in markdown
+
+
+def test_without_a_drift_it_says_where_it_was_looked_for(command: Command, files: Files, baseline: str) -> None:
+    (file,) = files("h", [9])
+    assert "no drift in 6 cases" in command("gate", file, "--baseline", baseline, "--trend")[1]
+    command("accept", *files("b", range(3)), "--baseline", "few")
+    assert "no drift was looked for, which takes 5 runs" in command("gate", file, "--baseline", "few", "--trend")[1]

@@ -18,7 +18,7 @@ from dlworkloads import matrix
 from dlworkloads.matrix import options
 from dlworkloads.models import build, names
 from dlworkloads.presets import PRESETS
-from pytest_throughput.commands import ab, accept, bisect, compare, doctor, export, gate, report, show
+from pytest_throughput.commands import ab, accept, bisect, compare, doctor, export, gate, history, report, show
 from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.options.settings import add_options
 
@@ -31,6 +31,7 @@ COMMANDS = {
     "compare": compare,
     "report": report,
     "export": export,
+    "history": history,
     "ab": ab,
     "bisect": bisect,
     "doctor": doctor,

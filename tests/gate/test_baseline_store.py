@@ -257,3 +257,24 @@ def _with_further_metrics() -> JudgedRun:
     metrics = (JudgedMetric("first_step_seconds", "s", "lower"), JudgedMetric("accuracy", "", "higher"))
     trials = (replace(case.trials[0], further_values={"first_step_seconds": 2.5}), case.trials[1])
     return replace(run, cases={case.id: replace(case, trials=trials, further_metrics=metrics)})
+
+
+def test_a_note_is_kept_and_replaced_in_place(tmp_path: Path, make_run: MakeRun) -> None:
+    store, run = Store(tmp_path), make_run(1)
+    path = store.accept(run)
+    for note in ("moved to bf16", "moved to “bf16”", ""):
+        noted = replace(run, note=note)
+        assert (store.accept(noted), noted) == (path, run)
+        (found,) = store.read(run.fingerprint).runs
+        assert found.note == note
+
+
+def test_a_run_without_a_note_has_the_content_that_it_always_had(make_run: MakeRun) -> None:
+    assert "note" not in json.loads(encode(make_run(1)))
+
+
+@pytest.mark.parametrize("note", ["", "x" * 201, None, 7])
+def test_a_note_of_a_stranger_is_bounded(make_run: MakeRun, note: object) -> None:
+    document = {**json.loads(encode(make_run(1))), "note": note}
+    with pytest.raises(DamagedFile, match="note"):
+        decode(json.dumps(document).encode())

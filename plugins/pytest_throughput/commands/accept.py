@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pytest_throughput.commands.answer import Answer
@@ -12,7 +13,7 @@ from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.gate.baseline_store import Store, StoredRun, StoreError
 from pytest_throughput.gate.from_results import GivenRun, given_run
 from pytest_throughput.gate.rules import FEWEST_UNITS
-from pytest_throughput.gate.store_format import decode, encode
+from pytest_throughput.gate.store_format import LONGEST_NOTE, decode, encode
 from pytest_throughput.options.option import Option
 from pytest_throughput.options.readers import read_whole_number
 from pytest_throughput.results.untrusted_json import Unreadable
@@ -29,18 +30,40 @@ _KEEP = Option(
 )
 
 
+def read_note(text: str) -> str:
+    """Return the note. Raise ValueError."""
+    note = " ".join(text.split())
+    if not note or len(note) > LONGEST_NOTE or not note.isprintable():
+        raise ValueError(f"expected 1 to {LONGEST_NOTE} printable characters, got {printable(repr(text), 80)}")
+    return note
+
+
+_NOTE = Option(
+    name="note",
+    metavar="TEXT",
+    read=read_note,
+    help="What changed on purpose since the accepted run before, such as a move to bf16: to `history`, a change there "
+    "is wanted, and to `gate --trend` no drift. Accept the run again to set, change or remove its note.",
+)
+
+
 def add(parsers: Any) -> None:
     """Add the command to argparse's subparsers."""
     parser = parsers.add_parser("accept", help="keep runs to judge later ones by", description=__doc__)
     add_files(parser)
     add_baseline(parser)
     _KEEP.add_to(parser)
+    _NOTE.add_to(parser)
     add_items_param(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> Answer:
     """Check all runs, then accept them. Raise Unreadable, StoreError or ValueError."""
+    if arguments.note is not None and len(arguments.files) > 1:
+        raise ValueError(
+            f"--note: expected one run, got {len(arguments.files)}; accept the first run with the change by itself"
+        )
     given = [given_run(file, arguments.items_param) for file in arguments.files]
     for one in given:
         _check(one)
@@ -49,7 +72,7 @@ def run(arguments: argparse.Namespace) -> Answer:
     accepted = []
     try:
         for one in given:
-            accepted.append(store.accept(one.run))
+            accepted.append(store.accept(replace(one.run, note=arguments.note or "")))
             measured = sum(1 for case in one.run.cases.values() if case.trials)
             lines.append(f"accepted {one.name}, {measured} cases with figures: {printable(str(accepted[-1]))}")
             if one.implausible:

@@ -23,13 +23,19 @@ def add(parsers: Any) -> None:
     add_files(parser)
     add_baseline(parser)
     add_rules(parser)
+    parser.add_argument(
+        "--trend",
+        action="store_true",
+        help="Warn of cases that get slower from run to run over the accepted runs and this one. The exit status stays "
+        "the same. Default: off.",
+    )
     add_items_param(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> Answer:
     """Return the verdicts. Raise Unreadable, StoreError, and ValueError for runs that do not go together."""
-    return judge(arguments, lambda: against_baseline(arguments, arguments.files))
+    return judge(arguments, lambda: against_baseline(arguments, arguments.files), looks_for_trends=arguments.trend)
 
 
 def against_baseline(arguments: argparse.Namespace, given: Sequence[str]) -> Comparison:

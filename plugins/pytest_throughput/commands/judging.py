@@ -61,7 +61,11 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
 
 
 def judgement_of(
-    arguments: argparse.Namespace, compare: Callable[[], Comparison], fail_on: Collection[str]
+    arguments: argparse.Namespace,
+    compare: Callable[[], Comparison],
+    fail_on: Collection[str],
+    *,
+    looks_for_trends: bool = False,
 ) -> Judgement:
     """Judge a comparison by the options of ``RULES``.
 
@@ -71,18 +75,21 @@ def judgement_of(
     rules = Rules(arguments.threshold, arguments.false_alarm_rate, arguments.judge or (), thresholds)
     try:
         comparison = compare()
-        return comparison.judgement(comparison.verdicts(rules), fail_on, rules)
+        judgement = comparison.judgement(comparison.verdicts(rules), fail_on, rules)
+        return comparison.with_trends(judgement, rules) if looks_for_trends else judgement
     except Incomparable as error:
         return nothing_comparable(str(error))
 
 
-def judge(arguments: argparse.Namespace, compare: Callable[[], Comparison]) -> Answer:
+def judge(
+    arguments: argparse.Namespace, compare: Callable[[], Comparison], *, looks_for_trends: bool = False
+) -> Answer:
     """Judge a comparison, and return the verdicts in the format of ``--format``. Raise ValueError: see above."""
     # Imported here because --help does not need these modules, which take long to import.
     from pytest_throughput.report import verdict_table as report
     from pytest_throughput.report.console import output_columns
 
-    judgement = judgement_of(arguments, compare, arguments.fail_on)
+    judgement = judgement_of(arguments, compare, arguments.fail_on, looks_for_trends=looks_for_trends)
     if arguments.format == "json":
         text = report.as_json(judgement)
     elif arguments.format == "markdown":

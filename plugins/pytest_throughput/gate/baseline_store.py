@@ -1,6 +1,6 @@
 """The baseline store: accepted runs in a folder or at a URL, with a folder for each hardware and a file for each run.
 
-A file is written once and never changed. Its name consists of the run's time and a digest of the
+A file is written once; only its note changes. Its name consists of the run's time and a digest of its other
 content. Therefore two jobs can accept at the same time without a lock, accepting a run twice has no
 further effect, and a repository of baselines merges without conflicts. No text from a result file, such
 as a case id, becomes part of a path.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -62,7 +62,7 @@ class Store:
         self._files = files_at(place)
 
     def accept(self, run: JudgedRun) -> StoredRun:
-        """Write the run, and return its file.
+        """Write the run, and return its file. If it was accepted before, only its note changes.
 
         Raises StoreError where it cannot be written, and ValueError for a run without any figure or
         without a valid time.
@@ -72,7 +72,8 @@ class Store:
         content = encode(run)
         decode(content)  # Refuse a run that could not be read back.
         moment = utc(run.started_at).astimezone(UTC)
-        name = f"{moment.year:04}{moment:%m%dT%H%M%SZ}-{hashlib.sha256(content).hexdigest()[:16]}.json"
+        digest = hashlib.sha256(encode(replace(run, note=""))).hexdigest()[:16]
+        name = f"{moment.year:04}{moment:%m%dT%H%M%SZ}-{digest}.json"
         stored = self._stored(hardware_key(run.fingerprint), name)
         self._files.write(stored.hardware, name, content)
         return stored
@@ -96,6 +97,10 @@ class Store:
     def read(self, fingerprint: Mapping[str, Any]) -> Baseline:
         """Return all accepted runs of that hardware. Raises StoreError where the place cannot be read."""
         return self._read(hardware_key(fingerprint))
+
+    def read_all(self) -> list[Baseline]:
+        """Return the accepted runs of each hardware. Raises StoreError where the place cannot be read."""
+        return [self._read(key) for key in self._hardware()]
 
     def _read(self, key: str) -> Baseline:
         hardware = self._hardware()

@@ -7,12 +7,13 @@ turns the verdicts into an exit status (``verdict``).
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 
 from pytest_throughput.gate.anchors import anchors_compared
 from pytest_throughput.gate.baseline_store import Store
+from pytest_throughput.gate.drift import FEWEST_VALUES
 from pytest_throughput.gate.from_results import GivenRun
 from pytest_throughput.gate.given_sides import check_distinct, check_pairs
 from pytest_throughput.gate.judge import judge
@@ -21,6 +22,7 @@ from pytest_throughput.gate.judged_metrics import notes_on_rules
 from pytest_throughput.gate.rules import FEWEST_UNITS, Design, Rules
 from pytest_throughput.gate.scope import Scope, expected_of
 from pytest_throughput.gate.store_place import Place
+from pytest_throughput.gate.trend import trends
 from pytest_throughput.gate.values import with_values
 from pytest_throughput.gate.verdict import CaseVerdict, Changes, Incomparable, Judgement, exit_status
 from pytest_throughput.text import count, printable
@@ -133,6 +135,17 @@ class Comparison:
             software=software_changes(self.base, self.head),
             notes=tuple(notes),
         )
+
+    def with_trends(self, judgement: Judgement, rules: Rules) -> Judgement:
+        """Return the judgement with warnings of slow drifts over the runs of both sides."""
+        found, tested = trends(self.base, self.head, design=self.design, rules=rules, verdicts=judgement.verdicts)
+        note = (
+            f"no drift in {count(tested, 'case')}"
+            if tested
+            else f"no drift was looked for, which takes {FEWEST_VALUES} runs of one machine"
+        )
+        notes = judgement.notes if found else (*judgement.notes, note)
+        return replace(judgement, trends=found, notes=notes)
 
     @property
     def _is_expected(self) -> Callable[[str], bool]:

@@ -172,6 +172,9 @@ class JudgedRun:
     """Versions by name."""
     cases: Mapping[str, JudgedCase] = field(default_factory=dict)
     """Cases by id."""
+    note: str = field(default="", compare=False)
+    """What changed on purpose from the accepted run before to this one; empty where nothing did. A run is still the
+    same with another note."""
 
 
 def hardware_key(fingerprint: Mapping[str, Any]) -> str:

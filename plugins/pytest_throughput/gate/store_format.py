@@ -25,10 +25,12 @@ from pytest_throughput.results.untrusted_json import parse_object
 from pytest_throughput.results.validation import convert, shown
 from pytest_throughput.text import printable
 
-__all__ = ["MOST_BYTES", "SCHEMA", "DamagedFile", "decode", "encode", "utc"]
+__all__ = ["LONGEST_NOTE", "MOST_BYTES", "SCHEMA", "DamagedFile", "decode", "encode", "utc"]
 
 SCHEMA = 1
 MOST_BYTES = 64 * 2**20
+LONGEST_NOTE = 200
+"""The most characters of a note."""
 _MOST_TRIALS = 1_000
 _MOST_OF_FINGERPRINT = 10_000
 
@@ -87,6 +89,8 @@ class _Run(Struct):
     cases: Annotated[list[_Case], Meta(max_length=20_000)]
     individual: _Text | None = None
     """The hashed id of the machine."""
+    note: Annotated[str, Meta(min_length=1, max_length=LONGEST_NOTE)] | UnsetType = UNSET
+    """What changed on purpose; absent where nothing did. Versions that do not know notes ignore it."""
 
 
 class DamagedFile(ValueError):
@@ -121,7 +125,15 @@ def encode(run: JudgedRun) -> bytes:
         for case in run.cases.values()
     ]
     document = to_builtins(
-        _Run(SCHEMA, run.started_at, dict(run.fingerprint), dict(run.software), cases, run.machine_id)
+        _Run(
+            SCHEMA,
+            run.started_at,
+            dict(run.fingerprint),
+            dict(run.software),
+            cases,
+            run.machine_id,
+            run.note or UNSET,
+        )
     )
     return json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
 
@@ -154,7 +166,8 @@ def decode(content: bytes) -> JudgedRun:
     cases = {case.id: _case(case) for case in run.cases}
     if len(cases) < len(run.cases):
         raise DamagedFile("cases: an id occurs twice")
-    return JudgedRun(run.started_at, run.fingerprint, run.individual, software, cases)
+    note = "" if run.note is UNSET else run.note
+    return JudgedRun(run.started_at, run.fingerprint, run.individual, software, cases, note)
 
 
 def _case(case: _Case) -> JudgedCase:

@@ -20,6 +20,7 @@ __all__ = [
     "Differences",
     "Incomparable",
     "Judgement",
+    "Trend",
     "Verdict",
     "exit_status",
     "nothing_comparable",
@@ -117,6 +118,32 @@ class CaseVerdict:
         return {name: value for name, value in asdict(self).items() if name not in ("is_decidable", "shows_metric")}
 
 
+@dataclass(frozen=True)
+class Trend:
+    """A warning that a case drifts to the worse, by one metric. Ratios below 1 are worse."""
+
+    id: str
+    metric: str
+    reason: str
+    """The sentence for people."""
+    runs: int
+    """Number of runs, this one included."""
+    since: str
+    """When the first of them started."""
+    ratio: float
+    """The last run ÷ the first, by the line through all of them."""
+    ratio_per_run: float
+    ratio_per_run_low: float
+    """Lower end of the 95 % interval."""
+    ratio_per_run_high: float
+    """Upper end of the 95 % interval."""
+    shows_metric: bool = False
+    """See ``CaseVerdict``."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if name != "shows_metric"}
+
+
 class Incomparable(Exception):
     """Raised where nothing can be compared; the message says why, and what to do."""
 
@@ -150,6 +177,8 @@ class Judgement:
     """Sentences for the terminal, without control characters."""
     variables: Changes = field(default_factory=dict)
     """Environment variables that differ."""
+    trends: tuple[Trend, ...] | None = None
+    """The slow drifts; None if they were not looked for."""
     in_full: bool = False
     """Whether every case is shown with its figures, and not only one that fails. It is not in the JSON."""
 
@@ -172,6 +201,7 @@ class Judgement:
             "variable_changes": _as_json(self.variables),
             "notes": list(self.notes),
             "cases": [one.to_json() for one in self.verdicts],
+            **({} if self.trends is None else {"trends": [one.to_json() for one in self.trends]}),
         }
 
 

@@ -11,7 +11,7 @@ from pytest_throughput.gate.from_results import fingerprint_of
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.worker.protocol import STATUSES
 
-__all__ = ["combined", "hardware_names", "on_its_hardware"]
+__all__ = ["combined", "hardware_names", "on_its_hardware", "processors_of"]
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ def hardware_names(runs: Sequence[RunResult]) -> list[str]:
     """Return the name of the hardware of each run; two runs have the same name only if they have the same hardware."""
     fingerprints = [fingerprint_of(run) for run in runs]
     distinct = [each for index, each in enumerate(fingerprints) if each not in fingerprints[:index]]
-    names = _distinct([_processors(each) for each in distinct], [_threads(each) for each in distinct])
+    names = _distinct([processors_of(each) for each in distinct], [_threads(each) for each in distinct])
     return [names[distinct.index(each)] for each in fingerprints]
 
 
@@ -61,7 +61,7 @@ def on_its_hardware(case: CaseResult) -> tuple[str, str | None]:
     return (case.id.removesuffix(f" {hardware}") if hardware else case.id), device or None
 
 
-def _processors(fingerprint: Mapping[str, Any]) -> str:
+def processors_of(fingerprint: Mapping[str, Any]) -> str:
     """Return the names of the GPUs of a fingerprint, or of its CPU where it has none."""
     gpus, plain = fingerprint.get("gpus"), fingerprint.get("plain")
     found = [gpu.get("name") for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pytest_throughput.gate.verdict import CaseVerdict, Judgement, Verdict
+from pytest_throughput.gate.verdict import CaseVerdict, Judgement, Trend, Verdict
 from pytest_throughput.report.console import lines_of
 from pytest_throughput.report.markdown_text import escaped
 from pytest_throughput.text import printable, significant
@@ -44,7 +44,7 @@ def as_table(judgement: Judgement, *, width: int | None = None, colour: bool = F
         if len(rows) > _MOST_ROWS:
             lines += [f"and {len(rows) - _MOST_ROWS} more; --format json has all", ""]
     lines += [f"{name}: {change}" for name, change in _software(judgement, printable)]
-    lines += _rest(judgement, shown_case, printable)
+    lines += [*_trends(judgement, printable), *_rest(judgement, shown_case, printable)]
     lines += map(printable, judgement.notes)
     return "\n".join(lines)
 
@@ -69,6 +69,8 @@ def markdown_body(judgement: Judgement) -> str:
         lines.append("")
     software = _software(judgement, escaped)
     lines += ["Software:", "", *(f"- {name} {change}" for name, change in software), ""] if software else []
+    lines += [f"- {line}" for line in _trends(judgement, escaped)]
+    lines += [""] if judgement.trends else []
     rest = _rest(judgement, lambda one: escaped(shown_case(one)), escaped)
     rest += [escaped(note) for note in judgement.notes]
     if rest:
@@ -185,13 +187,23 @@ def _rest(judgement: Judgement, named: Callable[[CaseVerdict], str], shown: Call
     return lines
 
 
+def _trends(judgement: Judgement, shown: Callable[[str], str]) -> list[str]:
+    """Return a line for each case that drifts."""
+    if judgement.trends is None:
+        return []
+    named = judgement.trends[:_MOST_LINES]
+    lines = [f"warning: a drift of {shown(shown_case(one))}: {shown(one.reason)}" for one in named]
+    left = len(judgement.trends) - len(lines)
+    return lines + ([f"warning: a drift of {left} more cases"] if left else [])
+
+
 def _listed(ids: Sequence[str]) -> str:
     if len(ids) <= _MOST_IDS:
         return ", ".join(ids)
     return f"{len(ids)} cases ({', '.join(ids[:_MOST_IDS])}, …)"
 
 
-def shown_case(one: CaseVerdict) -> str:
+def shown_case(one: CaseVerdict | Trend) -> str:
     """Return the id of the case, and the metric if it has to be named."""
     short = one.id if len(one.id) <= _LONGEST_ID else f"{one.id[:_LONGEST_ID]}…"
     return printable(f"{short} ({one.metric})" if one.shows_metric else short)
