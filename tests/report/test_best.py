@@ -171,7 +171,7 @@ def test_the_table_marks_the_chosen_rows_and_the_short_table_follows() -> None:
     marked = [line for line in main if "torch" in line or "flow" in line]
     assert ["•" in line for line in marked] == [False, True, False]
     assert "torch compiled •" in marked[1]
-    assert "• the fastest configuration of its framework" in main[-1]
+    assert any("• the fastest configuration of its framework" in line for line in main)
     assert short[1] == "each at its best: the fastest configuration of each framework, at equal precision"
     first, second = (line.split() for line in short if "graph" in line or "torch" in line)
     assert first == ["inference", "vgg16", "flow", "graph", "100.0", "1", "1"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -128,8 +129,9 @@ def test_watts_are_a_number_or_unknown(telemetry: Any) -> None:
 
 def test_a_narrow_terminal_leaves_out_the_last_of_the_named_columns() -> None:
     lines = rendered(*CASES, columns=("ratio", "status", "seconds", "images_per_second"), width=60)
-    assert lines[-1].startswith("left out for lack of width: images/s (COLUMNS=")
-    assert "÷ fastest: " in lines[-2]
+    assert any(line.startswith("left out for lack of width: images/s (COLUMNS=") for line in lines)
+    assert any("÷ fastest: " in line for line in lines)
+    assert max(map(len, lines)) <= 60
 
 
 def test_the_legend_explains_what_is_shown_and_nothing_else() -> None:
@@ -137,11 +139,37 @@ def test_the_legend_explains_what_is_shown_and_nothing_else() -> None:
     cases = [case("a", name, [0.2] * 5, peak=peak, model_flops_utilisation=0.5) for name in "xy"]
     named = ("ratio", "spread", "utilisation", "p50", "p90")
     for count in range(1, len(named) + 1):
-        (*_, line) = rendered(*cases, columns=named[:count])
-        parts = ["÷ fastest: ", "± rounds: ", "; peak: ", "percentiles: of the 5 rounds"]
-        assert [part in line for part in parts] == [index < count for index in range(len(parts))]
-        assert line.count("percentiles") == (count > 3)
+        below = " ".join(rendered(*cases, columns=named[:count])[3:])
+        parts = ["÷ fastest: ", "± rounds: ", "peak: ", "percentiles: of the 5 rounds"]
+        assert [part in below for part in parts] == [index < count for index in range(len(parts))]
+        assert below.count("percentiles") == (count > 3)
     assert rendered(case("a", "x", [0.2]), columns=("status",))[-1] == "all rows: batch 8"
+
+
+@pytest.mark.parametrize("width", [None, 60, 100])
+def test_the_legend_fits_into_the_terminal(width: int | None) -> None:
+    """Its parts share a line where they fit; a long one is folded between words."""
+    peak = {"tflops": 1.0, "source": "a large product of matrices by a framework, and " + 9 * "more words "}
+    cases = [case("a", name, [0.2] * 20, peak=peak, model_flops_utilisation=0.5) for name in "xy"]
+    lines = rendered(*cases, width=width)
+    below = lines[[line.startswith("all rows: ") for line in lines].index(True) :]
+    assert max(map(len, below)) <= (width or 100)
+    assert below[0].startswith("all rows: batch 8; ÷ fastest: ") == (width != 60)
+    assert ("more words more words" in " ".join(below)) == (width != 60)
+
+
+def test_disturbed_rounds_are_a_share_of_those_that_were_counted() -> None:
+    both = case("a", "x", [0.2] * 20, [0.2] * 20)
+    counted = replace(both.trials[0], rounds_disturbed=3)
+    row = rendered(replace(both, trials=(counted, both.trials[1])), columns=("disturbed",))[2]
+    assert row.split()[-1] == "3/20"
+
+
+def test_one_measured_trial_shows_the_spread_of_its_rounds() -> None:
+    """Also where a second trial has ended without a figure."""
+    both = case("a", "x", [0.2, 0.21] * 10, [0.2] * 20)
+    lines = rendered(replace(both, trials=(both.trials[0], replace(both.trials[1], metrics=()))))
+    assert "± rounds" in lines[0]
 
 
 @pytest.mark.parametrize(("percent", "least"), [(50, 5), (90, 29), (99, 299)])
@@ -180,7 +208,7 @@ def test_percentiles_lie_among_the_rounds_in_their_order(rounds: list[float]) ->
 
 
 def test_the_legend_says_of_how_many_rounds_and_steps() -> None:
-    needed = "(p50 needs 5, p90 needs 29, p99 needs 299)"
+    needed = "(needed: 5 for p50, 29 for p90, 299 for p99)"
     assert legend([case("a", "x", [0.1] * 20)]) == f"percentiles: of the 20 rounds of a trial {needed}"
     several = [
         case("a", "x", [0.1] * 20, settings={"steps_per_round": 1}),

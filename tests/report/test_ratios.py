@@ -189,10 +189,10 @@ def test_the_fastest_row_is_the_fastest_in_turn() -> None:
 @pytest.mark.parametrize(
     ("in_turns", "low", "text"),
     [
-        ([(True, True), (True, True)], 0.9, ", and half its 95 % interval over trials (measured in turn)"),
-        ([(True, False), (False, False)], 0.9, ", and half its 95 % interval over trials (in turn where possible)"),
-        ([(False, False)], 0.9, ", and half its 95 % interval over trials (one after the other)"),
-        ([(False,)], None, " (--throughput-order paired --throughput-trials 5 gives its interval)"),
+        ([(True, True), (True, True)], 0.9, ", and half its 95 % interval (measured in turn)"),
+        ([(True, False), (False, False)], 0.9, ", and half its 95 % interval (in turn where possible)"),
+        ([(False, False)], 0.9, ", and half its 95 % interval (one after the other)"),
+        ([(False,)], None, ", without its interval"),
         ([(), ()], None, ""),
     ],
 )

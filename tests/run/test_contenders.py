@@ -67,7 +67,7 @@ def test_the_cases_of_a_work_are_measured_in_turn_trial_by_trial(
     # The table compares them, and says how.
     assert any("÷ fastest" in line for line in result.outlines)
     (legend,) = [line for line in result.outlines if "÷ fastest: " in line]
-    assert "and half its 95 % interval over trials (measured in turn)" in legend
+    assert "and half its 95 % interval (measured in turn)" in legend
     capsys.readouterr()
     assert main(["show", "run.json"]) == 0
     shown = capsys.readouterr().out.splitlines()

@@ -19,6 +19,8 @@ _GAP = 2
 _INDENT = 2
 _NARROWEST = 8
 """The least width to which a text column is folded."""
+_LEAST_FOLDED = 100
+"""The least width to which the legend is folded where the width is not limited."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ def lay_out(
 
     Group and member stand beside the figures as long as only columns of rank ``optional_rank`` and above
     have to be left out; in a narrower terminal the group stands on a line of its own above its rows.
-    ``headings`` are those of group and member. Below the table, one line has the ``legend`` and what there is to say of
-    the columns that are shown, and another one names those that are left out.
+    ``headings`` are those of group and member. Below the table stand the ``legend``, what there is to say of the
+    columns that are shown, and the names of those that are left out, folded to the width of the terminal or the table.
     """
     groups = Column(headings[0], [Text(row.group) for row in rows], is_number=False)
     members = Column(headings[1], [Text(row.member) for row in rows], is_number=False)
@@ -86,13 +88,32 @@ def lay_out(
         assert width is not None
         member_width, kept = _fitting_below(members, columns, width - _INDENT - _GAP, optional_rank)
         lines = _stacked(rows, members, kept, width, member_width, colour)
+    widest = beside + _width_of(columns)
     said = dict.fromkeys([*legend, *(column.legend for column in kept if column.legend)])
-    lines += ["; ".join(said)] if said else []
+    room = width or max(widest, _LEAST_FOLDED)
+    below = _filled(list(said), room)
     left_out = [column.name for column in columns if column not in kept]
     if left_out:
-        needed = beside + _width_of(columns)
-        lines.append(f"left out for lack of width: {', '.join(left_out)} (COLUMNS={needed} shows all)")
+        below.append(f"left out for lack of width: {', '.join(left_out)} (COLUMNS={widest} shows all)")
+    return lines + [folded for line in below for folded in _folded(line, room, colour)]
+
+
+def _filled(parts: Sequence[str], width: int) -> list[str]:
+    """Return as few lines as have room for the parts in their order, those of a line with semicolons between them."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and cell_len(longer := f"{lines[-1]}; {part}") <= width:
+            lines[-1] = longer
+        else:
+            lines.append(part)
     return lines
+
+
+def _folded(text: str, width: int, colour: bool) -> list[str]:
+    grid = Table.grid()
+    grid.add_column(overflow="fold")
+    grid.add_row(Text(text))
+    return lines_of(grid, width, colour)
 
 
 def _fitting(columns: Sequence[Column], width: int, optional_rank: int) -> list[Column] | None:
@@ -143,10 +164,7 @@ def _stacked(
         _add(header, column, width=column.width)
     lines = _indented(header, colour)
     for group, indices in groupby(range(len(rows)), key=lambda index: rows[index].group):
-        title = Table.grid()
-        title.add_column(overflow="fold")
-        title.add_row(Text(group))
-        lines += lines_of(title, width, colour)
+        lines += _folded(group, width, colour)
         table = _new_table(show_header=False)
         table.add_column(width=member_width, overflow="fold")
         for column in columns:

@@ -64,7 +64,7 @@ def figures_of(cases: Sequence[CaseResult], to_fastest: Mapping[tuple[str, str],
         ),
         "accuracy": Figure(heading="accuracy", show=_shown_accuracy, order=_largest_first(_accuracy), rank=1),
         "ratio": _ratio(to_fastest),
-        "spread": _spread_of_trials() if any(len(case.trials) > 1 for case in cases) else _spread_of_rounds(),
+        "spread": _spread_of_trials() if any(len(case.measured) > 1 for case in cases) else _spread_of_rounds(),
         "seconds": seconds("ms/step", _seconds, rank=4),
         "median_per_item": per_item(f"ms/{item}\nmedian", _median_per_item),
         "mean_per_item": per_item(f"ms/{item}\nmean", _mean_per_item),
@@ -73,7 +73,7 @@ def figures_of(cases: Sequence[CaseResult], to_fastest: Mapping[tuple[str, str],
             for each in percentiles.PERCENTILES
         },
         "rounds": _figure("rounds", _rounds, _whole, rank=12, is_usual=False, larger_is_better=True),
-        "latency": seconds("latency\nms", partial(median_of, name="latency_seconds"), rank=12, is_usual=False),
+        "latency": seconds("latency\nms", _latency, rank=12, is_usual=False),
         "utilisation": Figure(
             heading="direct FLOPs\n÷ peak",
             show=utilisation.shown_utilisation,
@@ -241,6 +241,10 @@ def _seconds(case: CaseResult) -> float | None:
     return geometric_mean([trial.median_seconds for trial in case.measured])
 
 
+def _latency(case: CaseResult) -> float | None:
+    return geometric_mean(numbers(case, "latency_seconds"))
+
+
 def _median_per_item(case: CaseResult) -> float | None:
     return geometric_mean([trial.median_seconds / trial.items for trial in case.measured])
 
@@ -275,16 +279,19 @@ def _rounds(case: CaseResult) -> int | None:
     return sum(trial.rounds or 0 for trial in case.measured) or None
 
 
-def _disturbed(case: CaseResult) -> int | None:
-    known = [trial.rounds_disturbed for trial in case.measured if trial.rounds_disturbed is not None]
-    return sum(known) if known else None
+def _disturbed(case: CaseResult) -> tuple[int, int] | None:
+    """Return how many rounds were disturbed, and of how many: those of the trials in which they were counted."""
+    known = [
+        (trial.rounds_disturbed, trial.rounds or 0) for trial in case.measured if trial.rounds_disturbed is not None
+    ]
+    return (sum(count for count, _ in known), sum(rounds for _, rounds in known)) if known else None
 
 
 def _shown_disturbed(case: CaseResult) -> str:
-    disturbed = _disturbed(case)
-    return "-" if disturbed is None else f"{disturbed}/{_rounds(case) or 0}"
+    counts = _disturbed(case)
+    return "-" if counts is None else "{}/{}".format(*counts)
 
 
 def _disturbed_share(case: CaseResult) -> float | None:
-    disturbed, rounds = _disturbed(case), _rounds(case)
-    return None if disturbed is None or rounds is None else disturbed / rounds
+    disturbed, rounds = _disturbed(case) or (0, 0)
+    return disturbed / rounds if rounds else None

@@ -33,8 +33,8 @@ def legend(cases: Sequence[CaseResult]) -> str:
     settings = [found for case in cases for found in case.metadata_values("settings")]
     steps = [found for each in settings if type(found := each.get("steps_per_round")) is int]
     several = f", each the mean of {_range(steps)} steps" if max(steps, default=1) > 1 else ""
-    needed = ", ".join(f"p{percent} needs {_least_rounds(percent)}" for percent in PERCENTILES)
-    return f"percentiles: of the {_range(counts)} rounds of a trial{several} ({needed})"
+    needed = ", ".join(f"{_least_rounds(percent)} for p{percent}" for percent in PERCENTILES)
+    return f"percentiles: of the {_range(counts)} rounds of a trial{several} (needed: {needed})"
 
 
 def _least_rounds(percent: int) -> int:

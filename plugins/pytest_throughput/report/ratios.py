@@ -93,8 +93,8 @@ def legend(ratios: Mapping[tuple[str, str], Ratio]) -> str:
     how = "measured in turn" if all(in_turn) else "in turn where possible" if any(in_turn) else "one after the other"
     meaning = "÷ fastest: speed ÷ that of the work's fastest row"
     if any(ratio.estimate.low is not None for ratio in ratios.values()):
-        return f"{meaning}, and half its 95 % interval over trials ({how})"
-    return f"{meaning} (--throughput-order paired --throughput-trials 5 gives its interval)"
+        return f"{meaning}, and half its 95 % interval ({how})"
+    return f"{meaning}, without its interval"
 
 
 def _speed(case: CaseResult) -> float:
