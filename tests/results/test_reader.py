@@ -488,6 +488,11 @@ def measured(case_id: str) -> EndedTrial:
     return EndedTrial(case_id, "default", {"model": "m"}, 1, "2026", 8, outcome)
 
 
+def test_a_journal_is_no_result_file() -> None:
+    with pytest.raises(Unreadable, match="is a journal, expected a result file"):
+        read_run(Path("run.json.journal.jsonl"))
+
+
 def test_a_journal_is_read_as_it_was_written_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = journal(tmp_path / "run.json.journal.jsonl", failed("a"), failed("b", HOSTILE))
     read = read_journal(path)

@@ -64,6 +64,9 @@ def read_run(path: Path, items_param: str | None = None) -> RunResult:
     ``items_param``: the parameter, or key of ``extra_info``, of a plain file that says what one call
     works through; without one the rates of a plain file are calls per second.
     """
+    if path.suffix == ".jsonl":
+        how = "`pytest-throughput show` shows it, and its run with --throughput-resume goes on"
+        raise Unreadable(path, f"is a journal, expected a result file: {how}")
     try:
         content = parse_object(read_whole(path, MAX_RESULT_BYTES))
         document = convert(content, _Document)
