@@ -29,7 +29,7 @@ SORT_OPTION = Option(
     metavar="KEY",
     read=read_sort,
     default="run",
-    help="The order of the table's rows: 'run', as they were measured; 'name'; or a figure, the best first, by the "
+    help="The order of the table's rows: 'run', as they were collected; 'name'; or a figure, the best first, by the "
     "word of its column. The rows of a work stay together, and works are sorted by their first rows.",
 )
 COLUMNS_OPTION = Option(
