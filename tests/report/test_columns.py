@@ -158,6 +158,13 @@ def test_the_legend_fits_into_the_terminal(width: int | None) -> None:
     assert ("more words more words" in " ".join(below)) == (width != 60)
 
 
+def test_an_implausible_row_is_compared_with_no_other() -> None:
+    """A figure that cannot be right would make every other row look slow."""
+    wrong = replace(case("b", "wrong", [1e-6]), implausible="a step takes no time")
+    assert {*ratios_to_fastest([wrong, SLOW, FAST])} == {SLOW.key, FAST.key}
+    assert rendered(wrong, SLOW, columns=("ratio",))[1].split()[-1] == "-"
+
+
 def test_disturbed_rounds_are_a_share_of_those_that_were_counted() -> None:
     both = case("a", "x", [0.2] * 20, [0.2] * 20)
     counted = replace(both.trials[0], rounds_disturbed=3)

@@ -47,10 +47,11 @@ def ratio_between(row: CaseResult, other: CaseResult, confidence: float = 0.95) 
 def ratios_to_fastest(cases: Sequence[CaseResult]) -> Mapping[tuple[str, str], Ratio]:
     """Return the ratio of each row to the fastest row of its work, by key.
 
-    Only rows with the same primary metric are compared. A row that cannot be compared with another one has no ratio.
+    Only rows with the same primary metric are compared. A row that cannot be compared with another one has no ratio;
+    neither has an implausible one, which may look faster than any other.
     """
     found = {}
-    for rows in comparable(cases):
+    for rows in comparable([case for case in cases if case.implausible is None]):
         fastest = by_speed(rows)[0]
         for row in rows if len(rows) > 1 else ():
             ratio = TO_ITSELF if row is fastest else ratio_between(row, fastest)
