@@ -107,6 +107,8 @@ def test_a_change_is_marked_as_wanted_and_unmarked_by_accepting_its_run_again(co
     ][0]
     assert (change["wanted"], change["note"]) == (True, "moved to <b>bf16</b> @all")
     assert command("accept", first, "--baseline", kept)[0] == 0
+    assert command("history", "--baseline", kept)[1].splitlines()[0].endswith("1 change point (1 wanted)")
+    assert command("accept", first, "--baseline", kept, "--note", "")[0] == 0
     assert sorted(Path(kept).rglob("*.json")) == files
     assert command("history", "--baseline", kept)[1].splitlines()[0].endswith("1 change point (1 worse)")
 
@@ -141,11 +143,11 @@ def test_without_ruptures_one_message_names_the_extra(
     assert "history needs ruptures" in err and "pip install 'pytest-throughput[history]'" in err
 
 
-@pytest.mark.parametrize("note", ["", " \n", "x" * 201, "a\x1b[31mred", "‮reversed"])
+@pytest.mark.parametrize("note", ["x" * 201, "a\x1b[31mred", "‮reversed"])
 def test_a_note_is_a_short_printable_text(command: Command, files: Files, note: str) -> None:
     status, _, err = command("accept", *files("b", [0]), "--baseline", "kept", "--note", note)
     assert (status, Path("kept").exists()) == (2, False)
-    assert "--note: expected 1 to 200 printable characters, got " in err
+    assert "--note: expected at most 200 printable characters, got " in err
 
 
 def test_a_note_is_that_of_one_run(command: Command, files: Files) -> None:

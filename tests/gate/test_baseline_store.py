@@ -262,11 +262,10 @@ def _with_further_metrics() -> JudgedRun:
 def test_a_note_is_kept_and_replaced_in_place(tmp_path: Path, make_run: MakeRun) -> None:
     store, run = Store(tmp_path), make_run(1)
     path = store.accept(run)
-    for note in ("moved to bf16", "moved to “bf16”", ""):
-        noted = replace(run, note=note)
-        assert (store.accept(noted), noted) == (path, run)
+    for note, kept in [("moved to bf16", "moved to bf16"), (None, "moved to bf16"), ("“fp32”", "“fp32”"), ("", "")]:
+        assert store.accept(run, note) == path
         (found,) = store.read(run.fingerprint).runs
-        assert found.note == note
+        assert (found, found.note) == (run, kept)
 
 
 def test_a_run_without_a_note_has_the_content_that_it_always_had(make_run: MakeRun) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from pytest_throughput.commands.answer import Answer
@@ -31,10 +30,10 @@ _KEEP = Option(
 
 
 def read_note(text: str) -> str:
-    """Return the note. Raise ValueError."""
+    """Return the note, which is empty to remove one. Raise ValueError."""
     note = " ".join(text.split())
-    if not note or len(note) > LONGEST_NOTE or not note.isprintable():
-        raise ValueError(f"expected 1 to {LONGEST_NOTE} printable characters, got {printable(repr(text), 80)}")
+    if len(note) > LONGEST_NOTE or not note.isprintable():
+        raise ValueError(f"expected at most {LONGEST_NOTE} printable characters, got {printable(repr(text), 80)}")
     return note
 
 
@@ -43,7 +42,8 @@ _NOTE = Option(
     metavar="TEXT",
     read=read_note,
     help="What changed on purpose since the accepted run before, such as a move to bf16: to `history`, a change there "
-    "is wanted, and to `gate --trend` no drift. Accept the run again to set, change or remove its note.",
+    "is wanted, and to `gate --trend` no drift. Accept the run again to set or change its note, or to remove it by an "
+    "empty one; without --note, it keeps its own.",
 )
 
 
@@ -72,7 +72,7 @@ def run(arguments: argparse.Namespace) -> Answer:
     accepted = []
     try:
         for one in given:
-            accepted.append(store.accept(replace(one.run, note=arguments.note or "")))
+            accepted.append(store.accept(one.run, arguments.note))
             measured = sum(1 for case in one.run.cases.values() if case.trials)
             lines.append(f"accepted {one.name}, {measured} cases with figures: {printable(str(accepted[-1]))}")
             if one.implausible:

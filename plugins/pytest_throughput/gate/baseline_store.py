@@ -61,22 +61,29 @@ class Store:
     def __init__(self, place: Place) -> None:
         self._files = files_at(place)
 
-    def accept(self, run: JudgedRun) -> StoredRun:
-        """Write the run, and return its file. If it was accepted before, only its note changes.
+    def accept(self, run: JudgedRun, note: str | None = None) -> StoredRun:
+        """Write the run with the note, and return its file. If it was accepted before, only its note changes.
+
+        ``note``, and not that of ``run``, is written: an empty one removes that of a run that was accepted before, and
+        None keeps it.
 
         Raises StoreError where it cannot be written, and ValueError for a run without any figure or
         without a valid time.
         """
         if not any(case.trials for case in run.cases.values()):
             raise ValueError("the run has no figures; expected at least one case with a trial")
-        content = encode(run)
-        decode(content)  # Refuse a run that could not be read back.
+        without_note = encode(replace(run, note=""))
+        decode(without_note)  # Refuse a run that could not be read back.
         moment = utc(run.started_at).astimezone(UTC)
-        digest = hashlib.sha256(encode(replace(run, note=""))).hexdigest()[:16]
-        name = f"{moment.year:04}{moment:%m%dT%H%M%SZ}-{digest}.json"
-        stored = self._stored(hardware_key(run.fingerprint), name)
-        self._files.write(stored.hardware, name, content)
+        digest = hashlib.sha256(without_note).hexdigest()[:16]
+        stored = self._stored(hardware_key(run.fingerprint), f"{moment.year:04}{moment:%m%dT%H%M%SZ}-{digest}.json")
+        noted = replace(run, note=self._note_of(stored) if note is None else note)
+        self._files.write(stored.hardware, stored.name, encode(noted))
         return stored
+
+    def _note_of(self, stored: StoredRun) -> str:
+        """Return the note of an accepted run; an empty one if it was not accepted yet, or its file is damaged."""
+        return "".join(run.note for _, run in self._decoded([stored]) if isinstance(run, JudgedRun))
 
     def prune(self, accepted: Collection[StoredRun], keep: int) -> None:
         """Delete all but ``keep`` runs of each hardware of which a run was just accepted.
