@@ -8,12 +8,14 @@ prints the tables of docs/history.md.
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_throughput.gate.change_points import change_points
+from pytest_throughput.gate.correlation import correlation_of
 from pytest_throughput.gate.drift import Line, drifts_of
 
 Floats = NDArray[np.float64]
@@ -46,6 +48,11 @@ def correlated(random: np.random.Generator, length: int) -> Floats:
     return values
 
 
+def calmer(random: np.random.Generator, length: int) -> Floats:
+    """Return normal values, with thrice the standard deviation in the first third."""
+    return random.standard_normal(length) * np.where(np.arange(length) < length // 3, 3, 1)
+
+
 NOISES: dict[str, Noise] = {
     "normal": normal,
     "heavy-tailed": heavy_tailed,
@@ -54,11 +61,17 @@ NOISES: dict[str, Noise] = {
 }
 
 
-def false_changes(random: np.random.Generator, noise: Noise, length: int, histories: int, cases: int = 1) -> float:
-    """Return the share of histories of so many cases without a change that show a change."""
+def false_changes(
+    random: np.random.Generator, noise: Noise, length: int, histories: int, cases: int = 1, common: float = 0.0
+) -> float:
+    """Return the share of histories of so many cases without a change that show a change.
+
+    ``common``: the share of the variance that all cases have in common, as that of the machine in a run.
+    """
     shown = 0
     for _ in range(histories):
-        shown += any(change_points([noise(random, length) for _ in range(cases)]))
+        of_run = math.sqrt(common) * noise(random, length) if common else 0.0
+        shown += any(change_points([of_run + math.sqrt(1 - common) * noise(random, length) for _ in range(cases)]))
     return shown / histories
 
 
@@ -74,8 +87,8 @@ def changes_found(
     for _ in range(histories):
         position = int(random.integers(FEWEST_BESIDE, length - FEWEST_BESIDE, endpoint=True))
         values = noise(random, length)
-        values[position:] += size * random.choice((-1, 1)) if size else 0
-        true = size if values[position:].mean() > values[:position].mean() else -size
+        true = size * random.choice((-1, 1))
+        values[position:] += true
         (changes,) = change_points([values])
         near = [change for change in changes if abs(change.position - position) <= 1]
         found += bool(near)
@@ -84,14 +97,28 @@ def changes_found(
     return found / histories, further / histories, covered / max(found, 1)
 
 
-def passing_levels_found(random: np.random.Generator, length: int, histories: int) -> float:
-    """Return the share of levels, 5 standard deviations lower for a third of the runs, of which both ends are found."""
+def correlations_seen(random: np.random.Generator, noise: Noise, length: int, histories: int) -> tuple[float, float]:
+    """Return the share of histories without a change whose correlation is seen, and of those that show a change."""
+    seen: dict[bool, list[bool]] = {True: [], False: []}
+    for _ in range(histories):
+        values = noise(random, length)
+        (changes,) = change_points([values])
+        levels = np.split(values, [change.position for change in changes])
+        seen[bool(changes)].append(correlation_of([levels]) is not None)
+    return sum(map(sum, seen.values())) / histories, sum(seen[True]) / max(len(seen[True]), 1)
+
+
+def passing_levels_found(random: np.random.Generator, length: int, histories: int, cases: int = 1) -> float:
+    """Return the share of levels of which both ends are found.
+
+    Of so many cases, one is 5 standard deviations lower for a third of the runs.
+    """
     found = 0
     for _ in range(histories):
         ends = (length // 3, 2 * length // 3)
-        values = normal(random, length)
+        values, *steady = (normal(random, length) for _ in range(cases))
         values[slice(*ends)] -= 5
-        (changes,) = change_points([values])
+        changes, *_ = change_points([values, *steady])
         found += all(any(abs(change.position - end) <= 1 for change in changes) for end in ends)
     return found / histories
 
@@ -122,6 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"  {name:18}",
             *(f"{length} runs: {false_changes(random, noise, length, histories):.1%}" for length in LENGTHS),
         )
+
     fewer = -(-histories // 10)
     share = false_changes(random, normal, 30, fewer, cases=30)
     print(f"  30 cases of 30 runs, normal: {share:.1%} (of {fewer})")
@@ -148,6 +176,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("runs that warn of a drift in one case of 10, in SD a run over 20 accepted runs and this one")
     for drift in (0.1, 0.2, 0.3, 0.5, 1.0):
         print(f"  {drift} SD: {drifts_shown(random, normal, 21, 10, drift, histories):.1%}")
+    print_limits(np.random.default_rng(19), histories)
+
+
+def print_limits(random: np.random.Generator, histories: int) -> None:
+    """Print what happens with noise that changes or is correlated, with many cases, and with small changes."""
+    print("histories without a change that show a change, with thrice the noise in the first third")
+    for length in LENGTHS:
+        print(f"  {length:3} runs: {false_changes(random, calmer, length, histories):.1%}")
+    print("histories whose correlation is seen, of all without a change, and of those that show one")
+    for name in ("normal", "correlated"):
+        for length in LENGTHS:
+            of_all, of_shown = correlations_seen(random, NOISES[name], length, histories)
+            print(f"  {name:18} {length:3} runs: {of_all:.1%} {of_shown:.1%}")
+    fewer = -(-histories // 10)
+    share = false_changes(random, normal, 30, fewer, cases=30, common=0.8)
+    print(f"  30 cases of 30 runs, with 80 % of the variance in common: {share:.1%} (of {fewer})")
+    print("both ends of a level that is left again, in one case of several over 30 runs")
+    for cases in (10, 30):
+        print(f"  {cases} cases: {passing_levels_found(random, 30, fewer, cases):.1%} (of {fewer})")
+    print("changes by 2 SD: found within a run, histories with more than one, interval covers the size")
+    for length in LENGTHS:
+        found, further, covered = changes_found(random, normal, length, 2.0, histories)
+        print(f"  {length:3} runs: {found:.1%} {further:.1%} {covered:.1%}")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,13 @@ def test_a_note_beside_the_change_marks_it_as_wanted(make_run: MakeRun, note_at:
     assert (change.is_wanted, change.note) == (is_wanted, "a fix" if is_wanted else "")
 
 
+def test_a_note_at_a_run_without_the_case_counts_where_the_case_is_next(make_run: MakeRun) -> None:
+    runs = changing(make_run, note_at=10)
+    runs[9:12] = [replace(run, cases={"case-0": run.cases["case-0"]}) for run in runs[9:12]]
+    (change,) = history(runs).cases[1].changes
+    assert (change.first.run.number, change.note) == (13, "a fix")
+
+
 def test_software_that_changed_is_named_at_its_run(make_run: MakeRun) -> None:
     versions = [
         {"torch": "2.12"},
@@ -119,6 +126,20 @@ def test_more_seconds_are_a_change_to_the_worse() -> None:
     ]
     (change,) = history(runs).cases[0].changes
     assert (change.first.run.number, change.size < -0.1) == (9, True)
+
+
+def test_runs_that_resemble_the_next_ones_are_said_to(make_run: MakeRun) -> None:
+    """As on a machine that is slow for a few days, again and again."""
+    quiet, slow = (history(runs).machines[0].correlation for runs in (changing(make_run), resembling(make_run)))
+    assert quiet is None
+    assert slow is not None and 0.3 < slow <= 1
+
+
+def resembling(make_run: MakeRun) -> list[JudgedRun]:
+    slower = [0.02 * abs(index % 8 - 4) for index in range(32)]
+    return [
+        make_run(seed, cases=2, slower=dict.fromkeys(("case-0", "case-1"), each)) for seed, each in enumerate(slower)
+    ]
 
 
 def test_a_case_without_figures_has_no_history(make_run: MakeRun) -> None:

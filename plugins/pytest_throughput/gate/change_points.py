@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from ruptures import KernelCPD
 from scipy import special
 
-__all__ = ["ERROR_RATE", "FEWEST_VALUES", "ChangePoint", "change_points"]
+__all__ = ["ERROR_RATE", "FEWEST_VALUES", "ChangePoint", "change_points", "limited"]
 
 Floats = NDArray[np.float64]
 
@@ -65,7 +65,9 @@ def change_points(series: Sequence[ArrayLike]) -> list[tuple[ChangePoint, ...]]:
     hypotheses*, 2014).
     """
     arrays = [np.asarray(values, dtype=np.float64) for values in series]
-    tests = [_test(values, ERROR_RATE) for values in arrays]
+    # No case is held to a lower level: a change that is significant at it by two levels needs no test for three.
+    lowest = ERROR_RATE / max(len(arrays), 1)
+    tests = [_test(values, lowest) for values in arrays]
     level = _level([test.probability for test, values in zip(tests, arrays, strict=True) if _is_testable(values)])
     found = [_confirmed(values, test, level) for values, test in zip(arrays, tests, strict=True)]
     return [_sized(values, breaks) for values, breaks in zip(arrays, found, strict=True)]
@@ -79,12 +81,20 @@ def _level(probabilities: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class _Test:
-    """The result of a test for any change in a series."""
+    """The probabilities that an order chosen by chance shows as large a change, each ÷ its share of the errors."""
 
-    probability: float
-    """That an order of the values chosen by chance shows as large a change."""
-    number: int = 1
-    """How many changes there are, if any: 1, or 2 for a level that is left again."""
+    of_two_levels: float = 1.0
+    of_three_levels: float = 1.0
+    """1 where they were not tried."""
+
+    @property
+    def probability(self) -> float:
+        """The probability of any change that is as large."""
+        return min(self.of_two_levels, self.of_three_levels, 1.0)
+
+    def number(self, level: float) -> int:
+        """Return how many changes are significant at this level: 0, 1, or 2 for a level that is left again."""
+        return 1 if self.of_two_levels <= level else 2 if self.of_three_levels <= level else 0
 
 
 def _is_testable(values: Floats) -> bool:
@@ -94,18 +104,18 @@ def _is_testable(values: Floats) -> bool:
 def _test(values: Floats, level: float) -> _Test:
     """Test a series for two levels, and where they are not significant at this level, for three."""
     if not _is_testable(values):
-        return _Test(1.0)
-    limited = _limited(values)
-    limited = limited - limited.mean()
-    probability = _probability(limited, _gain_of_two_levels, _MOST_ORDERS) / _SHARE_OF_TWO_LEVELS
-    if probability <= level:
-        return _Test(probability)
+        return _Test()
+    centred = limited(values)
+    centred = centred - centred.mean()
+    of_two = _probability(centred, _gain_of_two_levels, _MOST_ORDERS) / _SHARE_OF_TWO_LEVELS
+    if of_two <= level:
+        return _Test(of_two)
     orders = min(_MOST_ORDERS, _MOST_WORK // len(values) ** 2)
-    of_three = _probability(limited, _gain_of_three_levels, orders) / (1 - _SHARE_OF_TWO_LEVELS)
-    return _Test(min(probability, of_three, 1.0), 2 if of_three < probability else 1)
+    return _Test(of_two, _probability(centred, _gain_of_three_levels, orders) / (1 - _SHARE_OF_TWO_LEVELS))
 
 
-def _limited(values: Floats) -> Floats:
+def limited(values: Floats) -> Floats:
+    """Return the values, with those beyond the fences on the fences."""
     first, third = np.quantile(values, (0.25, 0.75))
     reach = _FENCE * (third - first)
     return np.clip(values, first - reach, third + reach) if reach > 0 else values
@@ -113,9 +123,10 @@ def _limited(values: Floats) -> Floats:
 
 def _confirmed(values: Floats, test: _Test, level: float) -> list[int]:
     """Return the breaks that are significant, and those within the parts, which share the level by their lengths."""
-    if test.probability > level:
+    number = test.number(level)
+    if not number:
         return []
-    here = _optimal_breaks(_limited(values), test.number)
+    here = _optimal_breaks(limited(values), number)
     breaks = list(here)
     for start, end in pairwise((0, *here, len(values))):
         part, of_part = values[start:end], level * (end - start) / len(values)
@@ -178,8 +189,8 @@ def _sized(values: Floats, breaks: Sequence[int]) -> tuple[ChangePoint, ...]:
     """
     if not breaks:
         return ()
-    limited = np.concatenate([_limited(part) for part in np.split(values, breaks)])
-    positions = _optimal_breaks(limited, len(breaks))
+    without_outliers = np.concatenate([limited(part) for part in np.split(values, breaks)])
+    positions = _optimal_breaks(without_outliers, len(breaks))
     levels = np.split(values, positions)
     squares = sum(float(((level - level.mean()) ** 2).sum()) for level in levels)
     degrees = len(values) - len(levels)

@@ -11,16 +11,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from pytest_throughput.gate.anchors import common_anchor, relative_to
 from pytest_throughput.gate.baseline_store import Baseline
 from pytest_throughput.gate.change_points import FEWEST_VALUES, ChangePoint, change_points
+from pytest_throughput.gate.correlation import correlation_of
 from pytest_throughput.gate.judged import Axes, JudgedCase, JudgedMetric, JudgedRun, hardware_key
 from pytest_throughput.results.statistics import geometric_mean_interval
 
 __all__ = ["CaseHistory", "CaseRun", "Figure", "History", "LevelChange", "Machine", "Run", "history_of"]
 
 _NEAR = 1
-"""The number of runs by which the place of a change may be wrong, and so a note may lie beside it."""
+"""The number of runs of a case by which the place of a change may be wrong, and so a note may lie beside it."""
 
 
 class Figure(NamedTuple):
@@ -119,6 +122,8 @@ class Machine:
     """Hashed id, which distinguishes machines of equal hardware; None where it is unknown."""
     runs: tuple[Run, ...]
     cases: tuple[CaseHistory, ...]
+    correlation: float | None = None
+    """Of a run with the next one, as a mean over the cases; None where chance explains it."""
 
 
 @dataclass(frozen=True)
@@ -143,10 +148,7 @@ def history_of(baselines: Sequence[Baseline], is_asked: Callable[[str], bool]) -
     machines = [machine for baseline in baselines for machine in _machines(baseline, is_asked)]
     cases = [case for machine in machines for case in machine.cases]
     found = iter(change_points([_speeds(case) for case in cases]))
-    machines = [
-        replace(machine, cases=tuple(_with_changes(case, next(found)) for case in machine.cases))
-        for machine in machines
-    ]
+    machines = [_with_changes(machine, [next(found) for _ in machine.cases]) for machine in machines]
     damaged = tuple((str(path), why) for baseline in baselines for path, why in baseline.damaged)
     return History(tuple(machines), damaged)
 
@@ -213,10 +215,24 @@ def _speeds(case: CaseHistory) -> list[float]:
     return [(-1 if is_reversed else 1) * math.log(one.compared.value) for one in case.runs]
 
 
-def _with_changes(case: CaseHistory, found: Sequence[ChangePoint]) -> CaseHistory:
-    changes = []
-    for one in found:
-        near = case.runs[max(one.position - _NEAR, 0) : one.position + _NEAR + 1]
-        notes = [each.run.note for each in near if each.run.note]
-        changes.append(LevelChange(case.runs[one.position], one.size, one.low, one.high, "; ".join(notes)))
-    return replace(case, changes=tuple(changes))
+def _with_changes(machine: Machine, found: Sequence[Sequence[ChangePoint]]) -> Machine:
+    of_cases = list(zip(machine.cases, found, strict=True))
+    levels = [
+        np.split(np.array(_speeds(case)), [one.position for one in changes])
+        for case, changes in of_cases
+        if case.is_tested
+    ]
+    cases = tuple(
+        replace(case, changes=tuple(_level_change(case, one, machine.runs) for one in changes))
+        for case, changes in of_cases
+    )
+    return replace(machine, cases=cases, correlation=correlation_of(levels))
+
+
+def _level_change(case: CaseHistory, found: ChangePoint, runs: Sequence[Run]) -> LevelChange:
+    first = case.runs[found.position]
+    before = case.runs[max(found.position - _NEAR - 1, 0)].run.number
+    last = case.runs[min(found.position + _NEAR, len(case.runs) - 1)].run.number
+    # A run that lacks the case can have the note: what changed then shows in the next one that has it.
+    notes = [run.note for run in runs if before < run.number <= last and run.note]
+    return LevelChange(first, found.size, found.low, found.high, "; ".join(notes))

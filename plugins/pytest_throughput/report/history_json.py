@@ -29,6 +29,7 @@ def _machine(machine: Machine) -> dict[str, Any]:
         "hardware": machine.hardware,
         "fingerprint": machine.fingerprint,
         "individual": machine.id,
+        "correlation": machine.correlation,
         "runs": [_run(run) for run in machine.runs],
         "cases": [_case(case) for case in machine.cases],
     }

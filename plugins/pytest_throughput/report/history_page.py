@@ -9,7 +9,7 @@ from pytest_throughput.gate.history import CaseHistory, History, Machine
 from pytest_throughput.gate.wording import bounded
 from pytest_throughput.report.charts.chart import Axis, Limit, LineChart, Point, Section, Series
 from pytest_throughput.report.charts.styles import styles_of
-from pytest_throughput.report.history_rows import case_name, heading_of, in_words, summary, tables_of, unit_of
+from pytest_throughput.report.history_rows import case_name, heading_of, in_words, notes_of, summary, tables_of, unit_of
 from pytest_throughput.report.html.page import Page
 from pytest_throughput.text import count
 
@@ -44,7 +44,9 @@ def _sections(machine: Machine, number: int) -> tuple[Section, Section]:
             *([f"{count(left, 'case')} without a chart; --case chooses cases."] if left > 0 else []),
         ),
     )
-    return Section(f"tables-{number}", heading_of(machine), tables=tuple(tables_of(machine))), charts
+    return Section(
+        f"tables-{number}", heading_of(machine), tables=tuple(tables_of(machine)), notes=tuple(notes_of(machine))
+    ), charts
 
 
 def _framework(case: CaseHistory) -> str:

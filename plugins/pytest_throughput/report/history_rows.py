@@ -13,7 +13,7 @@ from pytest_throughput.report.combined import processors_of
 from pytest_throughput.results.model import RATE
 from pytest_throughput.text import count, printable, significant
 
-__all__ = ["case_name", "heading_of", "in_words", "summary", "tables_of", "unit_of"]
+__all__ = ["case_name", "heading_of", "in_words", "notes_of", "summary", "tables_of", "unit_of"]
 
 _MOST_VERSIONS = 5
 _LONGEST_NAME = 200
@@ -35,6 +35,16 @@ def heading_of(machine: Machine) -> str:
     name = printable(f"{processors_of(machine.fingerprint)}{known}", _LONGEST_NAME)
     first, last = machine.runs[0], machine.runs[-1]
     return f"{name}: {count(len(machine.runs), 'run')} from {_day(first)} to {_day(last)}"
+
+
+def notes_of(machine: Machine) -> list[str]:
+    """Return what to know before the change points of a machine are believed."""
+    if machine.correlation is None:
+        return []
+    return [
+        f"Runs resemble the next ones (correlation {machine.correlation:.2f}), as on a machine that is slow for days, "
+        "which looks like changes: some of these change points may be none. An anchor removes most of this."
+    ]
 
 
 def case_name(case: CaseHistory) -> str:

@@ -11,7 +11,7 @@ from pytest_throughput.gate.change_points import FEWEST_VALUES
 from pytest_throughput.gate.history import History
 from pytest_throughput.report.charts.chart import DataTable
 from pytest_throughput.report.console import lines_of
-from pytest_throughput.report.history_rows import heading_of, summary, tables_of
+from pytest_throughput.report.history_rows import heading_of, notes_of, summary, tables_of
 from pytest_throughput.report.markdown_text import escaped
 from pytest_throughput.text import count, printable
 
@@ -27,6 +27,7 @@ def as_table(history: History, *, width: int | None = None, colour: bool = False
         lines += ["", heading_of(machine)]
         for table in tables_of(machine):
             lines += ["", *_lines(table, width, colour), *_left_out(table)]
+        lines += [line for note in notes_of(machine) for line in ("", note)]
     return "\n".join([*lines, *_notes(history, printable)])
 
 
@@ -39,6 +40,7 @@ def as_markdown(history: History) -> str:
             lines += ["", _markdown_row(table.columns), "|" + "---|" * len(table.columns)]
             lines += [_markdown_row([escaped(cell.text) for cell in row]) for row in table.rows[:_MOST_ROWS]]
             lines += _left_out(table)
+        lines += [line for note in notes_of(machine) for line in ("", note)]
     notes = _notes(history, escaped)
     return "\n".join([*lines, *([""] if notes else []), *(f"- {note}" for note in notes)])
 
