@@ -57,7 +57,7 @@ def test_a_gate_that_fails_fails_whatever_becomes_of_its_output(gate: tuple[str,
         ("show", ">&-", 0),
         ("gate", "2>/dev/full", 0),
         ("show", "1</dev/null", 14),
-        *((name, ">/dev/full", 14) for name in ("show", "accept", "gate", "compare", "doctor", "--help")),
+        *((name, ">/dev/full", 14) for name in ("show", "accept", "gate", "compare", "history", "doctor", "--help")),
     ],
 )
 def test_a_success_that_could_not_be_printed_is_none(
@@ -70,6 +70,7 @@ def test_a_success_that_could_not_be_printed_is_none(
         "show": [file],
         "accept": [file, "--baseline", "kept"],
         "gate": [file, "--baseline", "kept"],
+        "history": ["--baseline", "kept"],
         "compare": ["--base", "b0.json", "b1.json", "b2.json", "--head", file],
     }
     ran = run_shell(redirection, name, *arguments.get(name, []))

@@ -92,6 +92,22 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "report.html"
 
 
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A history with a change point and a wanted one."""
+    folder = tmp_path_factory.mktemp("history")
+    cases = ("training-pt-cpu-alex-b1", "training-jax-cpu-vgg-b8")
+    names = []
+    for seed in range(14):
+        slower = {cases[0]: 0.1 * (seed >= 6), cases[1]: 0.1 * (seed >= 9)}
+        document = result_files.our_document(seed, cases=cases, slower=slower)
+        names.append(result_files.write(folder, f"r{seed}.json", document))
+    baseline = f"--baseline={folder / 'kept'}"
+    assert main(["accept", *names, baseline]) == main(["accept", names[6], baseline, "--note", "a new driver"]) == 0
+    assert main(["history", baseline, "-o", str(folder / "history.html")]) == 0
+    return folder / "history.html"
+
+
 ROWS = "[...document.querySelectorAll('#cases ~ .tables tbody tr')]"
 
 
@@ -215,19 +231,25 @@ def test_the_page_prints(browser: Browser, page: Path) -> None:
     browser.cdp("Emulation.setEmulatedMedia", media="")
 
 
+@pytest.mark.parametrize("name", ["page", "history"])
 @pytest.mark.parametrize("width", [375, 1440])
-def test_the_page_itself_never_scrolls_sideways(browser: Browser, page: Path, width: int) -> None:
-    browser.open(page, width=width)
+def test_the_page_itself_never_scrolls_sideways(
+    browser: Browser, request: pytest.FixtureRequest, name: str, width: int
+) -> None:
+    browser.open(request.getfixturevalue(name), width=width)
     browser.run("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     assert browser.run("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
+@pytest.mark.parametrize("name", ["page", "history"])
 @pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 375)])
-def test_axe_finds_no_violation(browser: Browser, page: Path, theme: str, width: int) -> None:
+def test_axe_finds_no_violation(
+    browser: Browser, request: pytest.FixtureRequest, name: str, theme: str, width: int
+) -> None:
     source = next((files(package) / path for package, path in AXE if find_spec(package) is not None), None)
     if source is None:
         pytest.skip("needs axe-selenium-python or axe-playwright-python, which have axe-core")
-    browser.open(page, width=width, theme=theme)
+    browser.open(request.getfixturevalue(name), width=width, theme=theme)
     browser.run("document.querySelectorAll('figure details').forEach((each) => { each.open = true; })")
     browser.run(source.read_text())
     found = browser.promised("axe.run()")
