@@ -326,7 +326,7 @@ def test_a_slow_drift_is_a_warning_that_leaves_the_status_alone(command: Command
     assert trend["ratio_per_run_low"] < 1.11 ** (-1 / 11) < trend["ratio_per_run_high"]
     _, table, _ = command("gate", head, "--baseline", "kept", "--trend")
     (line,) = [line for line in table.splitlines() if line.startswith("warning: a drift of ")]
-    assert line.startswith(f"warning: a drift of {CASES[1]}: ") and line.endswith("no single run shows it")
+    assert line.startswith(f"warning: a drift of {CASES[1]}: ") and line.endswith("no single jump explains it")
     _, markdown, _ = command("gate", head, "--baseline", "kept", "--trend", "--format", "markdown")
     assert "- warning: a drift of " in markdown
 

@@ -71,7 +71,7 @@ def test_a_case_that_drifts_is_named_with_its_interval(make_run: MakeRun) -> Non
     assert found.ratio_per_run_low < 0.9905 < found.ratio_per_run_high < 1
     assert found.ratio == pytest.approx(found.ratio_per_run**14)
     assert " slower from run to run (95 % interval " in found.reason
-    assert "over 15 runs since 2026-01-01; no single run shows it" in found.reason
+    assert "over 15 runs since 2026-01-01; no single jump explains it" in found.reason
 
 
 def test_the_order_of_time_counts_and_not_that_of_the_list(make_run: MakeRun) -> None:

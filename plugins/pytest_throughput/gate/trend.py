@@ -67,7 +67,7 @@ def _trend(one: Match, first: JudgedRun, line: Line, drift: Drift) -> Trend:
         metric=one.metric,
         reason=f"{words.change(drift.slope)} from run to run (95 % interval {low} to {high}), "
         f"{words.change(drift.total)} over {len(line.values)} runs since {first.started_at[:10]}; "
-        "no single run shows it",
+        "no single jump explains it",
         runs=len(line.values),
         since=first.started_at,
         ratio=_ratio(drift.total),
