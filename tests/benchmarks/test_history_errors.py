@@ -21,6 +21,13 @@ MANY = [pytest.param(*each, marks=pytest.mark.slow) for each in ((10, 300), (30,
 """The runs of a history, and how many histories."""
 
 
+@pytest.fixture(autouse=True)
+def fewer_orders(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try fewer orders of the values than the command does but in slow tests; rates and power stay nearly the same."""
+    if request.node.get_closest_marker("slow") is None:
+        monkeypatch.setattr("pytest_throughput.gate.change_points._MOST_ORDERS", 1_999)
+
+
 def allowed(rate: float, count: int) -> float:
     """The share that chance exceeds in one of some thousand simulations."""
     return rate + 3.3 * math.sqrt(rate * (1 - rate) / count)
