@@ -73,6 +73,7 @@ def test_a_drift_of_1_percent_a_run_at_noise_of_1_percent_is_found() -> None:
     assert drifts_shown(np.random.default_rng(3), normal, 21, 10, 1.0, 50) >= 0.9
 
 
-def test_the_program_prints_every_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_program_prints_every_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("history_errors.LENGTHS", (10, 10, 10))
     main(["--histories", "1"])
     assert capsys.readouterr().out.count("\n") > 40
