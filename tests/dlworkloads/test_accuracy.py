@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from dlworkloads.convergence import accuracy
 from dlworkloads.convergence.accuracy import binomial_interval, interval, is_above, upper_tail
@@ -13,8 +14,6 @@ from dlworkloads.convergence.accuracy import binomial_interval, interval, is_abo
 
 @given(st.integers(1, 3000).flatmap(lambda tested: st.tuples(st.integers(0, tested), st.just(tested))))
 def test_the_interval_of_a_split_is_wilsons(counts: tuple[int, int]) -> None:
-    from scipy import stats  # Importing it takes a second, in each process that only collects this test as well.
-
     expected = stats.binomtest(*counts).proportion_ci(method="wilson")
     assert interval([counts[0]], [counts[1]]) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
@@ -24,8 +23,6 @@ def test_the_interval_of_a_split_is_wilsons(counts: tuple[int, int]) -> None:
     st.floats(0.001, 0.999),
 )
 def test_the_test_against_guessing_is_the_exact_one(counts: tuple[int, int], share: float) -> None:
-    from scipy import stats
-
     expected = stats.binomtest(*counts, share, alternative="greater").pvalue
     assert upper_tail(*counts, share) == pytest.approx(expected, rel=1e-6, abs=1e-12)
 
