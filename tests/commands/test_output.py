@@ -32,7 +32,7 @@ def run_shell(redirection: str, *arguments: str, **variables: str) -> subprocess
 @pytest.fixture
 def gate(command: Command, files: Files) -> tuple[str, ...]:
     """A gate's command line that every case has regressed for, with more output than a pipe holds."""
-    many = [f"training-pt-cpu-{'m' * 180}{number}-b1" for number in range(400)]
+    many = [f"training-pt-cpu-{'m' * 180}{number}-b1" for number in range(150)]
     command("accept", *files("b", range(5), cases=many, trials=3), "--baseline", "kept")
     (file,) = files("h", [9], cases=many, trials=3, slower=dict.fromkeys(many, 0.5))
     return "gate", file, "--baseline", "kept", "--format", "json"

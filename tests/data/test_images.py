@@ -101,10 +101,10 @@ def test_names_need_not_be_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_names_take_little_memory() -> None:
+def test_many_names_take_little_memory() -> None:
     """The list of a class is in memory once with what the system says of each name, and once as paths."""
     with tempfile.TemporaryDirectory() as folder:  # pytest would keep its own temporary folder.
-        names = [f"{split}/{name}/{number:06}.jpg" for number in range(25_000) for split in SPLITS for name in "ab"]
+        names = [f"{split}/{name}/{number:06}.jpg" for number in range(5_000) for split in SPLITS for name in "ab"]
         make(Path(folder), names)
         tracemalloc.start()
         try:
@@ -112,8 +112,8 @@ def test_a_hundred_thousand_names_take_little_memory() -> None:
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-    assert len(found) == 100_000
-    assert peak < 30 * 2**20
+    assert len(found) == 20_000
+    assert peak < 6 * 2**20
 
 
 @pytest.mark.parametrize(

@@ -49,11 +49,16 @@ _IN_FULL = "googlenet"
 """The one large network that every test run opens at its full width; the others' are marked slow."""
 _NARROWING = {"vit_b_16": 4}
 """Divisors of the width, where 8 does not suit: the heads of the ViT then have 16 features, whose root is exact."""
+_AS_ANOTHER = ("resnet152",)
+"""Networks of the blocks of another one, in larger numbers: Keras takes seconds to build them, and the other shows it."""
 
 
 @pytest.fixture(
     params=[
-        *(pytest.param((name, False), id=name) for name in models.names()),
+        *(
+            pytest.param((name, False), id=name, marks=pytest.mark.slow if name in _AS_ANOTHER else ())
+            for name in models.names()
+        ),
         *(
             pytest.param((name, True), id=f"{name}-in_full", marks=() if name == _IN_FULL else pytest.mark.slow)
             for name in _LARGE

@@ -77,7 +77,15 @@ def test_a_job_goes_from_files_to_predictions(framework: str, make_images: Make)
     if FRAMEWORKS[framework].variables.__qualname__.startswith("_Keras"):
         pytest.skip("one process has one backend of Keras")
     job = open_images(make_images(), framework, checkpoint=True, loader_workers=0)
-    found = go_through(job)
+    found: dict[str, MeasuredPhase] = {}
+    compile_seconds: dict[str, Any] = {}
+    for phase in job.phases:
+        found[phase.name] = measure_phase(phase)
+        compile_seconds[phase.name] = job.metadata.get("compile_seconds")
+    # The seconds of compiling belong to the first step.
+    first = compile_seconds.pop("first_step")
+    assert first > 0 if framework in ("jax", "theano") else first is None
+    assert {*compile_seconds.values()} == {None}
     assert {name: phase.items for name, phase in found.items()} == {
         "index": 18,
         "load": 10,
@@ -96,6 +104,7 @@ def test_a_job_goes_from_files_to_predictions(framework: str, make_images: Make)
     assert 0 < metrics["validate"]["loss"] < 10
     assert metrics["checkpoint"]["checkpoint_bytes"] >= 4 * build("cifar10_cnn").parameter_count
     assert job.metadata["parameters"] == 1_250_858
+    assert job.metadata["layout"] == {"pytorch": "nchw", "theano": "nchw"}.get(framework, "nhwc")
     assert job.metadata["build_seconds"] is None
     settings = job.metadata["settings"]
     assert (settings["training_images"], settings["validation_images"], settings["image_size"]) == (12, 6, 32)
@@ -105,9 +114,8 @@ def test_a_job_goes_from_files_to_predictions(framework: str, make_images: Make)
     job.close()
 
 
-@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
-@pytest.mark.parametrize("framework", ["pytorch", "jax"])
-def test_a_job_is_done_in_both_layouts(framework: str, layout: str, make_images: Make) -> None:
+@pytest.mark.parametrize(("framework", "layout"), [("pytorch", "nhwc"), ("jax", "nchw")])
+def test_a_job_is_done_in_the_other_layout(framework: str, layout: str, make_images: Make) -> None:
     """PyTorch takes images with their channels first in both layouts."""
     job = open_images(make_images(), framework, layout=layout)
     found = go_through(job)
@@ -137,16 +145,6 @@ def test_training_begins_with_the_same_weights_in_every_framework_and_learns(
     assert right.all()
     metrics = {metric.name: metric.value for metric in measure_phase(phases["validate"]).metrics}
     assert metrics["accuracy"] == right.mean()
-
-
-def test_the_seconds_of_compiling_belong_to_the_first_step(make_images: Make) -> None:
-    job = open_images(make_images(), "jax", execution="compiled")
-    seconds: dict[str, Any] = {}
-    for phase in job.phases:
-        measure_phase(phase)
-        seconds[phase.name] = job.metadata.get("compile_seconds")
-    assert seconds.pop("first_step") > 0
-    assert {*seconds.values()} == {None}
 
 
 def test_a_first_step_in_another_precision_fails(make_images: Make, monkeypatch: pytest.MonkeyPatch) -> None:

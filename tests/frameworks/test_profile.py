@@ -141,9 +141,11 @@ def test_tensorflows_profiler_sees_what_does_not_belong(
 
 
 @MODES
+@pytest.mark.parametrize("small_network", ["with_auxiliary_heads", "vit_like"], indirect=True)
 def test_steps_change_no_weight(
     open_workload: Callable[..., Workload], framework: str, small_network: Network, mode: str
 ) -> None:
+    """In two networks that together have every layer with weights, and an auxiliary head."""
     workload = open_workload(framework, small_network, mode)
     before = workload.parameters()
     for _ in range(3):
