@@ -31,8 +31,8 @@ def test_a_case_of_the_suite_has_its_axes_as_options(tmp_path: Path) -> None:
         "bench/test_training.py::test_training[pytorch-cpu-alexnet-b1-fp32-eager]",
         *("--model", "alexnet", "--batch-size", "1", "--precision", "fp32", "--device", "cpu"),
         *("--framework", "pytorch", "--execution", "eager"),
-        *("--throughput-protocol", "quick", "--throughput-isolation", "trial", "--throughput-threads", "2"),
-        *("--throughput-allocator", "tuned", "--throughput-trials", "3"),
+        *("--throughput-trials", "3", "--throughput-protocol", "quick", "--throughput-isolation", "trial"),
+        *("--throughput-threads", "2", "--throughput-allocator", "tuned"),
     ]
     assert len(found) == len(suite_document()["throughput"]["cases"])
 
@@ -72,7 +72,7 @@ def test_the_axes_of_another_project_are_no_options(tmp_path: Path) -> None:
     found = commands(tmp_path, result_files.our_document(0))
     case = result_files.CASES[0]
     first = f"t.py::t[{case}-default]"
-    options = "--throughput-isolation trial --throughput-threads 2 --throughput-trials 5"
+    options = "--throughput-trials 5 --throughput-isolation trial --throughput-threads 2"
     assert found[case, "default"] == f"pytest {shlex.quote(first)} {options}"
 
 

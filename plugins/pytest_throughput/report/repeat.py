@@ -90,6 +90,9 @@ def _of_the_suite(case: CaseResult, test: str) -> Iterator[str]:
 
 
 def _settings(case: CaseResult) -> Iterator[str]:
+    """Yield the options that cases of one run may differ in first, so that its commands have the same end."""
+    if len(case.trials) > 1:
+        yield from ("--throughput-trials", str(len(case.trials)))
     settings: Mapping[str, Any] = case.settings or {}
     for name in _ASKED_BY_VALUE:
         if settings.get(name) is not None:
@@ -99,5 +102,3 @@ def _settings(case: CaseResult) -> Iterator[str]:
     variables = settings.get("environment_variables")
     for name, value in variables.items() if isinstance(variables, dict) else ():
         yield from ("--throughput-env", f"{name}={value}")
-    if len(case.trials) > 1:
-        yield from ("--throughput-trials", str(len(case.trials)))
