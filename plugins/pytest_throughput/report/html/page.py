@@ -130,7 +130,8 @@ def _cut(table: DataTable) -> DataTable:
 
 
 def _markup_of(table: DataTable, *, is_sortable: bool) -> Markup:
-    return Markup(_template("table.html.jinja").module.markup_of(table, is_sortable, _end_of_commands(table)))
+    macros: Any = _template("table.html.jinja").module
+    return Markup(macros.markup_of(table, is_sortable, _end_of_commands(table)))
 
 
 def _end_of_commands(table: DataTable) -> str:

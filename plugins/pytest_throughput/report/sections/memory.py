@@ -25,7 +25,7 @@ from pytest_throughput.results.model import CaseResult, RunResult
 
 __all__ = ["section"]
 
-_MOST_SWEEPS, _MOST_SIZES = 16, 20
+_MOST_SWEEPS, _MOST_SIZES = 24, 12
 _BATCH = "batch_size"
 
 _NOTE = (
