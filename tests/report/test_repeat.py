@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import pytest
 import result_files
 from reported_runs import suite_document
 
@@ -83,3 +84,10 @@ def test_a_plain_benchmark_has_its_node_id_alone(tmp_path: Path) -> None:
 
 def test_other_environments_need_interpreters_that_no_file_names(tmp_path: Path) -> None:
     assert commands(tmp_path, result_files.our_document(0, environments=("base", "head"))) == {}
+
+
+@pytest.mark.parametrize("fullname", ["-pevil::test_a", "--rootdir=/tmp/test_a", "@/tmp/words"])
+def test_a_node_id_that_pytest_would_take_for_an_option_has_no_command(tmp_path: Path, fullname: str) -> None:
+    document = result_files.plain_document(0, names=1, trials=1)
+    document["benchmarks"][0]["fullname"] = fullname
+    assert commands(tmp_path, document) == {}
