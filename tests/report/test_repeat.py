@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import pytest
 import result_files
 from reported_runs import suite_document
 
@@ -31,8 +32,8 @@ def test_a_case_of_the_suite_has_its_axes_as_options(tmp_path: Path) -> None:
         "bench/test_training.py::test_training[pytorch-cpu-alexnet-b1-fp32-eager]",
         *("--model", "alexnet", "--batch-size", "1", "--precision", "fp32", "--device", "cpu"),
         *("--framework", "pytorch", "--execution", "eager"),
-        *("--throughput-protocol", "quick", "--throughput-isolation", "trial", "--throughput-threads", "2"),
-        *("--throughput-allocator", "tuned", "--throughput-trials", "3"),
+        *("--throughput-trials", "3", "--throughput-protocol", "quick", "--throughput-isolation", "trial"),
+        *("--throughput-threads", "2", "--throughput-allocator", "tuned"),
     ]
     assert len(found) == len(suite_document()["throughput"]["cases"])
 
@@ -72,7 +73,7 @@ def test_the_axes_of_another_project_are_no_options(tmp_path: Path) -> None:
     found = commands(tmp_path, result_files.our_document(0))
     case = result_files.CASES[0]
     first = f"t.py::t[{case}-default]"
-    options = "--throughput-isolation trial --throughput-threads 2 --throughput-trials 5"
+    options = "--throughput-trials 5 --throughput-isolation trial --throughput-threads 2"
     assert found[case, "default"] == f"pytest {shlex.quote(first)} {options}"
 
 
@@ -83,3 +84,10 @@ def test_a_plain_benchmark_has_its_node_id_alone(tmp_path: Path) -> None:
 
 def test_other_environments_need_interpreters_that_no_file_names(tmp_path: Path) -> None:
     assert commands(tmp_path, result_files.our_document(0, environments=("base", "head"))) == {}
+
+
+@pytest.mark.parametrize("fullname", ["-pevil::test_a", "--rootdir=/tmp/test_a", "@/tmp/words"])
+def test_a_node_id_that_pytest_would_take_for_an_option_has_no_command(tmp_path: Path, fullname: str) -> None:
+    document = result_files.plain_document(0, names=1, trials=1)
+    document["benchmarks"][0]["fullname"] = fullname
+    assert commands(tmp_path, document) == {}

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any
 
 import result_files
 
-__all__ = ["CPU", "MARKUP", "hostile_document", "hostile_plain_document", "judgement", "suite_document"]
+from pytest_throughput.measurement.kernel import KINDS
+
+__all__ = [
+    "CPU",
+    "MARKUP",
+    "full_document",
+    "hostile_document",
+    "hostile_plain_document",
+    "judgement",
+    "suite_document",
+]
 
 CPU = "A processor"
 MARKUP = (
@@ -42,16 +52,22 @@ def suite_document(
     folder: str = "bench/",
     settings: dict[str, Any] | None = None,
     verdicts: dict[str, Any] | None = None,
+    models: Sequence[str] = ("alexnet", "resnet50"),
+    frameworks: Mapping[str, str] = _FRAMEWORKS,
+    further: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return a result file of the suite with about so many cases: works of three frameworks each, all batch sizes."""
+    """Return a result file of the suite with about so many cases: works of all frameworks each, all batch sizes.
+
+    ``frameworks``: their executions. ``further``: metadata of every trial.
+    """
     generator = random.Random(seed)
-    several = max(1, cases // 12)
+    several = max(1, cases // (2 * len(models) * len(frameworks)))
     sizes = [2**power for power in range(several)] if several < 10 else list(range(1, several + 1))
-    works = list(product(("inference", "training"), ("alexnet", "resnet50"), sizes))
+    works = list(product(("inference", "training"), models, sizes))
     blocks: list[dict[str, Any]] = []
     benchmarks: list[dict[str, Any]] = []
     for mode, model, size in works:
-        for framework, execution in _FRAMEWORKS.items():
+        for framework, execution in frameworks.items():
             point = f"{framework}-cpu-{model}-b{size}-fp32-{execution}"
             axes = {"mode": mode, "model": model, "batch_size": size, "precision": "fp32", "device": "cpu"}
             axes |= {"framework": framework, "execution": execution, "layout": None}
@@ -85,6 +101,7 @@ def suite_document(
                             "build_seconds": 0.2,
                             "peak_memory_bytes": 5 * 10**8,
                             "model_flops_utilisation": 0.5,
+                            **(further or {}),
                         },
                         "stats": {"median": median, "data": [median] * 20},
                     }
@@ -158,9 +175,10 @@ def _marked(value: Any) -> Any:
     return MARKUP if isinstance(value, str) else value
 
 
+_KERNEL = {"name": "conv", "calls": 2, "seconds": 0.5, "share": 1.0, "class": "convolution"}
 _FURTHER: dict[str, Any] = {
     "metrics": [{"name": "found", "unit": "u", "value": 1.0, "better": "higher"}],
-    "kernels": [{"name": "conv", "calls": 2, "seconds": 0.5, "share": 1.0, "class": "convolution"}],
+    "kernels": [_KERNEL],
     "profile": {"steps": 2, "seconds_per_step": 0.25, "trace": "trace.json", "reason": "why"},
     "telemetry": {"gpu": {"power_watts": 70.0}, "cpu": {"load": 1.0}, "unknown": {"frequency_mhz": "no driver"}},
     "peak": {"tflops": 1.0, "method": "measured", "source": "a product"},
@@ -178,6 +196,38 @@ _FURTHER: dict[str, Any] = {
     "data_set": {"description": "digits", "examples": 1_797, "sha256": "0"},
     "unit": "images",
 }
+
+
+def full_document() -> dict[str, Any]:
+    """Return 480 cases of 5 trials each with everything that a run on a GPU may record, and a verdict on each."""
+    frameworks = {"keras-torch": "eager", "onnxruntime": "graph", "openvino": "compiled"} | _FRAMEWORKS
+    gpu = {
+        "sm_clock_mhz": {"mean": 1410.1, "highest_possible": 1980},
+        "memory_clock_mhz": {"mean": 2619.0},
+        "power_watts": 70.0,
+        "temperature_celsius": {"mean": 50.1, "max": 61},
+        "throttled_share": 0.0,
+        "utilisation_percent": 99.1,
+    }
+    further = {
+        "compile_seconds": 1.2345,
+        "images_per_joule": 12.345,
+        "kernels": [_KERNEL | {"name": f"a kernel {number}", "class": kind} for number, kind in enumerate(KINDS)],
+        "profile": {"steps": 2, "seconds_per_step": 0.25, "trace": None, "reason": None},
+        "telemetry": {"gpu": gpu, "cpu": {"busy_share": 0.5, "steal_share": 0.001, "load_before": 0.3}},
+    }
+    document = suite_document(
+        500,
+        trials=5,
+        models=("alexnet", "googlenet", "resnet50", "vgg16"),
+        frameworks=frameworks,
+        further=further,
+        settings={"environment_variables": {"OMP_PROC_BIND": "close", "MALLOC_CONF": "background_thread:true"}},
+    )
+    ids = [case["id"] for case in document["throughput"]["cases"]]
+    verdicts = [(each, "unchanged" if number % 10 else "regressed", 0.9) for number, each in enumerate(ids)]
+    document["throughput"]["verdicts"] = judgement(verdicts)
+    return document
 
 
 def hostile_document() -> dict[str, Any]:

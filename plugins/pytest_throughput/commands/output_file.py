@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
-import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from pytest_throughput.text import printable
+from pytest_throughput.whole_file import replace_file
 
 __all__ = ["NotWritten", "refuse_inputs", "write_output"]
 
@@ -30,31 +28,7 @@ def write_output(path: Path, content: bytes) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(content)
         else:
-            _replace(path.resolve(), content)
+            replace_file(path.resolve(), content)
     except (OSError, ValueError) as error:  # ValueError: the name contains a NUL byte.
         why = getattr(error, "strerror", None) or error
         raise NotWritten(f"could not write {printable(str(path))}: {why}; give a name in a folder with space") from None
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Replace the file, or make it, by a temporary one beside it that is on the disk."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".pytest-throughput-", delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), _mode(path))
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(file.name)
-            raise
-
-
-def _mode(path: Path) -> int:
-    """Return the permissions of the file, or those of a new one if there is none."""
-    with suppress(OSError):
-        return stat.S_IMODE(path.stat().st_mode)
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

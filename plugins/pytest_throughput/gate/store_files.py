@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from pytest_throughput.gate.store_format import MOST_BYTES, DamagedFile
 from pytest_throughput.gate.store_place import Place, StoreError
+from pytest_throughput.whole_file import replace_file
 
 __all__ = ["LocalFiles", "StoreFiles", "files_at"]
 
@@ -82,7 +81,7 @@ class LocalFiles:
         path = self._directory / folder / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _write_at_once(path, content)
+            replace_file(path, content)
         except OSError as error:
             message = f"could not write {path}: {error.strerror}; give a writable directory"
             raise StoreError(message, was_writing=True) from error
@@ -103,18 +102,3 @@ def _content(path: Path) -> bytes:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise DamagedFile("no regular file")
         return file.read(MOST_BYTES + 1)
-
-
-def _write_at_once(path: Path, content: bytes) -> None:
-    """Write the file atomically: readers see the whole file or none."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".accepting-", delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-            os.chmod(file.fileno(), 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(file.name)
-            raise

@@ -29,6 +29,8 @@ _NO_OPTIONS = ("mode", "phase")
 """Axes without an option: the node id names them."""
 _FLAGS = ("own_defaults",)
 """Axes whose option has no value."""
+_NO_NODE_ID = ("-", "@")
+"""What begins a word that pytest takes for an option, or for the name of a file with options."""
 _ASKED_BY_VALUE = ("protocol", "isolation", "threads")
 """Settings that are the value of the option of their name."""
 
@@ -39,9 +41,10 @@ def commands_of(cases: Sequence[CaseResult]) -> Mapping[tuple[str, str], str]:
     The test of a case that was not measured is in no file; in the suite it follows from those of the same mode. A case
     in another environment than the default one needs interpreters, which no file names.
     """
-    tests = {str(case.axes["mode"]): test for case in cases if (test := _suite_test(case)) is not None}
+    named = [case for case in cases if not (case.node_id or "").startswith(_NO_NODE_ID)]
+    tests = {str(case.axes["mode"]): test for case in named if (test := _suite_test(case)) is not None}
     commands = {}
-    for case in cases:
+    for case in named:
         if case.environment != DEFAULT_ENVIRONMENT:
             continue
         is_unmeasured = case.node_id is None and _point(case) is not None
@@ -90,6 +93,9 @@ def _of_the_suite(case: CaseResult, test: str) -> Iterator[str]:
 
 
 def _settings(case: CaseResult) -> Iterator[str]:
+    """Yield the options that cases of one run may differ in first, so that its commands have the same end."""
+    if len(case.trials) > 1:
+        yield from ("--throughput-trials", str(len(case.trials)))
     settings: Mapping[str, Any] = case.settings or {}
     for name in _ASKED_BY_VALUE:
         if settings.get(name) is not None:
@@ -99,5 +105,3 @@ def _settings(case: CaseResult) -> Iterator[str]:
     variables = settings.get("environment_variables")
     for name, value in variables.items() if isinstance(variables, dict) else ():
         yield from ("--throughput-env", f"{name}={value}")
-    if len(case.trials) > 1:
-        yield from ("--throughput-trials", str(len(case.trials)))

@@ -22,8 +22,8 @@ from pytest_throughput.report.html.page import Page, render
 pytestmark = pytest.mark.slow
 
 PROGRAMS = ("chromium", "chromedriver")
-AXE = (("axe_playwright_python", "axe.min.js"), ("axe_selenium_python", "node_modules/axe-core/axe.min.js"))
-"""Packages that have axe-core, the newest version first."""
+AXE = {"axe_playwright_python": "axe.min.js", "axe_selenium_python": "node_modules/axe-core/axe.min.js"}
+"""Packages that have axe-core, of versions years apart, which find different violations."""
 
 
 class Browser:
@@ -193,6 +193,16 @@ def test_a_long_table_shows_its_first_rows_until_all_are_asked_for(browser: Brow
     assert browser.run("return document.querySelector('.filter button').hidden")
 
 
+def test_commands_are_whole(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    commands = browser.run(f"return {ROWS}.map((row) => row.querySelector('code').textContent)")
+    assert all(command.startswith("pytest ") for command in commands)
+    assert {command.partition(" --throughput-protocol ")[2] for command in commands} == {
+        "quick --throughput-isolation trial --throughput-threads 2 --throughput-allocator tuned"
+    }
+    assert browser.run("return document.querySelector('.end')") is None
+
+
 def test_the_theme_follows_the_system_until_it_is_chosen(browser: Browser, page: Path) -> None:
     paper = "return getComputedStyle(document.body).backgroundColor"
     press = "const theme = document.getElementById('theme'); theme.click(); return theme.textContent"
@@ -243,15 +253,15 @@ def test_the_page_itself_never_scrolls_sideways(
 
 @pytest.mark.parametrize("name", ["page", "history"])
 @pytest.mark.parametrize(("theme", "width"), [("light", 1440), ("dark", 375)])
+@pytest.mark.parametrize("package", AXE)
 def test_axe_finds_no_violation(
-    browser: Browser, request: pytest.FixtureRequest, name: str, theme: str, width: int
+    browser: Browser, request: pytest.FixtureRequest, package: str, name: str, theme: str, width: int
 ) -> None:
-    source = next((files(package) / path for package, path in AXE if find_spec(package) is not None), None)
-    if source is None:
-        pytest.skip("needs axe-selenium-python or axe-playwright-python, which have axe-core")
+    if find_spec(package) is None:
+        pytest.skip(f"needs {package}, which has axe-core")
     browser.open(request.getfixturevalue(name), width=width, theme=theme)
     browser.run("document.querySelectorAll('figure details').forEach((each) => { each.open = true; })")
-    browser.run(source.read_text())
+    browser.run((files(package) / AXE[package]).read_text())
     found = browser.promised("axe.run()")
     problems = [(each["id"], [node["html"][:200] for node in each["nodes"]][:3]) for each in found["violations"]]
     assert problems == []

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import result_files
 from mutations import obeyed
-from reported_runs import MARKUP, hostile_document, hostile_plain_document, suite_document
+from reported_runs import MARKUP, full_document, hostile_document, hostile_plain_document
 
 from pytest_throughput.report.charts.chart import Axis, Bar, BarChart, BarPart, Cell, DataTable, Section
 from pytest_throughput.report.html import page as page_module
@@ -98,9 +98,20 @@ def test_a_section_has_its_heading_notes_charts_and_tables() -> None:
 
 
 def test_numbers_are_aligned_and_sorted_by_their_values() -> None:
-    rendered = render(page(Section("one", "One", tables=(table(1, numbers=frozenset({1})),))))
-    assert '<th scope="row">row 0</th><td class="number" data-number="0">0</td>' in rendered
-    assert '<table class="sortable">' in rendered
+    cells = (
+        Cell("a"),
+        Cell("81.20", 81.203),
+        Cell("1,823", 1823),
+        Cell("81.20", 0.0812034),
+        Cell("3 of 4", 3),
+        Cell("-"),
+    )
+    numbers = DataTable("a", ("x",) * 6, (cells,), numbers=frozenset(range(1, 6)))
+    rendered = render(page(Section("one", "One", tables=(numbers,))))
+    row = "<th scope=row>a<td>81.20<td>1,823<td data-number=0.081203>81.20<td data-number=3>3 of 4<td>-"
+    assert f"<tr>{row}</tbody>" in rendered
+    assert '<table class="sortable n2 n3 n4 n5 n6">' in rendered
+    assert ".n2 tr > :nth-child(2) { text-align: right; }" in rendered
     assert "<label>Filter" not in rendered
     assert "<label>Filter" in render(page(Section("one", "One", tables=(table(1, is_filterable=True),))))
 
@@ -109,6 +120,15 @@ def test_a_command_unfolds() -> None:
     cell = Cell("command", command="pytest 'a[b]'")
     rendered = render(page(Section("one", "One", tables=(DataTable("a", ("x",), ((cell,),)),))))
     assert "<summary>command</summary><code>pytest &#39;a[b]&#39;</code>" in rendered
+
+
+def test_what_all_commands_end_with_stands_once() -> None:
+    commands = "pytest 'a[b]' --x 1 --y 'a  b' --z", "pytest c --x 2 --y 'a  b' --z"
+    rows = tuple((Cell("command", command=command),) for command in commands)
+    rendered = render(page(Section("one", "One", tables=(DataTable("a", ("x",), rows),))))
+    assert "<code>pytest &#39;a[b]&#39; --x 1</code>" in rendered
+    assert "<code>pytest c --x 2</code>" in rendered
+    assert "Every command ends with <code>--y &#39;a b&#39; --z</code>" in rendered
 
 
 def test_many_notes_unfold() -> None:
@@ -126,8 +146,8 @@ def test_long_tables_are_cut_and_the_page_says_so() -> None:
 def test_charts_that_do_not_fit_are_left_out_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     many, few = Section("many", "Many", tuple(map(chart, range(40)))), Section("few", "Few", (chart(99),))
     size = len(render(page(replace(many, charts=many.charts[:1])))) - len(render(page()))
-    monkeypatch.setattr(page_module, "_MOST_BYTES", 10 * size)
-    monkeypatch.setattr(page_module, "_LEAST_CHART_BYTES", 10 * size)
+    monkeypatch.setattr(page_module, "_MOST_CHARACTERS", 10 * size)
+    monkeypatch.setattr(page_module, "_LEAST_CHART_CHARACTERS", 10 * size)
     rendered = render(page(many, few))
     assert "chart 99" in rendered
     shown = rendered.count("<figure>") - 1
@@ -136,8 +156,9 @@ def test_charts_that_do_not_fit_are_left_out_in_turn(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.slow
-def test_a_page_of_500_cases_is_smaller_than_a_megabyte(tmp_path: Path) -> None:
-    run = read_run(Path(result_files.write(tmp_path, "run.json", suite_document(500))))
+def test_a_page_of_500_cases_has_all_charts_and_is_smaller_than_a_megabyte(tmp_path: Path) -> None:
+    run = read_run(Path(result_files.write(tmp_path, "run.json", full_document())))
     assert 450 <= len(run.cases) <= 500
-    size_bytes = len(render(page_of({"run.json": run})).encode())
-    assert 200_000 < size_bytes < 1_000_000
+    rendered = render(page_of({"run.json": run}))
+    assert "because the page would become too large" not in rendered
+    assert 400_000 < len(rendered.encode()) < 900_000

@@ -11,7 +11,7 @@ from reported_runs import suite_document
 
 from pytest_throughput.report.charts.chart import Cell, DataTable
 from pytest_throughput.report.sections import cases, environment, warnings
-from pytest_throughput.results.model import RunResult
+from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.results.reader import read_run
 
 
@@ -133,3 +133,12 @@ def test_runs_stand_side_by_side(tmp_path: Path) -> None:
     many = environment.section({f"{seed}.json": runs["1.json"] for seed in range(7)})
     assert many is not None
     assert many.tables[0].columns == ("name", "value")
+
+
+def test_axes_beyond_the_first_have_no_column() -> None:
+    result = RunResult(tuple(CaseResult(str(n), "default", {f"axis {n}": n}, "ok") for n in range(60)))
+    table = table_of(result)
+    assert table.columns[:3] == ("case", "axis 0", "axis 1")
+    assert "axis 49" in table.columns and "axis 50" not in table.columns
+    section = cases.section(result)
+    assert section is not None and "10 of 60 axes have no column." in section.notes

@@ -12,10 +12,17 @@ from measured_cases import measured
 
 from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.report.charts.chart import BarChart, Chart, LineChart
-from pytest_throughput.report.sections import batch_size, best, devices, scaling, time_per_image
+from pytest_throughput.report.sections import batch_size, best, devices, memory, scaling, time_per_image
 from pytest_throughput.results.model import RATE, CaseResult, RunResult
 
-SECTIONS = (best.section, batch_size.section, devices.section, time_per_image.section, scaling.section)
+SECTIONS = (
+    best.section,
+    batch_size.section,
+    devices.section,
+    time_per_image.section,
+    scaling.section,
+    memory.section,
+)
 
 sizes = st.sampled_from([1, 2, 8, 2**53, 0, -1, "max", "8", True, None])
 json_values = st.sampled_from(
@@ -34,7 +41,7 @@ metrics = st.sampled_from(
     [Metric(RATE, "images/s", 1.0), Metric("seconds", "s", 1.0, "lower"), Metric("x" * 200, "y" * 200, 1.0)]
 )
 searches: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
-    [{}, {"largest_batch": {"fits": 64, "refused": 65}}, {"largest_batch": [1]}]
+    [{}, {"largest_batch": {"fits": 64, "refused": 65}}, {"largest_batch": [1]}, {"peak_memory_bytes": 1}]
 )
 
 

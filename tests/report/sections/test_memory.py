@@ -28,7 +28,7 @@ def section(*cases: CaseResult) -> Section:
 def test_several_batch_sizes_are_lines_with_their_limits() -> None:
     found = section(
         one("pytorch", 16, 4 * GIB, 5 * GIB), one("pytorch", 1, GIB), one("jax", 1, 2 * GIB), one("pytorch", 32),
-        one("pytorch", 64), one("jax", 16, None),
+        one("pytorch", 64), one("jax", 16, None), one("tensorflow", 1, None),
     )  # fmt: skip
     (chart,) = found.charts
     assert isinstance(chart, LineChart)
@@ -37,7 +37,7 @@ def test_several_batch_sizes_are_lines_with_their_limits() -> None:
         ("pytorch", ((1, 1.0, None, None), (16, 5.0, None, None))),
         ("jax", ((1, 2.0, None, None),)),
     ]
-    assert chart.limits == (Limit(16, "pytorch: 32 does not fit", chart.series[0].style),)
+    assert chart.limits == (Limit(16, "pytorch: 16 fits, 32 does not", chart.series[0].style),)
 
 
 def test_one_batch_size_is_bars() -> None:
@@ -45,15 +45,17 @@ def test_one_batch_size_is_bars() -> None:
     assert isinstance(chart, BarChart)
     assert chart.value.label == "peak memory, MiB"
     assert [(bar.label, [part[:3] for part in bar.parts]) for bar in chart.bars] == [
-        ("pytorch", [("batch 8", 0, 1.0)]),
-        ("jax", [("batch 8", 2, 3.0)]),
+        ("pytorch", [("peak memory", 0, 1.0)]),
+        ("jax", [("peak memory", 2, 3.0)]),
     ]
 
 
-def test_a_searched_batch_size_is_no_number() -> None:
-    (chart,) = section(one("pytorch", "max", GIB), one("jax", 8, GIB), one("jax", 16, GIB)).charts
-    assert isinstance(chart, BarChart)
-    assert [[part.name for part in bar.parts] for bar in chart.bars] == [["peak memory"], ["batch 8", "batch 16"]]
+def test_a_batch_size_that_is_no_number_is_a_bar_besides() -> None:
+    lines, bars = section(one("pytorch", "max", GIB), one("jax", 8, GIB), one("jax", 16, GIB)).charts
+    assert isinstance(lines, LineChart)
+    assert [series.name for series in lines.series] == ["jax"]
+    assert isinstance(bars, BarChart)
+    assert [bar.label for bar in bars.bars] == ["pytorch"]
 
 
 def test_executions_of_a_framework_are_variants_of_its_style() -> None:
@@ -61,6 +63,15 @@ def test_executions_of_a_framework_are_variants_of_its_style() -> None:
     (chart,) = section(*cases).charts
     assert isinstance(chart, LineChart)
     assert [(series.name, series.variant) for series in chart.series] == [("pytorch eager", 0), ("pytorch compiled", 1)]
+
+
+def test_of_many_batch_sizes_some_are_shown_with_the_first_and_the_last() -> None:
+    found = section(*(one("jax", size, GIB) for size in range(1, 101)))
+    (chart,) = found.charts
+    assert isinstance(chart, LineChart)
+    (series,) = chart.series
+    assert (len(series.points), series.points[0].x, series.points[-1].x) == (20, 1, 100)
+    assert "Where there are more than 20 batch sizes, that many are shown, evenly chosen." in found.notes
 
 
 def test_there_is_no_section_without_a_peak() -> None:

@@ -9,7 +9,9 @@ import result_files
 from reported_runs import judgement, suite_document
 
 from pytest_throughput.report.charts.chart import DotChart
+from pytest_throughput.report.charts.styles import styles_of
 from pytest_throughput.report.sections import verdicts
+from pytest_throughput.results.model import CaseResult
 from pytest_throughput.results.reader import read_run
 from pytest_throughput.results.untrusted_json import Unreadable
 
@@ -94,3 +96,15 @@ def test_verdicts_that_are_none_are_refused(tmp_path: Path, ratio: object) -> No
     file = Path(result_files.write(tmp_path, "run.json", document))
     with pytest.raises(Unreadable, match="ratio"):
         read_run(file)
+
+
+def test_frameworks_have_their_colours_on_any_hardware() -> None:
+    cases = [
+        CaseResult("a", "default", {"framework": "jax", "device": "cpu"}, "ok"),
+        CaseResult("b (AMD EPYC)", "default", {"framework": "tensorflow", "device": "cpu (AMD EPYC)"}, "ok"),
+    ]
+    section = verdicts.section([judgement([("a", "unchanged", 1.0), ("b", "unchanged", 1.1)])], cases)
+    assert section is not None
+    (chart,) = section.charts
+    assert isinstance(chart, DotChart)
+    assert [row.style for row in chart.rows] == [styles_of([])["jax"], styles_of([])["tensorflow"]]

@@ -64,18 +64,19 @@ def bar_drawing(chart: BarChart, identifier: str) -> Drawing:
         return domain.at(value, rows.left, rows.right)
 
     fills = identifier if chart.is_stacked else ""
-    drawn, texts = [], []
+    drawn, whiskers, texts = [], [], []
     for lanes, top in zip(bars, rows.tops, strict=True):
         for number, lane in enumerate(lanes):
             y = top + number * (thickness + _GAP)
             drawn += [_rectangle(piece, at, y, thickness, fills) for piece in lane.pieces]
-            drawn += [_interval(piece, at, y + thickness / 2, domain) for piece in lane.pieces]
+            whiskers += [_whisker(piece, at, y + thickness / 2, domain) for piece in lane.pieces]
             x = 6 + max([at(0), *(at(end) for piece in lane.pieces for end in (piece.end, *(piece.interval or ())))])
             texts.append(text(x, y + thickness / 2 + 4.5, lane.text, WIDTH - x))
+    intervals = path("".join(whiskers), "c-halo") + path("".join(whiskers), "c-whisker")
     zero = path(f"M{px(at(0))} {px(rows.top)}V{px(rows.bottom)}", "c-axis")
     grid = x_grid(domain, rows.top, rows.bottom, at, has_texts=rows.is_tall)
     axis = x_axis(domain, chart.value.label, rows.left, rows.right, rows.bottom, at)
-    elements = [names, grid, rows.labels(), *drawn, zero, axis, group("c-above", texts)]
+    elements = [names, grid, rows.labels(), *drawn, intervals, zero, axis, group("c-above", texts)]
     return Drawing(rows.bottom + X_AXIS_HEIGHT, "".join(elements))
 
 
@@ -134,9 +135,8 @@ def _rectangle(piece: _Piece, at: Callable[[float], float], y: float, thickness:
     return rectangle(x, y, end - x, thickness, fill, tooltip)
 
 
-def _interval(piece: _Piece, at: Callable[[float], float], y: float, domain: Domain) -> str:
+def _whisker(piece: _Piece, at: Callable[[float], float], y: float, domain: Domain) -> str:
     if piece.interval is None:
         return ""
     low, high = piece.interval
-    commands = whisker(at(low), at(high), y, (domain.holds(low), domain.holds(high)))
-    return path(commands, "c-halo") + path(commands, "c-whisker")
+    return whisker(at(low), at(high), y, (domain.holds(low), domain.holds(high)))

@@ -12,7 +12,7 @@ __all__ = ["table_of"]
 
 
 def table_of(chart: Chart) -> DataTable:
-    """Return every value of the chart with its interval."""
+    """Return every value of the chart with its interval. The page does not sort such tables."""
     if isinstance(chart, LineChart):
         return _of_lines(chart)
     return _of_bars(chart) if isinstance(chart, BarChart) else _of_dots(chart)
@@ -23,7 +23,7 @@ def _of_lines(chart: LineChart) -> DataTable:
     limits = "".join(f"; {limit.text}" for limit in chart.limits)
     caption = _caption(f"{chart.y.label} by {chart.x.label}", [p[2:] for s in chart.series for p in s.points], limits)
     rows = [
-        (Cell(short_number(x), x), *(_cell([p for p in series.points if p.x == x]) for series in chart.series))
+        (Cell(short_number(x)), *(_cell([p for p in series.points if p.x == x]) for series in chart.series))
         for x in sorted({p.x for series in chart.series for p in series.points if math.isfinite(p.x)})
     ]
     names = (chart.x.label, *(series.name for series in chart.series))
@@ -51,8 +51,8 @@ def _of_dots(chart: DotChart) -> DataTable:
     rows = [
         (
             Cell(row.label),
-            Cell("-") if row.mean is None else Cell(with_interval(row.mean, row.low, row.high), _number(row.mean)),
-            Cell(str(len(row.values)), len(row.values)),
+            Cell("-" if row.mean is None else with_interval(row.mean, row.low, row.high)),
+            Cell(str(len(row.values))),
             Cell(", ".join(map(number_text, row.values))),
         )
         for row in chart.rows
@@ -67,12 +67,8 @@ def _caption(what: str, intervals: Sequence[Sequence[float | None]], more: str =
 
 
 def _cell(values: Sequence[Point | BarPart]) -> Cell:
-    """Return the values, usually one, with their intervals; the first is the number by which the row is sorted."""
+    """Return the values, usually one, with their intervals."""
     if not values:
         return Cell("-")
     numbers = [(one.y if isinstance(one, Point) else one.value, one.low, one.high) for one in values]
-    return Cell(", ".join(with_interval(*number) for number in numbers), _number(numbers[0][0]))
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return Cell(", ".join(with_interval(*number) for number in numbers))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
 from pytest_throughput.report.charts.chart import Section
 from pytest_throughput.report.charts.stylesheet import FONT_FAMILIES
 from pytest_throughput.report.charts.svg import standalone_svg
+from pytest_throughput.whole_file import replace_file
 
 __all__ = ["FiguresError", "write_charts"]
 
@@ -34,7 +32,7 @@ def write_charts(sections: Sequence[Section], folder: Path, kind: Literal["svg",
     for section in sections:
         for number, chart in enumerate(section.charts, start=1):
             path = folder / f"{section.identifier}-{number}.{kind}"
-            _write_at_once(path, content_of(standalone_svg(chart)))
+            replace_file(path, content_of(standalone_svg(chart)))
             files.append(path)
     return files
 
@@ -60,17 +58,3 @@ def _rasteriser() -> Callable[[str], bytes]:
             "Noto Sans (Debian: fonts-dejavu-core). --svg DIR writes the same charts without it"
         )
     return png_of
-
-
-def _write_at_once(path: Path, content: bytes) -> None:
-    """Write the file atomically: readers see the whole file or none."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
-        try:
-            file.write(content)
-            file.flush()
-            os.chmod(file.fileno(), 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(file.name)
-            raise

@@ -68,18 +68,30 @@ function addFilter(filter, body) {
 /* Sorting: a button in each heading of a column. Rows without a number are last in both directions. */
 const inOrder = new Intl.Collator("en", { numeric: true });
 
-function sortRows(body, column, sign) {
+/* A cell names its number where its text is not that number. */
+function numberOf(cell) {
+  const text = cell.dataset.number ?? cell.textContent.replaceAll(",", "");
+  return text === "" ? NaN : Number(text);
+}
+
+function sortRows(body, column, sign, hasNumbers) {
   const values = [...body.rows].map((row) => {
-    const { dataset, textContent } = row.cells[column];
-    return { row, text: textContent, number: "number" in dataset ? Number(dataset.number) : null };
+    const cell = row.cells[column];
+    return { row, text: cell.textContent, number: hasNumbers ? numberOf(cell) : 0 };
   });
-  const hasNumbers = values.some((value) => value.number !== null);
   values.sort((one, other) => {
     if (!hasNumbers) return sign * inOrder.compare(one.text, other.text);
-    if (one.number === null || other.number === null) return (one.number === null) - (other.number === null);
+    if (isNaN(one.number) || isNaN(other.number)) return isNaN(one.number) - isNaN(other.number);
     return sign * (one.number - other.number);
   });
   body.append(...values.map((value) => value.row));
+}
+
+/* What all commands of a table end with stands below it, until it is in each of them. */
+for (const end of document.querySelectorAll(".end")) {
+  const text = end.querySelector("code").textContent;
+  end.closest(".table").querySelectorAll("td code").forEach((command) => command.append(` ${text}`));
+  end.remove();
 }
 
 for (const table of document.querySelectorAll("table.sortable")) {
@@ -96,7 +108,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const isAscending = heading.getAttribute("aria-sort") !== "ascending";
       headings.forEach((each) => each.removeAttribute("aria-sort"));
       heading.setAttribute("aria-sort", isAscending ? "ascending" : "descending");
-      sortRows(body, column, isAscending ? 1 : -1);
+      sortRows(body, column, isAscending ? 1 : -1, heading.classList.contains("number"));
       show();
     });
   });

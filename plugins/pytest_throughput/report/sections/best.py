@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pytest_throughput.naming import CONTENDERS
 from pytest_throughput.report.best import Best, bests, notes_on_bests
 from pytest_throughput.report.charts.chart import Axis, Bar, BarChart, Cell, DataTable, Section
+from pytest_throughput.report.charts.number_text import with_interval
 from pytest_throughput.report.findings import notes_on_findings, quantity_of, title_at
 from pytest_throughput.report.sections.works import (
     Labels,
@@ -25,12 +26,15 @@ __all__ = ["section"]
 _MOST_CHARTS = 12
 _HIDDEN = ("batch_size", *CONTENDERS)
 """The axes in which the works of a panel may differ, of which one is shown."""
-_LARGEST_RATIO = 1e6
 
 
 def section(result: RunResult) -> Section | None:
-    """Return the section; None where no work was measured with several frameworks, or in several environments."""
-    works = [work for work in bests(result.cases) if len(work) > 1]
+    """Return the section; None where no work was measured with several frameworks, or in several environments.
+
+    The phases of whole jobs have a section of their own.
+    """
+    cases = [case for case in result.cases if case.axes.get("mode") != "phases"]
+    works = [work for work in bests(cases) if len(work) > 1]
     if not works:
         return None
     panels = grouped(works, lambda work: chart_key(work[0].case, _HIDDEN))
@@ -44,9 +48,9 @@ def section(result: RunResult) -> Section | None:
         charts=tuple(_chart(work, labels) for work in shown),
         tables=(_table(found, labels),),
         notes=(
-            "The fastest configuration of each framework, at equal precision. Of several batch sizes with most of the "
-            "frameworks, the one at which they are fastest on average is shown.",
-            *notes_on_bests(found, result.cases),
+            "The fastest configuration of each framework, at equal precision, at one batch size: of those that most "
+            "frameworks were measured at, the one at which they are fastest on average.",
+            *notes_on_bests(found, cases),
             *notes_on_findings([best.case for best in found]),
             *left_out,
         ),
@@ -72,26 +76,23 @@ def _chart(work: Sequence[Best], labels: Labels) -> BarChart:
 def _table(found: Sequence[Best], labels: Labels) -> DataTable:
     return DataTable(
         caption="Each framework at its best, compared with the fastest",
-        columns=("work", "measured in", "result", "÷ fastest", "95 % interval", "fastest of"),
+        columns=("work", "measured in", "result", "÷ fastest", "configurations"),
         rows=tuple(_row(best, labels) for best in found),
-        numbers=frozenset({2, 3, 5}),
+        numbers=frozenset({2, 3, 4}),
     )
 
 
 def _row(best: Best, labels: Labels) -> tuple[Cell, ...]:
     case = best.case
     mean = case.estimate().mean
-    ratio, low, high = best.ratio.estimate if best.ratio is not None else (None, None, None)
-    interval = "-" if low is None or high is None else f"{_ratio(low)} to {_ratio(high)}"
+    ratio = Cell("-")
+    estimate = None if best.ratio is None else best.ratio.estimate
+    if estimate is not None and estimate.mean is not None:
+        ratio = Cell(with_interval(estimate.mean, estimate.low, estimate.high, digits=3), estimate.mean)
     return (
         Cell(f"{labels.work(case)} {batch_in_words(case)}".strip()),
         Cell(labels.configuration(case)),
         Cell(f"{significant(mean)} {printable(case.unit)}", mean),
-        Cell(_ratio(ratio), ratio),
-        Cell(interval),
+        ratio,
         Cell(str(best.configurations), best.configurations),
     )
-
-
-def _ratio(value: float | None) -> str:
-    return significant(None if value is None else min(value, _LARGEST_RATIO), 3)

@@ -41,17 +41,10 @@ class Panel:
     rows: tuple[PanelRow, ...]
 
 
-def panels_of(
-    cases: Sequence[CaseResult],
-    result: RunResult,
-    *,
-    axes: Sequence[str] = _PANEL_AXES,
-    unnamed: Collection[str] = (),
-) -> list[Panel]:
+def panels_of(cases: Sequence[CaseResult], result: RunResult, *, axes: Sequence[str] = _PANEL_AXES) -> list[Panel]:
     """Return the cases with a panel for each combination of the values of ``axes``, those of a work side by side.
 
-    ``result``: the whole run, so that a framework has the same style in every chart. ``unnamed``: axes that labels do
-    not name, since the chart shows them otherwise.
+    ``result``: the whole run, so that a framework has the same style in every chart.
     """
     styles = framework_styles(result.cases)
     return [
@@ -59,7 +52,7 @@ def panels_of(
             _name(together[0], axes),
             tuple(
                 PanelRow(case, label, styles[styled_as(case)])
-                for case, label in zip(together, _labels(together, {"mode", *axes, *unnamed}), strict=True)
+                for case, label in zip(together, _labels(together, {"mode", *axes}), strict=True)
             ),
         )
         for together in grouped(side_by_side(cases), lambda case: _name(case, axes))

@@ -18,7 +18,9 @@ from pytest_throughput.text import count
 __all__ = ["section"]
 
 _MOST_COMMANDS = 1_000
-"""The most cases whose commands are in the table: they take more than half of its bytes."""
+"""The most cases whose commands are in the table: they take a third of its bytes."""
+_MOST_AXES = 50
+"""The most axes that have a column: the cases of a file may have 50 each, all of them with other names."""
 _NEVER_SHARED = ("mode", "model", "framework")
 """Axes that have a column even if all cases have the same value."""
 _RESULT = ("images_per_second", "ratio", "spread")
@@ -45,8 +47,11 @@ def section(result: RunResult) -> Section | None:
         return None
     figures = figures_of(cases, ratios_to_fastest(cases))
     results = {name: figures.pop(name) for name in _RESULT}
-    columns = [*_names(cases), *_figures(cases, results), _trials(cases), _status(cases)]
+    axes = _differing_axes(cases)
+    columns = [*_names(cases, axes), *_figures(cases, results), _trials(cases), _status(cases)]
     notes = [*_shared(cases), *(figure.legend for figure in results.values() if figure.legend)]
+    if len(axes) > _MOST_AXES:
+        notes.append(f"{len(axes) - _MOST_AXES:,} of {len(axes):,} axes have no column.")
     if len(cases) > _MOST_COMMANDS:
         notes.append(
             f"The commands that repeat a case are left out, since there are more than {_MOST_COMMANDS:,} cases: "
@@ -66,20 +71,23 @@ def section(result: RunResult) -> Section | None:
     return Section("cases", "Every case", tables=(table,), notes=tuple(notes))
 
 
-def _names(cases: Sequence[CaseResult]) -> list[_Column]:
-    """Return a column for each axis that tells cases apart; that of the ids, if a case has no axes."""
-    axes = dict.fromkeys(name for case in cases for name in case.axes)
+def _differing_axes(cases: Sequence[CaseResult]) -> list[str]:
+    """Return the axes that tell cases apart."""
     shared = _shared_axes(cases)
+    return [name for name in dict.fromkeys(name for case in cases for name in case.axes) if name not in shared]
+
+
+def _names(cases: Sequence[CaseResult], axes: Sequence[str]) -> list[_Column]:
+    """Return a column for each axis, up to ``_MOST_AXES``; that of the ids, if these do not tell all cases apart."""
     columns = [
         _Column(
             heading=_spelled(name),
             cells=[_axis(case.axes.get(name)) for case in cases],
             is_number=all(type(case.axes.get(name)) in (int, type(None)) for case in cases),
         )
-        for name in axes
-        if name not in shared
+        for name in axes[:_MOST_AXES]
     ]
-    if not all(case.axes for case in cases):
+    if len(axes) > _MOST_AXES or not all(case.axes for case in cases):
         columns.insert(0, _Column("case", [Cell(case.id) for case in cases], is_number=False))
     if any(case.environment != DEFAULT_ENVIRONMENT for case in cases):
         columns.append(_Column("environment", [Cell(case.environment) for case in cases], is_number=False))

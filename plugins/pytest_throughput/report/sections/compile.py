@@ -21,8 +21,8 @@ _LEAST_FACTOR = 1.5
 
 _NOTE = (
     "Means over the trials, with 95 % intervals where there are several. PyTorch, JAX and Keras on either compile "
-    "within the first step; ONNX Runtime, OpenVINO and Theano before it, so that both are to be added; TensorFlow does "
-    "not say how long it compiles. Processes that measure several cases do not know these seconds: "
+    "within the first step; ONNX Runtime, OpenVINO and Theano before it, so that the two add up; TensorFlow does not "
+    "say how long it compiles. These seconds are unknown where one process measures several cases: "
     "--throughput-isolation trial."
 )
 

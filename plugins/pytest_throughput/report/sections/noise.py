@@ -135,4 +135,5 @@ def _title_of_trials(spreads: Sequence[_Spread]) -> str:
 
 def _title_of_rounds(spreads: Sequence[_Spread]) -> str:
     above = max(spread.values[-1] for spread in spreads) - 100
-    return f"90 % of the rounds took at most {significant(round(above, 2), 2)} % longer than the median"
+    each = " of each case" if len(spreads) > 1 else ""
+    return f"90 % of the rounds{each} took at most {significant(round(above, 2), 2)} % longer than the median"

@@ -21,8 +21,8 @@ __all__ = ["section"]
 _MOST_CASES = 30
 
 _NOTE = (
-    "Medians over the trials; of the hottest temperature, throttling, stolen time and load the highest. Figures of the "
-    "GPU are means during the rounds, those of the CPU cover the whole trial."
+    "Medians over the trials, but for the hottest temperature, throttling, stolen time and load, which are the "
+    "highest. Figures of the GPU are means during the rounds; those of the CPU cover the whole trial."
 )
 
 

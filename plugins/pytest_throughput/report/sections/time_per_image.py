@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from pytest_throughput.report.batch_sweep import batch_size_of, fit_of, notes_on_cliffs
-from pytest_throughput.report.charts.chart import Axis, Limit, LineChart, Point, Section
-from pytest_throughput.report.sections.axis_panels import Line, Panel, limited_panels, log_axis, panels_of
-from pytest_throughput.report.sections.works import grouped, point
+from pytest_throughput.report.charts.chart import Axis, LineChart, Point, Section
+from pytest_throughput.report.sections.axis_panels import Panel, limited_panels, log_axis, panels_of
+from pytest_throughput.report.sections.memory_walls import Wall, limits_of, walls_of
+from pytest_throughput.report.sections.works import point
 from pytest_throughput.results.model import RATE, CaseResult, RunResult
 from pytest_throughput.text import printable
 
@@ -18,15 +18,6 @@ _MOST_CHARTS = 12
 _LEAST_SIZES = 3
 """How many batch sizes make a curve; two of them are shown by the section of speeds."""
 _LONGEST_TITLE, _LONGEST_UNIT = 90, 20
-
-
-class _Wall(NamedTuple):
-    """The largest batch that fits into the memory, and the smallest larger one that does not."""
-
-    name: str
-    style: int
-    largest: int
-    refused: int | None
 
 
 def section(result: RunResult) -> Section | None:
@@ -56,34 +47,18 @@ def _is_curve(panel: Panel) -> bool:
 
 def _chart(panel: Panel) -> LineChart:
     item = printable(panel.metric.unit, _LONGEST_UNIT).removesuffix("/s").removesuffix("s") or "item"
-    walls = _walls(panel.lines)
+    walls = walls_of(panel.lines)
     return LineChart(
         panel=panel.name,
         title=_title(walls) or f"seconds per {item} by batch size",
         x=log_axis("batch size", panel.places),
         y=Axis(f"seconds per {item}", "log"),
         series=tuple(line.series(_seconds_per_item) for line in panel.lines),
-        limits=tuple(
-            Limit(wall.largest, f"{wall.name}: {wall.largest:,} fits, {wall.refused:,} does not", wall.style)
-            for wall in walls
-            if wall.refused is not None
-        ),
+        limits=limits_of(walls),
     )
 
 
-def _walls(lines: Sequence[Line]) -> list[_Wall]:
-    """Return which batches fit: for each framework, or for each of its lines if these differ."""
-    walls = []
-    for of_framework in grouped(lines, lambda line: line.framework):
-        first = of_framework[0]
-        fits = [(line.name, fit_of(line.cases)) for line in of_framework]
-        if len({fit for _, fit in fits}) == 1:
-            fits = [(printable(first.framework), fits[0][1])]
-        walls += [_Wall(name, first.style, fit.largest, fit.refused) for name, fit in fits if fit.largest is not None]
-    return walls
-
-
-def _title(walls: Sequence[_Wall]) -> str:
+def _title(walls: Sequence[Wall]) -> str:
     """Return which batches fit, if one did not; empty if that is too long for a title."""
     largest = [f"{wall.name} {'at least ' if wall.refused is None else ''}{wall.largest:,}" for wall in walls]
     title = f"largest batch that fits: {', '.join(largest)}"

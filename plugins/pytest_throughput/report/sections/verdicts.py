@@ -8,7 +8,8 @@ from typing import Any
 
 from pytest_throughput.gate.verdict import Verdict
 from pytest_throughput.report.charts.chart import Axis, Cell, DataTable, DotChart, DotRow, Section
-from pytest_throughput.report.charts.styles import styles_of
+from pytest_throughput.report.combined import on_its_hardware
+from pytest_throughput.report.sections.works import framework_styles, styled_as
 from pytest_throughput.results.model import CaseResult
 from pytest_throughput.text import count, significant
 
@@ -34,8 +35,9 @@ def section(judgements: Sequence[Mapping[str, Any]], cases: Sequence[CaseResult]
     """
     if not judgements:
         return None
-    frameworks = {case.id: str(case.axes["framework"]) for case in cases if "framework" in case.axes}
-    charts = [_chart(judgement, frameworks) for judgement in judgements]
+    of_frameworks = framework_styles(cases)
+    styles = {on_its_hardware(case)[0]: of_frameworks[styled_as(case)] for case in cases}
+    charts = [_chart(judgement, styles) for judgement in judgements]
     return Section(
         identifier="verdicts",
         heading="Verdicts",
@@ -104,16 +106,15 @@ def _value(value: float | None, unit: str | None) -> Cell:
     return Cell("-" if value is None else f"{significant(value)} {unit or ''}".rstrip(), value)
 
 
-def _chart(judgement: Mapping[str, Any], frameworks: Mapping[str, str]) -> DotChart:
+def _chart(judgement: Mapping[str, Any], styles: Mapping[str, int]) -> DotChart:
     """Return the ratios with their intervals, those of worse cases first; a chart without rows if none has a ratio."""
-    styles = styles_of(frameworks.values())
     compared = [one for one in judgement["cases"] if one["ratio"] is not None]
     compared.sort(key=lambda one: (_place(one["verdict"]), one["ratio"]))
     drawn = compared[:_MOST_DRAWN]
     rows = [
         DotRow(
             label=label,
-            style=styles[frameworks[one["id"]]] if one["id"] in frameworks else 0,
+            style=styles.get(one["id"], 0),
             values=(),
             mean=one["ratio"],
             low=one["ratio_low"],

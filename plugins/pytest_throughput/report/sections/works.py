@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -36,6 +37,7 @@ T = TypeVar("T")
 _MOST_FIGURES = 2_000
 """The most figures in the charts of a section: each makes a mark and a row of a table."""
 _MOST_NAMES, _LONGEST_NAME, _LONGEST_BATCH = 20, 120, 20
+_MOST_NAMED_AXES = 50
 _FIRST_AXES = ("mode", "model", "device")
 """The axes that the name of a work begins with. They are named even if all works have the same."""
 
@@ -58,9 +60,9 @@ class Labels:
 
         A work is named by mode, model and device, and by the other axes that are not the same in all cases.
         """
-        axes = dict.fromkeys(name for case in cases for name in case.axes)
-        differ = [name for name in axes if len({str(case.axes.get(name)) for case in cases}) > 1]
-        named = [name for name in dict.fromkeys((*_FIRST_AXES, *differ)) if name not in hidden]
+        times = Counter((name, str(value)) for case in cases for name, value in case.axes.items())
+        differ = [name for (name, _), number in times.items() if number < len(cases)]
+        named = [name for name in dict.fromkeys((*_FIRST_AXES, *differ)) if name not in hidden][:_MOST_NAMED_AXES]
         further = [name for name in contenders if name not in CONTENDERS]
         members = [row.member for row in rows_of(cases)]
         return cls(
