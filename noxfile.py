@@ -150,14 +150,14 @@ def pythons(session: nox.Session) -> None:
 @nox.session
 def tests_frameworks(session: nox.Session) -> None:
     """Run the tests of networks and frameworks, with every framework; arguments after -- go to pytest."""
-    session.install(*CONSTRAINTS, *FRAMEWORKS, ".[dev]")
+    session.install(*CONSTRAINTS, *FRAMEWORKS, ".[dev,slow-tests]")
     session.run("pytest", "-m", "not slow", *(session.posargs or ["-n", "2", *WITH_FRAMEWORKS]))
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
     """Run the tests that are too heavy for every change, and properties with more examples; arguments go to pytest."""
-    session.install(*CONSTRAINTS, *FRAMEWORKS, ".[dev]")
+    session.install(*CONSTRAINTS, *FRAMEWORKS, ".[dev,slow-tests]")
     what = ("-m", "slow or hypothesis", "--hypothesis-profile=thorough")
     session.run("pytest", *what, *(session.posargs or ["-n", "2", "tests/"]))
 
@@ -212,7 +212,7 @@ def lint(session: nox.Session) -> None:
 
 
 def run_tests_without_frameworks(session: nox.Session) -> None:
-    session.install(*CONSTRAINTS, ".[dev,export]")
+    session.install(*CONSTRAINTS, ".[dev]")
     # Four processes for two cores: many tests wait for processes that they have started.
     spread = ["-n", "4", "--dist", "worksteal"]
     others = [f"--ignore={folder}" for folder in WITH_FRAMEWORKS]

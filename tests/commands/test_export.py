@@ -30,10 +30,15 @@ def test_the_output_and_the_file_have_the_same_lines(command: Command, files: Fi
 
 
 def test_a_format_that_is_no_text_needs_a_file(command: Command, files: Files) -> None:
-    pytest.importorskip("pyarrow", reason="needs pyarrow, of the extra `export`")
     (file,) = files("h", [9])
     status, out, err = command("export", file, "--format", "parquet")
     assert (status, out) == (2, "") and "--format parquet is no text; give a file for it by -o FILE" in err
+
+
+@pytest.mark.slow
+def test_parquet_is_written_to_a_file(command: Command, files: Files) -> None:
+    pytest.importorskip("pyarrow", reason="needs pyarrow, of the extra `export`")
+    (file,) = files("h", [9])
     assert command("export", file, "--format", "parquet", "-o", "run.parquet") == (0, "", "")
     assert Path("run.parquet").read_bytes()[:4] == b"PAR1"
 

@@ -173,6 +173,7 @@ def test_environments_that_nobody_asks_for_are_removed_when_another_is_made(
     for folder in (interrupted, locked):
         folder.mkdir()
         folder.with_suffix(".lock").touch()
+    (tmp_path / "kept" / "unreadable.lock").mkdir()  # As one of another user, which cannot be opened either.
     long_ago = time.time() - 31 * 24 * 3600
     for path in (used / "complete.json", unused / "complete.json", interrupted, locked):
         os.utime(path, (long_ago, long_ago))

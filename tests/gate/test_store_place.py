@@ -54,6 +54,8 @@ def test_a_url(text: str, shown: str, bucket: str | None, is_read_only: bool) ->
         ("me:secret@host://x", "a URL that begins with s3, gs, https or file, got another kind of URL"),
         ("simplecache::s3://secret/x", "got another kind of URL"),
         ("://secret", "got another kind of URL"),
+        ("s3:/secret/x", "expected a folder, or a URL with :// in it, such as s3://BUCKET/FOLDER"),
+        ("https:me:secret@host", "a URL with :// in it"),
         (
             "https://me:secret@host/x",
             "expected https://HOST/FOLDER without user and password, .*; credentials come from ~/.netrc",

@@ -135,11 +135,9 @@ class Environments:
         oldest = time.time() - _KEPT_DAYS * 24 * 3600
         for lock in self._folder.glob("*.lock"):
             folder = lock.with_suffix("")
-            with open(lock, "a") as held:
-                try:
-                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError:  # Another run makes or finds it, or the file system has no locks.
-                    continue
+            # Another run makes or finds it, it belongs to another user, or the file system has no locks.
+            with suppress(OSError), open(lock, "a") as held:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if folder.is_dir() and _last_use(folder) < oldest:
                     self._say(f"removing an environment that was not used for {_KEPT_DAYS} days: {folder}")
                     (folder / _MARKER).unlink(missing_ok=True)  # A half of it is not taken for the whole.

@@ -25,8 +25,9 @@ _SECONDS = 60.0
 """The time limit of each request, with what the library repeats by itself."""
 _AT_ONCE = 8
 """The most files that are read at the same time."""
-_SECRETS = re.compile(r"(?<=://)[^/\s@]*@|(?<=\?)[^\s'\")>]+")
-"""User names and passwords of URLs, and their queries. A server may send the client on to a URL with a signature."""
+_SECRETS = re.compile(r"(?<![^\s'\"`])((?:[^\s'\"`:]*://)?)[^\s'\"`]*@|(?<=\?)()[^\s'\"`]+")
+"""User names and passwords of URLs, also of malformed ones, and their queries. A server may send the client on to a URL
+with a signature, and variables such as ``AWS_ENDPOINT_URL`` may hold a password. The group stays."""
 
 
 def remote_files(url: BaselineUrl) -> StoreFiles:
@@ -91,7 +92,7 @@ class _RemoteFiles(ABC):
             return f"no answer within {_SECONDS:g} s"
         if isinstance(error, FileNotFoundError):
             return "there is no such bucket" if self._url.bucket else "not found"
-        text = printable(_SECRETS.sub("…", str(error)) or type(error).__name__, 500)
+        text = printable(_SECRETS.sub(r"\1…", str(error)) or type(error).__name__, 500)
         if self._url.kind.credentials and _is_about_credentials(error):
             text += f"; credentials come from {self._url.kind.credentials}"
         return text

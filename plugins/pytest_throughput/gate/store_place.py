@@ -12,6 +12,8 @@ from urllib.parse import unquote
 __all__ = ["BaselineUrl", "Kind", "Place", "StoreError", "place_of"]
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+_HALF_URL = re.compile(r"(s3|gs|https?|file|memory):", re.IGNORECASE)
+"""The beginning of a URL that has lost a slash: accepted runs would go into a folder of that name."""
 _LOOPBACK = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
@@ -78,6 +80,8 @@ def place_of(text: str) -> Place:
     Raise ValueError for a URL that cannot be used. The message never repeats the URL, which may hold a password.
     """
     if "://" not in text:
+        if _HALF_URL.match(text):
+            raise ValueError("expected a folder, or a URL with :// in it, such as s3://BUCKET/FOLDER")
         return Path(text)
     name, _, rest = text.partition("://")
     name = name.lower()

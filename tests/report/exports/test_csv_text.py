@@ -60,6 +60,17 @@ def test_no_text_is_a_formula_and_no_number_is_changed() -> None:
     assert len({row["case"] for row in rows}) == 16
 
 
+def test_no_text_is_a_formula_where_a_semicolon_separates_cells() -> None:
+    names = ("a;=cmd()", "a;;@b", "＝1", "a-b; c=d", "a;b")
+    assert [row["case"] for row in rows_of(a_run(*(a_case(name, (1.0,)) for name in names)))] == [
+        "a;'=cmd()",
+        "a;;'@b",
+        "'＝1",
+        "a-b; c=d",
+        "a;b",
+    ]
+
+
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=4, unique=True))
 def test_any_texts_are_cells(texts: list[str]) -> None:
     rows = rows_of(a_run(*(a_case(text, (1.0,), axes={**AXES, text: text}, environment=text) for text in texts)))

@@ -107,6 +107,9 @@ def test_a_new_case_that_crashed_has_not_passed() -> None:
     run = a_run(a_case("a", (), status="crashed"), a_case("b"), a_case("b", (), status="crashed", environment="base"))
     (suite,) = suites(run, judgement(("a", Verdict.NEW), ("b", Verdict.NEW)))
     assert outcomes(suite) == {"a": "error new", "b": ""}
+    elsewhere = a_case("a (X 1)", (), status="crashed", axes={"device": "cpu (X 1)"})  # As of several files.
+    (suite,) = suites(a_run(elsewhere), judgement(("a", Verdict.NEW)))
+    assert outcomes(suite) == {"a": "error new"}
 
 
 def test_each_metric_of_a_case_and_each_judgement_has_a_place() -> None:

@@ -20,7 +20,7 @@ def test_ids_that_look_alike_have_different_names_in_any_order() -> None:
 
 
 def test_names_suit_markdown_tables_and_have_a_limit() -> None:
-    names = [*case_names([a_case(name) for name in (*HOSTILE_NAMES, "x" * 5_000, " ")]).values()]
+    names = [*case_names([a_case(name) for name in (*HOSTILE_NAMES, "x" * 5_000, "\x01" * 500, " ")]).values()]
     assert len({*names}) == len(names)
     for name in names:
         assert 0 < len(name) < 600 and name.isprintable() and not {*"`|"} & {*name}
@@ -29,3 +29,5 @@ def test_names_suit_markdown_tables_and_have_a_limit() -> None:
 def test_any_keys_can_be_told_apart() -> None:
     assert distinct({1: "a", 2: "b"}) == {1: "a", 2: "b"}
     assert len({*distinct({1: "a", 2: "a", "\ud800": "a"}).values()}) == 3
+    first, second = distinct({1: "a", 2: "a"}).values()
+    assert len({*distinct({1: "a", 2: "a", 3: first, 4: second}).values()}) == 4

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from invented_runs import a_case, a_hostile_run, a_run
 from prometheus_client import Metric as Family
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.parser import text_string_to_metric_families as in_the_older_format
 from prometheus_client.samples import Sample
 
 from pytest_throughput.measurement.metric import Metric
@@ -20,7 +21,10 @@ def families(result: RunResult) -> dict[str, Family]:
     text = export(result).content.decode()
     assert text.endswith("\n# EOF\n")
     found = {family.name: family for family in text_string_to_metric_families(text)}
+    older = {family.name: family for family in in_the_older_format(text)}
+    assert older.keys() == found.keys()
     for family in found.values():
+        assert (family.type, family.samples) == ("gauge", older[family.name].samples)
         labels = [tuple(sorted(sample.labels.items())) for sample in family.samples]
         assert len({*labels}) == len(labels) > 0 and family.documentation
     return found
@@ -73,8 +77,8 @@ def test_values_are_in_base_units(metric: Metric, name: str, unit: str, value: f
 
 def test_every_case_has_its_status_and_the_run_says_whether_it_is_complete() -> None:
     found = families(a_run(a_case("a"), a_case("b", (), status="failed"), a_case("c", (), status=None), complete=False))
-    info = found["pytest_throughput_case"]
-    assert info.type == "info"
+    info = found["pytest_throughput_case_info"]
+    assert {sample.value for sample in info.samples} == {1}
     assert {sample.labels["case"]: sample.labels["status"] for sample in info.samples} == {
         "a": "ok",
         "b": "failed",
@@ -84,7 +88,7 @@ def test_every_case_has_its_status_and_the_run_says_whether_it_is_complete() -> 
 
 
 def test_hostile_texts_are_labels() -> None:
-    samples = families(a_hostile_run())["pytest_throughput_case"].samples
+    samples = families(a_hostile_run())["pytest_throughput_case_info"].samples
     labels = [sample.labels["case"] for sample in samples]
     assert len({*labels}) == 16 and 'a "quoted", \\ name of {two} lines' in labels
     assert all(text.isprintable() for sample in samples for text in sample.labels.values())
@@ -93,4 +97,4 @@ def test_hostile_texts_are_labels() -> None:
 @given(st.text(min_size=1, max_size=30))
 def test_any_text_is_a_label(text: str) -> None:
     found = families(a_run(a_case(text, axes={text: text}, metric=Metric("images_per_second", f"{text}/s", 1.0))))
-    assert found["pytest_throughput_case"].samples[0].labels["case"] == (printable(text, 500) or "?")
+    assert found["pytest_throughput_case_info"].samples[0].labels["case"] == (printable(text, 500) or "?")

@@ -2,13 +2,14 @@
 
 A spreadsheet computes a cell that begins with ``=``, ``+``, ``-`` or ``@``, and a formula can send the sheet to
 somebody. Names come from files of strangers, so such texts get an apostrophe in front of them, as OWASP recommends.
-Numbers need none.
+Where the decimal sign is a comma, spreadsheets begin a cell after each semicolon. Numbers need no apostrophe.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 
 from pytest_throughput.report.exports.exported import Exported
 from pytest_throughput.report.exports.rows import Value, columns_of
@@ -16,7 +17,8 @@ from pytest_throughput.results.model import RunResult
 
 __all__ = ["export"]
 
-_FORMULA = ("=", "+", "-", "@")
+_FORMULA = re.compile("(^|;)(?=[=+@＝＋－＠-])")
+"""The beginning of a formula, also of one in full-width characters, which spreadsheets take in East Asian languages."""
 
 
 def export(result: RunResult) -> Exported:
@@ -32,4 +34,4 @@ def export(result: RunResult) -> Exported:
 def _cell(value: Value) -> Value:
     if isinstance(value, bool):
         return str(value).lower()
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value

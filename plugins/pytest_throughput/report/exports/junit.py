@@ -12,6 +12,7 @@ from typing import Literal
 from xml.etree import ElementTree
 
 from pytest_throughput.gate.verdict import CaseVerdict, Judgement, Verdict
+from pytest_throughput.report.combined import on_its_hardware
 from pytest_throughput.report.exports.exported import Exported
 from pytest_throughput.report.exports.names import case_names, distinct
 from pytest_throughput.report.verdict_table import shown_case
@@ -113,8 +114,9 @@ def _status(case: CaseResult, name: str) -> _TestCase:
 
 def _verdicts(judgement: Judgement, cases: Sequence[CaseResult]) -> list[_TestCase]:
     names = distinct({(one.id, one.metric): shown_case(one) for one in judgement.verdicts})
-    measured = {case.id for case in cases if case.status == "ok"}
-    unmeasured = {case.id: case.status for case in cases if case.id not in measured}
+    statuses = [(on_its_hardware(case)[0], case.status) for case in cases]
+    measured = {name for name, status in statuses if status == "ok"}
+    unmeasured = {name: status for name, status in statuses if name not in measured}
     return [_verdict(one, names[one.id, one.metric], unmeasured.get(one.id)) for one in judgement.verdicts]
 
 

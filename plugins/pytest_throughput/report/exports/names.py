@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TypeVar
 
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 from pytest_throughput.results.model import CaseResult
-from pytest_throughput.text import printable
+from pytest_throughput.text import printable, shortened
 
 __all__ = ["case_names", "distinct", "shown_name"]
 
@@ -17,6 +18,8 @@ _LONGEST = 500
 """The most characters of a name. Bencher takes 1,024."""
 _IN_TABLES = str.maketrans({"`": "'", "|": "¦"})
 """github-action-benchmark pastes names into Markdown tables, between backticks, without escaping them."""
+_DIGEST = re.compile(r" ~[0-9a-f]{8}$")
+"""The end of a name that has a digest."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -36,16 +39,20 @@ def _name(case: CaseResult) -> str:
 
 def shown_name(text: str) -> str:
     """Return the text as a printable name that is not empty and not too long."""
-    return printable(text, _LONGEST) or "?"
+    return shortened(printable(text), _LONGEST) or "?"
 
 
 def distinct(names: Mapping[Key, str]) -> dict[Key, str]:
     """Return the names by key. A name that several keys have is followed by a digest of the key.
 
-    Different ids can have the same printable name, such as two that differ only in the number of spaces.
+    Different ids can have the same printable name, such as two that differ only in the number of spaces. A name that
+    looks as if it had a digest gets one, too, so that it is no other key's name.
     """
     times = Counter(names.values())
-    return {key: name if times[name] == 1 else f"{name} ~{_digest(key)}" for key, name in names.items()}
+    return {
+        key: name if times[name] == 1 and not _DIGEST.search(name) else f"{name} ~{_digest(key)}"
+        for key, name in names.items()
+    }
 
 
 def _digest(key: Hashable) -> str:

@@ -1,5 +1,8 @@
 """OpenMetrics 1.0 text, which Prometheus and its like read: a gauge for each case, and what the case is.
 
+All metrics are gauges. Prometheus' older text format, which the Pushgateway and node_exporter's textfile collector
+read, does not know OpenMetrics' type ``info``; to it, the lines with the unit and the end are comments.
+
 Values are in base units (seconds, bytes, ratios), as OpenMetrics asks for. They have no time of their own: what scrapes
 or pushes the text gives it one.
 """
@@ -51,18 +54,16 @@ class _Family:
 
     name: str
     about: str
-    kind: str = "gauge"
     unit: str = ""
     samples: list[tuple[Labels, float]] = field(default_factory=list)
 
     def lines(self) -> list[str]:
-        suffix = "_info" if self.kind == "info" else ""
         unit = [f"# UNIT {self.name} {self.unit}"] if self.unit else []
         return [
-            f"# TYPE {self.name} {self.kind}",
+            f"# TYPE {self.name} gauge",
             *unit,
             f"# HELP {self.name} {_escaped(self.about)}",
-            *(f"{self.name}{suffix}{_shown(labels)} {value!r}" for labels, value in self.samples),
+            *(f"{self.name}{_shown(labels)} {value!r}" for labels, value in self.samples),
         ]
 
 
@@ -73,7 +74,7 @@ def export(result: RunResult) -> Exported:
     for case in result.cases:
         if case.primary is not None:
             _add_figures(families, case, case.primary, labels[case.key])
-    info = _Family(f"{_PREFIX}_case", "The status of each case that was asked for.", "info")
+    info = _Family(f"{_PREFIX}_case_info", "The status of each case that was asked for.")
     info.samples = [
         (
             {
