@@ -50,7 +50,7 @@ _IN_FULL = "googlenet"
 _NARROWING = {"vit_b_16": 4}
 """Divisors of the width, where 8 does not suit: the heads of the ViT then have 16 features, whose root is exact."""
 _AS_ANOTHER = ("resnet152",)
-"""Networks of the blocks of another one, in larger numbers: Keras takes seconds to build them, and the other shows it."""
+"""Networks of the blocks of another one, in larger numbers: Keras takes seconds to build them."""
 
 
 @pytest.fixture(
