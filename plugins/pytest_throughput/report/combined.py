@@ -73,7 +73,8 @@ def processors_of(fingerprint: Mapping[str, Any]) -> str:
 
 def _threads(fingerprint: Mapping[str, Any]) -> str:
     cpu = fingerprint.get("cpu")
-    return f", {cpu.get('threads')} threads" if isinstance(cpu, dict) else ""
+    threads = cpu.get("threads") if isinstance(cpu, dict) else None
+    return "" if threads is None else f", {threads} thread{'' if threads == 1 else 's'}"
 
 
 def _distinct(names: Sequence[str], more: Sequence[str]) -> list[str]:
