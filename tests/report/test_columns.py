@@ -140,7 +140,7 @@ def test_the_legend_explains_what_is_shown_and_nothing_else() -> None:
     named = ("ratio", "spread", "utilisation", "p50", "p90")
     for count in range(1, len(named) + 1):
         below = " ".join(rendered(*cases, columns=named[:count])[3:])
-        parts = ["÷ fastest: ", "± rounds: ", "peak: ", "percentiles: of the 5 rounds"]
+        parts = ["÷ fastest: ", "± rounds: ", "peak: ", "percentiles: over the 5 rounds"]
         assert [part in below for part in parts] == [index < count for index in range(len(parts))]
         assert below.count("percentiles") == (count > 3)
     assert rendered(case("a", "x", [0.2]), columns=("status",))[-1] == "all rows: batch 8"
@@ -216,11 +216,10 @@ def test_percentiles_lie_among_the_rounds_in_their_order(rounds: list[float]) ->
 
 def test_the_legend_says_of_how_many_rounds_and_steps() -> None:
     needed = "(needed: 5 for p50, 29 for p90, 299 for p99)"
-    assert legend([case("a", "x", [0.1] * 20)]) == f"percentiles: of the 20 rounds of a trial {needed}"
+    assert legend([case("a", "x", [0.1] * 20)]) == f"percentiles: over the 20 rounds of a trial {needed}"
     several = [
         case("a", "x", [0.1] * 20, settings={"steps_per_round": 1}),
         case("b", "x", [0.1] * 2000, settings={"steps_per_round": 40}),
     ]
-    assert (
-        legend(several) == f"percentiles: of the 20 to 2,000 rounds of a trial, each the mean of 1 to 40 steps {needed}"
-    )
+    found = "percentiles: over the 20 to 2,000 rounds of a trial, each the mean of 1 to 40 steps"
+    assert legend(several) == f"{found} {needed}"

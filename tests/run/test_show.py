@@ -83,7 +83,7 @@ def test_columns_and_order_are_chosen_alike_in_a_run_and_in_show(
     assert shown[3].split() == ["work", "measured", "in", "status", "p50", "rounds"]
     sizes = [("inference", "1"), ("inference", "8"), ("training", "1"), ("training", "8")]
     assert [(line.split()[1], line.split()[3]) for line in shown[4:8]] == sizes
-    assert "percentiles: of the 20 rounds of a trial" in shown[8]
+    assert "percentiles: over the 20 rounds of a trial" in shown[8]
     capsys.readouterr()
     assert main(["show", "run.json"]) == 0
     assert capsys.readouterr().out.splitlines() != shown

@@ -34,7 +34,7 @@ def legend(cases: Sequence[CaseResult]) -> str:
     steps = [found for each in settings if type(found := each.get("steps_per_round")) is int]
     several = f", each the mean of {_range(steps)} steps" if max(steps, default=1) > 1 else ""
     needed = ", ".join(f"{_least_rounds(percent)} for p{percent}" for percent in PERCENTILES)
-    return f"percentiles: of the {_range(counts)} rounds of a trial{several} (needed: {needed})"
+    return f"percentiles: over the {_range(counts)} rounds of a trial{several} (needed: {needed})"
 
 
 def _least_rounds(percent: int) -> int:
