@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import re
-import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from fake_processes import FakeProcesses
@@ -105,7 +105,11 @@ def test_an_interruption_ends_the_processes(
     command: Command, measured: Callable[[FakeProcesses], FakeProcesses], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     processes = measured(FakeProcesses())
-    monkeypatch.setattr(processes, "alone", lambda allocator: signal.raise_signal(signal.SIGINT))
+
+    def interrupted(allocator: str) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(processes, "alone", interrupted)
     status, output, errors = command("doctor", "--noise")
     assert (status, output) == (130, "")
     assert errors.endswith("pytest-throughput: interrupted\n")
