@@ -392,7 +392,7 @@ def launcher(tmp_path: Path) -> Iterator[SharedWorkers]:
     staged.remove()
 
 
-@pytest.mark.parametrize("cases", [30, pytest.param(1_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cases", [30, pytest.param(300, marks=pytest.mark.slow)])
 def test_many_cases_with_every_tenth_crashing_finish(launcher: SharedWorkers, cases: int) -> None:
     placement = Placement(Interpreter("default", "python", (sys.executable,)), trial=1)
     descriptors, me = set(os.listdir("/proc/self/fd")), psutil.Process()
