@@ -12,6 +12,7 @@ from msgspec import Meta, Struct, to_builtins
 from pytest_throughput.results.untrusted_json import Unreadable, parse_object, read_whole
 from pytest_throughput.results.validation import convert
 from pytest_throughput.text import printable
+from pytest_throughput.whole_file import replace_file
 
 __all__ = ["NOT_MEASURED", "Compared", "Question", "State"]
 
@@ -80,12 +81,7 @@ class State:
         """Write the file with a further comparison: a reader sees all of it or what was before. Raise OSError."""
         self._compared.append(one)
         text = json.dumps(to_builtins(_File(_FORMAT, self._question, self._compared)), indent=2, allow_nan=False)
-        part = self._path.with_name(f"{self._path.name}.part")
-        with open(part, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, self._path)
+        replace_file(self._path, text.encode())
 
 
 def _read(path: Path, question: Question) -> list[Compared]:
