@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from rich.table import Table
 from rich.text import Text
@@ -12,7 +12,7 @@ from pytest_throughput.gate.history import History
 from pytest_throughput.report.charts.chart import DataTable
 from pytest_throughput.report.console import lines_of
 from pytest_throughput.report.history_rows import heading_of, notes_of, summary, tables_of
-from pytest_throughput.report.markdown_text import escaped
+from pytest_throughput.report.markdown_text import escaped, table_lines
 from pytest_throughput.text import count, printable
 
 __all__ = ["as_markdown", "as_table"]
@@ -37,9 +37,8 @@ def as_markdown(history: History) -> str:
     for machine in history.machines:
         lines += ["", f"**{escaped(heading_of(machine))}**"]
         for table in tables_of(machine):
-            lines += ["", _markdown_row(table.columns), "|" + "---|" * len(table.columns)]
-            lines += [_markdown_row([escaped(cell.text) for cell in row]) for row in table.rows[:_MOST_ROWS]]
-            lines += _left_out(table)
+            rows = [[escaped(cell.text) for cell in row] for row in table.rows[:_MOST_ROWS]]
+            lines += ["", *table_lines(table.columns, rows), *_left_out(table)]
         lines += [line for note in notes_of(machine) for line in ("", note)]
     notes = _notes(history, escaped)
     return "\n".join([*lines, *([""] if notes else []), *(f"- {note}" for note in notes)])
@@ -52,10 +51,6 @@ def _lines(table: DataTable, width: int | None, colour: bool) -> list[str]:
     for row in table.rows[:_MOST_ROWS]:
         shown.add_row(*(Text(printable(cell.text)) for cell in row))
     return lines_of(shown, width, colour)
-
-
-def _markdown_row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _left_out(table: DataTable) -> list[str]:

@@ -1,12 +1,13 @@
-"""Text from files and workers as a part of Markdown on GitHub and its like."""
+"""Markdown on GitHub and its like: text from files and workers as a part of it, and tables."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 
 from pytest_throughput.text import printable
 
-__all__ = ["escaped"]
+__all__ = ["escaped", "table_lines"]
 
 _REFERENCE = re.compile(r"[@#]|:(?=//|[\w+-]+:)|\bgh-(?=\d)", re.IGNORECASE)
 """The beginnings of mentions, issues, URLs and emoji. GitHub and others find them even in escaped characters
@@ -23,3 +24,12 @@ def escaped(text: str) -> str:
         for one in separated
     )
     return re.sub(r"(?i)(?<=www)\.", "&#46;", "".join(characters))
+
+
+def table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return the lines of a table. Its cells are Markdown: they are not escaped."""
+    return [_row(headings), "|" + "---|" * len(headings), *map(_row, rows)]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

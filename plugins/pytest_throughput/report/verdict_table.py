@@ -12,7 +12,7 @@ from rich.text import Text
 
 from pytest_throughput.gate.verdict import CaseVerdict, Judgement, Trend, Verdict
 from pytest_throughput.report.console import lines_of
-from pytest_throughput.report.markdown_text import escaped
+from pytest_throughput.report.markdown_text import escaped, table_lines
 from pytest_throughput.text import printable, significant
 
 __all__ = ["as_json", "as_markdown", "as_table", "markdown_body", "shown_case", "summary"]
@@ -59,11 +59,7 @@ def markdown_body(judgement: Judgement) -> str:
     lines = [escaped(judgement.title), ""]
     rows = _rows(judgement)
     if rows:
-        headings = _headings(judgement, rows)
-        lines += ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
-        for one in rows[:_MOST_ROWS]:
-            cells = (shown_case(one), *_figures(judgement, one), _why(judgement, one))
-            lines.append("| " + " | ".join((f"**{one.verdict}**", *map(escaped, cells))) + " |")
+        lines += table_lines(_headings(judgement, rows), [_markdown_row(judgement, one) for one in rows[:_MOST_ROWS]])
         if len(rows) > _MOST_ROWS:
             lines += ["", f"and {len(rows) - _MOST_ROWS} more"]
         lines.append("")
@@ -119,6 +115,11 @@ def _table(judgement: Judgement, rows: Sequence[CaseVerdict], width: int | None,
         for detail in filter(None, (sides, figure, reason)):
             table.add_row(Padding(Text(detail), (0, 0, 0, min(4, width // 4))))
     return lines_of(table, width, colour)
+
+
+def _markdown_row(judgement: Judgement, one: CaseVerdict) -> tuple[str, ...]:
+    cells = (shown_case(one), *_figures(judgement, one), _why(judgement, one))
+    return (f"**{one.verdict}**", *map(escaped, cells))
 
 
 def _names_metrics(verdicts: Sequence[CaseVerdict]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pytest_throughput.gate.verdict import Judgement, Verdict
 from pytest_throughput.report.exports.exported import NOT_COMPLETE, Exported
 from pytest_throughput.report.exports.names import case_names
-from pytest_throughput.report.markdown_text import escaped
+from pytest_throughput.report.markdown_text import escaped, table_lines
 from pytest_throughput.report.verdict_table import markdown_body, shown_case, summary
 from pytest_throughput.report.warnings import warnings_of
 from pytest_throughput.results.model import CaseResult, RunResult
@@ -61,12 +61,12 @@ def _table(cases: Sequence[CaseResult]) -> list[str]:
     names = case_names(cases)
     rows = [_row(case, names[case.key]) for case in cases[:_MOST_ROWS]]
     more = ["", f"and {len(cases) - _MOST_ROWS} more"] if len(cases) > _MOST_ROWS else []
-    return ["| case | result | 95 % interval | trials | status |", "|---|---|---|---|---|", *rows, *more]
+    return [*table_lines(("case", "result", "95 % interval", "trials", "status"), rows), *more]
 
 
-def _row(case: CaseResult, name: str) -> str:
+def _row(case: CaseResult, name: str) -> list[str]:
     mean, low, high = case.estimate()
     result = "–" if mean is None else f"{significant(mean)} {case.unit}"
     interval = "–" if low is None else f"{significant(low)} to {significant(high)}"
     status = f"{case.status or 'not run'}{'' if case.implausible is None else ', implausible'}"
-    return "| " + " | ".join(map(escaped, (name, result, interval, str(len(case.measured)), status))) + " |"
+    return [escaped(cell) for cell in (name, result, interval, str(len(case.measured)), status)]
