@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_throughput.results.model import CaseResult
 
-__all__ = ["geometric_mean", "median_of", "numbers", "searches_of", "watts"]
+__all__ = ["geometric_mean", "is_number", "median_of", "numbers", "searches_of", "watts"]
 
 
 def numbers(case: CaseResult, name: str) -> list[float]:
@@ -38,12 +38,17 @@ def geometric_mean(values: Sequence[float]) -> float | None:
     return statistics.geometric_mean(values) if values and min(values) > 0 else None
 
 
+def is_number(value: Any) -> bool:
+    """Return whether the value is a figure of a trial: a number from 0 to 1e18, and no truth value."""
+    return type(value) in (int, float) and 0 <= value < 1e18
+
+
 def _is_search(value: Any) -> bool:
     return isinstance(value, dict) and type(value.get("fits")) is int and 0 < value["fits"] < 1e18
 
 
 def _numbers(values: Iterable[Any]) -> list[float]:
-    return [value for value in values if type(value) in (int, float) and 0 <= value < 1e18]
+    return [value for value in values if is_number(value)]
 
 
 def _median(values: Sequence[float]) -> float | None:

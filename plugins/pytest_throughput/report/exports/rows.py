@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_throughput.report.exports.names import distinct, shown_name
+from pytest_throughput.report.values import is_number
 from pytest_throughput.results.model import CaseResult, RunResult, TrialResult
 from pytest_throughput.text import printable
 
@@ -119,7 +120,7 @@ def _of_trial(rows: Sequence[_Row]) -> list[TypedColumn]:
 
 def _number(metadata: Mapping[str, Any], name: str) -> float | None:
     value: Any = metadata.get(name)
-    return float(value) if type(value) in (int, float) and 0 <= value < 1e18 else None
+    return float(value) if is_number(value) else None
 
 
 def _of_metrics(rows: Sequence[_Row], names: Sequence[str]) -> list[TypedColumn]:
