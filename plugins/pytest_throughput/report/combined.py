@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from pytest_throughput.gate.from_results import fingerprint_of
 from pytest_throughput.results.model import CaseResult, RunResult
+from pytest_throughput.text import count
 from pytest_throughput.worker.protocol import STATUSES
 
-__all__ = ["combined", "hardware_names", "on_its_hardware", "processors_of"]
+__all__ = ["DEVICE", "combined", "hardware_names", "on_its_hardware", "processors_of"]
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ def processors_of(fingerprint: Mapping[str, Any]) -> str:
 def _threads(fingerprint: Mapping[str, Any]) -> str:
     cpu = fingerprint.get("cpu")
     threads = cpu.get("threads") if isinstance(cpu, dict) else None
-    return "" if threads is None else f", {threads} thread{'' if threads == 1 else 's'}"
+    return "" if threads is None else f", {count(threads, 'thread')}"
 
 
 def _distinct(names: Sequence[str], more: Sequence[str]) -> list[str]:
@@ -98,12 +99,17 @@ def _as_one(cases: Sequence[CaseResult]) -> CaseResult:
     worst = max(cases, key=lambda case: -1 if case.status is None else STATUSES.index(case.status))
     return replace(
         worst,
-        implausible=next((case.implausible for case in cases if case.implausible is not None), None),
+        implausible=_first_known(case.implausible for case in cases),
         trials=tuple(trial for case in cases for trial in case.trials),
-        settings=next((case.settings for case in cases if case.settings is not None), None),
-        network_hash=next((case.network_hash for case in cases if case.network_hash is not None), None),
-        node_id=next((case.node_id for case in cases if case.node_id is not None), None),
+        settings=_first_known(case.settings for case in cases),
+        network_hash=_first_known(case.network_hash for case in cases),
+        node_id=_first_known(case.node_id for case in cases),
     )
+
+
+def _first_known(values: Iterable[T | None]) -> T | None:
+    """Return the first value that is not None; None if there is none."""
+    return next((value for value in values if value is not None), None)
 
 
 def _common(values: Sequence[T]) -> T | None:
