@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from pytest_throughput.report.charts.drawing import WIDTH
+from pytest_throughput.report.charts.hatching import hatch_number
 from pytest_throughput.report.charts.lettering import SIZE
 from pytest_throughput.report.charts.styles import (
     COLOURS,
     DASHES,
     INKS,
     colour_class,
-    hatch_number,
     is_open,
     outline,
     styles_of,

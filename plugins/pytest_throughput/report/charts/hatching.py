@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pytest_throughput.report.charts.drawing import path
-from pytest_throughput.report.charts.styles import colour_class, hatch_number
+from pytest_throughput.report.charts.styles import COLOURS, colour_class
 
-__all__ = ["fill_of", "patterns"]
+__all__ = ["fill_of", "hatch_number", "patterns"]
 
 _SIZE = 7
 _LINES = (
@@ -20,6 +20,11 @@ _LINES = (
     ("M0 3.5h7", 0),
 )
 """Lines in a square of ``_SIZE``, and the angle by which it is turned, by ``hatch_number``."""
+
+
+def hatch_number(style: int) -> int:
+    """Return the number of the hatching of the style's areas; styles of one colour have different ones."""
+    return (style + style // len(COLOURS)) % len(_LINES)
 
 
 def fill_of(style: int, identifier: str) -> str:

@@ -12,7 +12,6 @@ __all__ = [
     "INKS",
     "LIGHT_PAPER",
     "colour_class",
-    "hatch_number",
     "is_open",
     "outline",
     "styles_of",
@@ -73,7 +72,6 @@ _SHAPES = (
 
 There are 12 shapes and 7 colours, so that 84 styles differ: the 8th has the colour of the 1st with another shape.
 """
-_HATCHES = 7
 
 
 def styles_of(names: Iterable[str]) -> Mapping[str, int]:
@@ -101,8 +99,3 @@ def outline(style: int) -> str:
 def is_open(style: int, variant: int) -> bool:
     """Return whether the shape is filled with the paper's colour. The variants of a style alternate."""
     return _SHAPES[style % len(_SHAPES)][1] ^ (variant % 2 == 1)
-
-
-def hatch_number(style: int) -> int:
-    """Return the number of the hatching of the style's areas; styles of one colour have different ones."""
-    return (style + style // len(COLOURS)) % _HATCHES
