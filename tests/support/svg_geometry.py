@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from pytest_throughput.report.charts.lettering import SIZE, width_of
 
-__all__ = ["Shape", "Text", "parsed", "path_points", "shapes", "texts"]
+__all__ = ["Shape", "Text", "parsed", "shapes", "texts"]
 
 Position = tuple[float, float]
 _TOKEN = re.compile(r"[a-zA-Z]|-?\d*\.?\d+(?:e-?\d+)?")
@@ -55,7 +55,7 @@ def texts(root: ElementTree.Element) -> list[Text]:
     return found
 
 
-def path_points(commands: str) -> list[Position]:
+def _path_points(commands: str) -> list[Position]:
     """Return the points that the commands reach, whether they draw or only move."""
     tokens = iter(_TOKEN.findall(commands))
     points: list[Position] = []
@@ -100,6 +100,6 @@ def _walk(
 
 def _corners(element: ElementTree.Element) -> tuple[Position, ...]:
     if element.tag == "path":
-        return (*path_points(element.attrib["d"]),)
+        return (*_path_points(element.attrib["d"]),)
     x, y, width, height = (float(element.attrib[name]) for name in ("x", "y", "width", "height"))
     return (x, y), (x + width, y + height)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from pytest_throughput.report.charts.domain import Domain
 from pytest_throughput.report.charts.drawing import WIDTH, group, path, px, text
-from pytest_throughput.report.charts.lettering import SIZE, width_of
+from pytest_throughput.report.charts.lettering import BASE_LINE, SIZE, width_of
 from pytest_throughput.report.charts.ticks import Tick
 
 __all__ = ["X_AXIS_HEIGHT", "x_axis", "x_grid", "y_axis", "y_axis_width"]
@@ -29,7 +29,7 @@ def y_axis(y: Domain, label: str, label_y: float, left: float, right: float, at:
     positions = [at(tick.value) for tick in y.ticks]
     grid = path("".join(f"M{px(left)} {px(position)}H{px(right)}" for position in positions), "c-grid")
     kept = _apart(positions, [SIZE] * len(positions), gap=2)
-    texts = [text(left - 8, positions[n] + 4.5, y.ticks[n].text, left) for n in kept]
+    texts = [text(left - 8, positions[n] + BASE_LINE, y.ticks[n].text, left) for n in kept]
     return grid + group("c-muted", [text(0, label_y, label, WIDTH), group("c-end", texts)])
 
 

@@ -10,8 +10,8 @@ from pytest_throughput.report.charts.chart import Axis, Bar, BarChart, BarPart
 from pytest_throughput.report.charts.domain import Domain, domain_of, is_drawable
 from pytest_throughput.report.charts.drawing import WIDTH, Drawing, group, path, px, rectangle, text
 from pytest_throughput.report.charts.hatching import fill_of, patterns
-from pytest_throughput.report.charts.lettering import clean, fitted, width_of
-from pytest_throughput.report.charts.marks import Entry, legend, styled, whisker
+from pytest_throughput.report.charts.lettering import BASE_LINE, clean, fitted, width_of
+from pytest_throughput.report.charts.marks import Entry, interval_ends, legend, styled, whisker
 from pytest_throughput.report.charts.number_text import number_text, with_interval
 from pytest_throughput.report.charts.rows import Rows
 
@@ -19,6 +19,8 @@ __all__ = ["bar_drawing"]
 
 _THICK, _THIN = 16, 13
 """The heights of a bar that is alone in its row, and of one of several."""
+_AXIS = Axis("", "linear")
+"""The scale of all bars, whatever that of the chart."""
 _GAP = 3
 _LONGEST_NAME = 170
 
@@ -36,7 +38,7 @@ class _Piece(NamedTuple):
         part = self.part
         if part.low is None and part.high is None:
             return None
-        low, high = (part.value if end is None or end != end else end for end in (part.low, part.high))
+        low, high = interval_ends(part.value, part.low, part.high)
         return self.start + low, self.start + high
 
 
@@ -71,7 +73,7 @@ def bar_drawing(chart: BarChart, identifier: str) -> Drawing:
             drawn += [_rectangle(piece, at, y, thickness, fills) for piece in lane.pieces]
             whiskers += [_whisker(piece, at, y + thickness / 2, domain) for piece in lane.pieces]
             x = 6 + max([at(0), *(at(end) for piece in lane.pieces for end in (piece.end, *(piece.interval or ())))])
-            texts.append(text(x, y + thickness / 2 + 4.5, lane.text, WIDTH - x))
+            texts.append(text(x, y + thickness / 2 + BASE_LINE, lane.text, WIDTH - x))
     intervals = path("".join(whiskers), "c-halo") + path("".join(whiskers), "c-whisker")
     zero = path(f"M{px(at(0))} {px(rows.top)}V{px(rows.bottom)}", "c-axis")
     grid = x_grid(domain, rows.top, rows.bottom, at, has_texts=rows.is_tall)
@@ -92,7 +94,7 @@ def _grouped(bar: Bar, has_names: bool) -> list[_Lane]:
     lanes = []
     for part in bar.parts:
         name = f"{fitted(part.name, _LONGEST_NAME)} " if has_names else ""
-        pieces = (_Piece(part, 0.0, part.value),) if is_drawable(part.value, Axis("")) else ()
+        pieces = (_Piece(part, 0.0, part.value),) if is_drawable(part.value, _AXIS) else ()
         lanes.append(_Lane(pieces, name + number_text(part.value, 3)))
     return lanes or [_Lane((), "-")]
 
@@ -102,7 +104,7 @@ def _stacked(bar: Bar) -> list[_Lane]:
     pieces = []
     left = right = 0.0
     for part in bar.parts:
-        if not is_drawable(part.value, Axis("")):
+        if not is_drawable(part.value, _AXIS):
             continue
         start = left if part.value < 0 else right
         pieces.append(_Piece(part, start, start + part.value))
@@ -112,7 +114,7 @@ def _stacked(bar: Bar) -> list[_Lane]:
 
 def _domain(pieces: Sequence[_Piece]) -> Domain:
     ends = [end for piece in pieces for end in piece.interval or ()]
-    return domain_of([piece.end for piece in pieces], Axis(""), 5, ends=ends, zero="always", ends_on_ticks=True)
+    return domain_of([piece.end for piece in pieces], _AXIS, 5, ends=ends, zero="always", ends_on_ticks=True)
 
 
 def _legend(chart: BarChart, identifier: str) -> tuple[str, float]:

@@ -161,7 +161,7 @@ class Section:
     """One section of a report. A section without data does not exist."""
 
     identifier: str
-    """Unique in the report, of lower-case letters and hyphens: the anchor of links, and the name of chart files."""
+    """Unique in the report, of lower-case letters, digits and hyphens: the anchor of links, and the name of files."""
     heading: str
     charts: tuple[Chart, ...] = ()
     tables: tuple[DataTable, ...] = ()

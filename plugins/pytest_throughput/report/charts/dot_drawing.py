@@ -6,8 +6,8 @@ from pytest_throughput.report.charts.axes import X_AXIS_HEIGHT, x_axis, x_grid
 from pytest_throughput.report.charts.chart import DotChart, DotRow
 from pytest_throughput.report.charts.domain import Domain, domain_of, is_drawable
 from pytest_throughput.report.charts.drawing import WIDTH, Drawing, group, path, px, text
-from pytest_throughput.report.charts.lettering import width_of
-from pytest_throughput.report.charts.marks import mark, marks_class, styled, whisker
+from pytest_throughput.report.charts.lettering import BASE_LINE, width_of
+from pytest_throughput.report.charts.marks import interval_ends, mark, marks_class, styled, whisker
 from pytest_throughput.report.charts.number_text import number_text, with_interval
 from pytest_throughput.report.charts.rows import Rows
 
@@ -38,13 +38,13 @@ def dot_drawing(chart: DotChart) -> Drawing:
         elements = [path(dots, "c-dot")]
         if row.mean is not None and is_drawable(row.mean, chart.value):
             y = middle + (_FROM_MIDDLE if values else 0)
-            low, high = (row.mean if end is None or end != end else end for end in (row.low, row.high))
+            low, high = interval_ends(row.mean, row.low, row.high)
             if low != high:
                 elements.append(path(whisker(at(low), at(high), y, (domain.holds(low), domain.holds(high))), "c-error"))
             tooltip = with_interval(row.mean, row.low, row.high)
             elements.append(mark(row.style, at(row.mean), y, marks_class(row.style), tooltip))
         drawn.append(styled(row.style, elements))
-    middles = [top + _HEIGHT / 2 + 4.5 for top in rows.tops]
+    middles = [top + _HEIGHT / 2 + BASE_LINE for top in rows.tops]
     texts = [text(WIDTH - 2, y, mean, beside) for mean, y in zip(means, middles, strict=True) if mean]
     grid = x_grid(domain, rows.top, rows.bottom, at, has_texts=rows.is_tall)
     axis = x_axis(domain, chart.value.label, rows.left, rows.right, rows.bottom, at)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["SIZE", "clean", "fitted", "width_of", "wrapped"]
+__all__ = ["BASE_LINE", "SIZE", "clean", "fitted", "width_of", "wrapped"]
 
 SIZE = 13
 """The size of the texts of charts, in units of the SVG."""
+BASE_LINE = 4.5
+"""How far below its middle the base line of such a text lies."""
 
 _MOST_CHARACTERS = 1_000
 _WIDTHS = dict.fromkeys("iljI.,:;'|!", 0.36) | dict.fromkeys("tfr ()[]-/\\", 0.42) | dict.fromkeys("mwMW@%…×", 1.0)

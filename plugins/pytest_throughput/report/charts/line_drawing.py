@@ -11,8 +11,17 @@ from pytest_throughput.report.charts.chart import Limit, LineChart, Point, Serie
 from pytest_throughput.report.charts.domain import Domain, domain_of, is_drawable
 from pytest_throughput.report.charts.drawing import WIDTH, Drawing, group, path, px, text
 from pytest_throughput.report.charts.end_labels import Position, label_heights
-from pytest_throughput.report.charts.lettering import fitted, width_of
-from pytest_throughput.report.charts.marks import ROW_HEIGHT, Entry, legend, line_sample, mark, marks_class, styled
+from pytest_throughput.report.charts.lettering import BASE_LINE, fitted, width_of
+from pytest_throughput.report.charts.marks import (
+    ROW_HEIGHT,
+    Entry,
+    interval_ends,
+    legend,
+    line_sample,
+    mark,
+    marks_class,
+    styled,
+)
 from pytest_throughput.report.charts.number_text import short_number, with_interval
 
 __all__ = ["line_drawing"]
@@ -90,7 +99,7 @@ def _entry(series: Series) -> Entry:
 
 
 def _label_width(lines: Sequence[tuple[Series, Sequence[Point]]]) -> float:
-    return 24 + min(_LONGEST_LABEL, max((width_of(fitted(line.name, _LONGEST_LABEL)) for line, _ in lines), default=0))
+    return 24 + max((width_of(fitted(line.name, _LONGEST_LABEL)) for line, _ in lines), default=0)
 
 
 def _labels(lines: Sequence[tuple[Series, Sequence[Point]]], plot: _Plot, heights: Sequence[float]) -> str:
@@ -100,7 +109,10 @@ def _labels(lines: Sequence[tuple[Series, Sequence[Point]]], plot: _Plot, height
         x_end, y_end = plot.line(points)[-1]
         leader = path(f"M{px(x_end + 7)} {px(y_end)}L{px(plot.right + 3)} {px(y)}", "c-leader")
         glyph = mark(series.style, plot.right + 11, y, marks_class(series.style, series.variant))
-        elements += [styled(series.style, [leader, glyph]), text(plot.right + 21, y + 4.5, series.name, _LONGEST_LABEL)]
+        elements += [
+            styled(series.style, [leader, glyph]),
+            text(plot.right + 21, y + BASE_LINE, series.name, _LONGEST_LABEL),
+        ]
     return "".join(elements)
 
 
@@ -114,9 +126,9 @@ def _limits(limits: Sequence[Limit], plot: _Plot) -> list[str]:
         x, y = plot.across(limit.x), plot.top - ROW_HEIGHT * (len(limits) - number) + 8
         needed, to_right, to_left = width_of(limit.text), WIDTH - x - 10, x - 10
         if needed <= to_right or to_right >= to_left:
-            name = text(x + 9, y + 4.5, limit.text, to_right)
+            name = text(x + 9, y + BASE_LINE, limit.text, to_right)
         else:
-            name = group("c-end", [text(x - 9, y + 4.5, limit.text, to_left)])
+            name = group("c-end", [text(x - 9, y + BASE_LINE, limit.text, to_left)])
         line = path(f"M{px(x)} {px(y)}V{px(plot.bottom)}", "c-limit")
         elements.append(styled(limit.style, [line, mark(limit.style, x, y, marks_class(limit.style))]))
         elements.append(group("c-above", [name]))
@@ -145,6 +157,6 @@ def _error_bar(point: Point, plot: _Plot, *, has_caps: bool) -> str:
     if point.low is None and point.high is None:
         return ""
     x = plot.across(point.x)
-    ends = [point.y if end is None or end != end else end for end in (point.low, point.high)]
+    ends = interval_ends(point.y, point.low, point.high)
     caps = [f"M{px(x - 3)} {px(plot.up(end))}h6" for end in ends if has_caps and plot.y.holds(end)]
     return f"M{px(x)} {px(plot.up(ends[0]))}V{px(plot.up(ends[1]))}{''.join(caps)}"

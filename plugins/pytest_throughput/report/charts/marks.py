@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from pytest_throughput.report.charts.drawing import WIDTH, group, path, px, text
-from pytest_throughput.report.charts.lettering import fitted, width_of
+from pytest_throughput.report.charts.lettering import BASE_LINE, fitted, width_of
 from pytest_throughput.report.charts.styles import colour_class, is_open, outline, variant_class
 
-__all__ = ["ROW_HEIGHT", "Entry", "legend", "line_sample", "mark", "marks_class", "styled", "whisker"]
+__all__ = ["ROW_HEIGHT", "Entry", "interval_ends", "legend", "line_sample", "mark", "marks_class", "styled", "whisker"]
 
 ROW_HEIGHT = 20
 _SAMPLE_WIDTH, _LONGEST_NAME, _SPACE_BELOW = 30, 270, 6
@@ -39,7 +40,13 @@ def mark(style: int, x: float, y: float, classes: str = "", tooltip: str = "") -
     return path(f"M{px(x)} {px(y)}{outline(style)}", classes, tooltip)
 
 
-def whisker(x_low: float, x_high: float, y: float, caps: tuple[bool, bool] = (True, True)) -> str:
+def interval_ends(value: float, low: float | None, high: float | None) -> tuple[float, float]:
+    """Return the ends of the value's interval. An end that is not known, or not a number, is the value itself."""
+    low, high = (value if end is None or math.isnan(end) else end for end in (low, high))
+    return low, high
+
+
+def whisker(x_low: float, x_high: float, y: float, caps: tuple[bool, bool]) -> str:
     """Return the commands of a horizontal interval, with a cap at each end that lies on the axis."""
     ends = "".join(f"M{px(x)} {px(y - 4)}v8" for x, has_cap in zip((x_low, x_high), caps, strict=True) if has_cap)
     return f"M{px(x_low)} {px(y)}H{px(x_high)}{ends}"
@@ -64,6 +71,6 @@ def legend(entries: Iterable[Entry], sample: Callable[[Entry, float, float], str
         if x and x + width > WIDTH:
             x, y = 0.0, y + ROW_HEIGHT
         samples.append(sample(entry, x, y))
-        names.append(text(x + _SAMPLE_WIDTH, y + 4.5, entry.name, _LONGEST_NAME))
+        names.append(text(x + _SAMPLE_WIDTH, y + BASE_LINE, entry.name, _LONGEST_NAME))
         x += width + 16
     return "".join([*samples, *names]), y + ROW_HEIGHT / 2 + _SPACE_BELOW if names else 0.0

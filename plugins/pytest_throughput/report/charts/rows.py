@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_throughput.report.charts.drawing import WIDTH, group, text
-from pytest_throughput.report.charts.lettering import fitted, width_of
+from pytest_throughput.report.charts.lettering import BASE_LINE, fitted, width_of
 
 __all__ = ["Rows"]
 
@@ -47,5 +47,7 @@ class Rows:
     def labels(self) -> str:
         """Return the names, each at the middle of its row."""
         middles = [top + height / 2 for top, height in zip(self.tops, self.heights, strict=True)]
-        texts = [text(self.left - 8, y + 4.5, name, _LONGEST_NAME) for name, y in zip(self.names, middles, strict=True)]
+        texts = [
+            text(self.left - 8, y + BASE_LINE, name, _LONGEST_NAME) for name, y in zip(self.names, middles, strict=True)
+        ]
         return group("c-end", texts)
