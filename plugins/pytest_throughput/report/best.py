@@ -6,9 +6,10 @@ compared.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_throughput.report.grouping import grouped
 from pytest_throughput.report.ratios import TO_ITSELF, Ratio, by_speed, comparable, ratio_between
 from pytest_throughput.results.model import CaseResult
 
@@ -79,12 +80,9 @@ def _works(cases: Sequence[CaseResult]) -> list[list[CaseResult]]:
     return comparable(sound)
 
 
-def _by_framework(rows: Sequence[CaseResult]) -> Iterable[list[CaseResult]]:
+def _by_framework(rows: Sequence[CaseResult]) -> list[list[CaseResult]]:
     """Return the rows of each framework in each environment, in the order of the rows."""
-    found: dict[tuple[str, str], list[CaseResult]] = {}
-    for row in rows:
-        found.setdefault((_framework(row), row.environment), []).append(row)
-    return found.values()
+    return grouped(rows, lambda row: (_framework(row), row.environment))
 
 
 def _bests_of(rows: Sequence[CaseResult]) -> list[Best]:

@@ -6,10 +6,21 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_throughput.launch.pairs import speed_ratio
+from pytest_throughput.report.grouping import grouped
 from pytest_throughput.results.model import RATE, CaseResult, Estimate, TrialResult
 from pytest_throughput.results.statistics import geometric_mean_interval
 
-__all__ = ["TO_ITSELF", "Ratio", "by_speed", "comparable", "legend", "ratio_between", "ratios_to_fastest"]
+__all__ = [
+    "TO_ITSELF",
+    "Ratio",
+    "by_speed",
+    "comparable",
+    "legend",
+    "metric_key",
+    "ratio_between",
+    "ratios_to_fastest",
+    "speed_of",
+]
 
 
 @dataclass(frozen=True)
@@ -62,12 +73,14 @@ def ratios_to_fastest(cases: Sequence[CaseResult]) -> Mapping[tuple[str, str], R
 
 def comparable(cases: Sequence[CaseResult]) -> list[list[CaseResult]]:
     """Return the measured cases, those of the same work and primary metric together."""
-    groups: dict[Hashable, list[CaseResult]] = {}
-    for case in cases:
-        if case.primary is not None:
-            metric = case.primary.name, case.primary.unit, case.primary.better
-            groups.setdefault((case.work, metric), []).append(case)
-    return list(groups.values())
+    measured = [case for case in cases if case.measured]
+    return grouped(measured, lambda case: (case.work, metric_key(case)))
+
+
+def metric_key(case: CaseResult) -> Hashable:
+    """Return name, unit and direction of the primary metric; None where nothing was measured."""
+    metric = case.primary
+    return None if metric is None else (metric.name, metric.unit, metric.better)
 
 
 def by_speed(rows: Sequence[CaseResult]) -> list[CaseResult]:
@@ -76,12 +89,12 @@ def by_speed(rows: Sequence[CaseResult]) -> list[CaseResult]:
     They are compared by their ratios to one of them, which on a busy machine are known better than the metric itself,
     and by the metric if no trials of the two can be compared.
     """
-    highest = max(rows, key=_speed)
+    highest = max(rows, key=speed_of)
 
     def speed(row: CaseResult) -> float:
         ratio = ratio_between(row, highest)
         mean = None if ratio is None else ratio.estimate.mean
-        return _speed(row) / _speed(highest) if mean is None else mean
+        return speed_of(row) / speed_of(highest) if mean is None else mean
 
     return sorted(rows, key=speed, reverse=True)
 
@@ -98,7 +111,8 @@ def legend(ratios: Mapping[tuple[str, str], Ratio]) -> str:
     return f"{meaning}, without its interval"
 
 
-def _speed(case: CaseResult) -> float:
+def speed_of(case: CaseResult) -> float:
+    """Return the primary metric, or its reciprocal where lower is better; 0 where it is unknown."""
     mean = case.estimate().mean or 0.0
     return 1 / mean if mean and case.primary is not None and case.primary.better == "lower" else mean
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_throughput.naming import CONTENDERS, DEFAULT_ENVIRONMENT
 from pytest_throughput.report.columns import Row
 from pytest_throughput.report.figures import Figure
+from pytest_throughput.report.grouping import grouped
 from pytest_throughput.results.model import CaseResult
 from pytest_throughput.text import printable
 
@@ -57,10 +58,7 @@ def in_order(cases: Sequence[CaseResult], sort: str, figures: Mapping[str, Figur
 
 
 def _works(cases: Sequence[CaseResult]) -> list[list[CaseResult]]:
-    works: dict[Hashable, list[CaseResult]] = {}
-    for case in cases:
-        works.setdefault(case.work, []).append(case)
-    return list(works.values())
+    return grouped(cases, lambda case: case.work)
 
 
 def _natural(text: str) -> list[str | int]:

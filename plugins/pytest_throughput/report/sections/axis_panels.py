@@ -9,13 +9,13 @@ from pytest_throughput.measurement.metric import Metric
 from pytest_throughput.naming import CONTENDERS
 from pytest_throughput.report.charts.chart import Axis, Point, Series
 from pytest_throughput.report.findings import Rivals
+from pytest_throughput.report.grouping import grouped
 from pytest_throughput.report.sections.works import (
     Labels,
     framework_of,
-    grouped,
     limited,
-    metric_key,
     name_of_test,
+    shown_metric_key,
     styled_as,
     work_key,
 )
@@ -105,14 +105,14 @@ def panels_of(
             style=labels.style(first),
             variant=variants[_configuration(first, contenders)],
             cases=tuple(case for _, case in ordered),
-            measured=tuple(each for each in ordered if metric_key(each[1]) == metric),
+            measured=tuple(each for each in ordered if shown_metric_key(each[1]) == metric),
         )
 
     panels = []
     sized = [(place, case) for case in cases if (place := place_of(case)) is not None]
     for work in grouped(sized, lambda each: work_key(each[1], hidden)):
         configurations = grouped(work, lambda each: _configuration(each[1], contenders))
-        for metric in dict.fromkeys(metric_key(case) for _, case in work):
+        for metric in dict.fromkeys(shown_metric_key(case) for _, case in work):
             lines = [line(each, metric) for each in configurations if metric is not None]
             panels += _panels(labels.work(work[0][1]), [each for each in lines if each.measured])
     return [panel for panel in panels if len(panel.places) > 1]

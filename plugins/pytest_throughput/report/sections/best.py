@@ -9,12 +9,12 @@ from pytest_throughput.report.best import Best, bests, notes_on_bests
 from pytest_throughput.report.charts.chart import Axis, Bar, BarChart, Cell, DataTable, Section
 from pytest_throughput.report.charts.number_text import with_interval
 from pytest_throughput.report.findings import notes_on_findings, quantity_of, title_at
+from pytest_throughput.report.grouping import grouped
 from pytest_throughput.report.sections.works import (
     Labels,
     batch_in_words,
     chart_key,
     framework_of,
-    grouped,
     limited,
     mean_speed,
 )

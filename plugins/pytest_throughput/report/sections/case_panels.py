@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from pytest_throughput.report.grouping import grouped
 from pytest_throughput.report.rows import rows_of, side_by_side
-from pytest_throughput.report.sections.works import framework_styles, grouped, styled_as
+from pytest_throughput.report.sections.works import framework_styles, styled_as
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import printable
 

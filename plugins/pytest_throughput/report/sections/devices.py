@@ -8,12 +8,12 @@ from pytest_throughput.naming import CONTENDERS
 from pytest_throughput.report.best import Best, bests
 from pytest_throughput.report.charts.chart import Axis, Bar, BarChart, Section
 from pytest_throughput.report.findings import notes_on_findings, quantity_of, title_by_device
+from pytest_throughput.report.grouping import grouped
 from pytest_throughput.report.sections.works import (
     Labels,
     batch_in_words,
     chart_key,
     framework_of,
-    grouped,
     limited,
     mean_speed,
 )

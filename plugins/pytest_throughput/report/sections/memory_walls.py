@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from pytest_throughput.report.batch_sweep import fit_of
 from pytest_throughput.report.charts.chart import Limit
+from pytest_throughput.report.grouping import grouped
 from pytest_throughput.report.sections.axis_panels import Line
-from pytest_throughput.report.sections.works import grouped
 from pytest_throughput.text import printable
 
 __all__ = ["Wall", "limits_of", "walls_of"]

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pytest_throughput.naming import CONTENDERS, DEFAULT_ENVIRONMENT
 from pytest_throughput.report.charts.chart import BarPart, Point
 from pytest_throughput.report.charts.styles import styles_of
+from pytest_throughput.report.ratios import metric_key, speed_of
 from pytest_throughput.report.rows import rows_of
 from pytest_throughput.results.model import CaseResult
 from pytest_throughput.text import printable
@@ -22,12 +23,11 @@ __all__ = [
     "chart_key",
     "framework_of",
     "framework_styles",
-    "grouped",
     "limited",
     "mean_speed",
-    "metric_key",
     "name_of_test",
     "point",
+    "shown_metric_key",
     "styled_as",
     "work_key",
 ]
@@ -105,16 +105,12 @@ def mean_speed(cases: Iterable[CaseResult]) -> float:
     Unlike the speed of one of the cases, it says nothing about how they compare with each other: the choice of the
     highest one favours none.
     """
-    logarithms = []
-    for case in cases:
-        speed = math.log(point(0, case).y)
-        logarithms.append(-speed if case.primary is not None and case.primary.better == "lower" else speed)
-    return statistics.fmean(logarithms)
+    return statistics.fmean(math.log(speed_of(case)) for case in cases)
 
 
 def chart_key(case: CaseResult, hidden: Collection[str]) -> Hashable:
     """Return what measured cases of one chart have in common: their metric, and the axes that are not ``hidden``."""
-    return work_key(case, hidden), metric_key(case)
+    return work_key(case, hidden), shown_metric_key(case)
 
 
 def work_key(case: CaseResult, hidden: Collection[str]) -> Hashable:
@@ -122,11 +118,9 @@ def work_key(case: CaseResult, hidden: Collection[str]) -> Hashable:
     return tuple((name, str(value)) for name, value in case.axes.items() if name not in hidden)
 
 
-def metric_key(case: CaseResult) -> Hashable:
+def shown_metric_key(case: CaseResult) -> Hashable:
     """Return name, unit and direction of the primary metric; None if the figures of the case are not to be shown."""
-    if case.status != "ok" or case.implausible is not None or case.primary is None:
-        return None
-    return case.primary.name, case.primary.unit, case.primary.better
+    return metric_key(case) if case.status == "ok" and case.implausible is None else None
 
 
 def framework_of(case: CaseResult) -> str:
@@ -157,14 +151,6 @@ def batch_in_words(case: CaseResult) -> str:
     if size is None:
         return ""
     return f"at batch {size:,}" if type(size) is int else f"at batch {printable(str(size), _LONGEST_BATCH)}"
-
-
-def grouped(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
-    """Return the items with equal keys together, in the order of the first of each."""
-    groups: dict[Hashable, list[T]] = {}
-    for item in items:
-        groups.setdefault(key(item), []).append(item)
-    return list(groups.values())
 
 
 def limited(
