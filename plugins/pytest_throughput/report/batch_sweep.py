@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from pytest_throughput.report.grouping import grouped
 from pytest_throughput.report.marks import is_swapped
-from pytest_throughput.report.rows import rows_of
+from pytest_throughput.report.rows import names_of
 from pytest_throughput.report.values import numbers, searches_of
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import byte_count, significant
@@ -20,6 +20,8 @@ _SHOWN = ("ok", "out_of_memory")
 """The statuses of a case that show whether its batch fits."""
 _CLIFF = 1.5
 """The least growth of the time per item, from one batch size to the next larger one, that swapping is named for."""
+
+_NamedSweep = tuple[str, list[CaseResult]]
 
 
 class Fit(NamedTuple):
@@ -49,55 +51,44 @@ def fit_of(sweep: Sequence[CaseResult]) -> Fit:
 def notes_on_sweeps(result: RunResult) -> list[str]:
     """Return a line on the batches that fit, if one did not, and a line for each cliff of swapping."""
     sweeps = _sweeps(result.cases)
-    names = _names(sweeps)
-    limits = [f"{name} {limit}" for name, limit in zip(names, map(_limit, sweeps), strict=True)]
-    does_not_fit = any(case.status == "out_of_memory" for sweep in sweeps for case in sweep)
-    return [
-        *(["largest batch that fits: " + "; ".join(limits)] if does_not_fit else []),
-        *notes_on_cliffs(result.cases),
-    ]
+    limits = [f"{name} {_limit(sweep)}" for name, sweep in sweeps]
+    does_not_fit = any(case.status == "out_of_memory" for _, sweep in sweeps for case in sweep)
+    return [*(["largest batch that fits: " + "; ".join(limits)] if does_not_fit else []), *_cliffs(sweeps)]
 
 
 def notes_on_cliffs(cases: Sequence[CaseResult]) -> list[str]:
     """Return a line for each cliff of swapping."""
-    sweeps = _sweeps(cases)
-    return [
-        f"swap cliff: {name}: {text}"
-        for name, sweep in zip(_names(sweeps), sweeps, strict=True)
-        for text in _cliff(sweep)
-    ]
+    return _cliffs(_sweeps(cases))
 
 
 def _is_size(value: Any) -> bool:
     return type(value) is int and 0 < value < 1e18
 
 
-def _sweeps(cases: Sequence[CaseResult]) -> list[list[CaseResult]]:
-    """Return the cases that differ in nothing but the batch size, by batch size.
+def _sweeps(cases: Sequence[CaseResult]) -> list[_NamedSweep]:
+    """Return the cases that differ in nothing but the batch size, by batch size, with what they are called.
 
     A sweep has several sizes, and at least one that fits or does not fit: cases that were not run show nothing.
     """
-    sweeps: dict[Hashable, list[CaseResult]] = {}
-    for case in cases:
-        if type(case.axes.get("batch_size")) is int:
-            key = (case.environment, *((name, str(axis)) for name, axis in case.axes.items() if name != "batch_size"))
-            sweeps.setdefault(key, []).append(case)
-    ordered = (sorted(sweep, key=lambda case: int(case.axes["batch_size"])) for sweep in sweeps.values())
-    return [sweep for sweep in ordered if len(sweep) > 1 and any(case.status in _SHOWN for case in sweep)]
+    sized = [case for case in cases if type(case.axes.get("batch_size")) is int]
+    ordered = [sorted(sweep, key=lambda case: int(case.axes["batch_size"])) for sweep in grouped(sized, _all_but_size)]
+    sweeps = [sweep for sweep in ordered if len(sweep) > 1 and any(case.status in _SHOWN for case in sweep)]
+    names = names_of([sweep[0] for sweep in sweeps], without=("batch_size",))
+    return list(zip(names, sweeps, strict=True))
 
 
-def _names(sweeps: Sequence[Sequence[CaseResult]]) -> list[str]:
-    """Return what each sweep is of, as in the table: what it was measured in, and the work without its batch size."""
-    firsts = [sweep[0] for sweep in sweeps]
-    without = [{name: axis for name, axis in case.axes.items() if name != "batch_size"} for case in firsts]
-    rows = rows_of([replace(case, axes=axes) for case, axes in zip(firsts, without, strict=True)])
-    return [" ".join(filter(None, (row.member, row.group))) for row in rows]
+def _all_but_size(case: CaseResult) -> Hashable:
+    return case.environment, *((name, str(axis)) for name, axis in case.axes.items() if name != "batch_size")
 
 
 def _limit(sweep: Sequence[CaseResult]) -> str:
     largest, refused = fit_of(sweep)
     beyond = "no larger one was measured" if refused is None else f"{refused:,} does not fit"
     return "none of those measured" if largest is None else f"{largest:,} ({beyond})"
+
+
+def _cliffs(sweeps: Sequence[_NamedSweep]) -> list[str]:
+    return [f"swap cliff: {name}: {text}" for name, sweep in sweeps for text in _cliff(sweep)]
 
 
 def _cliff(sweep: Sequence[CaseResult]) -> Iterator[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pytest_throughput.naming import CONTENDERS, DEFAULT_ENVIRONMENT
@@ -13,7 +14,7 @@ from pytest_throughput.report.grouping import grouped
 from pytest_throughput.results.model import CaseResult
 from pytest_throughput.text import printable
 
-__all__ = ["in_order", "rows_of", "shown_shared_axes", "side_by_side"]
+__all__ = ["in_order", "names_of", "rows_of", "shown_shared_axes", "side_by_side"]
 
 _LONGEST_NAME = 500
 """The most characters of a name: every row of a table is as wide as its widest row."""
@@ -24,6 +25,14 @@ def rows_of(cases: Sequence[CaseResult]) -> list[Row]:
     """Return the names of the cases: the work, without what all of them have in common, and what it is measured in."""
     shared = _shared_axes(cases)
     return [Row(_work(case, shared), _contender(case)) for case in cases]
+
+
+def names_of(cases: Sequence[CaseResult], *, without: Collection[str] = ()) -> list[str]:
+    """Return the names on one line: what each case is measured in, and its work, ``without`` these axes."""
+    named = [
+        replace(case, axes={name: value for name, value in case.axes.items() if name not in without}) for case in cases
+    ]
+    return [" ".join(filter(None, (row.member, row.group))) for row in rows_of(named)]
 
 
 def shown_shared_axes(cases: Sequence[CaseResult]) -> list[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from pytest_throughput.report.grouping import grouped
-from pytest_throughput.report.rows import rows_of, side_by_side
+from pytest_throughput.report.rows import names_of, side_by_side
 from pytest_throughput.report.sections.works import framework_styles, styled_as
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import printable
@@ -101,10 +101,7 @@ def _name(case: CaseResult, axes: Sequence[str]) -> str:
 
 def _labels(cases: Sequence[CaseResult], unnamed: Collection[str]) -> list[str]:
     """Return what tells each case apart from the others; its id where the axes do not."""
-    named = [
-        replace(case, axes={name: value for name, value in case.axes.items() if name not in unnamed}) for case in cases
-    ]
-    labels = [" ".join(filter(None, (row.member, row.group))) for row in rows_of(named)]
+    labels = names_of(cases, without=unnamed)
     times = Counter(labels)
     return [
         printable(label if label and times[label] == 1 else case.id, _LONGEST_LABEL)
