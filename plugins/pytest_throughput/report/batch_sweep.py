@@ -5,12 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Hashable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pytest_throughput.report.grouping import grouped
 from pytest_throughput.report.marks import is_swapped
 from pytest_throughput.report.rows import names_of
-from pytest_throughput.report.values import numbers, searches_of
+from pytest_throughput.report.values import is_count, numbers, searches_of
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import byte_count, significant
 
@@ -36,7 +36,7 @@ class Fit(NamedTuple):
 def batch_size_of(case: CaseResult) -> int | None:
     """Return the batch size of a case, or the largest batch that a search found for it; None if it has neither."""
     size = case.axes.get("batch_size")
-    return size if _is_size(size) else min((search["fits"] for search in searches_of(case)), default=None)
+    return size if is_count(size) else min((search["fits"] for search in searches_of(case)), default=None)
 
 
 def fit_of(sweep: Sequence[CaseResult]) -> Fit:
@@ -44,7 +44,7 @@ def fit_of(sweep: Sequence[CaseResult]) -> Fit:
     sized = [(case.status, size) for case in sweep if (size := batch_size_of(case)) is not None]
     largest = max((size for status, size in sized if status == "ok"), default=None)
     refused = [size for status, size in sized if status == "out_of_memory"]
-    refused += [search["refused"] for case in sweep for search in searches_of(case) if _is_size(search.get("refused"))]
+    refused += [size for case in sweep for search in searches_of(case) if is_count(size := search.get("refused"))]
     return Fit(largest, min((size for size in refused if size > (largest or 0)), default=None))
 
 
@@ -59,10 +59,6 @@ def notes_on_sweeps(result: RunResult) -> list[str]:
 def notes_on_cliffs(cases: Sequence[CaseResult]) -> list[str]:
     """Return a line for each cliff of swapping."""
     return _cliffs(_sweeps(cases))
-
-
-def _is_size(value: Any) -> bool:
-    return type(value) is int and 0 < value < 1e18
 
 
 def _sweeps(cases: Sequence[CaseResult]) -> list[_NamedSweep]:

@@ -15,7 +15,7 @@ from pytest_throughput.measurement.stopping import relative_half_width
 from pytest_throughput.report import percentiles, ratios, utilisation
 from pytest_throughput.report.columns import Column
 from pytest_throughput.report.ratios import Ratio
-from pytest_throughput.report.values import geometric_mean, median_of, numbers, searches_of, watts
+from pytest_throughput.report.values import geometric_mean, median_of, metric_values, numbers, searches_of, watts
 from pytest_throughput.results.model import CaseResult, Estimate
 from pytest_throughput.text import byte_count, duration, factor, percent, printable, significant
 
@@ -154,12 +154,8 @@ def _speed_within_unit(case: CaseResult, *, units: Sequence[str]) -> tuple[float
     return units.index(unit) if unit in units else 0, mean if case.primary.better == "lower" else -mean
 
 
-def _accuracies(case: CaseResult) -> list[float]:
-    return [metric.value for trial in case.measured if (metric := trial.metric("accuracy")) is not None]
-
-
 def _accuracy(case: CaseResult) -> float | None:
-    found = _accuracies(case)
+    found = metric_values(case, "accuracy")
     return statistics.mean(found) if found else None
 
 
@@ -170,7 +166,7 @@ def _shown_accuracy(case: CaseResult) -> str:
         return "-"
     shown = f"{100 * mean:.1f} %"
     intervals = [each for each in case.metadata_values("accuracy_interval") if _is_interval(each)]
-    if len(_accuracies(case)) > 1 or not intervals:
+    if len(metric_values(case, "accuracy")) > 1 or not intervals:
         return shown
     low, high = intervals[0]
     return f"{shown} ({100 * low:.1f} to {100 * high:.1f})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from pytest_throughput.report.values import median_of, numbers
+from pytest_throughput.report.values import median_of, metric_values, numbers
 from pytest_throughput.results.model import CaseResult
 
 __all__ = ["INPUT_BOUND", "host_bound_ratio", "input_bound_ratio", "is_swapped", "recompilations"]
@@ -24,7 +24,7 @@ def host_bound_ratio(case: CaseResult) -> float | None:
 
 def input_bound_ratio(case: CaseResult) -> float | None:
     """Return the seconds of a step with loading divided by those without; None unless the case is input-bound."""
-    ratios = [metric.value for trial in case.measured if (metric := trial.metric("input_bound_ratio")) is not None]
+    ratios = metric_values(case, "input_bound_ratio")
     ratio = median(ratios) if ratios else 0.0
     return ratio if ratio >= INPUT_BOUND else None
 

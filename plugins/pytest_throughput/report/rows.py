@@ -14,16 +14,18 @@ from pytest_throughput.report.grouping import grouped
 from pytest_throughput.results.model import CaseResult
 from pytest_throughput.text import printable
 
-__all__ = ["in_order", "names_of", "rows_of", "shown_shared_axes", "side_by_side"]
+__all__ = ["in_order", "names_of", "rows_of", "shared_axes", "shown_shared_axes", "side_by_side"]
 
 _LONGEST_NAME = 500
 """The most characters of a name: every row of a table is as wide as its widest row."""
+_NEVER_SHARED = ("mode", "model")
+"""Axes that a row names even if all cases have the same value."""
 _AXES_WITH_UNITS = {"batch_size": "batch {}", "loader_workers": "{} loader workers", "epochs": "{} epochs"}
 
 
 def rows_of(cases: Sequence[CaseResult]) -> list[Row]:
     """Return the names of the cases: the work, without what all of them have in common, and what it is measured in."""
-    shared = _shared_axes(cases)
+    shared = shared_axes(cases)
     return [Row(_work(case, shared), _contender(case)) for case in cases]
 
 
@@ -35,9 +37,20 @@ def names_of(cases: Sequence[CaseResult], *, without: Collection[str] = ()) -> l
     return [" ".join(filter(None, (row.member, row.group))) for row in rows_of(named)]
 
 
+def shared_axes(cases: Sequence[CaseResult], *, never: Collection[str] = _NEVER_SHARED) -> dict[str, Any]:
+    """Return the axes that have one value in all cases, which need not be repeated in every row, but for ``never``."""
+    if not cases:
+        return {}
+    return {
+        name: value
+        for name, value in cases[0].axes.items()
+        if name not in never and all(name in case.axes and case.axes[name] == value for case in cases)
+    }
+
+
 def shown_shared_axes(cases: Sequence[CaseResult]) -> list[str]:
     """Return the values of the axes of the work that are the same in all cases."""
-    axes = _shared_axes(cases).items()
+    axes = shared_axes(cases).items()
     return [_shown_axis(name, value) for name, value in axes if name not in CONTENDERS and value is not None]
 
 
@@ -74,19 +87,6 @@ def _natural(text: str) -> list[str | int]:
     """Return what sorts the text so that ``batch 8`` comes before ``batch 16``."""
     parts = re.split(r"([0-9]+)", text.casefold())
     return [int(part) if index % 2 else part for index, part in enumerate(parts)]
-
-
-def _shared_axes(cases: Sequence[CaseResult]) -> dict[str, Any]:
-    """Return the axes that have one value in all cases, which need not be repeated in every row."""
-    if not cases:
-        return {}
-    first = cases[0].axes
-    never = ("mode", "model")
-    return {
-        name: value
-        for name, value in first.items()
-        if name not in never and all(case.axes.get(name) == value for case in cases)
-    }
 
 
 def _work(case: CaseResult, shared: dict[str, Any]) -> str:

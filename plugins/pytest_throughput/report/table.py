@@ -15,6 +15,7 @@ from pytest_throughput.report.figures import Figure, figures_of
 from pytest_throughput.report.marks import host_bound_ratio, input_bound_ratio, recompilations
 from pytest_throughput.report.ratios import ratios_to_fastest
 from pytest_throughput.report.rows import in_order, names_of, rows_of, shown_shared_axes
+from pytest_throughput.report.values import metric_values
 from pytest_throughput.report.warnings import warnings_of
 from pytest_throughput.results.anchor import shown_anchor
 from pytest_throughput.results.model import CaseResult, RunResult
@@ -116,7 +117,7 @@ def _real_images(cases: Sequence[CaseResult]) -> list[str]:
     """Return the line that compares steps on real images with steps on random ones; none if no case did that."""
     shown = []
     for name, case in zip(names_of(cases), cases, strict=True):
-        found = [metric.value for trial in case.measured if (metric := trial.metric("real_to_random_ratio"))]
+        found = metric_values(case, "real_to_random_ratio")
         if found:
             several = f" ({min(found):.2f} to {max(found):.2f} in {len(found)} trials)" if len(found) > 1 else ""
             shown.append(f"{name} {median(found):.2f}{several}")

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from pytest_throughput.results.model import CaseResult
 
-__all__ = ["geometric_mean", "is_number", "median_of", "numbers", "searches_of", "watts"]
+__all__ = [
+    "geometric_mean",
+    "is_count",
+    "is_number",
+    "median_of",
+    "metric_values",
+    "numbers",
+    "searches_of",
+    "watts",
+]
 
 
 def numbers(case: CaseResult, name: str) -> list[float]:
@@ -21,9 +30,18 @@ def median_of(case: CaseResult, name: str) -> float | None:
     return _median(numbers(case, name))
 
 
+def metric_values(case: CaseResult, name: str) -> list[float]:
+    """Return the values of a metric, one for each measured trial that has it."""
+    return [metric.value for trial in case.measured if (metric := trial.metric(name)) is not None]
+
+
 def searches_of(case: CaseResult) -> list[dict[str, Any]]:
     """Return what searches for the largest batch found: ``fits`` is a number; one for each trial that has one."""
-    return [search for search in case.metadata_values("largest_batch") if _is_search(search)]
+    return [
+        search
+        for search in case.metadata_values("largest_batch")
+        if isinstance(search, dict) and is_count(search.get("fits"))
+    ]
 
 
 def watts(case: CaseResult) -> float | None:
@@ -43,8 +61,9 @@ def is_number(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value < 1e18
 
 
-def _is_search(value: Any) -> bool:
-    return isinstance(value, dict) and type(value.get("fits")) is int and 0 < value["fits"] < 1e18
+def is_count(value: Any) -> TypeGuard[int]:
+    """Return whether a value is a whole number that can be a batch size or a number of ranks."""
+    return type(value) is int and 0 < value < 1e18
 
 
 def _numbers(values: Iterable[Any]) -> list[float]:

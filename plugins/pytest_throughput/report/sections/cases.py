@@ -11,6 +11,7 @@ from pytest_throughput.report.charts.chart import Cell, DataTable, Section
 from pytest_throughput.report.figures import Figure, figures_of
 from pytest_throughput.report.ratios import ratios_to_fastest
 from pytest_throughput.report.repeat import NOT_RECORDED, commands_of
+from pytest_throughput.report.rows import shared_axes
 from pytest_throughput.report.table import status_of
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import count
@@ -73,7 +74,7 @@ def section(result: RunResult) -> Section | None:
 
 def _differing_axes(cases: Sequence[CaseResult]) -> list[str]:
     """Return the axes that tell cases apart."""
-    shared = _shared_axes(cases)
+    shared = shared_axes(cases, never=_NEVER_SHARED)
     return [name for name in dict.fromkeys(name for case in cases for name in case.axes) if name not in shared]
 
 
@@ -102,18 +103,9 @@ def _axis(value: Any) -> Cell:
     return Cell("" if value is None else str(value), value if type(value) is int else None)
 
 
-def _shared_axes(cases: Sequence[CaseResult]) -> dict[str, Any]:
-    first = cases[0].axes
-    return {
-        name: value
-        for name, value in first.items()
-        if name not in _NEVER_SHARED and all(name in case.axes and case.axes[name] == value for case in cases)
-    }
-
-
 def _shared(cases: Sequence[CaseResult]) -> list[str]:
     """Return the sentence that names what all rows have in common; none if that is nothing."""
-    shared = {name: value for name, value in _shared_axes(cases).items() if value is not None}
+    shared = {name: value for name, value in shared_axes(cases, never=_NEVER_SHARED).items() if value is not None}
     return [f"all rows: {', '.join(f'{_spelled(name)} {value}' for name, value in shared.items())}"] if shared else []
 
 

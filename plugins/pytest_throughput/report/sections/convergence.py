@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from pytest_throughput.report.charts.chart import Axis, Bar, BarChart, BarPart, Chart, LineChart, Point, Section, Series
 from pytest_throughput.report.sections.case_panels import Panel, evenly, panels_of, selected
 from pytest_throughput.report.sections.wording import clearly_first
+from pytest_throughput.report.values import metric_values
 from pytest_throughput.results.model import CaseResult, Estimate, RunResult
 from pytest_throughput.results.validation import convert
 from pytest_throughput.text import listed
@@ -107,7 +108,7 @@ def _accuracy(case: CaseResult) -> Estimate | None:
     The interval has the outer ends of two: the mean of those of the trials, which cover the choice of test examples
     that all trials share, and that of the mean over trials, which covers what differs between trainings.
     """
-    found = [metric.value for trial in case.measured if (metric := trial.metric("accuracy")) is not None]
+    found = metric_values(case, "accuracy")
     if not found or not all(0 <= value <= 1 for value in found):
         return None
     checked = (_checked(value, _Interval) for value in case.metadata_values("accuracy_interval"))

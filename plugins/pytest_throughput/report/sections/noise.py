@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pytest_throughput.report.charts.chart import Axis, DotChart, DotRow, Section
 from pytest_throughput.report.sections.case_panels import Panel, evenly, panels_of, selected
+from pytest_throughput.report.values import metric_values
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.text import factor, percent, significant
 
@@ -87,8 +88,7 @@ def _of_trials(case: CaseResult) -> _Spread | None:
     if case.primary is None or len(case.measured) < 2:
         return None
     mean, low, high = case.estimate()
-    found = [metric.value for trial in case.measured if (metric := trial.metric(case.primary.name))]
-    values = sorted(value for value in found if value > 0)
+    values = sorted(value for value in metric_values(case, case.primary.name) if value > 0)
     if mean is None or len(values) < 2:
         return None
     return _Spread(

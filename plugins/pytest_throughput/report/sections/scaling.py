@@ -8,6 +8,7 @@ from pytest_throughput.report.findings import quantity_of
 from pytest_throughput.report.ratios import TO_ITSELF, ratio_between
 from pytest_throughput.report.sections.axis_panels import Line, Panel, limited_panels, log_axis, panels_of
 from pytest_throughput.report.sections.works import point
+from pytest_throughput.report.values import is_count
 from pytest_throughput.results.model import CaseResult, RunResult
 
 __all__ = ["section"]
@@ -40,7 +41,7 @@ def section(result: RunResult) -> Section | None:
 
 def _ranks(case: CaseResult) -> int | None:
     ranks = case.axes.get("ranks")
-    return ranks if type(ranks) is int and 0 < ranks < 1e18 else None
+    return ranks if is_count(ranks) else None
 
 
 def _speed(panel: Panel) -> LineChart:

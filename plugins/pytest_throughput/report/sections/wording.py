@@ -19,7 +19,8 @@ def clearly_first(parts: Sequence[BarPart], *, is_highest: bool) -> int | None:
     """Return the position of the highest or lowest value; None unless its interval is apart from all others.
 
     Two 95 % intervals that do not overlap show a difference; two that overlap may hide one. A value without an interval
-    is never apart, nor is a value that is alone.
+    is never apart, nor is a value that is alone. The values may be of any kind; ``findings.fastest`` compares primary
+    metrics trial by trial.
     """
     first = (max if is_highest else min)(range(len(parts)), key=lambda position: parts[position].value)
     others = [part for position, part in enumerate(parts) if position != first]
