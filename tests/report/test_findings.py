@@ -21,7 +21,7 @@ from pytest_throughput.report.findings import (
 
 SHOWN = "images per second by batch size"
 SURE, UNSURE = (1.0, 1.01, 0.99), (0.8, 1.0, 1.25)
-"""The shares of a mean that three trials have: of those the ratios of unequal speeds are known, or not."""
+"""What three trials are as shares of their mean: with narrow intervals of their ratios, and with wide ones."""
 
 
 def by_size(*speeds: Mapping[str, float], trials: Sequence[float] = SURE) -> dict[int, Rivals]:

@@ -9,7 +9,7 @@ from rich.text import Text
 from pytest_throughput.report.best import compared_bests, notes_on_bests
 from pytest_throughput.report.columns import Column, lay_out
 from pytest_throughput.report.figures import figures_of
-from pytest_throughput.report.rows import rows_of
+from pytest_throughput.report.rows import rows_by_key
 from pytest_throughput.results.model import RunResult
 
 __all__ = ["render_bests"]
@@ -25,7 +25,7 @@ def render_bests(result: RunResult, *, width: int | None, colour: bool) -> list[
     found = compared_bests(result.cases)
     if not found:
         return []
-    names = dict(zip((case.key for case in result.cases), rows_of(result.cases), strict=True))
+    names = rows_by_key(result.cases)
     ratios = {best.case.key: best.ratio for best in found if best.ratio is not None}
     cases = [best.case for best in found]
     figures = figures_of(cases, ratios)

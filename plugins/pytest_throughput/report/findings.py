@@ -5,8 +5,8 @@ fast, with a probability of at most 5 %. Trials are taken as independent, and th
 distributed. A report has many charts, and each has its own 5 %.
 
 - At one place, such as a batch size, the winner has to be faster than each rival by a two-sided Student's interval of
-  the ratio of the two. More rivals need no wider intervals: the worst case are two that are equally fast, and others
-  that are far slower (Gutmann and Maymin, "Is the selected population the best?", Annals of Statistics 15, 1987, for
+  the ratio of the two. More rivals need no wider intervals: a wrong name is most likely where two are equally fast, and
+  the others far slower (Gutmann and Maymin, "Is the selected population the best?", Annals of Statistics 15, 1987, for
   equal variances).
 - A framework may have several configurations. It is fastest if one of them is faster than all configurations of the
   other frameworks. As that may be any of them, their number divides the error (Bonferroni).

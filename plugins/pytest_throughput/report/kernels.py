@@ -11,7 +11,7 @@ from rich.text import Text
 from pytest_throughput.measurement.kernel import KINDS
 from pytest_throughput.naming import DEFAULT_ENVIRONMENT
 from pytest_throughput.report.columns import Column, Row, lay_out
-from pytest_throughput.report.rows import rows_of, side_by_side
+from pytest_throughput.report.rows import rows_by_key, side_by_side
 from pytest_throughput.results.file_format import Kernels, ProfileBlock
 from pytest_throughput.results.model import CaseResult, RunResult
 from pytest_throughput.results.validation import convert
@@ -82,7 +82,7 @@ def where_the_time_goes(result: RunResult, *, width: int | None, colour: bool) -
             for kind in kinds
         ),
     ]
-    names = dict(zip((case.key for case in result.cases), rows_of(result.cases), strict=True))
+    names = rows_by_key(result.cases)
     rows = [names[case.key] for case in cases]
     heading = "measured in" if any(row.member for row in rows) else ""
     lines = lay_out(rows, columns, headings=("work", heading), width=width, colour=colour, optional_rank=3)

@@ -14,7 +14,7 @@ from pytest_throughput.report.grouping import grouped
 from pytest_throughput.results.model import CaseResult
 from pytest_throughput.text import printable
 
-__all__ = ["in_order", "names_of", "rows_of", "shared_axes", "shown_shared_axes", "side_by_side"]
+__all__ = ["in_order", "names_of", "rows_by_key", "rows_of", "shared_axes", "shown_shared_axes", "side_by_side"]
 
 _LONGEST_NAME = 500
 """The most characters of a name: every row of a table is as wide as its widest row."""
@@ -27,6 +27,11 @@ def rows_of(cases: Sequence[CaseResult]) -> list[Row]:
     """Return the names of the cases: the work, without what all of them have in common, and what it is measured in."""
     shared = shared_axes(cases)
     return [Row(_work(case, shared), _contender(case)) for case in cases]
+
+
+def rows_by_key(cases: Sequence[CaseResult]) -> dict[tuple[str, str], Row]:
+    """Return the names of the cases by their keys: see ``rows_of``."""
+    return {case.key: row for case, row in zip(cases, rows_of(cases), strict=True)}
 
 
 def names_of(cases: Sequence[CaseResult], *, without: Collection[str] = ()) -> list[str]:
@@ -67,7 +72,7 @@ def in_order(cases: Sequence[CaseResult], sort: str, figures: Mapping[str, Figur
     """
     if sort == "run":
         return side_by_side(cases)
-    rows = dict(zip((case.key for case in cases), rows_of(cases), strict=True))
+    rows = rows_by_key(cases)
 
     def position(case: CaseResult) -> Any:
         if sort == "name":

@@ -61,7 +61,7 @@ def test_the_cases_of_the_highest_rank_are_shown_in_their_order() -> None:
     assert notes == (f"Shown are 2 of 4: the best cases, in at most {MOST_PANELS} charts.",)
 
 
-def test_they_are_in_few_panels() -> None:
+def test_the_cases_shown_are_in_few_panels() -> None:
     cases = [case("pytorch", rates(1.0), model=f"m{number}") for number in range(2 * MOST_PANELS)]
     shown, _ = selected(cases, lambda one: float(one.axes["model"][1:]), "best cases", most=100)
     assert shown == cases[MOST_PANELS:]

@@ -151,7 +151,7 @@ def test_what_a_file_says_wrongly_is_left_out(history: Any, interval: Any) -> No
     assert accuracy.bars[0].parts[0][2:] == (90.0, None, None)
 
 
-def test_accuracies_of_other_cases_are_none() -> None:
+def test_cases_that_are_no_trainings_and_impossible_accuracies_are_left_out() -> None:
     validated = trial(metrics=(Metric("seconds", "s", 1.0, "lower"), Metric("accuracy", "", 0.9)), phase="validate")
     impossible = trained("jax", training(1, 1.0, 1.5, None))
     assert convergence.section(RunResult((case("jax", rates(1.0)), case("jax", [validated]), impossible))) is None

@@ -90,7 +90,7 @@ def test_the_verdicts_of_a_file_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ratio", [float("nan"), float("inf"), -1.0, "0.9"])
-def test_verdicts_that_are_none_are_refused(tmp_path: Path, ratio: object) -> None:
+def test_verdicts_with_impossible_ratios_are_refused(tmp_path: Path, ratio: object) -> None:
     document = suite_document(verdicts=judgement([("a", "regressed", 0.9)]))
     document["throughput"]["verdicts"]["cases"][0]["ratio"] = ratio
     file = Path(result_files.write(tmp_path, "run.json", document))
