@@ -8,9 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_throughput.gate.baseline_store import Store, StoreError
+from pytest_throughput.gate.baseline_store import Store, StoreError, files_at
 from pytest_throughput.gate.judged import JudgedRun
-from pytest_throughput.gate.store_files import files_at
 from pytest_throughput.gate.store_format import encode
 from pytest_throughput.gate.store_place import place_of
 

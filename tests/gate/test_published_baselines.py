@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from pytest_throughput.gate import remote_files
-from pytest_throughput.gate.baseline_store import Store, StoreError
+from pytest_throughput.gate.baseline_store import Store, StoreError, files_at
 from pytest_throughput.gate.judged import JudgedRun, hardware_key
-from pytest_throughput.gate.store_files import files_at
 from pytest_throughput.gate.store_place import place_of
 
 pytest.importorskip("fsspec")

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from pytest_throughput.gate import remote_files
-from pytest_throughput.gate.baseline_store import Store
+from pytest_throughput.gate.baseline_store import Store, files_at
 from pytest_throughput.gate.judged import JudgedRun, hardware_key
-from pytest_throughput.gate.store_files import files_at
 from pytest_throughput.gate.store_format import encode
 from pytest_throughput.gate.store_place import BaselineUrl, Place, place_of
 
@@ -132,7 +131,7 @@ def test_damaged_files_are_left_out_and_named(place: Place, make_run: MakeRun, m
 
 
 def test_no_more_is_read_than_a_run_can_have(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("store_files", "remote_files"):
+    for module in ("local_files", "remote_files"):
         monkeypatch.setattr(f"pytest_throughput.gate.{module}.MOST_BYTES", 10)
     files = files_at(place)
     files.write("folder", "long", b"x" * 100)

@@ -13,14 +13,16 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from pytest_throughput.gate.judged import JudgedRun, hardware_key
-from pytest_throughput.gate.store_files import files_at
+from pytest_throughput.gate.local_files import LocalFiles
+from pytest_throughput.gate.store_files import StoreFiles
 from pytest_throughput.gate.store_format import DamagedFile, decode, encode, utc
 from pytest_throughput.gate.store_place import Place, StoreError
 
-__all__ = ["Baseline", "Store", "StoreError", "StoredRun"]
+__all__ = ["Baseline", "Store", "StoreError", "StoredRun", "files_at"]
 
 _NAME = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{16}\.json")
 _KEY = re.compile(r"[0-9a-f]{16}")
@@ -53,6 +55,15 @@ class Baseline:
     """Files that were left out, with the reason."""
     other_hardware: int = 0
     """Number of folders for other hardware; it distinguishes a new machine from an empty store."""
+
+
+def files_at(place: Place) -> StoreFiles:
+    """Return the files of the baseline there. Raise StoreError where the packages for a URL do not work."""
+    if isinstance(place, Path):
+        return LocalFiles(place)
+    from pytest_throughput.gate.remote_files import remote_files  # It imports fsspec.
+
+    return remote_files(place)
 
 
 class Store:
