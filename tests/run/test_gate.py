@@ -298,6 +298,8 @@ def test_what_contradicts_itself_is_refused_at_once(gated: Gated, options: tuple
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert message in result.stderr.str()
     assert not (gated.project.path / "measured").exists()
+    assert not [*gated.project.path.rglob("*.journal.jsonl")]
+    assert "--throughput-resume" not in result.stdout.str()
 
 
 METRICS = """

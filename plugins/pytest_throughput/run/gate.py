@@ -57,6 +57,7 @@ class Gate:
         self._differences: Differences | None = None
         """What differs between base and head; None where they have the same interpreters, or nothing is compared."""
 
+    @pytest.hookimpl(tryfirst=True)  # No journal is begun for a run that is refused.
     def pytest_collection_finish(self) -> None:
         """Refuse, before anything is measured, environments that would measure the same, and an unreadable baseline."""
         if not self._session.is_measuring:

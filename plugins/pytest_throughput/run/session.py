@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -70,9 +70,12 @@ class ThroughputSession:
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         self.deselected += [found.case_id for item in items if (found := measured(item, self.settings))]
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note every case that is asked for; refuse options that would make its figures worthless."""
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> Iterator[Any]:
+        """Note, before all other hooks, every case that is asked for.
+
+        Refuse options that would make its figures worthless.
+        """
         by_trial: dict[tuple[str, str, int], MeasuredItem] = {}
         for item in session.items:
             found = measured(item, self.settings)
@@ -102,6 +105,7 @@ class ThroughputSession:
             if self._yields_figures():
                 self._refuse_what_cannot_be_measured()
                 self.is_measuring = True
+        return (yield)
 
     def pytest_report_collectionfinish(self) -> list[str]:
         """Name the interpreters that nobody has given and that this run uses."""
