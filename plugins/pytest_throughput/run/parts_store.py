@@ -46,7 +46,7 @@ class PartsStore:
             for path in others:
                 with suppress(OSError):
                     path.rename(path.with_name(path.name.replace(journal.path.name, journal.put_aside.name, 1)))
-        elif journal.is_written:  # Otherwise they may be those of a journal whose place this one could not take.
+        else:
             self._remove(others)
 
     @property
@@ -72,9 +72,8 @@ class PartsStore:
         each = StartedTrial(*key, started_at, part) if earlier is None else replace(earlier, part=part)
         self._started[key] = each
         self._journal.add_part(each)
-        if self._journal.is_written:  # Otherwise the disk has a line that names the file of the one before.
-            wanted = self._file(key, part.number)
-            self._remove(path for path in self._files(key) if path != wanted)
+        wanted = self._file(key, part.number)
+        self._remove(path for path in self._files(key) if path != wanted)
 
     def continued(self, ended: EndedTrial) -> EndedTrial:
         """Return the trial; one that went on after a part of an earlier trial is marked as resumed, and began then."""
@@ -87,8 +86,7 @@ class PartsStore:
         """Remove the files of a trial that has ended well; a later run goes on with one that has not."""
         if ended.key in self._started and ended.outcome.status == "ok":
             del self._started[ended.key]
-            if self._journal.is_written:  # Otherwise the disk has a line that names the file.
-                self._remove(self._files(ended.key))
+            self._remove(self._files(ended.key))
 
     def _prefix(self, key: Key) -> Path:
         digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
@@ -106,8 +104,13 @@ class PartsStore:
         with suppress(OSError):
             yield from [folder / entry for entry in os.listdir(folder) if name.fullmatch(entry)]
 
-    @staticmethod
-    def _remove(paths: Iterable[Path]) -> None:
+    def _remove(self, paths: Iterable[Path]) -> None:
+        """Remove the files, unless a line on the disk may name them.
+
+        That can be an earlier line of the journal, or one of a journal whose place it could not take.
+        """
+        if not self._journal.is_written:
+            return
         for path in paths:
             with suppress(OSError):
                 path.unlink()
