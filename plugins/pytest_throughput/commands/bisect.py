@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -93,7 +92,7 @@ def run(arguments: argparse.Namespace) -> Answer:
     from pytest_throughput.commands.bisecting.bisection import bisect
     from pytest_throughput.commands.bisecting.table import render
     from pytest_throughput.environments.environment import Environments
-    from pytest_throughput.report.console import output_columns
+    from pytest_throughput.report.console import standard_output
 
     candidates = _candidates(arguments)
     question = Question(
@@ -113,9 +112,8 @@ def run(arguments: argparse.Namespace) -> Answer:
     except OSError as error:
         problem = f"pytest-throughput: {folder} cannot be written: {error.strerror}; --directory names another folder"
         return Answer(status=ExitCode.NOT_WRITTEN, problem=problem)
-    terminal = sys.stdout.isatty()
-    colour = terminal and "NO_COLOR" not in os.environ
-    text = render(bisected, candidates, width=output_columns(terminal), colour=colour)
+    width, colour = standard_output()
+    text = render(bisected, candidates, width=width, colour=colour)
     return Answer(text, _exit_status(bisected))
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,7 +85,7 @@ def judge(
     """Judge a comparison, and return the verdicts in the format of ``--format``. Raise ValueError: see above."""
     # Imported here because --help does not need these modules, which take long to import.
     from pytest_throughput.report import verdict_table as report
-    from pytest_throughput.report.console import output_columns
+    from pytest_throughput.report.console import standard_output
 
     judgement = judgement_of(arguments, compare, arguments.fail_on, looks_for_trends=looks_for_trends)
     if arguments.format == "json":
@@ -95,7 +93,6 @@ def judge(
     elif arguments.format == "markdown":
         text = report.as_markdown(judgement)
     else:
-        terminal = sys.stdout.isatty()
-        width = output_columns(terminal)
-        text = report.as_table(judgement, width=width, colour=terminal and "NO_COLOR" not in os.environ)
+        width, colour = standard_output()
+        text = report.as_table(judgement, width=width, colour=colour)
     return Answer(text, judgement.exit_status)

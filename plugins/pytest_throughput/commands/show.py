@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Any
 from pytest_throughput.commands.answer import Answer
 from pytest_throughput.commands.judging import add_items_param
 from pytest_throughput.options.table_options import COLUMNS_OPTION, SORT_OPTION
-from pytest_throughput.report.console import output_columns
+from pytest_throughput.report.console import standard_output
 from pytest_throughput.report.kernels import render_operators
 from pytest_throughput.report.overview import overview
 from pytest_throughput.results.file_format import MOST_CASES
@@ -91,18 +89,12 @@ def _result(file: Path, items_param: str | None, lines_of: Callable[[RunResult],
 
 
 def _lines(arguments: argparse.Namespace, result: RunResult) -> list[str]:
-    width, colour = _output()
+    width, colour = standard_output()
     return overview(result, width=width, colour=colour, sort=arguments.sort, columns=arguments.columns)
 
 
 def _operators(result: RunResult) -> list[str]:
     """Return the operators of each profiled case."""
-    width, colour = _output()
+    width, colour = standard_output()
     lines = render_operators(result, width=width, colour=colour)
     return lines or ["no case was profiled: --throughput-profile N profiles N steps of each"]
-
-
-def _output() -> tuple[int | None, bool]:
-    """Return the width of the output, None for no limit, and whether it shows colours."""
-    terminal = sys.stdout.isatty()
-    return output_columns(terminal), terminal and "NO_COLOR" not in os.environ

@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import sys
 
 from rich.console import Console
 from rich.table import Table
 
-__all__ = ["lines_of", "output_columns"]
+__all__ = ["lines_of", "output_columns", "standard_output"]
 
 _UNLIMITED = 10_000
 
@@ -19,6 +20,12 @@ def output_columns(is_terminal: bool) -> int | None:
     given = os.environ.get("COLUMNS", "")
     is_given = given.isascii() and given.isdecimal() and int(given[:9]) > 0
     return shutil.get_terminal_size().columns if is_terminal or is_given else None
+
+
+def standard_output() -> tuple[int | None, bool]:
+    """Return the width of standard output, None for no limit, and whether it shows colours."""
+    is_terminal = sys.stdout.isatty()
+    return output_columns(is_terminal), is_terminal and "NO_COLOR" not in os.environ
 
 
 def lines_of(table: Table, width: int | None, colour: bool) -> list[str]:
