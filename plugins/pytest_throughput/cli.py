@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from pytest_throughput.commands import ab, accept, bisect, compare, doctor, export, gate, history, report, show
 from pytest_throughput.commands.answer import Answer, deliver
+from pytest_throughput.commands.output_file import NotWritten
 from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.gate.baseline_store import StoreError
 from pytest_throughput.text import printable
@@ -58,6 +59,8 @@ def _answer(arguments: Sequence[str] | None) -> Answer:
         return Answer(status=_INTERRUPTED, problem="pytest-throughput: interrupted")
     except StoreError as error:
         return Answer(status=ExitCode.NOT_WRITTEN if error.was_writing else ExitCode.BAD_USAGE, problem=_problem(error))
+    except NotWritten as error:
+        return Answer(status=ExitCode.NOT_WRITTEN, problem=_problem(error))
     except ValueError as error:  # Also Unreadable: files that cannot be used, or do not go together.
         return Answer(status=ExitCode.BAD_USAGE, problem=_problem(error))
     return answer

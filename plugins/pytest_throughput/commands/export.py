@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_throughput.commands.answer import Answer, note
 from pytest_throughput.commands.given_runs import given_runs, judgements_of
 from pytest_throughput.commands.judging import RULES, add_files, add_items_param
-from pytest_throughput.commands.output_file import NotWritten, write_output
-from pytest_throughput.exit_code import ExitCode
+from pytest_throughput.commands.output_file import write_output
 from pytest_throughput.options.gate_options import BASELINE
 from pytest_throughput.options.option import Option
 from pytest_throughput.report.exports.formats import BINARY, FORMATS, JUDGED, exported
@@ -48,7 +47,10 @@ def add(parsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Answer:
-    """Return the export, or write it to a file. Raise Unreadable, StoreError, and ValueError for bad options."""
+    """Return the export, or write it to a file.
+
+    Raise Unreadable, StoreError, NotWritten, and ValueError for bad options.
+    """
     if arguments.format in BINARY and arguments.output is None:
         raise ValueError(f"--format {arguments.format} is no text; give a file for it by -o FILE")
     if arguments.baseline is not None and arguments.format not in JUDGED:
@@ -63,10 +65,7 @@ def run(arguments: argparse.Namespace) -> Answer:
         note(each)
     if arguments.output is None:
         return Answer(found.content.decode().rstrip("\r\n"))
-    try:
-        write_output(arguments.output, found.content)
-    except NotWritten as error:
-        return Answer(status=ExitCode.NOT_WRITTEN, problem=f"pytest-throughput: {error}")
+    write_output(arguments.output, found.content)
     return Answer()
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 
 from pytest_throughput.commands.answer import Answer, note
 from pytest_throughput.commands.judging import add_baseline
-from pytest_throughput.commands.output_file import NotWritten, write_output
+from pytest_throughput.commands.output_file import write_output
 from pytest_throughput.exit_code import ExitCode
 from pytest_throughput.options.option import Option
 from pytest_throughput.text import printable
@@ -48,14 +46,14 @@ def add(parsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> Answer:
-    """Return the history. Raise StoreError, and ValueError where no case matches or ruptures is not installed."""
+    """Return the history. Raise StoreError, NotWritten, and ValueError where no case matches or ruptures is missing."""
     if find_spec("ruptures") is None:
         raise ValueError("history needs ruptures; pip install 'pytest-throughput[history]'")
     # Imported here because --help does not need these modules, which take long to import.
     from pytest_throughput.gate.baseline_store import Store
     from pytest_throughput.gate.history import history_of
     from pytest_throughput.report import history_json, history_table
-    from pytest_throughput.report.console import output_columns
+    from pytest_throughput.report.console import standard_output
 
     where, pattern = printable(str(arguments.baseline)), arguments.case
     baselines = Store(arguments.baseline).read_all()
@@ -72,15 +70,11 @@ def run(arguments: argparse.Namespace) -> Answer:
         from pytest_throughput.report.history_page import page_of
         from pytest_throughput.report.html.page import render
 
-        try:
-            write_output(arguments.output, render(page_of(history, where)).encode())
-        except NotWritten as error:
-            return Answer(status=ExitCode.NOT_WRITTEN, problem=f"pytest-throughput: {error}")
+        write_output(arguments.output, render(page_of(history, where)).encode())
         note(f"wrote {printable(str(arguments.output))}")
     if arguments.format == "json":
         return Answer(history_json.as_json(history))
     if arguments.format == "markdown":
         return Answer(history_table.as_markdown(history))
-    terminal = sys.stdout.isatty()
-    colour = terminal and "NO_COLOR" not in os.environ
-    return Answer(history_table.as_table(history, width=output_columns(terminal), colour=colour))
+    width, colour = standard_output()
+    return Answer(history_table.as_table(history, width=width, colour=colour))
