@@ -48,7 +48,10 @@ class _TrialHere(Trial):
         return False
 
     def kill(self) -> None:
-        """Leave the target open: what has interrupted its trial ends the run, or leaves no time for other trials."""
+        """Note no more errors of threads.
+
+        The target stays open: what has interrupted its trial ends the run, or leaves no time for other trials.
+        """
         self._stack.close()
 
 
