@@ -114,14 +114,15 @@ class Store:
 
     def read(self, fingerprint: Mapping[str, Any]) -> Baseline:
         """Return all accepted runs of that hardware. Raises StoreError where the place cannot be read."""
-        return self._read(hardware_key(fingerprint))
+        return self._read(hardware_key(fingerprint), self._hardware())
 
     def read_all(self) -> list[Baseline]:
         """Return the accepted runs of each hardware. Raises StoreError where the place cannot be read."""
-        return [self._read(key) for key in self._hardware()]
-
-    def _read(self, key: str) -> Baseline:
         hardware = self._hardware()
+        return [self._read(key, hardware) for key in hardware]
+
+    def _read(self, key: str, hardware: Sequence[str]) -> Baseline:
+        """Return the accepted runs of one hardware; ``hardware``: the names of all folders."""
         runs: list[JudgedRun] = []
         damaged: list[tuple[StoredRun, str]] = []
         for one, run in self._decoded(self._stored_runs(key)[-_MOST_FILES:] if key in hardware else []):
