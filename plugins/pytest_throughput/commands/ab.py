@@ -30,14 +30,15 @@ def add(parsers: Any) -> None:
         "--python",
         default=sys.executable,
         metavar="PYTHON",
-        help="The Python that both sides extend: they have what is installed for it, and their own requirements over "
-        "it. Default: the Python that runs this command.",
+        help="The Python that both sides extend: they have what is installed for it, and their own requirements "
+        "in addition, which take precedence. Default: the Python that runs this command.",
     )
     parser.add_argument(
         "pytest_arguments",
         nargs="*",
         metavar="-- ARGUMENT",
-        help="The arguments of pytest, after --. They win over those that this command gives. Default: none.",
+        help="The arguments of pytest, after --. They take precedence over those that this command gives. "
+        "Default: none.",
     )
     parser.set_defaults(run=run, hint="; pytest's arguments come after --")
 

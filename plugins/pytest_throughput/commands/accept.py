@@ -41,9 +41,9 @@ _NOTE = Option(
     name="note",
     metavar="TEXT",
     read=read_note,
-    help="What changed on purpose since the accepted run before, such as a move to bf16: to `history`, a change there "
-    "is wanted, and to `gate --trend` no drift. Accept the run again to set or change its note, or to remove it by an "
-    "empty one; without --note, it keeps its own.",
+    help="The intended change since the accepted run before, such as a move to bf16. `history` marks a change of the "
+    "speed there as wanted, and `gate --trend` does not count it as a drift. To add or replace a note, accept the run "
+    "again; an empty note removes it, and without --note the run keeps its note.",
 )
 
 

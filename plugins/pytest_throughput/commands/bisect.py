@@ -53,7 +53,7 @@ _DIRECTORY = Option(
     metavar="DIR",
     read=Path,
     default=".throughput/bisect",
-    help="The folder of the state and of the result file of each comparison. The same command goes on from there.",
+    help="The folder of the state and of the result file of each comparison. The same command continues from them.",
 )
 
 

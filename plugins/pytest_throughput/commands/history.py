@@ -1,4 +1,4 @@
-"""pytest-throughput history: the accepted runs over time, and where a case became slower or faster to stay."""
+"""pytest-throughput history: the accepted runs over time, and the change points of each case."""
 
 from __future__ import annotations
 
