@@ -42,7 +42,7 @@ class Run:
     """Counted from 1 among the runs of its machine, by time."""
     started_at: str
     note: str
-    """What changed on purpose since the run before; empty where nothing did."""
+    """The note with which the run was accepted: its intended change since the run before. Empty without a note."""
     software: Mapping[str, tuple[str, str]]
     """By name, the versions that differ from those of the latest run before that names them: before, and now."""
 
@@ -96,13 +96,13 @@ class CaseHistory:
     anchor_versions: Mapping[str, str]
     axes: Axes
     differs: tuple[str, ...]
-    """What differs from the latest history of the same case: network, settings, anchor; empty for the latest one."""
+    """Which of network, settings and anchor differ from the latest history of the case; empty for the latest one."""
     runs: tuple[CaseRun, ...]
     changes: tuple[LevelChange, ...] = ()
 
     @property
     def unmarked(self) -> tuple[LevelChange, ...]:
-        """The changes that count: those that nobody marked as wanted."""
+        """The changes that no note marks as wanted."""
         return tuple(change for change in self.changes if not change.is_wanted)
 
     @property
@@ -123,7 +123,7 @@ class Machine:
     runs: tuple[Run, ...]
     cases: tuple[CaseHistory, ...]
     correlation: float | None = None
-    """Of a run with the next one, as a mean over the cases; None where chance explains it."""
+    """The correlation of each run with the next one, as a mean over the cases; None where chance explains it."""
 
 
 @dataclass(frozen=True)

@@ -173,8 +173,9 @@ class JudgedRun:
     cases: Mapping[str, JudgedCase] = field(default_factory=dict)
     """Cases by id."""
     note: str = field(default="", compare=False)
-    """What changed on purpose from the accepted run before to this one; empty where nothing did. A run is still the
-    same with another note."""
+    """The note of `accept`: the intended change since the accepted run before; empty without a note.
+
+    Runs that differ only in their notes are equal."""
 
 
 def hardware_key(fingerprint: Mapping[str, Any]) -> str:

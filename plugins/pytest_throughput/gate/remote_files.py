@@ -38,7 +38,7 @@ def remote_files(url: BaselineUrl) -> StoreFiles:
 
 
 class _RemoteFiles(ABC):
-    """What all kinds of URLs have in common."""
+    """The operations that all kinds of URLs have in common."""
 
     def __init__(self, url: BaselineUrl, **options: Any) -> None:
         self._url = url

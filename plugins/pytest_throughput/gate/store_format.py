@@ -90,7 +90,7 @@ class _Run(Struct):
     individual: _Text | None = None
     """The hashed id of the machine."""
     note: Annotated[str, Meta(min_length=1, max_length=LONGEST_NOTE)] | UnsetType = UNSET
-    """What changed on purpose; absent where nothing did. Versions that do not know notes ignore it."""
+    """The intended change since the accepted run before; absent without a note. Versions without notes ignore it."""
 
 
 class DamagedFile(ValueError):

@@ -97,7 +97,7 @@ def title_by_device(rivals: Mapping[str, Rivals], metric: Metric, where: str) ->
 
 
 def notes_on_findings(cases: Sequence[CaseResult]) -> list[str]:
-    """Return what to know of the intervals in charts of these cases, and of their titles."""
+    """Return sentences on what the intervals and titles of charts of these cases mean."""
     have_intervals = [case.estimate().low is not None for case in cases]
     notes = []
     if any(have_intervals):

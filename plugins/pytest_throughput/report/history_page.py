@@ -30,7 +30,7 @@ def page_of(history: History, where: str) -> Page:
 
 
 def _sections(machine: Machine, number: int) -> tuple[Section, Section]:
-    """Return the tables and the charts of a machine; cases with changes that nobody wanted have the first charts."""
+    """Return the tables and the charts of a machine; cases with unwanted changes have the first charts."""
     cases = sorted(machine.cases, key=lambda case: (not case.unmarked, not case.changes))
     styles = styles_of(map(_framework, cases))
     left = len(cases) - _MOST_CHARTS
@@ -66,7 +66,7 @@ def _chart(case: CaseHistory, style: int) -> LineChart:
 
 
 def _title(case: CaseHistory) -> str:
-    """Return the latest change that nobody wanted, or that there is none."""
+    """Return the latest unwanted change in words, or that there is none."""
     if case.unmarked:
         change = case.unmarked[-1]
         run = change.first.run

@@ -38,7 +38,7 @@ def heading_of(machine: Machine) -> str:
 
 
 def notes_of(machine: Machine) -> list[str]:
-    """Return what to know before the change points of a machine are believed."""
+    """Return warnings about the change points of a machine: none unless its runs are correlated."""
     if machine.correlation is None:
         return []
     return [

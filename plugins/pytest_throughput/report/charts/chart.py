@@ -167,4 +167,4 @@ class Section:
     tables: tuple[DataTable, ...] = ()
     """Tables of its own; every chart has a table of its data besides."""
     notes: tuple[str, ...] = ()
-    """Sentences below the heading: what is shown, how it was measured, what to know before it is believed."""
+    """Sentences below the heading: what is shown, how it was measured, and the limits of the figures."""

@@ -1,7 +1,8 @@
 """CSV by RFC 4180, in UTF-8, for spreadsheets and programs of statistics.
 
 A spreadsheet computes a cell that begins with ``=``, ``+``, ``-`` or ``@``, and a formula can send the sheet to
-somebody. Names come from files of strangers, so such texts get an apostrophe in front of them, as OWASP recommends.
+another machine. Names may come from untrusted files, so such texts get an apostrophe in front of them, as OWASP
+recommends.
 Where the decimal sign is a comma, spreadsheets begin a cell after each semicolon. Numbers need no apostrophe.
 """
 

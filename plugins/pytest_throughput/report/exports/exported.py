@@ -1,4 +1,4 @@
-"""What an export gives."""
+"""The result of an export: its content, and notes for a person."""
 
 from __future__ import annotations
 

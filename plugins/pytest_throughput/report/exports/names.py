@@ -1,4 +1,4 @@
-"""Names of cases for programs that know a case by one text."""
+"""Names of cases for programs that identify a case by one text."""
 
 from __future__ import annotations
 

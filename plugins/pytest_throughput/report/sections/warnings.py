@@ -1,4 +1,4 @@
-"""The section of warnings: what to know of a run before its figures are believed."""
+"""The section of warnings about the figures of a run."""
 
 from __future__ import annotations
 
